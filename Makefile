@@ -1,0 +1,56 @@
+# make demo: the main job on the embedded faces. make test: linters, types and all tests.
+# Both first make what they need: system packages, a virtual environment, the compiled extension.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+NATIVE := $(VENV)/.native
+DEMO   ?= runs/demo
+
+CPP := $(wildcard cpp/*.cpp cpp/*.hpp) CMakeLists.txt setup.py
+
+.PHONY: help setup demo test lint format conformance sanitize bench clean
+
+help:
+	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
+	@echo "make test         formatters, linters, types and all tests"
+	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
+	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan"
+	@echo "make bench        the benchmarks' tables"
+	@echo "make format       format all sources"
+	@echo "make clean        remove what was built (runs/ is kept)"
+
+setup: $(READY) $(NATIVE)
+
+$(READY): pyproject.toml constraints.txt tools/system_packages.sh
+	PYTHON=$(PYTHON) sh tools/system_packages.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel "pybind11>=2.12"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test,cluster]"
+	touch $(READY) $(NATIVE)
+
+$(NATIVE): $(READY) $(CPP)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $(NATIVE)
+
+demo: setup
+	$(BIN)/i2cnn demo --out $(DEMO)
+
+test: setup lint
+	$(BIN)/python -m pytest -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror cpp/*.cpp cpp/*.hpp
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i cpp/*.cpp cpp/*.hpp
+
+clean:
+	rm -rf build dist *.egg-info i2cnn/*.so $(VENV)
