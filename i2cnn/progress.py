@@ -1,0 +1,55 @@
+"""Progress of long work: a bar on a terminal, a line every ten seconds elsewhere (logs, CI)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+LINE_EVERY_SECONDS = 10.0
+
+#: Called with (done, total) after each piece of work.
+Callback = Callable[[int, int], None]
+
+console = Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print one line about the work on standard error."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callback]:
+    """Show the progress of one piece of work.
+
+    Examples
+    --------
+    >>> with progress("patches") as report:
+    ...     report(1, 60)
+    """
+    if console.is_terminal:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as bars:
+            task = bars.add_task(title, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+        return
+    last = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= LINE_EVERY_SECONDS and done < total:
+            last = now
+            print(f"  {title}: {done} of {total}", file=sys.stderr, flush=True)
+
+    yield report
