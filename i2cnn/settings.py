@@ -1,0 +1,144 @@
+"""What decides a run's numbers, in one place, written to `run.json` and never mixed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from i2cnn.errors import InputError
+from i2cnn.files import digest, read_json, write_json
+
+DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
+POINTS = ("given", "detected")
+PATCH_COUNTS = (1, 5, 60)
+
+#: The data set may have moved and still be the same, so its folder is not part of the digest.
+_NOT_IN_DIGEST = ("root",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one evaluation.
+
+    Parameters
+    ----------
+    dataset : {"jaffe", "ckplus", "synthetic", "folder"}
+        Which reader finds the images.
+    root : str or None
+        Absolute folder of the data set; None is the embedded synthetic set.
+    task : str
+        "six" or "seven"; "folder" takes the labels of the folder.
+    profile : {"paper", "quick"}
+        Which prototxt files: the paper's AlexNet and solver, or a small net for CPUs.
+    folds : int
+        Number of person-independent folds (paper section 4: 10).
+    patch_counts : tuple of int
+        k of the paper's Table 4: one training for each of 1, 5 and 60 patches a face.
+    seeds : tuple of int
+        One repetition each.
+    max_iter, validate_every, patience : int
+        Iterations at most, iterations between two validations, and iterations without a rise of
+        the validation accuracy after which training stops (0: never).
+    batch_size : int
+        Images per iteration.
+    encoding : {"png", "jpeg", "raw"}
+        How patches are stored in the LMDBs.
+    points : {"given", "detected"}
+        Whether a data set's own landmarks are used where it has them.
+    scheme : str
+        Name of the patch scheme.
+    """
+
+    dataset: str
+    root: str | None
+    task: str
+    profile: str
+    folds: int
+    patch_counts: tuple[int, ...]
+    seeds: tuple[int, ...]
+    max_iter: int
+    validate_every: int
+    patience: int
+    batch_size: int
+    encoding: str
+    points: str
+    scheme: str
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise InputError(f"unknown data set {self.dataset!r}; choose {', '.join(DATASETS)}")
+        if self.points not in POINTS:
+            raise InputError(f"unknown points {self.points!r}; choose {', '.join(POINTS)}")
+        for k in self.patch_counts:
+            if k not in PATCH_COUNTS:
+                raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
+        for name in ("folds", "max_iter", "validate_every", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.patience < 0:
+            raise InputError(f"patience must be 0 (never stop early) or more, not {self.patience}")
+        if not self.patch_counts or not self.seeds:
+            raise InputError("at least one patch count and one seed are needed")
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that decides the numbers."""
+        values = {k: v for k, v in asdict(self).items() if k not in _NOT_IN_DIGEST}
+        return digest(values)
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write `run.json`."""
+    write_json(path, {"settings": asdict(settings), "digest": settings.digest})
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `run.json`; InputError if it was edited or comes from another version."""
+    content = read_json(path)
+    try:
+        values: dict[str, Any] = dict(content["settings"])
+        stored = content["digest"]
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: not a run's settings; choose another run directory") from None
+    names = {field.name for field in fields(Settings)}
+    if set(values) != names:
+        odd = sorted(names ^ set(values))
+        raise InputError(
+            f"{path}: written by another version of i2cnn (settings {', '.join(odd)}); "
+            "start a new run directory"
+        )
+    for name in ("patch_counts", "seeds"):
+        values[name] = tuple(values[name])
+    settings = Settings(**values)
+    if settings.digest != stored:
+        raise InputError(
+            f"{path}: was edited by hand (its digest does not match); finished work would not "
+            "belong to it. Undo the edit or start a new run directory"
+        )
+    return settings
+
+
+def agree(path: Path, wanted: Settings) -> Settings:
+    """Settings of the run in `path`: written now if new, else checked against `wanted`.
+
+    Raises
+    ------
+    InputError
+        The run directory holds another configuration; names each setting that differs.
+    """
+    if not path.exists():
+        write_settings(path, wanted)
+        return wanted
+    stored = read_settings(path)
+    if stored.digest != wanted.digest:
+        differences = [
+            f"{f.name}: {getattr(stored, f.name)!r} there, {getattr(wanted, f.name)!r} asked for"
+            for f in fields(Settings)
+            if f.name not in _NOT_IN_DIGEST and getattr(stored, f.name) != getattr(wanted, f.name)
+        ]
+        raise InputError(
+            f"{path.parent}: holds a run of another configuration ({'; '.join(differences)}); "
+            "choose another --out, or repeat the settings of that run"
+        )
+    return replace(stored, root=wanted.root)
