@@ -1,0 +1,109 @@
+"""Caffe's fillers: initial values of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from i2cnn.errors import InputError
+from i2cnn.torchcaffe.proto import FillerParameter
+from i2cnn.torchcaffe.random import CaffeRNG
+
+Shape = tuple[int, ...]
+
+
+def fill(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    """Initial values of a parameter.
+
+    Parameters
+    ----------
+    rng : CaffeRNG
+        The net's generator; drawn from in Caffe's order.
+    filler : FillerParameter
+        Type and settings; the default is the constant 0.
+    shape : tuple of int
+        Shape of the parameter.
+
+    Returns
+    -------
+    ndarray of float32
+
+    Raises
+    ------
+    InputError
+        The filler's type is unknown or does not fit the shape.
+    """
+    if filler.type not in _FILLERS:
+        raise InputError(
+            f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})"
+        )
+    values = _FILLERS[filler.type](rng, filler, shape)
+    return np.ascontiguousarray(values.reshape(shape), np.float32)
+
+
+def _count(shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _constant(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    return np.full(shape, filler.value, np.float32)
+
+
+def _uniform(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    return rng.uniform(_count(shape), filler.min, filler.max)
+
+
+def _gaussian(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    values = rng.gaussian(_count(shape), filler.mean, filler.std)
+    if filler.sparse >= 0:
+        # Keeps each value with the chance that leaves `sparse` inputs to each output.
+        values *= rng.bernoulli(len(values), filler.sparse / shape[0])
+    return values
+
+
+def _fan(filler: Any, shape: Shape) -> float:
+    """Number of inputs or outputs by which the variance is normalised."""
+    count = _count(shape)
+    fan_in = count / shape[0]
+    fan_out = count / shape[1] if len(shape) > 1 else count
+    if filler.variance_norm == FillerParameter.AVERAGE:
+        return (fan_in + fan_out) / 2
+    return fan_out if filler.variance_norm == FillerParameter.FAN_OUT else fan_in
+
+
+def _xavier(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    bound = float(np.sqrt(np.float32(3) / np.float32(_fan(filler, shape))))
+    return rng.uniform(_count(shape), -bound, bound)
+
+
+def _msra(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    return rng.gaussian(_count(shape), 0, sqrt(2 / _fan(filler, shape)))
+
+
+def _positive_unitball(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise InputError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
+    size = shape[3]
+    f = (size + 1) // 2
+    c = (2 * f - 1 - f % 2) / (2.0 * f)
+    line = 1 - np.abs(np.arange(size) / f - c)
+    return np.broadcast_to(np.outer(line, line), shape)
+
+
+_FILLERS: dict[str, Callable[[CaffeRNG, Any, Shape], np.ndarray]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "positive_unitball": _positive_unitball,
+    "xavier": _xavier,
+    "msra": _msra,
+    "bilinear": _bilinear,
+}

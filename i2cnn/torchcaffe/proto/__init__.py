@@ -1,0 +1,43 @@
+"""Caffe's protobuf messages in a package of their own.
+
+`torchcaffe_pb2.py` is generated from `torchcaffe.proto` by protoc 3.21, whose output every
+protobuf runtime from 4.21 on loads: ``make proto`` writes it again.
+"""
+
+from i2cnn.torchcaffe.proto.torchcaffe_pb2 import (
+    TEST,
+    TRAIN,
+    BlobProto,
+    BlobProtoVector,
+    BlobShape,
+    Datum,
+    FillerParameter,
+    LayerParameter,
+    NetParameter,
+    NetState,
+    NetStateRule,
+    ParamSpec,
+    SolverParameter,
+    SolverState,
+    TransformationParameter,
+    V1LayerParameter,
+)
+
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "BlobProto",
+    "BlobProtoVector",
+    "BlobShape",
+    "Datum",
+    "FillerParameter",
+    "LayerParameter",
+    "NetParameter",
+    "NetState",
+    "NetStateRule",
+    "ParamSpec",
+    "SolverParameter",
+    "SolverState",
+    "TransformationParameter",
+    "V1LayerParameter",
+]
