@@ -1,0 +1,216 @@
+"""The `i2cnn` command: one verb a step, and `evaluate` for the whole run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from i2cnn import __version__
+from i2cnn.engine import ENGINES
+from i2cnn.errors import InputError
+from i2cnn.settings import DATASETS, PATCH_COUNTS, POINTS
+
+DESCRIPTION = """\
+Facial expressions by 60 patches, one Caffe network and an SVM: the I2CNN paper, to be run again.
+
+  i2cnn demo                                   the main job on the embedded faces, in minutes
+  i2cnn evaluate --dataset jaffe PATH --out RUN   the paper's evaluation on your copy of JAFFE
+  i2cnn predict photo.jpg --model RUN/recogniser  expressions of the faces in a photograph
+  i2cnn doctor                                 what is installed and what will be used
+"""
+
+ENCODINGS = ("png", "jpeg", "raw")
+PROFILES = ("paper", "quick")
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """Comma-separated integers of an option."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 1,5,60") from None
+
+
+def _engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=ENGINES, default="torch", help="default: torch")
+    parser.add_argument(
+        "--device", default="auto", help="auto (default), cpu, cuda or cuda:N; auto takes a GPU"
+    )
+
+
+def _dataset_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", nargs="?", type=Path, help="folder of the data set (synthetic: the embedded one)"
+    )
+    parser.add_argument("--dataset", choices=DATASETS, default="synthetic")
+    parser.add_argument(
+        "--task", choices=("six", "seven"), help="default: seven; a folder has its own labels"
+    )
+    parser.add_argument(
+        "--points",
+        choices=POINTS,
+        default="given",
+        help="given (default): the data set's own landmarks where it has them; detected: dlib's",
+    )
+
+
+def _faces_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("faces", type=Path, help="faces.csv, as written by `i2cnn faces`")
+    parser.add_argument(
+        "--root", type=Path, help="folder the CSV's image paths start from (default: the CSV's own)"
+    )
+
+
+def _patch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--scheme", default="deepid", help="patch scheme (default: deepid)")
+    parser.add_argument("--encoding", choices=ENCODINGS, default="png", help="default: png")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="i2cnn",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"i2cnn {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+
+    demo = verbs.add_parser("demo", help="the main job on the embedded synthetic faces")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="default: runs/demo")
+    _engine_options(demo)
+
+    evaluate = verbs.add_parser("evaluate", help="the whole run: images to report, resumable")
+    _dataset_options(evaluate)
+    _evaluate_options(evaluate)
+    _engine_options(evaluate)
+
+    report = verbs.add_parser("report", help="write a run's report again from its predictions")
+    report.add_argument("run", type=Path, help="run directory of `evaluate`")
+
+    predict = verbs.add_parser("predict", help="expressions of the faces in photographs")
+    predict.add_argument("images", nargs="+", type=Path, help="photographs")
+    predict.add_argument("--model", type=Path, required=True, help="RUN/recogniser")
+    predict.add_argument("--save", type=Path, help="write annotated pictures into this folder")
+    predict.add_argument("--explain", action="store_true", help="also name the deciding patches")
+    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _engine_options(predict)
+
+    doctor = verbs.add_parser("doctor", help="what is installed, which engine and device are used")
+    _engine_options(doctor)
+
+    faces = verbs.add_parser("faces", help="step 1: find faces and landmarks -> faces.csv")
+    _dataset_options(faces)
+    faces.add_argument("--out", type=Path, default=Path("faces.csv"), help="default: faces.csv")
+    faces.add_argument("--sheet", type=Path, help="also draw a contact sheet PNG for checking")
+
+    patches = verbs.add_parser("patches", help="step 2: 60 patches a face -> Caffe LMDB")
+    _faces_options(patches)
+    _patch_options(patches)
+    patches.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
+    patches.add_argument("--out", type=Path, required=True, help="the LMDB folder to write")
+    patches.add_argument("--mean", type=Path, help="also write the mean image (.binaryproto)")
+    patches.add_argument("--subjects", help="only these subjects, comma-separated")
+    patches.add_argument("--k", type=int, choices=PATCH_COUNTS, default=60, help="default: 60")
+    patches.add_argument("--seed", type=int, default=0, help="of the shuffled order (default: 0)")
+    patches.add_argument("--preview", type=Path, help="draw the first face's patches as a PNG")
+
+    train = verbs.add_parser("train", help="step 3: train the network on two LMDBs")
+    train.add_argument("--train", type=Path, required=True, help="LMDB of training patches")
+    train.add_argument("--validation", type=Path, required=True, help="LMDB to validate on")
+    train.add_argument("--mean", type=Path, required=True, help="mean image (.binaryproto)")
+    train.add_argument("--classes", type=int, required=True, help="number of classes")
+    train.add_argument("--out", type=Path, required=True, help="folder for nets and snapshots")
+    _schedule_options(train)
+    train.add_argument("--seed", type=int, default=0)
+    _engine_options(train)
+
+    features = verbs.add_parser("features", help="step 4: fc7 features of every patch -> .npy")
+    _faces_options(features)
+    features.add_argument("--net", type=Path, required=True, help="folder that `train` wrote")
+    features.add_argument("--out", type=Path, required=True, help="the .npy file to write")
+    features.add_argument("--k", type=int, choices=PATCH_COUNTS, default=60, help="default: 60")
+    features.add_argument("--scheme", default="deepid", help="patch scheme (default: deepid)")
+    _engine_options(features)
+
+    svm = verbs.add_parser("svm", help="step 5: SVM on features, person-independent folds")
+    svm.add_argument("features", type=Path, help=".npy of `i2cnn features`")
+    svm.add_argument("--faces", type=Path, required=True, help="the faces.csv of those features")
+    svm.add_argument("--folds", type=int, default=10, help="default: 10")
+    svm.add_argument("--seed", type=int, default=0, help="of the folds (default: 0)")
+    svm.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
+    svm.add_argument("--out", type=Path, required=True, help="predictions (.csv)")
+    return parser
+
+
+def _schedule_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="paper",
+        help="paper (default): the exact AlexNet and solver; quick: a small net for CPUs",
+    )
+    parser.add_argument("--max-iter", type=int, help="default: the profile's solver")
+    parser.add_argument("--validate-every", type=int, help="iterations; default: the profile's")
+    parser.add_argument(
+        "--patience", type=int, help="iterations without a rise before stopping; 0: never"
+    )
+    parser.add_argument("--batch-size", type=int, help="default: the profile's net")
+
+
+def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="run directory, made or resumed")
+    _schedule_options(parser)
+    parser.add_argument("--folds", type=int, default=10, help="person-independent (default: 10)")
+    parser.add_argument(
+        "--only-folds", type=integers, metavar="1,2,...", help="do only these folds in this call"
+    )
+    parser.add_argument(
+        "--k",
+        type=integers,
+        default=(60,),
+        metavar="1,5,60",
+        help="patches a face, one training each (default: 60)",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="repetitions (default: 1)")
+    parser.add_argument("--keep", action="store_true", help="keep LMDBs, features and snapshots")
+    _patch_options(parser)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["caffe"]:
+        from i2cnn.torchcaffe.cli import main as caffe_main
+
+        return caffe_main(arguments[1:])
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.verb is None:
+        parser.print_help()
+        return 2
+    from i2cnn import commands
+
+    try:
+        return getattr(commands, options.verb)(options) or 0
+    except InputError as error:
+        print(f"i2cnn: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise
+        print(f"i2cnn: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("i2cnn: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""Caffe's layers. Importing this package enters all of them into the registry."""
+
+from i2cnn.torchcaffe.layers import common, data, loss, normalise, vision
+from i2cnn.torchcaffe.layers.base import REGISTRY, Context, LabelError, Layer, create_layer
+
+__all__ = [
+    "REGISTRY",
+    "Context",
+    "LabelError",
+    "Layer",
+    "common",
+    "create_layer",
+    "data",
+    "loss",
+    "normalise",
+    "vision",
+]

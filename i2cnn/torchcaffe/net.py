@@ -1,0 +1,361 @@
+"""Caffe's Net: layers connected through blobs, run forward and backward."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from i2cnn.errors import InputError
+from i2cnn.torchcaffe.blob import Blob
+from i2cnn.torchcaffe.layers import REGISTRY, Context, LabelError, Layer, create_layer
+from i2cnn.torchcaffe.layers.data import Data, DataSource
+from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
+from i2cnn.torchcaffe.runtime import runtime
+from i2cnn.torchcaffe.splits import filter_net, insert_splits
+from i2cnn.torchcaffe.storage import read_weights, to_blobproto, write_weights, write_weights_hdf5
+
+LOSS_TYPES = {name for name, cls in REGISTRY.items() if cls.is_loss}
+
+
+@dataclass
+class Learnable:
+    """A parameter the solver updates, with its multipliers."""
+
+    blob: Blob
+    lr_mult: float
+    decay_mult: float
+
+
+@dataclass
+class Node:
+    """A layer in its place: its blobs and which of them need a gradient."""
+
+    layer: Layer
+    name: str
+    bottoms: list[Blob]
+    tops: list[Blob]
+    bottom_names: list[str]
+    top_names: list[str]
+    bottom_needs: list[bool]
+    loss_weights: list[float]
+    needs_backward: bool
+    in_place: bool
+    kept: list[Any] | None = None
+
+
+class CoreNet:
+    """A net built from a NetParameter whose state is set.
+
+    Parameters
+    ----------
+    param : NetParameter
+        All layers; those outside the state's phase, level and stages are left out here.
+    source : str
+        File it came from, for errors.
+    """
+
+    def __init__(self, param: Any, source: str = "net") -> None:
+        self.source = param.name or source
+        self.phase = param.state.phase
+        self.param = insert_splits(filter_net(param, source), LOSS_TYPES, source)
+        self.context = Context(source, runtime.device, self.phase == TRAIN, runtime.rng)
+        self.blobs: OrderedDict[str, Blob] = OrderedDict()
+        self.nodes: list[Node] = []
+        self.learnable: list[Learnable] = []
+        self._shared: dict[str, Learnable] = {}
+        self._blob_needs: dict[str, bool] = {}
+        try:
+            for layer_param in self.param.layer:
+                self._add_layer(layer_param)
+        except BaseException:
+            self.close()
+            raise
+        consumed = {name for node in self.nodes for name in node.bottom_names}
+        self.outputs = [name for name in self.blobs if name not in consumed]
+        self.inputs = [
+            name for node in self.nodes if node.layer.type == "Input" for name in node.top_names
+        ]
+        self._prune_backward()
+
+    # Building -----------------------------------------------------------------------------------
+
+    def _add_layer(self, param: Any) -> None:
+        if any(node.name == param.name for node in self.nodes):
+            raise InputError(f"{self.source}: two layers are called {param.name!r}; rename one")
+        layer = create_layer(param, self.context)
+        bottoms = [self.blobs[name] for name in param.bottom]
+        if param.propagate_down and len(param.propagate_down) != len(param.bottom):
+            raise layer.fail("propagate_down must be given for no bottom or for each")
+        shapes = [blob.shape for blob in bottoms]
+        layer.setup(shapes)
+        node = Node(
+            layer=layer,
+            name=param.name,
+            bottoms=bottoms,
+            tops=[],
+            bottom_names=list(param.bottom),
+            top_names=list(param.top),
+            bottom_needs=[],
+            loss_weights=[],
+            needs_backward=False,
+            in_place=False,
+        )
+        self._add_tops(node, layer.reshape(shapes))
+        self._add_params(node)
+        self._plan_backward(node)
+        self.nodes.append(node)
+
+    def _add_tops(self, node: Node, shapes: list[tuple[int, ...]]) -> None:
+        names = node.top_names
+        if node.layer.is_loss and not names:
+            names.append(f"{node.name}_automatic")
+        for name, shape in zip(names, shapes, strict=True):
+            if name in node.bottom_names:
+                if shape != self.blobs[name].shape:
+                    raise node.layer.fail(f"an in-place top cannot change its shape to {shape}")
+                node.in_place = True
+            elif name in self.blobs:
+                raise node.layer.fail(f"Top blob {name!r} produced by multiple sources")
+            else:
+                self.blobs[name] = Blob(shape, self.context.device)
+            node.tops.append(self.blobs[name])
+        given = list(node.layer.param.loss_weight)
+        if given and len(given) != len(node.layer.param.top):
+            raise node.layer.fail("loss_weight must be given for no top or for each")
+        default = [1.0 if node.layer.is_loss and i == 0 else 0.0 for i in range(len(names))]
+        node.loss_weights = given or default
+
+    def _add_params(self, node: Node) -> None:
+        specs = list(node.layer.param.param)
+        if len(specs) > len(node.layer.blobs):
+            raise node.layer.fail(
+                f"Too many params specified: {len(specs)} for {len(node.layer.blobs)}"
+            )
+        for i, blob in enumerate(node.layer.blobs):
+            spec = specs[i] if i < len(specs) else ParamSpec()
+            if spec.name and spec.name in self._shared:
+                owner = self._shared[spec.name]
+                self._share_param(node, i, spec, owner)
+                blob = owner.blob
+                node.layer.param_needs.append(owner.lr_mult != 0)
+                continue
+            entry = Learnable(blob, spec.lr_mult, spec.decay_mult)
+            self.learnable.append(entry)
+            if spec.name:
+                self._shared[spec.name] = entry
+            node.layer.param_needs.append(spec.lr_mult != 0)
+
+    def _share_param(self, node: Node, index: int, spec: Any, owner: Learnable) -> None:
+        mine = node.layer.blobs[index]
+        permissive = spec.share_mode == ParamSpec.PERMISSIVE
+        if mine.shape != owner.blob.shape and not (permissive and mine.count == owner.blob.count):
+            raise node.layer.fail(
+                f"Cannot share param {spec.name!r}: shape {mine.shape} here, "
+                f"{owner.blob.shape} where it is first used"
+            )
+        for mult in ("lr_mult", "decay_mult"):
+            if spec.HasField(mult):
+                if getattr(spec, mult) != getattr(owner, mult) and getattr(owner, mult) != 1:
+                    raise node.layer.fail(f"Shared param {spec.name!r} has mismatched {mult}.")
+                setattr(owner, mult, getattr(spec, mult))
+        node.layer.blobs[index] = owner.blob
+
+    def _plan_backward(self, node: Node) -> None:
+        layer, flags = node.layer, list(node.layer.param.propagate_down)
+        for i, name in enumerate(node.bottom_names):
+            needs = self._blob_needs[name] or (flags[i] if flags else False)
+            if self.param.force_backward:
+                needs = True
+            if i in layer.blocked or not layer.differentiable or (flags and not flags[i]):
+                needs = False
+            node.bottom_needs.append(needs)
+        node.needs_backward = layer.differentiable and (
+            any(node.bottom_needs) or any(layer.param_needs)
+        )
+        for name in node.top_names:
+            self._blob_needs[name] = node.needs_backward
+
+    def _prune_backward(self) -> None:
+        """Layers from which no loss can be reached need no backward pass."""
+        if self.param.force_backward:
+            return
+        under_loss: set[str] = set()
+        for node in reversed(self.nodes):
+            reaches = any(node.loss_weights) or any(name in under_loss for name in node.top_names)
+            if not reaches:
+                node.needs_backward = False
+                node.bottom_needs = [False] * len(node.bottom_needs)
+                node.layer.param_needs = [False] * len(node.layer.param_needs)
+            else:
+                under_loss.update(
+                    name for i, name in enumerate(node.bottom_names) if i not in node.layer.blocked
+                )
+
+    # Running ------------------------------------------------------------------------------------
+
+    def forward(self, start: int = 0, end: int | None = None) -> float:
+        """Run layers `start` to `end` (inclusive); returns their weighted loss."""
+        loss = 0.0
+        for node in self.nodes[start : None if end is None else end + 1]:
+            loss += self._forward_node(node)
+        return loss
+
+    def _forward_node(self, node: Node) -> float:
+        layer = node.layer
+        inputs = [blob.tensor for blob in node.bottoms]
+        if inputs:
+            layer.reshape([tuple(t.shape) for t in inputs])
+        graph = self.context.train and node.needs_backward
+        if node.in_place and not graph and layer.type not in ("ReLU", "Dropout"):
+            node.kept = inputs  # a later backward pass needs what the top overwrites
+        try:
+            outputs = layer.forward(inputs, node.bottom_needs, graph)
+        except LabelError as error:
+            raise InputError(f"{error}{self._record(error.item)}") from None
+        for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
+            blob.tensor = tensor
+        return sum(
+            weight * float(blob.tensor.sum())
+            for weight, blob in zip(node.loss_weights, node.tops, strict=True)
+            if weight
+        )
+
+    def _record(self, item: int) -> str:
+        for node in self.nodes:
+            if isinstance(node.layer, Data) and item < len(node.layer.keys):
+                key = node.layer.keys[item].decode(errors="replace")
+                return f" (record {key} of {node.layer.param.data_param.source})"
+        return ""
+
+    def backward(self, start: int | None = None, end: int = 0) -> None:
+        """Run layers `start` down to `end`; diffs of parameters add up."""
+        last = len(self.nodes) - 1 if start is None else start
+        for node in reversed(self.nodes[end : last + 1]):
+            if node.needs_backward:
+                self._backward_node(node)
+
+    def _backward_node(self, node: Node) -> None:
+        for weight, blob in zip(node.loss_weights, node.tops, strict=True):
+            if weight:
+                blob.grad.fill_(weight)
+        inputs = node.kept or [blob.tensor for blob in node.bottoms]
+        grads = node.layer.backward(inputs, [blob.grad for blob in node.tops], node.bottom_needs)
+        for blob, grad, need in zip(node.bottoms, grads, node.bottom_needs, strict=True):
+            if need:
+                if grad is None:
+                    blob.grad.zero_()
+                else:
+                    blob.grad = grad
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all parameters to 0."""
+        for entry in self.learnable:
+            entry.blob.grad.zero_()
+
+    def reshape(self) -> None:
+        """Bring all tops to the shapes that follow from the inputs' shapes."""
+        for node in self.nodes:
+            if isinstance(node.layer, DataSource):
+                continue
+            shapes = node.layer.reshape([blob.shape for blob in node.bottoms])
+            for blob, shape in zip(node.tops, shapes, strict=True):
+                blob.reshape(*shape)
+
+    # Weights ------------------------------------------------------------------------------------
+
+    def copy_from(self, path: str) -> None:
+        """Take over the parameters of layers with the same name; others keep theirs."""
+        weights = read_weights(path)
+        for node in self.nodes:
+            arrays = weights.get(node.name)
+            if arrays is None or not node.layer.blobs:
+                continue
+            if len(arrays) != len(node.layer.blobs):
+                raise node.layer.fail(
+                    f"Incompatible number of blobs: {len(node.layer.blobs)} here, "
+                    f"{len(arrays)} in {path}"
+                )
+            for i, (blob, array) in enumerate(zip(node.layer.blobs, arrays, strict=True)):
+                if squeeze(array.shape) != squeeze(blob.shape):
+                    raise node.layer.fail(
+                        f"Cannot copy param {i} weights from {path}: shape mismatch. Source param "
+                        f"shape is {array.shape}; target param shape is {blob.shape}. To learn "
+                        "this layer's parameters from scratch, rename the layer."
+                    )
+                blob.data[...] = array.reshape(blob.shape)
+
+    def to_proto(self, with_diff: bool = False) -> Any:
+        """NetParameter with the current parameters."""
+        result = NetParameter(name=self.param.name)
+        for node in self.nodes:
+            layer = result.layer.add()
+            layer.CopyFrom(node.layer.param)
+            del layer.blobs[:]
+            for blob in node.layer.blobs:
+                layer.blobs.append(to_blobproto(blob.data, blob.diff if with_diff else None))
+        return result
+
+    def save(self, path: str, with_diff: bool = False) -> None:
+        """Write a .caffemodel."""
+        write_weights(path, self.to_proto(with_diff))
+
+    def save_hdf5(self, path: str, with_diff: bool = False) -> None:
+        """Write a .caffemodel.h5."""
+        params = self.params()
+        data = {name: [b.data for b in blobs] for name, blobs in params.items()}
+        diff = {name: [b.diff for b in blobs] for name, blobs in params.items()}
+        write_weights_hdf5(path, data, diff if with_diff else None)
+
+    def params(self) -> OrderedDict[str, list[Blob]]:
+        """Parameters by layer name."""
+        return OrderedDict((n.name, n.layer.blobs) for n in self.nodes if n.layer.blobs)
+
+    def share_with(self, other: CoreNet) -> None:
+        """Use the parameters of another net for layers of the same name."""
+        theirs = {node.name: node for node in other.nodes}
+        for node in self.nodes:
+            source = theirs.get(node.name)
+            if source is None:
+                continue
+            if len(source.layer.blobs) != len(node.layer.blobs):
+                raise node.layer.fail("the other net's layer has another number of params")
+            for mine, blob in zip(node.layer.blobs, source.layer.blobs, strict=True):
+                mine.share(blob)
+
+    # Exact resume -------------------------------------------------------------------------------
+
+    def positions(self) -> dict[str, np.ndarray]:
+        """Where the data layers stand."""
+        return {
+            f"{node.name}/{key}": value
+            for node in self.nodes
+            if isinstance(node.layer, Data)
+            for key, value in node.layer.position().items()
+        }
+
+    def seek(self, positions: dict[str, np.ndarray]) -> None:
+        """Set the data layers to where they stood."""
+        for node in self.nodes:
+            if isinstance(node.layer, Data):
+                prefix = f"{node.name}/"
+                mine = {k[len(prefix) :]: v for k, v in positions.items() if k.startswith(prefix)}
+                if mine:
+                    node.layer.seek(mine)
+
+    def close(self) -> None:
+        """Stop the data layers' threads and close their files."""
+        for node in self.nodes:
+            if isinstance(node.layer, DataSource):
+                node.layer.close()
+
+
+def squeeze(shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape without leading ones, by which Caffe compares old 4-d parameters with new ones."""
+    shape = tuple(shape)
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return shape

@@ -1,0 +1,41 @@
+"""What Caffe keeps per process: the mode, the device and the generator of random numbers."""
+
+from __future__ import annotations
+
+import torch
+
+from i2cnn.errors import InputError
+from i2cnn.torchcaffe.random import CaffeRNG
+
+
+class Runtime:
+    """Process-wide state behind `set_mode_cpu`, `set_device` and `set_random_seed`."""
+
+    def __init__(self) -> None:
+        self.gpu = False
+        self.device_id = 0
+        self.rng = CaffeRNG(None)
+
+    @property
+    def device(self) -> torch.device:
+        """Device that new nets are made on."""
+        if not self.gpu:
+            return torch.device("cpu")
+        if not torch.cuda.is_available():
+            raise InputError(
+                "solver_mode GPU, but PyTorch sees no CUDA device; "
+                "use solver_mode: CPU (or set_mode_cpu())"
+            )
+        if self.device_id >= torch.cuda.device_count():
+            raise InputError(
+                f"device {self.device_id} is not there; PyTorch sees "
+                f"{torch.cuda.device_count()} CUDA device(s)"
+            )
+        return torch.device("cuda", self.device_id)
+
+    def seed(self, seed: int) -> None:
+        """Start the random numbers anew."""
+        self.rng = CaffeRNG(seed)
+
+
+runtime = Runtime()

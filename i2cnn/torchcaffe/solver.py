@@ -1,0 +1,376 @@
+"""Caffe's solvers: the training loop, its tests, snapshots and resuming."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from i2cnn.errors import InputError
+from i2cnn.files import atomic_path
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
+from i2cnn.torchcaffe.prototext import read_net
+from i2cnn.torchcaffe.runtime import runtime
+from i2cnn.torchcaffe.storage import State, read_state, write_state
+from i2cnn.torchcaffe.updates import learning_rate, make_update, regularise
+
+
+class CoreSolver:
+    """Trains a net as a SolverParameter says.
+
+    Parameters
+    ----------
+    param : SolverParameter
+        The solver file's contents.
+    source : str
+        Its path, for errors.
+    """
+
+    def __init__(self, param: Any, source: str = "solver") -> None:
+        self.param = param
+        self.source = source
+        self._check()
+        if param.random_seed >= 0:
+            runtime.seed(param.random_seed)
+        self.iter = 0
+        self.current_step = 0
+        self.update = make_update(param)
+        learning_rate(param, 0, 0)
+        self.net = CoreNet(self._train_param(), self._net_source())
+        self.test_nets = [CoreNet(p, self._net_source()) for p in self._test_params()]
+        number = self.update.slots * len(self.net.learnable)
+        self.history = [
+            torch.zeros_like(self.net.learnable[i % len(self.net.learnable)].blob.tensor)
+            for i in range(number)
+        ]
+        self._losses: deque[float] = deque(maxlen=max(1, param.average_loss))
+        self._timer = time.monotonic()
+        self._iterations_last = 0
+        self.smoothed_loss = 0.0
+
+    # Set-up -------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        p = self.param
+        if not p.lr_policy:
+            raise InputError(f"{self.source}: lr_policy is missing; for instance lr_policy: 'step'")
+        if p.average_loss < 1 or p.iter_size < 1:
+            raise InputError(f"{self.source}: average_loss and iter_size must be at least 1")
+        if p.snapshot_prefix:
+            self.check_snapshot_folder()
+
+    def check_snapshot_folder(self) -> None:
+        """Caffe finds out at the end of the training; we do before it."""
+        folder = Path(self.param.snapshot_prefix).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(
+                f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
+                "not a folder one can write to; make it or change snapshot_prefix"
+            )
+
+    def _net_source(self) -> str:
+        return self.param.net or self.param.train_net or self.source
+
+    def _train_param(self) -> Any:
+        p = self.param
+        given = [n for n in ("net", "net_param", "train_net", "train_net_param") if p.HasField(n)]
+        if len(given) != 1:
+            raise InputError(
+                f"{self.source}: SolverParameter must specify a train net using exactly one of "
+                "net, net_param, train_net, train_net_param"
+            )
+        value = getattr(p, given[0])
+        net = read_net(value) if isinstance(value, str) else _copy(value)
+        state = NetParameter().state
+        state.phase = TRAIN
+        state.MergeFrom(net.state)
+        state.MergeFrom(p.train_state)
+        net.state.CopyFrom(state)
+        net.state.phase = TRAIN
+        return net
+
+    def _test_params(self) -> list[Any]:
+        p = self.param
+        nets: list[Any] = [_copy(n) for n in p.test_net_param]
+        nets += [read_net(path) for path in p.test_net]
+        shared = len(p.test_iter) - len(nets)
+        if p.HasField("net_param"):
+            nets += [_copy(p.net_param) for _ in range(shared)]
+        elif p.HasField("net"):
+            nets += [read_net(p.net) for _ in range(shared)]
+        if len(nets) != len(p.test_iter):
+            raise InputError(f"{self.source}: test_iter must be given once for each test net")
+        if nets and p.test_interval <= 0 and p.HasField("test_interval"):
+            raise InputError(f"{self.source}: test_interval must be above 0")
+        if p.test_state and len(p.test_state) != len(nets):
+            raise InputError(f"{self.source}: test_state must be given for no test net or for each")
+        for i, net in enumerate(nets):
+            if p.test_state:
+                net.state.MergeFrom(p.test_state[i])
+            net.state.phase = TEST
+        return nets
+
+    # Training -----------------------------------------------------------------------------------
+
+    def step(self, iterations: int) -> None:
+        """Do that many iterations (Caffe's Solver::Step)."""
+        stop = self.iter + iterations
+        self._losses.clear()
+        self._timer, self._iterations_last = time.monotonic(), self.iter
+        while self.iter < stop and not self.wants_to_stop():
+            self._iterate()
+
+    def wants_to_stop(self) -> bool:
+        """True when an action from outside asked for the end; the command line overrides it."""
+        return False
+
+    def _iterate(self) -> None:
+        p = self.param
+        self.net.clear_param_diffs()
+        if (
+            self.test_nets
+            and p.test_interval
+            and self.iter % p.test_interval == 0
+            and (self.iter > 0 or p.test_initialization)
+        ):
+            self.test_all()
+        loss = 0.0
+        for _ in range(p.iter_size):
+            loss += self.net.forward()
+            self.net.backward()
+        loss /= p.iter_size
+        self._losses.append(loss)
+        self.smoothed_loss = sum(self._losses) / len(self._losses)
+        display = p.display and self.iter % p.display == 0
+        if display:
+            self._display()
+        if not math.isfinite(loss):
+            raise InputError(
+                f"{self.source}: the loss became {loss} at iteration {self.iter}; the snapshots "
+                "before it are good. Lower base_lr, check mean and scale of the data, or set "
+                "clip_gradients"
+            )
+        self.apply_update(display=bool(display))
+        self.iter += 1
+        if p.snapshot and self.iter % p.snapshot == 0:
+            self.snapshot()
+
+    def _display(self) -> None:
+        now = time.monotonic()
+        seconds = now - self._timer
+        done = self.iter - self._iterations_last
+        rate = done / seconds if done and seconds > 0 else 0.0
+        log.info(
+            "solver.cpp:239",
+            f"Iteration {self.iter} ({rate:g} iter/s, {seconds:g}s/{self.param.display} iters), "
+            f"loss = {self.smoothed_loss:g}",
+        )
+        self._timer, self._iterations_last = now, self.iter
+        weights = {
+            name: weight
+            for node in self.net.nodes
+            for name, weight in zip(node.top_names, node.loss_weights, strict=True)
+        }
+        index = 0
+        for name in self.net.outputs:
+            weight = weights.get(name, 0.0)
+            for value in self.net.blobs[name].data.ravel():
+                extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+                log.info(
+                    "solver.cpp:258",
+                    f"    Train net output #{index}: {name} = {value:g}{extra}",
+                )
+                index += 1
+
+    def rate(self) -> float:
+        """Learning rate of the coming update."""
+        rate, self.current_step = learning_rate(self.param, self.iter, self.current_step)
+        return rate
+
+    def apply_update(self, display: bool = False) -> None:
+        """Turn the diffs into updates and subtract them (SGDSolver::ApplyUpdate)."""
+        p = self.param
+        rate = self.rate()
+        if display:
+            log.info("sgd_solver.cpp:112", f"Iteration {self.iter}, lr = {rate:g}")
+        clip = self._clip_factor()
+        learnable = self.net.learnable
+        for i, entry in enumerate(learnable):
+            weight, grad = entry.blob.tensor, entry.blob.grad
+            if clip != 1:
+                grad.mul_(clip)
+            if p.iter_size > 1:
+                grad.mul_(1.0 / p.iter_size)
+            regularise(grad, weight, p.weight_decay * entry.decay_mult, p.regularization_type)
+            history = self.history[i :: len(learnable)]
+            value = self.update.value(grad, history, rate * entry.lr_mult, self.iter)
+            grad.copy_(value)
+            weight.sub_(value)
+
+    def _clip_factor(self) -> float:
+        limit = self.param.clip_gradients
+        if limit < 0:
+            return 1.0
+        squares = sum(float((e.blob.grad.double() ** 2).sum()) for e in self.net.learnable)
+        norm = math.sqrt(squares)
+        if norm <= limit:
+            return 1.0
+        log.info(
+            "sgd_solver.cpp:99",
+            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) by scale "
+            f"factor {limit / norm:g}",
+        )
+        return limit / norm
+
+    def solve(self, resume: str | None = None) -> None:
+        """Train to max_iter (Caffe's Solver::Solve)."""
+        p = self.param
+        log.info("solver.cpp:289", f"Solving {self.net.param.name}")
+        log.info("solver.cpp:290", f"Learning Rate Policy: {p.lr_policy}")
+        if resume:
+            self.restore(resume)
+        self.step(p.max_iter - self.iter)
+        if p.snapshot_after_train and (not p.snapshot or self.iter % p.snapshot):
+            self.snapshot()
+        if self.wants_to_stop():
+            log.info("solver.cpp:323", "Optimization stopped early.")
+            return
+        if p.display and self.iter % p.display == 0:
+            self._losses.append(self.net.forward())
+            self.smoothed_loss = sum(self._losses) / len(self._losses)
+            log.info("solver.cpp:327", f"Iteration {self.iter}, loss = {self.smoothed_loss:g}")
+        if self.test_nets and p.test_interval and self.iter % p.test_interval == 0:
+            self.test_all()
+        log.info("solver.cpp:332", "Optimization Done.")
+
+    # Testing ------------------------------------------------------------------------------------
+
+    def test_all(self) -> list[dict[str, np.ndarray]]:
+        """Run every test net; returns the mean of each output."""
+        return [self.test(i) for i in range(len(self.test_nets))]
+
+    def test(self, index: int) -> dict[str, np.ndarray]:
+        """Mean outputs of test net `index` over its test_iter batches."""
+        log.info("solver.cpp:347", f"Iteration {self.iter}, Testing net (#{index})")
+        net = self.test_nets[index]
+        net.share_with(self.net)
+        batches = self.param.test_iter[index]
+        totals: dict[str, np.ndarray] = {}
+        loss = 0.0
+        for _ in range(batches):
+            loss += net.forward()
+            for name in net.outputs:
+                value = net.blobs[name].data.astype(np.float64)
+                totals[name] = totals[name] + value if name in totals else value
+        if self.param.test_compute_loss:
+            log.info("solver.cpp:396", f"Test loss: {loss / batches:g}")
+        means = {name: total / batches for name, total in totals.items()}
+        weights = {
+            name: weight
+            for node in net.nodes
+            for name, weight in zip(node.top_names, node.loss_weights, strict=True)
+        }
+        number = 0
+        for name, mean in means.items():
+            weight = weights.get(name, 0.0)
+            for value in mean.ravel():
+                extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+                log.info(
+                    "solver.cpp:414",
+                    f"    Test net output #{number}: {name} = {value:g}{extra}",
+                )
+                number += 1
+        return means
+
+    # Snapshots ----------------------------------------------------------------------------------
+
+    def snapshot(self) -> str:
+        """Write weights and solver state; returns the path of the state."""
+        p = self.param
+        hdf5 = p.snapshot_format == SolverParameter.HDF5
+        if not p.snapshot_prefix:
+            raise InputError(f"{self.source}: snapshot_prefix is missing")
+        prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
+        suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
+        model = f"{prefix}.caffemodel{suffix}"
+        log.info("solver.cpp:464", f"Snapshotting to {kind} file {model}")
+        save = self.net.save_hdf5 if hdf5 else self.net.save
+        save(model, p.snapshot_diff)
+        state = f"{prefix}.solverstate{suffix}"
+        log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
+        history = [h.cpu().numpy() for h in self.history]
+        self._write_exact(f"{prefix}.resume.npz")
+        write_state(state, State(self.iter, model, history, self.current_step), hdf5)
+        return state
+
+    def _write_exact(self, path: str) -> None:
+        """What Caffe forgets: where the databases and the random numbers stand."""
+        keys, at = runtime.rng.state()
+        content = {f"train/{k}": v for k, v in self.net.positions().items()}
+        for i, net in enumerate(self.test_nets):
+            content |= {f"test{i}/{k}": v for k, v in net.positions().items()}
+        with atomic_path(Path(path)) as temporary:
+            np.savez(temporary, rng_keys=keys, rng_at=np.array(at), **content)  # type: ignore[arg-type]
+
+    def restore(self, path: str) -> None:
+        """Go on from a .solverstate; exactly, where its .resume.npz lies beside it."""
+        state = read_state(path)
+        expected = [tuple(h.shape) for h in self.history]
+        if [h.size for h in state.history] != [h.numel() for h in self.history]:
+            raise InputError(
+                f"{path}: its history ({len(state.history)} blobs) does not fit this net and "
+                f"solver ({len(expected)} blobs of other sizes); use the net it was made with"
+            )
+        log.info("sgd_solver.cpp:320", "SGDSolver: restoring history")
+        if state.learned_net:
+            self.net.copy_from(_find_beside(state.learned_net, path))
+        self.iter, self.current_step = state.iteration, state.current_step
+        for mine, stored in zip(self.history, state.history, strict=True):
+            mine.copy_(torch.from_numpy(stored.reshape(tuple(mine.shape)).copy()))
+        self._losses.clear()
+        exact = Path(str(path).split(".solverstate")[0] + ".resume.npz")
+        if exact.exists():
+            self._read_exact(exact)
+
+    def _read_exact(self, path: Path) -> None:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                content = dict(file)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
+                "first record"
+            ) from None
+        runtime.rng.restore(content.pop("rng_keys"), int(content.pop("rng_at")))
+        for prefix, net in (
+            ("train/", self.net),
+            *((f"test{i}/", n) for i, n in enumerate(self.test_nets)),
+        ):
+            net.seek({k[len(prefix) :]: v for k, v in content.items() if k.startswith(prefix)})
+
+    def close(self) -> None:
+        """Stop all data threads."""
+        for net in (self.net, *self.test_nets):
+            net.close()
+
+
+def _copy(message: Any) -> Any:
+    result = type(message)()
+    result.CopyFrom(message)
+    return result
+
+
+def _find_beside(learned_net: str, state: str) -> str:
+    """The weights' path as Caffe printed it, else the same name beside the state."""
+    if Path(learned_net).exists():
+        return learned_net
+    beside = Path(state).parent / Path(learned_net).name
+    return str(beside) if beside.exists() else learned_net

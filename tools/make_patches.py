@@ -1,0 +1,8 @@
+"""Step 2 of the pipeline: 60 patches a face -> a Caffe LMDB. The same as `i2cnn patches`."""
+
+import sys
+
+from i2cnn.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["patches", *sys.argv[1:]]))

@@ -1,0 +1,8 @@
+"""Step 5 of the pipeline: SVM on features over person-independent folds. The same as `i2cnn svm`."""
+
+import sys
+
+from i2cnn.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["svm", *sys.argv[1:]]))
