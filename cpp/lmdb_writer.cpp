@@ -1,0 +1,86 @@
+#include "lmdb_writer.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace i2cnn {
+
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kFirstMap = std::size_t{1} << 28;
+// Dirty pages are held in memory until the commit.
+constexpr std::size_t kTransaction = std::size_t{1} << 26;
+
+}  // namespace
+
+LmdbWriter::LmdbWriter(std::string folder) : folder_(std::move(folder)), map_size_(kFirstMap) {
+  check(mdb_env_create(&env_), "create");
+  try {
+    check(mdb_env_set_mapsize(env_, map_size_), "set the map size of");
+    // Synced once, in finish(): until then the folder has a temporary name that nobody reads.
+    // Never MDB_WRITEMAP: with it a full disk is a bus error instead of an error code.
+    check(mdb_env_open(env_, folder_.c_str(), MDB_NOSYNC, 0664), "open");
+    begin();
+    check(mdb_dbi_open(txn_, nullptr, 0, &dbi_), "open");
+  } catch (...) {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);
+    mdb_env_close(env_);
+    throw;
+  }
+}
+
+LmdbWriter::~LmdbWriter() {
+  if (txn_ != nullptr) mdb_txn_abort(txn_);
+  if (env_ != nullptr) mdb_env_close(env_);
+}
+
+void LmdbWriter::check(int code, const char* what) const {
+  if (code == MDB_SUCCESS) return;
+  throw std::runtime_error(folder_ + ": cannot " + what + " the LMDB: " + mdb_strerror(code));
+}
+
+void LmdbWriter::begin() { check(mdb_txn_begin(env_, nullptr, 0, &txn_), "write to"); }
+
+void LmdbWriter::commit() {
+  MDB_txn* txn = std::exchange(txn_, nullptr);
+  pending_ = 0;
+  check(mdb_txn_commit(txn), "write to");
+}
+
+void LmdbWriter::make_room(std::size_t bytes) {
+  // A full map breaks the transaction it happens in, so the map grows before that: values take
+  // whole pages, the key tree a small share, and each commit writes a few pages anew.
+  const std::size_t needed = (bytes / kPage + 4) * kPage;
+  const bool grow = used_ + needed + (used_ + needed) / 4 > map_size_;
+  if (grow || pending_ > kTransaction) {
+    commit();
+    if (grow) {
+      map_size_ = 2 * map_size_ + 2 * needed;
+      check(mdb_env_set_mapsize(env_, map_size_), "grow");
+    }
+    begin();
+  }
+  used_ += needed;
+  pending_ += needed;
+}
+
+char* LmdbWriter::reserve(const std::string& key, std::size_t bytes) {
+  make_room(bytes);
+  MDB_val k{key.size(), const_cast<char*>(key.data())};
+  MDB_val v{bytes, nullptr};
+  const int code = mdb_put(txn_, dbi_, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);
+  if (code == MDB_KEYEXIST) {
+    throw std::runtime_error(folder_ + ": the key " + key + " is given twice");
+  }
+  check(code, "write to");
+  return static_cast<char*>(v.mv_data);
+}
+
+void LmdbWriter::finish() {
+  commit();
+  check(mdb_env_sync(env_, 1), "sync");
+  mdb_env_close(std::exchange(env_, nullptr));
+}
+
+}  // namespace i2cnn

@@ -1,0 +1,187 @@
+// Python bindings; the only file that knows of Python.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "patch_writer.hpp"
+#include "warp.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+using namespace i2cnn;
+
+using Image = py::array_t<std::uint8_t>;
+using Numbers = py::array_t<double, py::array::c_style | py::array::forcecast>;
+
+ImageView view_of(const Image& image) {
+  if (image.ndim() != 2 && image.ndim() != 3) {
+    throw std::invalid_argument("an image must be (height, width) or (height, width, 3)");
+  }
+  const bool planes = image.ndim() == 3;
+  return {image.data(),
+          image.shape(0),
+          image.shape(1),
+          planes ? image.shape(2) : 1,
+          image.strides(0),
+          image.strides(1),
+          planes ? image.strides(2) : 0};
+}
+
+Points points_of(const Numbers& points) {
+  if (points.ndim() != 2 || points.shape(0) != 5 || points.shape(1) != 2) {
+    throw std::invalid_argument("points must be five rows of x and y");
+  }
+  Points result{};
+  for (py::ssize_t i = 0; i < 5; ++i) {
+    result[static_cast<std::size_t>(i)] = {points.at(i, 0), points.at(i, 1)};
+  }
+  return result;
+}
+
+// Rows of (anchor, cx, cy, width, height).
+std::vector<Box> boxes_of(const Numbers& boxes) {
+  if (boxes.ndim() != 2 || boxes.shape(1) != 5) {
+    throw std::invalid_argument("boxes must have rows of anchor, cx, cy, width, height");
+  }
+  std::vector<Box> result;
+  for (py::ssize_t i = 0; i < boxes.shape(0); ++i) {
+    const int anchor = static_cast<int>(boxes.at(i, 0));
+    if (anchor < -1 || anchor > 4) throw std::invalid_argument("an anchor must be -1 to 4");
+    result.push_back({anchor, boxes.at(i, 1), boxes.at(i, 2), boxes.at(i, 3), boxes.at(i, 4)});
+  }
+  return result;
+}
+
+void check_size(int size) {
+  if (size < 1 || size > 4096) throw std::invalid_argument("size must be 1 to 4096");
+}
+
+int threads_or_default(int threads) {
+  if (threads > 0) return threads;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+py::array_t<double> similarity(const Numbers& points, double mouth) {
+  const Similarity s = fit_similarity(points_of(points), mouth);
+  py::array_t<double> matrix({2, 3});
+  auto m = matrix.mutable_unchecked<2>();
+  m(0, 0) = s.a;
+  m(0, 1) = -s.b;
+  m(0, 2) = s.tx;
+  m(1, 0) = s.b;
+  m(1, 1) = s.a;
+  m(1, 2) = s.ty;
+  return matrix;
+}
+
+py::array_t<std::uint8_t> extract(const Image& image, const Numbers& points, const Numbers& boxes,
+                                  double mouth, int size) {
+  check_size(size);
+  const Source source(view_of(image));
+  const Points five = points_of(points);
+  const std::vector<Box> table = boxes_of(boxes);
+  const Similarity face = fit_similarity(five, mouth);
+  const int channels = source.channels();
+  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(2 * table.size()), size, size};
+  if (image.ndim() == 3) shape.push_back(channels);
+  py::array_t<std::uint8_t> result(shape);
+  std::uint8_t* out = result.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+    const std::size_t step = area * static_cast<std::size_t>(channels);
+    std::vector<std::uint8_t> plane(area);
+    std::vector<std::uint8_t> mirrored(area);
+    for (const Box& box : table) {
+      const Sampling sampling = make_sampling(face, five, box, size);
+      for (int c = 0; c < channels; ++c) {
+        if (channels == 1) {
+          sample_plane(source, c, sampling, size, out);
+          mirror_plane(out, size, out + step);
+          continue;
+        }
+        sample_plane(source, c, sampling, size, plane.data());
+        mirror_plane(plane.data(), size, mirrored.data());
+        for (std::size_t i = 0; i < area; ++i) {
+          out[3 * i + static_cast<std::size_t>(c)] = plane[i];
+          out[step + 3 * i + static_cast<std::size_t>(c)] = mirrored[i];
+        }
+      }
+      out += 2 * step;
+    }
+  }
+  return result;
+}
+
+Encoding encoding_of(const std::string& name) {
+  if (name == "raw") return Encoding::kRaw;
+  if (name == "png") return Encoding::kPng;
+  if (name == "jpeg") return Encoding::kJpeg;
+  throw std::invalid_argument("unknown encoding '" + name + "'; choose raw, png or jpeg");
+}
+
+void add_face(PatchWriter& writer, const Image& image, const Numbers& points,
+              std::vector<int> patches, std::vector<std::string> keys, std::int32_t label) {
+  if (patches.size() != keys.size()) throw std::invalid_argument("give one key for each patch");
+  for (const int index : patches) {
+    if (index < 0 || static_cast<std::size_t>(index) >= 2 * writer.boxes()) {
+      throw std::invalid_argument("a patch index is outside the scheme");
+    }
+  }
+  FaceJob job;
+  job.source = std::make_shared<const Source>(view_of(image));
+  job.points = points_of(points);
+  job.face = fit_similarity(job.points, writer.mouth());
+  job.patches = std::move(patches);
+  job.keys = std::move(keys);
+  job.label = label;
+  const py::gil_scoped_release release;
+  writer.add(std::move(job));
+}
+
+py::array_t<float> finish(PatchWriter& writer, int size) {
+  std::vector<float> mean;
+  {
+    const py::gil_scoped_release release;
+    mean = writer.finish();
+  }
+  const auto planes =
+      static_cast<py::ssize_t>(mean.size()) / (static_cast<py::ssize_t>(size) * size);
+  py::array_t<float> result(
+      {planes, static_cast<py::ssize_t>(size), static_cast<py::ssize_t>(size)});
+  std::copy(mean.begin(), mean.end(), result.mutable_data());
+  return result;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+  m.doc() = "Patches of a face and Caffe databases of them. Use i2cnn.patches.";
+  m.def("similarity", &similarity, py::arg("points"), py::arg("mouth"));
+  m.def("extract", &extract, py::arg("image").noconvert(), py::arg("points"), py::arg("boxes"),
+        py::arg("mouth"), py::arg("size"));
+  m.def("simd_level", &simd_level);
+  m.def("force_plain", &force_plain, py::arg("plain"));
+  py::class_<PatchWriter>(m, "PatchWriter")
+      .def(py::init([](const std::string& folder, const Numbers& boxes, double mouth, int size,
+                       const std::string& encoding, int quality, int threads) {
+             check_size(size);
+             return std::make_unique<PatchWriter>(folder, boxes_of(boxes), mouth, size,
+                                                  encoding_of(encoding), quality,
+                                                  threads_or_default(threads));
+           }),
+           py::arg("folder"), py::arg("boxes"), py::arg("mouth"), py::arg("size"),
+           py::arg("encoding"), py::arg("quality"), py::arg("threads"))
+      .def("add", &add_face, py::arg("image").noconvert(), py::arg("points"), py::arg("patches"),
+           py::arg("keys"), py::arg("label"))
+      .def("finish", &finish, py::arg("size"));
+}
