@@ -1,0 +1,126 @@
+"""What every reader returns: the samples, and what was found against what was expected."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from i2cnn.errors import InputError
+from i2cnn.labels import Task
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled image.
+
+    Parameters
+    ----------
+    image : str
+        Path relative to the data set's root, with slashes.
+    subject, label : str
+    sequence : str
+        Sequence it comes from; empty for still images.
+    frame : int
+        Number in the sequence; 0 for still images.
+    points : tuple of five (x, y), optional
+        Landmarks that the data set itself has.
+    """
+
+    image: str
+    subject: str
+    label: str
+    sequence: str = ""
+    frame: int = 0
+    points: Points | None = None
+
+
+@dataclass
+class Dataset:
+    """Samples of a data set and an account of how they were found.
+
+    Parameters
+    ----------
+    name : str
+    root : Path
+        Folder that the samples' paths start from.
+    task : Task
+    samples : list of Sample
+    expected : mapping of str to int
+        What the complete data set has: "images", "subjects" and labels; empty if unknown.
+    left_out : mapping of str to list of str
+        Reason -> what was left out for it.
+    notes : list of str
+        What else a user should know.
+    """
+
+    name: str
+    root: Path
+    task: Task
+    samples: list[Sample]
+    expected: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            raise InputError(
+                f"{self.root}: no images of the data set {self.name!r} here"
+                + "".join(f"; {len(v)} {k}" for k, v in self.left_out.items())
+                + "; check the folder and the --dataset"
+            )
+        for sample in self.samples:
+            self.task.index(sample.label)
+
+    @property
+    def subjects(self) -> list[str]:
+        """Names of the subjects, sorted."""
+        return sorted({s.subject for s in self.samples})
+
+    def found(self) -> dict[str, int]:
+        """Counts, with the same keys as `expected`."""
+        counts = Counter(s.label for s in self.samples)
+        result = {"images": len(self.samples), "subjects": len(self.subjects)}
+        if any(s.sequence for s in self.samples):
+            result["sequences"] = len({(s.subject, s.sequence) for s in self.samples})
+        return result | {label: counts[label] for label in self.task.labels}
+
+    def summary(self) -> list[str]:
+        """Lines for a person: found, expected, left out."""
+        found = self.found()
+        lines = [f"{self.name}: {self.root}"]
+        for key, value in found.items():
+            line = f"  {key:<10} {value:>5}"
+            if key in self.expected:
+                wanted = self.expected[key]
+                line += f" of {wanted}"
+                if value != wanted:
+                    line += (
+                        f"   <- {abs(wanted - value)} {'missing' if value < wanted else 'extra'}"
+                    )
+            lines.append(line)
+        for reason, items in self.left_out.items():
+            shown = ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")
+            lines.append(f"  left out   {len(items):>5} {reason}: {shown}")
+        return lines + [f"  note: {note}" for note in self.notes]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same account for machines."""
+        return {
+            "name": self.name,
+            "task": {"name": self.task.name, "labels": list(self.task.labels)},
+            "found": self.found(),
+            "expected": dict(self.expected),
+            "left_out": {k: list(v) for k, v in self.left_out.items()},
+            "notes": self.notes,
+        }
+
+
+def check_folder(root: Path, name: str) -> None:
+    """A data set's folder must be there."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the folder that holds your copy of {name}")

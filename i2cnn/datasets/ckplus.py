@@ -1,0 +1,88 @@
+"""CK+: sequences from neutral to peak with emotion codes (Lucey et al. 2010).
+
+Not to be redistributed: the reader takes the user's own copy in the official layout,
+``cohn-kanade-images/S005/001/*.png`` and ``Emotion/S005/001/*_emotion.txt``. Of each sequence the
+first frame is neutral and the last three show the expression (paper section 4.1).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from i2cnn.datasets.base import Dataset, Sample, check_folder
+from i2cnn.errors import InputError
+from i2cnn.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+
+#: Emotion codes; 0 is neutral and 2 contempt, which the paper leaves out.
+CODES = {1: ANGER, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
+CONTEMPT = 2
+SEQUENCES = {ANGER: 45, DISGUST: 59, FEAR: 25, HAPPY: 69, SADNESS: 28, SURPRISE: 83}
+PEAK_FRAMES = 3
+FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)\.png", re.IGNORECASE)
+
+
+def read_ckplus(root: Path, task: Task) -> Dataset:
+    """Samples of a CK+ folder."""
+    check_folder(root, "CK+")
+    images = _folder(root, ("cohn-kanade-images", "sequences"), "the sequences")
+    emotions = _folder(root, ("Emotion",), "the emotion codes")
+    with_neutral = NEUTRAL in task.labels
+    samples: list[Sample] = []
+    left_out: dict[str, list[str]] = {}
+    sequences = [d for s in sorted(images.iterdir()) if s.is_dir() for d in sorted(s.iterdir())]
+    for folder in sequences:
+        if not folder.is_dir():
+            continue
+        name = folder.relative_to(images).as_posix()
+        label, reason = _label(emotions / name)
+        frames = sorted(p for p in folder.iterdir() if FRAME.fullmatch(p.name))
+        if label is not None and len(frames) < PEAK_FRAMES + with_neutral:
+            label, reason = None, f"sequences of fewer than {PEAK_FRAMES + with_neutral} frames"
+        if label is None:
+            left_out.setdefault(reason, []).append(name)
+            continue
+        subject, sequence = name.split("/")
+        chosen = [(frames[0], NEUTRAL)] if with_neutral else []
+        chosen += [(frame, label) for frame in frames[-PEAK_FRAMES:]]
+        for path, expression in chosen:
+            match = FRAME.fullmatch(path.name)
+            assert match is not None
+            samples.append(
+                Sample(
+                    path.relative_to(root).as_posix(), subject, expression, sequence, int(match[3])
+                )
+            )
+    expected = {"subjects": 106, "sequences": 309}
+    expected |= {label: PEAK_FRAMES * n for label, n in SEQUENCES.items()}
+    if with_neutral:
+        expected[NEUTRAL] = 309
+    expected["images"] = sum(v for k, v in expected.items() if k in task.labels)
+    return Dataset("ckplus", root, task, samples, expected, left_out)
+
+
+def _folder(root: Path, names: tuple[str, ...], what: str) -> Path:
+    for name in names:
+        for path in (root / name, *sorted(root.glob(f"*/{name}"))):
+            if path.is_dir():
+                return path
+    raise InputError(
+        f"{root}: no folder {names[0]} with {what} in it; unpack CK+'s archives into one folder"
+    )
+
+
+def _label(folder: Path) -> tuple[str | None, str]:
+    """(label, "") of a sequence, or (None, why it is left out)."""
+    files = sorted(folder.glob("*_emotion.txt")) if folder.is_dir() else []
+    if not files:
+        return None, "sequences without an emotion code"
+    text = files[0].read_text(encoding="ascii", errors="replace").strip()
+    try:
+        code = float(text)
+    except ValueError:
+        raise InputError(f"{files[0]}: {text!r} is not an emotion code like 3.0") from None
+    if code == CONTEMPT:
+        return None, "sequences of contempt"
+    if code not in CODES:
+        return None, f"sequences of emotion code {code:g}"
+    return CODES[int(code)], ""

@@ -1,0 +1,54 @@
+"""The embedded open set: rendered faces in JAFFE's shape, with the true landmarks (CC0)."""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+from pathlib import Path
+
+from i2cnn.datasets.base import Dataset, Points, Sample, check_folder
+from i2cnn.datasets.jaffe import CODES
+from i2cnn.errors import InputError
+from i2cnn.labels import Task
+
+SUBJECTS, TAKES = 20, 3
+_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+def embedded_root() -> Path:
+    """Folder of the set that ships with the package."""
+    return Path(str(resources.files("i2cnn.datasets"))) / "synthetic_v1"
+
+
+def read_synthetic(root: Path, task: Task) -> Dataset:
+    """Samples listed in `landmarks.csv`."""
+    check_folder(root, "the synthetic set")
+    table = root / "landmarks.csv"
+    if not table.is_file():
+        raise InputError(f"{table}: no such file; it lists the synthetic set's images")
+    samples, missing, outside = [], [], []
+    with open(table, newline="", encoding="utf-8") as file:
+        for line, row in enumerate(csv.DictReader(file), 2):
+            try:
+                label = CODES[row["label"]]
+                points: Points = tuple(
+                    (float(row[f"{p}_x"]), float(row[f"{p}_y"])) for p in _POINTS
+                )
+                sample = Sample(row["file"], row["subject"], label, points=points)
+            except (KeyError, ValueError, TypeError) as error:
+                raise InputError(f"{table}:{line}: cannot be used ({error!r})") from None
+            if not (root / sample.image).is_file():
+                missing.append(sample.image)
+            elif label not in task.labels:
+                outside.append(sample.image)
+            else:
+                samples.append(sample)
+    expected = {"images": SUBJECTS * TAKES * len(task), "subjects": SUBJECTS}
+    expected |= dict.fromkeys(task.labels, SUBJECTS * TAKES)
+    left_out = {
+        "listed but not there": missing,
+        f"with a label outside task {task.name}": outside,
+    }
+    return Dataset(
+        "synthetic", root, task, samples, expected, {k: v for k, v in left_out.items() if v}
+    )

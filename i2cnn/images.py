@@ -1,0 +1,106 @@
+"""Reads pictures as people have them: palettes, 16 bits, alpha, CMYK, rotated by EXIF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from i2cnn.errors import InputError
+
+#: Larger pictures are refused before they are decoded.
+MAX_PIXELS = 64_000_000
+
+#: Endings that a folder is searched for.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".webp")
+
+# Our own limit comes first and names the file.
+Image.MAX_IMAGE_PIXELS = None
+
+
+def read_image(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode a picture.
+
+    16-bit samples keep their upper byte, transparent pixels are laid on mid-gray, CMYK becomes
+    RGB, and EXIF's orientation is applied.
+
+    Parameters
+    ----------
+    path : str or Path
+    max_pixels : int
+        Limit, checked before decoding.
+
+    Returns
+    -------
+    ndarray of uint8
+        (H, W) if the picture is gray, else (H, W, 3) in B, G, R order.
+
+    Raises
+    ------
+    InputError
+        Names the file: missing, empty, not a picture, truncated, too large.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty; copy it again")
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if width * height > max_pixels:
+                raise InputError(
+                    f"{path}: {width}x{height} is above the limit of {max_pixels / 1e6:g} "
+                    "megapixels; scale it down"
+                )
+            picture.load()
+            return _to_array(picture)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{path}: not a picture that can be read; convert it to PNG") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); the file is damaged, copy it again"
+        ) from None
+
+
+def _to_array(picture: Image.Image) -> np.ndarray:
+    turned = ImageOps.exif_transpose(picture)
+    mode = turned.mode
+    if mode.startswith("I;16") or mode == "I":
+        wide = np.asarray(turned.convert("I"), np.int64).clip(0, 65535)
+        return (wide >> 8).astype(np.uint8)
+    if mode == "F":
+        return np.asarray(turned).clip(0, 255).astype(np.uint8)
+    if mode in ("1", "L"):
+        return np.asarray(turned.convert("L"))
+    if mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in turned.info:
+        turned = turned.convert("RGBA")
+        ground = Image.new("RGBA", turned.size, (128, 128, 128, 255))
+        turned = Image.alpha_composite(ground, turned)
+    rgb = np.asarray(turned.convert("RGB"))
+    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    # Palette and RGB files of gray pictures (some of JAFFE's) are gray all the same.
+    if np.array_equal(bgr[:, :, 0], bgr[:, :, 1]) and np.array_equal(bgr[:, :, 1], bgr[:, :, 2]):
+        return np.ascontiguousarray(bgr[:, :, 0])
+    return bgr
+
+
+def as_gray(image: np.ndarray) -> np.ndarray:
+    """(H, W) of a gray or B, G, R picture."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def as_bgr(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) of a gray or B, G, R picture."""
+    return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write a picture in the format of its ending."""
+    ok, data = cv2.imencode(path.suffix, image)
+    if not ok:
+        raise InputError(f"{path}: cannot be written as {path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.tobytes())
