@@ -23,6 +23,7 @@ LmdbWriter::LmdbWriter(std::string folder) : folder_(std::move(folder)), map_siz
     check(mdb_env_open(env_, folder_.c_str(), MDB_NOSYNC, 0664), "open");
     begin();
     check(mdb_dbi_open(txn_, nullptr, 0, &dbi_), "open");
+    commit();
   } catch (...) {
     if (txn_ != nullptr) mdb_txn_abort(txn_);
     mdb_env_close(env_);
@@ -53,14 +54,12 @@ void LmdbWriter::make_room(std::size_t bytes) {
   // whole pages, the key tree a small share, and each commit writes a few pages anew.
   const std::size_t needed = (bytes / kPage + 4) * kPage;
   const bool grow = used_ + needed + (used_ + needed) / 4 > map_size_;
-  if (grow || pending_ > kTransaction) {
-    commit();
-    if (grow) {
-      map_size_ = 2 * map_size_ + 2 * needed;
-      check(mdb_env_set_mapsize(env_, map_size_), "grow");
-    }
-    begin();
+  if (txn_ != nullptr && (grow || pending_ > kTransaction)) commit();
+  if (grow) {
+    map_size_ = 2 * map_size_ + 2 * needed;
+    check(mdb_env_set_mapsize(env_, map_size_), "grow");
   }
+  if (txn_ == nullptr) begin();
   used_ += needed;
   pending_ += needed;
 }
@@ -78,7 +77,7 @@ char* LmdbWriter::reserve(const std::string& key, std::size_t bytes) {
 }
 
 void LmdbWriter::finish() {
-  commit();
+  if (txn_ != nullptr) commit();
   check(mdb_env_sync(env_, 1), "sync");
   mdb_env_close(std::exchange(env_, nullptr));
 }

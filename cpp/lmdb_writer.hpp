@@ -8,6 +8,7 @@
 
 namespace i2cnn {
 
+// LMDB ties a transaction to its thread: reserve() and finish() must be called from one thread.
 class LmdbWriter {
  public:
   // `folder` must exist. Throws std::system_error-like std::runtime_error naming the folder.

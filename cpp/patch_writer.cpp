@@ -98,7 +98,11 @@ void PatchWriter::write() {
         return error_ || done_.count(written_) != 0 || (closing_ && written_ == added_);
       });
       if (error_) return;
-      if (done_.count(written_) == 0) return;
+      if (done_.count(written_) == 0) {
+        lock.unlock();
+        writer_.finish();
+        return;
+      }
       const Result result = std::move(done_.at(written_));
       done_.erase(written_);
       lock.unlock();
@@ -183,7 +187,6 @@ std::vector<float> PatchWriter::finish() {
   writer_thread_.join();
   if (error_) std::rethrow_exception(error_);
   finished_ = true;
-  writer_.finish();
   std::vector<float> mean;
   for (const std::uint64_t total : totals_) {
     mean.push_back(static_cast<float>(static_cast<double>(total) / static_cast<double>(records_)));
