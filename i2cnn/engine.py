@@ -1,8 +1,9 @@
-"""The two engines that run a Caffe net: torchcaffe (ours) and genuine Caffe, both with pycaffe's API."""
+"""The engines that run a Caffe net, torchcaffe and genuine Caffe, both with pycaffe's API."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
 
 from i2cnn.errors import InputError
@@ -24,6 +25,8 @@ def get_engine(name: str = "torch") -> ModuleType:
         The name is unknown, or genuine pycaffe is not installed (the package `caffe` on the
         Python package index is an empty placeholder and does not count).
     """
+    # Caffe's log lines belong to `i2cnn caffe`; both engines heed this variable.
+    os.environ.setdefault("GLOG_minloglevel", "1")
     if name == "torch":
         return importlib.import_module("i2cnn.torchcaffe.pycaffe")
     if name != "caffe":
@@ -44,7 +47,7 @@ def get_engine(name: str = "torch") -> ModuleType:
 
 
 def choose_device(device: str = "auto") -> str:
-    """Resolve "auto" to "cuda:0" where PyTorch sees a CUDA device, else "cpu"; check other names."""
+    """Resolve "auto" (a CUDA device where PyTorch sees one, else the CPU) and check other names."""
     import torch
 
     if device == "auto":

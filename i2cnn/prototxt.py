@@ -50,6 +50,7 @@ def fill_train_val(
     *,
     classes: int,
     batch_size: int,
+    validation_batch: int,
     train_db: str = TRAIN_DB,
     validation_db: str = VALIDATION_DB,
     mean_file: str = MEAN_FILE,
@@ -61,8 +62,8 @@ def fill_train_val(
     profile : {"paper", "quick"}
     classes : int
         Outputs of the last layer.
-    batch_size : int
-        Of training; validation takes 60 patches, one face, at a time.
+    batch_size, validation_batch : int
+        Images a batch in training and in validation.
     train_db, validation_db, mean_file : str
         Paths as Caffe shall read them, relative to where it is started.
     """
@@ -72,6 +73,7 @@ def fill_train_val(
         layer.data_param.source = source
         layer.transform_param.mean_file = mean_file
     _data_layer(net, TRAIN).data_param.batch_size = batch_size
+    _data_layer(net, TEST).data_param.batch_size = validation_batch
     _set_classes(net, classes)
     return net
 
@@ -117,6 +119,7 @@ def write_job(
     *,
     classes: int,
     batch_size: int,
+    validation_batch: int,
     max_iter: int,
     test_iter: int,
     seed: int,
@@ -130,6 +133,7 @@ def write_job(
         profile,
         classes=classes,
         batch_size=batch_size,
+        validation_batch=validation_batch,
         train_db=databases[0],
         validation_db=databases[1],
         mean_file=mean_file,

@@ -114,7 +114,7 @@ def working_directory(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _delayed_interrupt() -> Iterator[dict[str, bool]]:
-    """Hold Ctrl-C back until the iteration is over, so that a snapshot is never of half an update."""
+    """Hold Ctrl-C back until the iteration is over: a snapshot is never of half an update."""
     asked = {"stop": False}
 
     def note(signum: int, frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""Step 1 to 5 of the pipeline: the whole run, from images to a report. The same as `i2cnn evaluate`."""
+"""The whole pipeline, from images to a report: `i2cnn evaluate`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Step 4 of the pipeline: fc7 features of every patch -> .npy. The same as `i2cnn features`."""
+"""Step 4 of the pipeline: fc7 of every patch -> .npy, as `i2cnn features`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Step 1 of the pipeline: faces and landmarks of a data set -> faces.csv. The same as `i2cnn faces`."""
+"""Step 1 of the pipeline: faces and landmarks -> faces.csv, as `i2cnn faces`."""
 
 import sys
 

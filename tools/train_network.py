@@ -1,4 +1,4 @@
-"""Step 3 of the pipeline: the network, trained on two LMDBs. The same as `i2cnn train`."""
+"""Step 3 of the pipeline: the network, trained on two LMDBs, as `i2cnn train`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Step 5 of the pipeline: SVM on features over person-independent folds. The same as `i2cnn svm`."""
+"""Step 5 of the pipeline: SVM over person-independent folds, as `i2cnn svm`."""
 
 import sys
 

@@ -74,5 +74,6 @@ def _from_csv(path: Path) -> list[Sample]:
             raise InputError(f"{path}:{line}: image, subject and label must not be empty")
         if not (path.parent / values[0]).is_file():
             raise InputError(f"{path}:{line}: no such image: {values[0]}")
-        samples.append(Sample(*values))
+        image, subject, label = values
+        samples.append(Sample(image, subject, label))
     return samples

@@ -11,7 +11,7 @@ import time
 
 
 def _write(severity: str, level: int, place: str, message: str) -> None:
-    if int(os.environ.get("GLOG_minloglevel", "0") or 0) > level:
+    if int(os.environ.get("GLOG_minloglevel", "0") or 0) > level:  # noqa: SIM112
         return
     now = time.time()
     # IMMDD: Caffe's own parsers stumble over newer glog's IYYYYMMDD.

@@ -266,11 +266,11 @@ class Net:
             {name: np.concatenate(values)[:total] for name, values in grads.items()},
         )
 
-    def _batch(self, arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    def _batch(self, arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
         number = len(next(iter(arrays.values())))
         size = next(iter(self.blobs.values())).num
         for start in range(0, number, size):
-            batch = {}
+            batch: dict[str, Any] = {}
             for name, values in arrays.items():
                 part = np.asarray(values[start : start + size])
                 padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
@@ -380,7 +380,17 @@ class AdamSolver(SGDSolver):
     _type = "Adam"
 
 
-_SOLVERS = {cls._type: cls for cls in (SGDSolver, *SGDSolver.__subclasses__())}
+_SOLVERS: dict[str, type[SGDSolver]] = {
+    cls._type: cls
+    for cls in (
+        SGDSolver,
+        NesterovSolver,
+        AdaGradSolver,
+        RMSPropSolver,
+        AdaDeltaSolver,
+        AdamSolver,
+    )
+}
 
 
 def get_solver(solver_file: str | os.PathLike[str]) -> SGDSolver:

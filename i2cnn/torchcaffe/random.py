@@ -6,6 +6,8 @@ weights, crops and mirrors of a run follow from `random_seed` alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 _STRIPS = 128
@@ -17,7 +19,7 @@ _EXP_TAIL = np.longdouble("7.6971174701310497140")
 def _normal_tables() -> tuple[np.ndarray, np.ndarray]:
     """Edges x and heights y of the ziggurat's equal-area strips under exp(-x^2/2)."""
 
-    def density(x: np.longdouble) -> np.longdouble:
+    def density(x: Any) -> Any:
         return np.exp(-x * x / 2)
 
     # Area of a strip: the lowest one is a rectangle plus the tail beyond it.
@@ -80,7 +82,7 @@ class CaffeRNG:
 
     def restore(self, keys: np.ndarray, position: int) -> None:
         """Go on from a state."""
-        self._twister.set_state(("MT19937", keys, int(position)))
+        self._twister.set_state(("MT19937", np.asarray(keys, np.uint32), int(position), 0, 0.0))
 
     def uniform(self, n: int, low: float, high: float) -> np.ndarray:
         """`n` float32 numbers in [low, high] (boost::uniform_real up to nextafter(high))."""
@@ -115,7 +117,7 @@ class CaffeRNG:
         """Fill `out`, then leave the generator where one-by-one drawing would have left it.
 
         Nearly all draws fall inside their strip and give one number each. The others (1 in 50)
-        take further draws, 4 % in all; they are visited in order, and what they consumed is cut out.
+        take further draws; they are visited in order, and what they consumed is cut out.
         """
         before = self.state()
         draws = self.draw(len(out) + len(out) // 16 + 1024)

@@ -127,7 +127,7 @@ def read_weights(path: str | Path) -> dict[str, list[np.ndarray]]:
     if not net.layer:
         raise InputError(f"{path}: not a .caffemodel; it has no layers")
     try:
-        return {l.name: [array_from(b) for b in l.blobs] for l in net.layer if l.blobs}
+        return {x.name: [array_from(b) for b in x.blobs] for x in net.layer if x.blobs}
     except InputError as error:
         raise InputError(f"{path}: damaged ({error})") from None
 

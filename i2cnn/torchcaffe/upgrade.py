@@ -250,7 +250,7 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
 def _upgrade_v0_layer(old: Any, new: V1LayerParameter, source: str) -> None:
     if old.type not in _V0_TYPES:
         raise InputError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
-    new.type = _V1.Value(_V0_TYPES[old.type])
+    new.type = _V1.Value(_V0_TYPES[old.type])  # type: ignore[assignment]
     new.blobs.MergeFrom(old.blobs)
     new.blobs_lr.extend(old.blobs_lr)
     new.weight_decay.extend(old.weight_decay)

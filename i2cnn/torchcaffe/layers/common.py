@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -273,7 +274,7 @@ class Slice(Layer):
         number = len(self.param.top)
         if p.slice_point:
             points = [0, *p.slice_point, shape[axis]]
-            sizes = [b - a for a, b in zip(points, points[1:], strict=False)]
+            sizes = [b - a for a, b in itertools.pairwise(points)]
             if len(sizes) != number or min(sizes) <= 0:
                 raise self.fail(f"slice points {list(p.slice_point)} do not cut {shape[axis]}")
             return axis, sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -107,8 +108,9 @@ class BatchNorm(Layer):
     def _gather(self, mean: Tensor, variance: Tensor, samples: int) -> None:
         fraction = self.param.batch_norm_param.moving_average_fraction
         unbiased = samples / (samples - 1) if samples > 1 else 1.0
+        gathered: tuple[Any, ...] = (mean, variance * unbiased, 1.0)
         with torch.no_grad():
-            for blob, value in zip(self.blobs, (mean, variance * unbiased, 1.0), strict=True):
+            for blob, value in zip(self.blobs, gathered, strict=True):
                 blob.tensor.mul_(fraction).add_(value)
 
 

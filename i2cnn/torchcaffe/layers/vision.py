@@ -73,7 +73,7 @@ class _ConvolutionBase(_Spatial):
         return (size + 2 * self.pad[axis] - extent) // self.stride[axis] + 1
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        tops = []
+        tops: list[Shape] = []
         for n, c, h, w in shapes:
             if c != self.channels:
                 raise self.fail(f"the bottom has {c} channels, the weights are for {self.channels}")
@@ -130,7 +130,7 @@ class Pooling(_Spatial):
         if p.global_pooling:
             if p.HasField("kernel_size") or p.HasField("kernel_h"):
                 raise self.fail("global_pooling takes no kernel size")
-            self.kernel = shapes[0][2:4]  # type: ignore[assignment]
+            self.kernel = shapes[0][2:4]
         if min(self.kernel) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:

@@ -1,0 +1,24 @@
+import numpy as np
+
+def similarity(points: object, mouth: float) -> np.ndarray: ...
+def extract(
+    image: np.ndarray, points: object, boxes: np.ndarray, mouth: float, size: int
+) -> np.ndarray: ...
+def simd_level() -> str: ...
+def force_plain(plain: bool) -> None: ...
+
+class PatchWriter:
+    def __init__(
+        self,
+        folder: str,
+        boxes: np.ndarray,
+        mouth: float,
+        size: int,
+        encoding: str,
+        quality: int,
+        threads: int,
+    ) -> None: ...
+    def add(
+        self, image: np.ndarray, points: object, patches: list[int], keys: list[str], label: int
+    ) -> None: ...
+    def finish(self, size: int) -> np.ndarray: ...

@@ -1,0 +1,312 @@
+"""What the verbs of the command line do; each only calls the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from i2cnn.contact_sheet import contact_sheets
+from i2cnn.database import write_database
+from i2cnn.datasets import load_dataset
+from i2cnn.doctor import checks
+from i2cnn.engine import choose_device, get_engine, set_device
+from i2cnn.errors import InputError
+from i2cnn.experiment import evaluate as run_evaluation
+from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
+from i2cnn.features import Transform, extract_features, load_features
+from i2cnn.files import digest
+from i2cnn.folds import make_folds
+from i2cnn.images import as_gray, read_image, write_image
+from i2cnn.job import NET_FILE, Execution, exact_batch
+from i2cnn.labels import TASKS, Task, get_task
+from i2cnn.metrics import Prediction, score, write_predictions
+from i2cnn.patches import extract, get_scheme
+from i2cnn.preview import draw_patches
+from i2cnn.progress import progress, say
+from i2cnn.prototxt import template_schedule, write_job
+from i2cnn.recogniser import Recogniser, annotate
+from i2cnn.report import print_report, write_report
+from i2cnn.settings import Settings
+from i2cnn.svm import GramSVC, per_patch_gram, sum_gram
+from i2cnn.torchcaffe.proto import TEST
+from i2cnn.training import SNAPSHOT_PREFIX, Schedule, snapshot_name
+from i2cnn.training import train as run_training
+
+
+def make_settings(options: argparse.Namespace) -> Settings:
+    """Settings of `evaluate`'s options; what is not given comes from the profile's prototxt."""
+    schedule = template_schedule(options.profile)
+    for name in schedule:
+        given = getattr(options, name)
+        if given is not None:
+            schedule[name] = given
+    schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
+    task = options.task or ("folder" if options.dataset == "folder" else "seven")
+    return Settings(
+        dataset=options.dataset,
+        root=None if options.path is None else str(options.path.resolve()),
+        task=task,
+        profile=options.profile,
+        folds=options.folds,
+        patch_counts=tuple(options.k),
+        seeds=tuple(range(options.seeds)),
+        encoding=options.encoding,
+        points=options.points,
+        scheme=get_scheme(options.scheme).name,
+        **schedule,
+    )
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """The whole run, then its report."""
+    execution = Execution(options.engine, choose_device(options.device), options.keep)
+    run_evaluation(options.out, make_settings(options), execution, options.only_folds)
+    path = write_report(options.out)
+    print_report(options.out)
+    print(f"report: {path}")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write a run's report again."""
+    path = write_report(options.run)
+    print_report(options.run)
+    print(f"report: {path}")
+
+
+def demo(options: argparse.Namespace) -> None:
+    """The main job on the embedded faces."""
+    from i2cnn.demo import run_demo
+
+    run_demo(options.out, options.engine, choose_device(options.device))
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Expressions of the faces in photographs; status 1 if a picture has no face."""
+    recogniser = Recogniser(options.model, options.engine, options.device)
+    console = Console(highlight=False)
+    answers, empty = [], 0
+    for path in options.images:
+        image = read_image(path)
+        found = recogniser.predict(image)
+        empty += not found
+        if options.save:
+            write_image(options.save / f"{path.stem}_expressions.png", annotate(image, found))
+        if options.json:
+            answers += [
+                {
+                    "image": str(path),
+                    "box": list(p.detection.box),
+                    "found": p.detection.found,
+                    "label": p.label,
+                    "scores": p.scores,
+                    **({"patches": p.patches} if options.explain else {}),
+                }
+                for p in found
+            ]
+            continue
+        if not found:
+            console.print(f"{path}: no face found", markup=False)
+            continue
+        table = Table(title=str(path), caption="Scores are shares of the SVM's votes.")
+        table.add_column("face")
+        for label in recogniser.labels:
+            table.add_column(label, justify="right")
+        for number, p in enumerate(found, 1):
+            cells = [
+                f"[bold]{v:.2f}[/]" if name == p.label else f"{v:.2f}"
+                for name, v in p.scores.items()
+            ]
+            table.add_row(f"{number}: {p.label}", *cells)
+        console.print(table)
+        if options.explain:
+            for number, p in enumerate(found, 1):
+                ranked = sorted(p.patches.items(), key=lambda item: -item[1])
+                best = ", ".join(f"{name} {value:+.2f}" for name, value in ranked[:5])
+                console.print(f"  face {number}, for {p.label}: {best}", markup=False)
+    if options.json:
+        print(json.dumps(answers, indent=1))
+    return 1 if empty else 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """What is installed; status 1 if something a run needs is missing."""
+    table = Table(show_header=False)
+    good = True
+    for subject, well, found in checks(options.engine, options.device):
+        good &= well
+        table.add_row("[green]ok[/]" if well else "[red]missing[/]", subject, found)
+    Console(highlight=False).print(table)
+    return 0 if good else 1
+
+
+def faces(options: argparse.Namespace) -> None:
+    """Find faces and landmarks of a data set."""
+    dataset = load_dataset(options.dataset, options.path, options.task)
+    print("\n".join(dataset.summary()))
+    with progress("faces") as show:
+        found, notes = locate_faces(
+            dataset, use_given_points=options.points == "given", progress=show
+        )
+    write_faces_csv(options.out, found)
+    for note in notes:
+        say(f"  {note}")
+    print(f"{options.out}: {len(found)} faces; --root {dataset.root}")
+    if options.sheet:
+        for path in contact_sheets(found, dataset.root, options.sheet):
+            print(path)
+
+
+def _load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
+    return read_faces_csv(options.faces), options.root or options.faces.parent
+
+
+def _task(options: argparse.Namespace, labels: Sequence[str]) -> Task:
+    if options.task:
+        return get_task(options.task)
+    known = [x for x in TASKS["seven"].labels if x in labels]
+    return Task("folder", tuple(known + sorted(set(labels) - set(known))))
+
+
+def patches(options: argparse.Namespace) -> None:
+    """Write an LMDB of patches, or draw the first face's."""
+    chosen, root = _load_faces(options)
+    task = _task(options, [f.label for f in chosen])
+    if options.subjects:
+        wanted = set(options.subjects.split(","))
+        absent = sorted(wanted - {f.subject for f in chosen})
+        if absent:
+            raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
+        chosen = [f for f in chosen if f.subject in wanted]
+    scheme = get_scheme(options.scheme)
+    if options.preview:
+        image = as_gray(read_image(root / chosen[0].image))
+        drawn = draw_patches(extract(image, chosen[0].points, options.scheme), scheme)
+        write_image(options.preview, drawn)
+        print(options.preview)
+    with progress("patches") as show:
+        info = write_database(
+            chosen,
+            [task.index(f.label) for f in chosen],
+            root,
+            options.out,
+            patches=scheme.select(options.k),
+            encoding=options.encoding,
+            seed=options.seed,
+            mean_file=options.mean,
+            scheme=options.scheme,
+            progress=show,
+        )
+    print(
+        f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
+        f"classes {', '.join(f'{i} {label}' for i, label in enumerate(task.labels))}"
+    )
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train the network on two LMDBs."""
+    from i2cnn.database import database_size
+
+    schedule = template_schedule(options.profile)
+    for name in schedule:
+        if getattr(options, name) is not None:
+            schedule[name] = getattr(options, name)
+    if not options.mean.is_file():
+        raise InputError(f"{options.mean}: no such file; `i2cnn patches --mean` writes it")
+    database_size(options.train)
+    records = database_size(options.validation)
+    batch = exact_batch(records)
+    device = choose_device(options.device)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_job(
+        options.out,
+        options.profile,
+        classes=options.classes,
+        batch_size=schedule["batch_size"],
+        validation_batch=batch,
+        max_iter=schedule["max_iter"],
+        test_iter=records // batch,
+        seed=options.seed,
+        gpu=device != "cpu",
+        prefix=SNAPSHOT_PREFIX,
+        databases=(str(options.train.resolve()), str(options.validation.resolve())),
+        mean_file=str(options.mean.resolve()),
+    )
+    engine = get_engine(options.engine)
+    set_device(engine, device)
+    every = min(schedule["validate_every"], schedule["max_iter"])
+    with progress("training") as show:
+        training = run_training(
+            engine,
+            options.out,
+            Schedule(schedule["max_iter"], every, schedule["patience"], records // batch),
+            show,
+        )
+    net = options.out / NET_FILE
+    net.write_bytes((options.out / snapshot_name(training.best.iteration)).read_bytes())
+    print(
+        f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "
+        f"{training.best.iteration} of {training.curve[-1].iteration} ({training.reason})"
+    )
+
+
+def features(options: argparse.Namespace) -> None:
+    """fc7 of every patch."""
+    chosen, root = _load_faces(options)
+    engine = get_engine(options.engine)
+    set_device(engine, choose_device(options.device))
+    weights = options.net / NET_FILE
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
+    net = engine.Net(str(options.net / "deploy.prototxt"), TEST, weights=str(weights))
+    with progress("features") as show:
+        result = extract_features(
+            net,
+            Transform.from_job(options.net),
+            chosen,
+            root,
+            options.out,
+            patches=get_scheme(options.scheme).select(options.k),
+            scheme=options.scheme,
+            fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
+            progress=show,
+        )
+    print(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")
+
+
+def svm(options: argparse.Namespace) -> None:
+    """Person-independent SVM on features."""
+    chosen = read_faces_csv(options.faces)
+    stored = load_features(options.features)
+    if len(stored) != len(chosen):
+        raise InputError(
+            f"{options.features}: {len(stored)} faces, but {options.faces} has {len(chosen)}"
+        )
+    task = _task(options, [f.label for f in chosen])
+    labels = np.array([task.index(f.label) for f in chosen])
+    subjects = np.array([f.subject for f in chosen])
+    folds = make_folds(list(subjects), [f.label for f in chosen], options.folds, options.seed)
+    gram = sum_gram(per_patch_gram(stored))
+    rows = []
+    for number, fold in enumerate(folds.folds, 1):
+        tested = np.flatnonzero(np.isin(subjects, fold.test))
+        fitted = np.flatnonzero(~np.isin(subjects, fold.test))
+        model = GramSVC().fit(gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted])
+        named = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        rows += [
+            Prediction(number, chosen[i].image, chosen[i].subject, chosen[i].label, task.labels[p])
+            for i, p in zip(tested, named, strict=True)
+        ]
+        say(f"fold {number}: SVM {model.choice_.kernel}, C {model.choice_.C:g}")
+    write_predictions(options.out, rows)
+    result = score(rows, task.labels)
+    print(
+        f"{options.out}: accuracy {result.mean:.1%} (mean of {len(folds)} folds, standard "
+        f"deviation {result.std:.1%}), macro-F1 {result.macro_f1:.3f}"
+    )
+    print("If the network saw these people in training, this is not a test of it.")

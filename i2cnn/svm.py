@@ -1,0 +1,213 @@
+"""The SVM on 60 x fc7 features (paper section 3.3), through one Gram matrix.
+
+A face has 60 x 4096 = 245 760 numbers and a data set a thousand faces at most, so all an SVM needs
+is the faces' inner products: computed once, summed over the patches, and used for every C, every
+gamma and every inner fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+from sklearn.svm import SVC
+
+from i2cnn.errors import InputError
+
+#: Relative to the Gram matrix scaled to a mean diagonal of 1.
+C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+#: Relative to 1 / median squared distance.
+GAMMA_GRID = (0.25, 0.5, 1.0, 2.0)
+INNER_FOLDS = 10
+
+
+def per_patch_gram(features: np.ndarray) -> np.ndarray:
+    """Linear Gram matrix of each patch.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+
+    Returns
+    -------
+    ndarray of float32, (patches, faces, faces)
+        They add up: the sum over any patches is the Gram matrix of those patches.
+    """
+    number, patches, _ = features.shape
+    gram = np.empty((patches, number, number), np.float32)
+    for p in range(patches):
+        block = np.ascontiguousarray(features[:, p])
+        gram[p] = block @ block.T
+    return gram
+
+
+def sum_gram(gram: np.ndarray) -> np.ndarray:
+    """Gram matrix (faces, faces) in float64 of all patches of a per-patch Gram."""
+    return gram.sum(axis=0, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One point of the grid; gamma 0 is the linear kernel. Both are relative to the data."""
+
+    C: float
+    gamma: float
+    accuracy: float = 0.0
+
+    @property
+    def kernel(self) -> str:
+        return "rbf" if self.gamma else "linear"
+
+
+class GramSVC:
+    """SVC (one against one, as libsvm) on a Gram matrix, tuned within the training subjects.
+
+    Parameters
+    ----------
+    kernels : sequence of {"linear", "rbf"}
+        Which kernels the grid has.
+    inner_folds : int
+        Folds of the tuning, fewer if there are fewer subjects. People are kept apart in them too.
+
+    Attributes
+    ----------
+    choice_ : Choice
+        The best point by mean inner accuracy; of equal ones the linear kernel and the smaller C.
+    svc_ : sklearn.svm.SVC
+        Fitted with kernel="precomputed".
+    """
+
+    def __init__(
+        self, kernels: Sequence[str] = ("linear", "rbf"), inner_folds: int = INNER_FOLDS
+    ) -> None:
+        self.kernels = tuple(kernels)
+        self.inner_folds = inner_folds
+
+    def fit(
+        self, gram: np.ndarray, labels: np.ndarray, groups: Sequence[str] | np.ndarray
+    ) -> GramSVC:
+        """Tune and fit.
+
+        Parameters
+        ----------
+        gram : ndarray, (n, n)
+            Inner products of the training faces.
+        labels : ndarray of int, (n,)
+        groups : sequence of str
+            Subject of each face.
+        """
+        if len(set(labels)) < 2:
+            raise InputError("an SVM needs training faces of at least two classes")
+        self.diagonal_ = np.diag(gram).copy()
+        self.scale_ = float(self.diagonal_.mean()) or 1.0
+        distances = self.diagonal_[:, None] + self.diagonal_[None] - 2 * gram
+        upper = distances[np.triu_indices(len(gram), 1)]
+        self.distance_ = float(np.median(upper)) or 1.0
+        self.choice_ = self._tune(gram, np.asarray(labels), np.asarray(groups))
+        kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma)
+        self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
+        return self
+
+    def predict(self, gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+        """Classes of faces.
+
+        Parameters
+        ----------
+        gram : ndarray, (m, n)
+            Inner products with the training faces.
+        diagonal : ndarray, (m,)
+            Inner products of the faces with themselves.
+        """
+        return self.svc_.predict(self._kernel(gram, diagonal, self.choice_.gamma))
+
+    def _kernel(self, gram: np.ndarray, diagonal: np.ndarray, gamma: float) -> np.ndarray:
+        if not gamma:
+            return gram / self.scale_
+        squares = diagonal[:, None] + self.diagonal_[None] - 2 * gram
+        return np.exp(-gamma / self.distance_ * np.maximum(squares, 0))
+
+    def _tune(self, gram: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Choice:
+        folds = min(self.inner_folds, len(set(groups)))
+        if folds < 2:
+            raise InputError("tuning needs training faces of at least two subjects")
+        splits = list(GroupKFold(folds).split(gram, labels, groups))
+        gammas = [0.0] if "linear" in self.kernels else []
+        gammas += GAMMA_GRID if "rbf" in self.kernels else ()
+        best = Choice(C_GRID[0], gammas[0], -1.0)
+        for gamma in gammas:
+            kernel = self._kernel(gram, self.diagonal_, gamma)
+            for c in C_GRID:
+                hits = 0
+                for train, test in splits:
+                    if len(set(labels[train])) < 2:
+                        continue
+                    svc = SVC(kernel="precomputed", C=c)
+                    svc.fit(kernel[np.ix_(train, train)], labels[train])
+                    hits += int((svc.predict(kernel[np.ix_(test, train)]) == labels[test]).sum())
+                accuracy = hits / len(labels)
+                if accuracy > best.accuracy:
+                    best = Choice(c, gamma, accuracy)
+        return best
+
+
+@dataclass(frozen=True)
+class PairWeights:
+    """A linear one-against-one SVM as one weight vector a pair of classes.
+
+    Parameters
+    ----------
+    weights : ndarray of float32, (pairs, patches, dim)
+    intercepts : ndarray of float32, (pairs,)
+    pairs : ndarray of int, (pairs, 2)
+        A positive decision is a vote for the first class of the pair.
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+    pairs: np.ndarray
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Share of each patch in each decision, (pairs, patches); they add up exactly."""
+        return np.einsum("kpd,pd->kp", self.weights, features)
+
+    def decisions(self, features: np.ndarray) -> np.ndarray:
+        """Decision values (pairs,) of one face's features (patches, dim)."""
+        return self.contributions(features).sum(axis=1) + self.intercepts
+
+
+def collapse(model: GramSVC, features: np.ndarray, rows: np.ndarray) -> PairWeights:
+    """Collapse a fitted linear model into weight vectors.
+
+    Parameters
+    ----------
+    model : GramSVC
+        With the linear kernel chosen.
+    features : ndarray, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+    rows : ndarray of int
+        Faces the model was fitted on, in order.
+    """
+    if model.choice_.gamma:
+        raise InputError("only a linear SVM collapses into weight vectors")
+    svc = model.svc_
+    classes = svc.classes_
+    start = np.concatenate([[0], np.cumsum(svc.n_support_)])
+    pairs, coefficients = [], []
+    for i in range(len(classes)):
+        for j in range(i + 1, len(classes)):
+            row = np.zeros(len(svc.support_))
+            row[start[i] : start[i + 1]] = svc.dual_coef_[j - 1, start[i] : start[i + 1]]
+            row[start[j] : start[j + 1]] = svc.dual_coef_[i, start[j] : start[j + 1]]
+            pairs.append((classes[i], classes[j]))
+            coefficients.append(row)
+    # scikit-learn turns the signs of a two-class model over.
+    sign = -1.0 if len(classes) == 2 else 1.0
+    alpha = sign * np.array(coefficients) / model.scale_
+    support = np.asarray(rows)[svc.support_]
+    weights = np.empty((len(pairs), *features.shape[1:]), np.float32)
+    for p in range(features.shape[1]):
+        weights[:, p] = alpha @ np.asarray(features[:, p])[support]
+    return PairWeights(weights, (sign * svc.intercept_).astype(np.float32), np.array(pairs))
