@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -40,8 +39,12 @@ def fill(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
         raise InputError(
             f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})"
         )
+    if not shape and (
+        filler.type not in ("constant", "uniform", "gaussian") or filler.sparse != -1
+    ):
+        raise InputError(f"the {filler.type} filler needs a shape of at least one dimension")
     values = _FILLERS[filler.type](rng, filler, shape)
-    return np.ascontiguousarray(values.reshape(shape), np.float32)
+    return np.array(values.reshape(shape), np.float32, order="C")
 
 
 def _count(shape: Shape) -> int:
@@ -53,39 +56,49 @@ def _constant(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
 
 
 def _uniform(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if filler.min > filler.max:
+        raise InputError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
     return rng.uniform(_count(shape), filler.min, filler.max)
 
 
 def _gaussian(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if not filler.std > 0:
+        raise InputError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
     values = rng.gaussian(_count(shape), filler.mean, filler.std)
-    if filler.sparse >= 0:
+    if filler.sparse != -1:
+        if not 0 <= filler.sparse <= shape[0]:
+            raise InputError(
+                f"the gaussian filler's sparse {filler.sparse} is not from 0 to the number of "
+                f"outputs, {shape[0]}"
+            )
         # Keeps each value with the chance that leaves `sparse` inputs to each output.
-        values *= rng.bernoulli(len(values), filler.sparse / shape[0])
+        values *= rng.bernoulli(len(values), filler.sparse / shape[0], single=True)
     return values
 
 
-def _fan(filler: Any, shape: Shape) -> float:
+def _fan(filler: Any, shape: Shape) -> np.float32:
     """Number of inputs or outputs by which the variance is normalised."""
     count = _count(shape)
-    fan_in = count / shape[0]
-    fan_out = count / shape[1] if len(shape) > 1 else count
+    fan_in = count // shape[0]
+    fan_out = count // shape[1] if len(shape) > 1 else count
     if filler.variance_norm == FillerParameter.AVERAGE:
-        return (fan_in + fan_out) / 2
-    return fan_out if filler.variance_norm == FillerParameter.FAN_OUT else fan_in
+        return np.float32(fan_in + fan_out) / np.float32(2)
+    return np.float32(fan_out if filler.variance_norm == FillerParameter.FAN_OUT else fan_in)
 
 
 def _xavier(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
-    bound = float(np.sqrt(np.float32(3) / np.float32(_fan(filler, shape))))
+    bound = float(np.sqrt(np.float32(3) / _fan(filler, shape)))
     return rng.uniform(_count(shape), -bound, bound)
 
 
 def _msra(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
-    return rng.gaussian(_count(shape), 0, sqrt(2 / _fan(filler, shape)))
+    return rng.gaussian(_count(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
 
 
 def _positive_unitball(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
     values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
-    return values / values.sum(axis=1, keepdims=True)
+    # Caffe adds up one by one; NumPy's sum would round in another order.
+    return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
 
 
 def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
@@ -93,8 +106,8 @@ def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
         raise InputError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
     size = shape[3]
     f = (size + 1) // 2
-    c = (2 * f - 1 - f % 2) / (2.0 * f)
-    line = 1 - np.abs(np.arange(size) / f - c)
+    centre = np.float32((size - 1) / (2.0 * f))
+    line = 1 - np.abs(np.arange(size, dtype=np.float32) / np.float32(f) - centre)
     return np.broadcast_to(np.outer(line, line), shape)
 
 

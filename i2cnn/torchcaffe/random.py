@@ -99,11 +99,17 @@ class CaffeRNG:
             done += len(values)
         return out
 
-    def bernoulli(self, n: int, p: float) -> np.ndarray:
-        """`n` booleans, true with probability `p` (boost::bernoulli_distribution<float>)."""
+    def bernoulli(self, n: int, p: float, *, single: bool = False) -> np.ndarray:
+        """`n` booleans, true with probability `p` (boost::bernoulli_distribution).
+
+        Caffe compares in double precision for dropout masks and in `single` precision for sparse
+        fillers, where draws just above `p` are rounded down to it.
+        """
         if p == 0:
             return np.zeros(n, bool)
-        return self.draw(n).astype(np.float32) <= _F(p) * _F(2.0**32)
+        if single:
+            return self.draw(n).astype(np.float32) <= _F(p) * _F(2.0**32)
+        return self.draw(n) <= np.uint32(min(p, 1.0) * (2**32 - 1))
 
     def gaussian(self, n: int, mean: float, std: float) -> np.ndarray:
         """`n` float32 normal numbers by the ziggurat of boost::normal_distribution (1.74)."""
