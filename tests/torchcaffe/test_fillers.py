@@ -48,7 +48,7 @@ def test_dropout_mask_is_genuine_caffes(name):
 
 
 def test_initial_weights_of_a_net_follow_from_its_seed():
-    """init.caffemodel: seed 7, one draw for the thread of the data layer, then the parameters in order."""
+    """init.caffemodel: seed 7, one draw for the data layer's thread, then the parameters."""
     reference = NetParameter.FromString((GOLDEN / "init.caffemodel").read_bytes())
     blobs = {layer.name: layer.blobs for layer in reference.layer}
     rng = CaffeRNG(7)
@@ -61,7 +61,7 @@ def test_initial_weights_of_a_net_follow_from_its_seed():
                 fillers = (param.weight_filler, param.bias_filler)
                 for filler, blob in zip(fillers, blobs[layer.name], strict=True):
                     values = fill(rng, filler, tuple(blob.shape.dim))
-                    np.testing.assert_array_equal(values.ravel(), np.float32(blob.data))
+                    np.testing.assert_array_equal(values.ravel(), np.array(blob.data, np.float32))
                     compared += 1
     assert compared == 8
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 
-os.environ["GLOG_minloglevel"] = "2"
+os.environ.setdefault("GLOG_minloglevel", "2")  # noqa: SIM112
 import caffe
 import numpy as np
 
@@ -41,25 +41,32 @@ def net_of(text):
 
 
 def dummy(name, filler, shape):
-    dims = " ".join("dim: %d" % d for d in shape)
-    return 'layer { name: "%s" type: "DummyData" top: "%s" dummy_data_param { %s %s } }' % (
-        name,
-        name,
-        "data_filler { %s }" % filler,
-        "shape { %s }" % dims,
+    dims = " ".join(f"dim: {size}" for size in shape)
+    param = f"data_filler {{ {filler} }} shape {{ {dims} }}"
+    return (
+        f'layer {{ name: "{name}" type: "DummyData" top: "{name}" dummy_data_param {{ {param} }} }}'
+    )
+
+
+def dropout(ratio, count):
+    return (
+        'layer { name: "x" type: "Input" top: "x" '
+        f"input_param {{ shape {{ dim: {count} }} }} }} "
+        'layer { name: "y" type: "Dropout" bottom: "x" top: "y" '
+        f"dropout_param {{ dropout_ratio: {ratio} }} }}"
     )
 
 
 arrays, cases = {}, {}
 for name, (kind, options, shape) in CASES.items():
     for seed in (1, 20261124):
-        filler = 'type: "%s" %s' % (kind, options)
+        filler = f'type: "{kind}" {options}'
         # The second blob tells whether the same number of draws was consumed.
         net = net_of(dummy("a", filler, shape) + dummy("next", 'type: "uniform"', (4,)))
         caffe.set_random_seed(seed)
         net.forward()
         values = net.blobs["a"].data
-        key = "%s/%d" % (name, seed)
+        key = f"{name}/{seed}"
         cases[key] = {
             "filler": filler,
             "shape": shape,
@@ -70,15 +77,11 @@ for name, (kind, options, shape) in CASES.items():
         if values.size <= 2000:
             arrays[key] = values.copy()
 for ratio, seed, count in DROPOUT:
-    net = net_of(
-        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: %d } } }'
-        'layer { name: "y" type: "Dropout" bottom: "x" top: "y" dropout_param { '
-        "dropout_ratio: %g } }" % (count, ratio)
-    )
+    net = net_of(dropout(ratio, count))
     net.blobs["x"].data[...] = 1
     caffe.set_random_seed(seed)
     net.forward()
-    arrays["dropout/%g/%d/%d" % (ratio, seed, count)] = np.packbits(net.blobs["y"].data != 0)
+    arrays[f"dropout/{ratio}/{seed}/{count}"] = np.packbits(net.blobs["y"].data != 0)
 np.savez_compressed("fillers.npz", **arrays)
 with open("fillers.json", "w") as file:
     json.dump(cases, file, indent=1)
