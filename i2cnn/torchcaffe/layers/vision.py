@@ -118,10 +118,11 @@ class Deconvolution(_ConvolutionBase):
 
 @register("Pooling")
 class Pooling(_Spatial):
-    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up."""
+    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up unless told otherwise."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.pooling_param
+        self.round_up = p.round_mode == PoolingParameter.CEIL
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
         self.pad = self.pair(p, "pad", "pad", 0)
@@ -148,7 +149,8 @@ class Pooling(_Spatial):
         k, s, p = self.kernel[axis], self.stride[axis], self.pad[axis]
         if size + 2 * p < k:
             raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
-        out = -(-(size + 2 * p - k) // s) + 1
+        room = size + 2 * p - k
+        out = (-(-room // s) if self.round_up else room // s) + 1
         # A last window that would start inside the padding is dropped.
         if p and (out - 1) * s >= size + p:
             out -= 1
@@ -171,15 +173,15 @@ class Pooling(_Spatial):
             # PyTorch pads by half a kernel at most.
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
             h, w = self._out(x.shape[2] - 2 * pad[0], 0), self._out(x.shape[3] - 2 * pad[1], 1)
-            y = functional.max_pool2d(x, self.kernel, self.stride, 0, ceil_mode=True)
+            y = functional.max_pool2d(x, self.kernel, self.stride, 0, ceil_mode=self.round_up)
             return y[:, :, :h, :w]
-        return functional.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=True)
+        return functional.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
 
     def _average(self, x: Tensor) -> Tensor:
         pad = self.pad
         if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
             raise self.fail("AVE pooling with pad above half the kernel is not there")
-        return functional.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=True)
+        return functional.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
 
     def _stochastic(self, x: Tensor) -> Tensor:
         # In phase TEST: the mean weighted by the activations themselves.

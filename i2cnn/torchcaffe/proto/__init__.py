@@ -4,40 +4,4 @@
 protobuf runtime from 4.21 on loads: ``make proto`` writes it again.
 """
 
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import (
-    TEST,
-    TRAIN,
-    BlobProto,
-    BlobProtoVector,
-    BlobShape,
-    Datum,
-    FillerParameter,
-    LayerParameter,
-    NetParameter,
-    NetState,
-    NetStateRule,
-    ParamSpec,
-    SolverParameter,
-    SolverState,
-    TransformationParameter,
-    V1LayerParameter,
-)
-
-__all__ = [
-    "TEST",
-    "TRAIN",
-    "BlobProto",
-    "BlobProtoVector",
-    "BlobShape",
-    "Datum",
-    "FillerParameter",
-    "LayerParameter",
-    "NetParameter",
-    "NetState",
-    "NetStateRule",
-    "ParamSpec",
-    "SolverParameter",
-    "SolverState",
-    "TransformationParameter",
-    "V1LayerParameter",
-]
+from i2cnn.torchcaffe.proto.torchcaffe_pb2 import *  # noqa: F403

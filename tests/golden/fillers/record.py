@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 
-os.environ.setdefault("GLOG_minloglevel", "2")  # noqa: SIM112
+os.environ.setdefault("GLOG_minloglevel", "2")
 import caffe
 import numpy as np
 

@@ -1,0 +1,36 @@
+"""What genuine Caffe's Data layer puts out: crops, mirrors, means, encodings; bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = json.loads((GOLDEN / "data_layer.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_data_layer(name: str, golden: Path) -> None:
+    case = CASES[name]
+    Path("net.prototxt").write_text(case["prototxt"])
+    if case["seed"] is not None:
+        caffe.set_random_seed(case["seed"])
+    net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
+    with np.load(GOLDEN / "data_layer.npz") as file:
+        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    assert stored
+    rows = len(stored["label"])
+    found: dict[str, list[np.ndarray]] = {blob: [] for blob in stored}
+    while sum(map(len, found["label"])) < rows:
+        net.forward()
+        for blob, parts in found.items():
+            parts.append(net.blobs[blob].data.copy())
+    for blob, values in stored.items():
+        # Of the longest case only a corner of each image was recorded.
+        corner = tuple(slice(0, n) for n in values.shape)
+        np.testing.assert_array_equal(np.concatenate(found[blob])[corner], values)
