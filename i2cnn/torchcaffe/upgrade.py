@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.proto import NetParameter, SolverParameter, V1LayerParameter
 
 _V1 = V1LayerParameter.LayerType
@@ -138,12 +139,16 @@ def upgrade_net(net: NetParameter, source: str) -> NetParameter:
         for old in net.layers:
             _upgrade_v1_layer(old, net.layer.add(), source)
         del net.layers[:]
-    for layer in net.layer:
-        _move_transform(layer)
-        if layer.type == "BatchNorm" and len(layer.param) == 3:
-            # Old BatchNorm layers wrote lr_mult 0 by hand; Caffe sets it by itself since.
-            del layer.param[:]
+        log.info("upgrade_proto.cpp:63", f"{source}: deprecated V1LayerParameter upgraded")
+    else:
+        for layer in net.layer:
+            _warn_of_ignored(layer, source)
     _upgrade_inputs(net, source)
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            # The statistics are no parameters to train, whatever an old file says.
+            for spec in layer.param:
+                spec.lr_mult = spec.decay_mult = 0
     return net
 
 
@@ -170,6 +175,20 @@ def _move_transform(layer: Any) -> None:
                 param.ClearField(field)
 
 
+def _warn_of_ignored(layer: Any, source: str) -> None:
+    """Caffe moves these fields only out of V1's layers and ignores them in today's."""
+    for name in _DATA_PARAMS:
+        if layer.HasField(name):
+            param = getattr(layer, name)
+            ignored = [field for field in _TRANSFORM_FIELDS if param.HasField(field)]
+            if ignored:
+                log.warning(
+                    "upgrade_proto.cpp:51",
+                    f"{source}: layer {layer.name!r}: {', '.join(ignored)} in {name} is ignored, "
+                    "as in Caffe; put it into transform_param",
+                )
+
+
 def _upgrade_inputs(net: NetParameter, source: str) -> None:
     """Net-level input fields become an Input layer at the front."""
     if not net.input:
@@ -192,6 +211,7 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
     net.layer.extend(copies)
     for field in ("input", "input_shape", "input_dim"):
         net.ClearField(field)
+    log.info("upgrade_proto.cpp:72", f"{source}: deprecated input fields upgraded")
 
 
 def _upgrade_v1_layer(old: V1LayerParameter, new: Any, source: str) -> None:
@@ -245,6 +265,7 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
         upgraded.append(new)
     del net.layers[:]
     net.layers.extend(upgraded)
+    log.info("upgrade_proto.cpp:36", f"{source}: deprecated V0LayerParameter upgraded")
 
 
 def _upgrade_v0_layer(old: Any, new: V1LayerParameter, source: str) -> None:
