@@ -43,7 +43,7 @@ COLUMNS = (
 )
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 #: Faces below about 80 pixels escape the detector; smaller pictures are enlarged first.
-_SMALL_SIDE = 200
+_SMALL_SIDE = 120
 #: Landmarks of a face that fills the frame as in JAFFE, as shares of its width and height.
 _PRIOR = ((0.36, 0.45), (0.64, 0.45), (0.5, 0.6), (0.39, 0.74), (0.61, 0.74))
 
@@ -158,10 +158,9 @@ class FaceFinder:
     def find_all(self, image: np.ndarray) -> list[Detection]:
         """Every face of a picture, from left to right; none is made up."""
         gray = as_gray(image)
-        found = self._detect(gray)
-        kind = "dlib"
-        if not found and min(gray.shape) < _SMALL_SIDE:
-            found, kind = self._enlarged(gray), "dlib-upsampled"
+        small = min(gray.shape) < _SMALL_SIDE
+        found = self._enlarged(gray) if small else self._detect(gray)
+        kind = "dlib-upsampled" if small else "dlib"
         if not found:
             found, kind = self._padded(gray), "dlib-padded"
         return sorted(
@@ -201,7 +200,10 @@ class FaceFinder:
             found = self._enlarged(wide)
         else:
             found = self._detect(wide)
-        return [(s, _map_box(b, 1, border), p - border) for s, b, p in found]
+        placed = [(s, _map_box(b, 1, border), p - border) for s, b, p in found]
+        # The frame around the picture must not become part of a face.
+        size = np.array(gray.shape[::-1])
+        return [f for f in placed if ((f[2] >= 0) & (f[2] <= size - 1)).all()]
 
 
 def _map_box(box: Box, factor: float, offset: float) -> Box:

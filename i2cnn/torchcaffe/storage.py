@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,36 +25,63 @@ M = TypeVar("M", bound=Message)
 _PROTOBUF_LIMIT = 2**31
 
 
-def array_from(blob: Any) -> np.ndarray:
-    """Contents of a BlobProto, float32, in its own shape (old num/channels/height/width too)."""
-    values = np.asarray(blob.double_data if blob.double_data else blob.data, np.float32)
+def array_from(blob: Any, diff: bool = False) -> np.ndarray:
+    """Contents (or gradient) of a BlobProto, float32, in its shape (the old four dimensions too).
+
+    Raises
+    ------
+    InputError
+        The shape and the count of numbers differ.
+    """
+    single, double = (blob.diff, blob.double_diff) if diff else (blob.data, blob.double_data)
+    values = np.array(double if double else single, np.float32)
     shape = shape_of(blob)
-    if values.size != int(np.prod(shape, dtype=np.int64)):
+    if values.size != math.prod(shape):
         raise InputError(f"a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
 
 
 def shape_of(blob: Any) -> tuple[int, ...]:
-    """Shape of a BlobProto."""
-    if blob.HasField("shape"):
-        return tuple(blob.shape.dim)
+    """Shape of a BlobProto; () for a scalar."""
     if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
         return blob.num, blob.channels, blob.height, blob.width
-    return (len(blob.data),)
+    return tuple(blob.shape.dim)
 
 
 def to_blobproto(array: np.ndarray, diff: np.ndarray | None = None) -> Any:
     """BlobProto of an array, with its gradient if given."""
     blob = BlobProto()
-    blob.shape.dim.extend(array.shape)
-    blob.data.extend(np.asarray(array, np.float32).ravel())
+    blob.shape.dim.extend(np.shape(array))
+    _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, array)
     if diff is not None:
-        blob.diff.extend(np.asarray(diff, np.float32).ravel())
+        _put_floats(blob, BlobProto.DIFF_FIELD_NUMBER, diff)
     return blob
+
+
+def _put_floats(message: Message, field: int, array: np.ndarray) -> None:
+    """Fill a packed field from memory: adding one by one takes seconds for a large layer."""
+    content = np.ascontiguousarray(array, "<f4").tobytes()
+    if len(content) >= _PROTOBUF_LIMIT:
+        raise InputError(
+            f"a blob of shape {np.shape(array)} is larger than the 2 GB that protobuf can hold; "
+            "use snapshot_format: HDF5"
+        )
+    message.MergeFromString(_varint(field << 3 | 2) + _varint(len(content)) + content)
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
 
 
 def _read_message(path: Path, message: M, what: str) -> M:
     try:
+        if path.stat().st_size >= _PROTOBUF_LIMIT:
+            raise InputError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"File not found: {path} ({what})") from None
@@ -92,7 +122,7 @@ def read_mean(path: str | Path) -> np.ndarray:
 def write_mean(path: str | Path, mean: np.ndarray) -> None:
     """Write a mean image (C, H, W) as compute_image_mean does (the old four dimensions)."""
     blob = BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
-    blob.data.extend(np.asarray(mean, np.float32).ravel())
+    _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, mean)
     _write_message(Path(path), blob)
 
 
@@ -114,9 +144,7 @@ def read_weights(path: str | Path) -> dict[str, list[np.ndarray]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
     path = Path(path)
     if is_hdf5(path):
-        with _open_hdf5(path) as file:
-            if "data" not in file:
-                raise InputError(f"{path}: not a Caffe model; it has no group 'data'")
+        with _open_hdf5(path, "a Caffe model") as file:
             return {
                 name: [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
                 for name, group in file["data"].items()
@@ -154,13 +182,17 @@ def write_weights_hdf5(
                     layer.create_dataset(str(i), data=np.asarray(array, np.float32))
 
 
-def _open_hdf5(path: Path) -> Any:
+@contextmanager
+def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
+    if not path.exists():
+        raise InputError(f"File not found: {path}")
     try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise InputError(f"File not found: {path}") from None
+        with h5py.File(path, "r") as file:
+            yield file
     except OSError:
         raise InputError(f"{path}: damaged, or not an HDF5 file") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not {what} ({error})") from None
 
 
 # Solver states ------------------------------------------------------------------------------------
@@ -180,27 +212,27 @@ def read_state(path: str | Path) -> State:
     """Read a .solverstate or .solverstate.h5 file."""
     path = Path(path)
     if is_hdf5(path):
-        with _open_hdf5(path) as file:
-            try:
-                history = file["history"]
-                return State(
-                    int(np.asarray(file["iter"]).item()),
-                    _text(file["learned_net"][()]),
-                    [np.asarray(history[str(i)], np.float32) for i in range(len(history))],
-                    int(np.asarray(file["current_step"]).item()),
-                )
-            except KeyError as error:
-                raise InputError(f"{path}: not a solver state ({error})") from None
+        with _open_hdf5(path, "a solver state") as file:
+            history = file["history"]
+            return State(
+                int(np.asarray(file["iter"]).item()),
+                _text(file["learned_net"][()]),
+                [np.asarray(history[str(i)], np.float32) for i in range(len(history))],
+                int(np.asarray(file["current_step"]).item()),
+            )
     state = _read_message(path, SolverState(), "a .solverstate")
     if not state.HasField("iter"):
         raise InputError(f"{path}: not a solver state; it has no iteration")
-    history = [array_from(blob) for blob in state.history]
+    try:
+        history = [array_from(blob) for blob in state.history]
+    except InputError as error:
+        raise InputError(f"{path}: damaged ({error})") from None
     return State(state.iter, state.learned_net, history, state.current_step)
 
 
 def _text(value: Any) -> str:
     value = value.item() if isinstance(value, np.ndarray) else value
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
 
 
 def write_state(path: str | Path, state: State, hdf5: bool) -> None:
@@ -214,7 +246,9 @@ def write_state(path: str | Path, state: State, hdf5: bool) -> None:
         return
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("iter", data=np.array([state.iteration], np.int32))
-        file.create_dataset("learned_net", data=np.bytes_(state.learned_net))
+        name = os.fsencode(state.learned_net)
+        # Caffe reads it as a C string: the byte after the last one must be there, and 0.
+        file.create_dataset("learned_net", data=np.array(name, f"S{len(name) + 1}"))
         file.create_dataset("current_step", data=np.array([state.current_step], np.int32))
         group = file.create_group("history")
         for i, array in enumerate(state.history):

@@ -34,14 +34,19 @@ def solver_file(name: str) -> str:
     return str(plain if plain.exists() else f"solver_sgd_{name}.prototxt")
 
 
+def log_text(name: str) -> str:
+    with gzip.open(GOLDEN / "cli" / f"{name}.log.gz", "rt") as file:
+        return file.read()
+
+
 def log_losses(name: str) -> list[float]:
-    text = gzip.open(GOLDEN / "cli" / f"{name}.log.gz", "rt").read()
+    text = log_text(name)
     pairs = re.findall(r"Iteration (\d+) \(.*\), loss = ([\d.e+-]+)", text)
     return [float(loss) for _, loss in pairs]
 
 
 def log_accuracies(name: str) -> list[float]:
-    text = gzip.open(GOLDEN / "cli" / f"{name}.log.gz", "rt").read()
+    text = log_text(name)
     return [float(a) for a in re.findall(r"Test net output #\d+: accuracy = ([\d.]+)", text)]
 
 

@@ -1,0 +1,137 @@
+"""Readers of data sets on trees made for the purpose."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.errors import InputError
+
+CKPLUS = Path(__file__).parent / "data" / "ckplus"
+
+
+def jaffe_tree(root: Path, subjects=("KA", "KL"), suffix: str = "tiff") -> Path:
+    """JAFFE's names on rendered faces."""
+    root.mkdir(exist_ok=True)
+    number = 1
+    for i, subject in enumerate(subjects, 1):
+        for path in sorted(embedded_root().glob(f"S{i:02d}.*.png")):
+            _, expression, _, _ = path.name.split(".")
+            Image.open(path).save(root / f"{subject}.{expression}.{number}.{suffix}")
+            number += 1
+    return root
+
+
+def test_embedded_set_is_complete() -> None:
+    dataset = load_dataset("synthetic", None, "seven")
+    assert dataset.found() == dict(dataset.expected)
+    assert len(load_dataset("synthetic", None, "six").samples) == 360
+    assert all(s.points is not None for s in dataset.samples)
+    assert (embedded_root() / "LICENSE.txt").read_text().count("CC0")
+
+
+def test_jaffe_says_what_is_missing(tmp_path: Path) -> None:
+    dataset = load_dataset("jaffe", jaffe_tree(tmp_path / "j"), "seven")
+    assert dataset.found()["images"] == 42
+    assert dataset.expected["images"] == 213
+    text = "\n".join(dataset.summary())
+    assert "171 missing" in text
+    assert "no image of subject KM, KR, MK, NA, NM, TM, UY, YM" in text
+
+
+def test_jaffe_extra_renamed_and_converted_files(tmp_path: Path) -> None:
+    root = jaffe_tree(tmp_path / "j", suffix="png")
+    (root / "README.txt").write_text("x")
+    (root / ".DS_Store").write_text("x")
+    first = min(root.glob("KA*"))
+    shutil.copy(first, root / "holiday.png")
+    shutil.copy(first, first.with_suffix(".tiff"))
+    dataset = load_dataset("jaffe", root, "seven")
+    assert len(dataset.samples) == 42
+    odd = dataset.left_out["not named like KA.AN1.39.tiff"]
+    assert set(odd) == {"README.txt", ".DS_Store", "holiday.png"}
+    assert len(dataset.left_out["a second file of the same image"]) == 1
+    assert any("PNG conversions" in note for note in dataset.notes)
+
+
+def test_ckplus_frames_and_codes() -> None:
+    seven = load_dataset("ckplus", CKPLUS, "seven")
+    assert len(seven.samples) == 8
+    assert next(s.frame for s in seven.samples if s.sequence == "001") == 1
+    assert [s.label for s in seven.samples].count("neutral") == 2
+    six = load_dataset("ckplus", CKPLUS, "six")
+    assert len(six.samples) == 6
+    peaks = [s.frame for s in six.samples if s.sequence == "001"]
+    assert peaks == sorted(peaks) == [max(peaks) - 2, max(peaks) - 1, max(peaks)]
+
+
+def test_ckplus_leaves_out_and_counts(tmp_path: Path) -> None:
+    root = tmp_path / "ck"
+    shutil.copytree(CKPLUS, root)
+    frames = root / "cohn-kanade-images"
+    (frames / ".DS_Store").write_text("x")
+    (frames / "S01" / ".DS_Store").write_text("x")
+    for name, code in (("S02/001", None), ("S02/002", "2.0"), ("S02/003", "5.0")):
+        target = frames / name
+        target.mkdir(parents=True)
+        number = 2 if name == "S02/003" else 4
+        for i, path in enumerate(sorted((frames / "S01/001").glob("*.png"))[:number], 1):
+            shutil.copy(path, target / f"{name.replace('/', '_')}_{i:08d}.png")
+        emotion = root / "Emotion" / name
+        emotion.mkdir(parents=True)
+        if code:
+            (emotion / f"{name.replace('/', '_')}_00000004_emotion.txt").write_text(f"   {code}\n")
+    dataset = load_dataset("ckplus", root, "seven")
+    assert dataset.left_out == {
+        "sequences without an emotion code": ["S02/001"],
+        "sequences of contempt": ["S02/002"],
+        "sequences of fewer than 4 frames": ["S02/003"],
+    }
+    assert len(dataset.samples) == 8
+    (root / "Emotion/S02/003/S02_003_00000004_emotion.txt").write_text("happy")
+    with pytest.raises(InputError, match="not an emotion code"):
+        load_dataset("ckplus", root, "seven")
+
+
+def test_folder_and_csv(tmp_path: Path) -> None:
+    source = embedded_root()
+    for label, code in (("happy", "HA"), ("neutral", "NE")):
+        (tmp_path / label).mkdir()
+        for path in source.glob(f"S0[1-3].{code}1.*"):
+            shutil.copy(path, tmp_path / label / f"{path.name[:3]}_photo.png")
+    (tmp_path / "happy" / "notes.txt").write_text("x")
+    dataset = load_dataset("folder", tmp_path)
+    assert dataset.task.labels == ("neutral", "happy")
+    assert dataset.subjects == ["S01", "S02", "S03"]
+    assert dataset.left_out == {"not an image": ["happy/notes.txt"]}
+    table = tmp_path / "list.csv"
+    table.write_text(
+        "\ufeffimage,subject,label\r\nhappy/S01_photo.png,a,joy\r\nneutral/S01_photo.png,a,calm\r\n"
+    )
+    dataset = load_dataset("folder", table)
+    assert dataset.task.labels == ("calm", "joy")
+    table.write_text("image,subject,label\nnowhere.png,a,joy\n")
+    with pytest.raises(InputError, match=r"list.csv:2: no such image"):
+        load_dataset("folder", table)
+    table.write_text("picture,label\n")
+    with pytest.raises(InputError, match="image, subject is missing"):
+        load_dataset("folder", table)
+
+
+@pytest.mark.parametrize("kind", ["jaffe", "ckplus", "synthetic", "folder"])
+def test_missing_and_empty_folders(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        load_dataset(kind, tmp_path / "nowhere", "seven")
+    with pytest.raises(InputError, match=str(tmp_path)):
+        load_dataset(kind, tmp_path, None)
+
+
+def test_label_outside_the_task(tmp_path: Path) -> None:
+    (tmp_path / "joy").mkdir()
+    shutil.copy(next(embedded_root().glob("*.png")), tmp_path / "joy" / "a_1.png")
+    with pytest.raises(InputError, match="'joy' is outside the task 'six'"):
+        load_dataset("folder", tmp_path, "six")

@@ -1,0 +1,222 @@
+"""Nets: the API of pycaffe, and what must be refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.errors import InputError
+from i2cnn.torchcaffe import pycaffe as caffe
+
+SMALL = """
+name: "small"
+layer { name: "data" type: "Input" top: "data"
+        input_param { shape { dim: 4 dim: 3 dim: 9 dim: 9 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+        convolution_param { num_output: 5 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+        inner_product_param { num_output: 6 weight_filler { type: "xavier" } } }
+layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
+"""
+
+
+def net(tmp_path: Path, text: str = SMALL, phase: int = caffe.TEST) -> caffe.Net:
+    path = tmp_path / "net.prototxt"
+    path.write_text(text)
+    caffe.set_random_seed(1)
+    return caffe.Net(str(path), phase)
+
+
+def test_names_shapes_and_forward(tmp_path: Path) -> None:
+    n = net(tmp_path)
+    assert n.inputs == ["data"]
+    assert n.outputs == ["prob"]
+    assert list(n.blobs) == ["data", "conv", "fc", "prob"]
+    assert list(n.params) == ["conv", "fc"]
+    assert n.params["conv"][0].data.shape == (5, 3, 3, 3)
+    assert n.blobs["conv"].shape == (4, 5, 7, 7)
+    assert n.top_names["relu"] == ["conv"]
+    x = np.random.RandomState(0).randn(4, 3, 9, 9).astype(np.float32)
+    out = n.forward(data=x)
+    np.testing.assert_allclose(out["prob"].sum(1), 1, rtol=1e-5)
+    part = n.forward(end="fc")
+    assert set(part) == {"fc"}
+    n.blobs["fc"].data[...] = 0
+    np.testing.assert_allclose(n.forward(start="prob")["prob"], 1 / 6, rtol=1e-6)
+
+
+def test_arrays_handed_out_stay_live(tmp_path: Path) -> None:
+    n = net(tmp_path)
+    data, prob = n.blobs["data"].data, n.blobs["prob"].data
+    data[...] = 1
+    n.forward()
+    first = prob.copy()
+    assert first.sum() == pytest.approx(4, rel=1e-5)
+    data[...] = -1
+    n.forward()
+    assert np.abs(prob - first).max() > 1e-4
+
+
+def test_reshape_follows_the_input(tmp_path: Path) -> None:
+    n = net(tmp_path)
+    n.blobs["data"].reshape(2, 3, 9, 9)
+    n.reshape()
+    assert n.blobs["prob"].shape == (2, 6)
+    assert n.forward()["prob"].shape == (2, 6)
+    n.blobs["data"].reshape(2, 3, 12, 12)
+    with pytest.raises(InputError, match=r"'fc'.*weights are for 245"):
+        n.forward()
+
+
+def test_gradients_against_differences(tmp_path: Path) -> None:
+    text = SMALL.replace(
+        'type: "Softmax" bottom: "fc" top: "prob"', 'type: "TanH" bottom: "fc" top: "prob"'
+    ).replace("ReLU", "Sigmoid")  # without corners, so that differences are accurate
+    n = net(tmp_path, "force_backward: true\n" + text)
+    rng = np.random.RandomState(0)
+    n.blobs["data"].data[...] = rng.randn(4, 3, 9, 9)
+    n.forward()
+    top = rng.randn(4, 6).astype(np.float32)
+    n.blobs["prob"].diff[...] = top
+    n.clear_param_diffs()
+    n.backward()
+    grad = n.params["conv"][0].diff[2, 1, 0, 2]
+    grad_in = n.blobs["data"].diff[1, 2, 3, 4]
+
+    def value() -> float:
+        return float((n.forward()["prob"].astype(np.float64) * top).sum())
+
+    for array, index, expected in (
+        (n.params["conv"][0].data, (2, 1, 0, 2), grad),
+        (n.blobs["data"].data, (1, 2, 3, 4), grad_in),
+    ):
+        array[index] += 1e-2
+        up = value()
+        array[index] -= 2e-2
+        down = value()
+        array[index] += 1e-2
+        assert (up - down) / 2e-2 == pytest.approx(expected, rel=2e-2, abs=1e-3)
+
+
+def test_save_and_load(tmp_path: Path) -> None:
+    n = net(tmp_path)
+    n.save(str(tmp_path / "w.caffemodel"))
+    n.save_hdf5(str(tmp_path / "w.caffemodel.h5"))
+    for name in ("w.caffemodel", "w.caffemodel.h5"):
+        caffe.set_random_seed(2)
+        other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+        assert np.abs(other.params["fc"][0].data - n.params["fc"][0].data).max() > 0
+        other.copy_from(str(tmp_path / name))
+        np.testing.assert_array_equal(other.params["fc"][0].data, n.params["fc"][0].data)
+
+
+def test_shared_blobs_add_their_gradients(tmp_path: Path) -> None:
+    text = """
+    force_backward: true
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 } } }
+    layer { name: "a" type: "Power" bottom: "x" top: "a" power_param { scale: 2 } }
+    layer { name: "b" type: "Power" bottom: "x" top: "b" power_param { power: 2 } }
+    layer { name: "y" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }
+    """
+    n = net(tmp_path, text)
+    n.blobs["x"].data[...] = [1, 2, 3]
+    np.testing.assert_allclose(n.forward()["y"], [3, 8, 15])
+    n.blobs["y"].diff[...] = 1
+    n.backward()
+    np.testing.assert_allclose(n.blobs["x"].diff, [4, 6, 8])
+    assert "x_x_0_split_0" in n.blobs
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('bottom: "fc" top: "prob"', 'bottom: "fx" top: "prob"'), "Unknown bottom blob 'fx'"),
+        (('top: "prob"', 'top: "conv"'), "'conv' produced by multiple sources"),
+        (
+            ('type: "Softmax"', 'type: "Softmix"'),
+            "Unknown layer type: Softmix .*known types: AbsVal",
+        ),
+        (('name: "prob"', 'name: "fc"'), "two layers are called 'fc'"),
+        (("kernel_size: 3", "kernel_size: 30"), "'conv'.*does not fit into a 9x9"),
+        (("num_output: 5 kernel_size: 3", "num_output: 5 kernel_size: 3 group: 2"), "group 2"),
+        (
+            ('type: "xavier" } } }\nlayer { name: "relu"', 'type: "x" } } }\nlayer { name: "relu"'),
+            "unknown filler",
+        ),
+        (('bottom: "fc" top: "prob"', 'bottom: "fc" bottom: "conv" top: "prob"'), "takes 1 bottom"),
+    ],
+)
+def test_bad_nets_are_refused(change: tuple[str, str], message: str, tmp_path: Path) -> None:
+    assert change[0] in SMALL
+    with pytest.raises(InputError, match=message):
+        net(tmp_path, SMALL.replace(*change))
+
+
+def test_labels_outside_the_classes_name_the_record(golden: Path) -> None:
+    text = Path("tiny_train_val.prototxt").read_text().replace("num_output: 7", "num_output: 3")
+    Path("tiny_train_val.prototxt").write_text(text)
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    with pytest.raises(InputError, match=r"'loss': label \d is outside \[0, 3\).*record 0000"):
+        solver.net.forward()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"data_lmdb"', '"nowhere"'), "'data': no LMDB at nowhere"),
+        (('source: "data_lmdb"', 'source: ""'), "source is empty"),
+        (("scale: 0.0078125", "crop_size: 30"), "crop_size 30 is larger than the 24x24"),
+        (
+            ("mean_value: 120 mean_value: 125 mean_value: 130", 'mean_file: "gone"'),
+            "not found: gone",
+        ),
+    ],
+)
+def test_bad_data_layers_are_refused(change: tuple[str, str], message: str, golden: Path) -> None:
+    path = Path("tiny_train_val.prototxt")
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(InputError, match=message):
+        caffe.get_solver("solver_sgd.prototxt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('snapshot_prefix: "out/', 'snapshot_prefix: "missing/'), "snapshots go to missing"),
+        (('lr_policy: "step"', 'lr_policy: "stop"'), "Unknown learning rate policy"),
+        (("stepsize: 5", ""), "needs a stepsize"),
+        (("test_iter: 4", ""), None),
+        (('lr_policy: "step"', ""), "lr_policy is missing"),
+    ],
+)
+def test_bad_solvers_are_refused(
+    change: tuple[str, str], message: str | None, golden: Path
+) -> None:
+    path = Path("solver_sgd.prototxt")
+    assert change[0] in path.read_text()
+    path.write_text(path.read_text().replace(*change))
+    if message is None:
+        assert caffe.get_solver(str(path)).test_nets == []
+        return
+    with pytest.raises(InputError, match=message):
+        caffe.get_solver(str(path))
+
+
+def test_nan_stops_with_advice(golden: Path) -> None:
+    path = Path("solver_sgd.prototxt")
+    path.write_text(path.read_text().replace("base_lr: 0.02", "base_lr: 1e30"))
+    solver = caffe.get_solver(str(path))
+    with pytest.raises(InputError, match=r"loss became nan at iteration .*Lower base_lr"):
+        solver.step(20)
+
+
+@pytest.mark.parametrize("name", ["init.caffemodel", "mean.binaryproto"])
+def test_damaged_files_are_named(name: str, golden: Path) -> None:
+    Path(name).write_bytes(Path(name).read_bytes()[:-100])
+    from i2cnn.torchcaffe.storage import read_mean, read_weights
+
+    with pytest.raises(InputError, match=rf"{name}: damaged"):
+        (read_mean if "mean" in name else read_weights)(name)
