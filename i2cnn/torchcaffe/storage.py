@@ -221,8 +221,8 @@ def read_state(path: str | Path) -> State:
                 int(np.asarray(file["current_step"]).item()),
             )
     state = _read_message(path, SolverState(), "a .solverstate")
-    if not state.HasField("iter"):
-        raise InputError(f"{path}: not a solver state; it has no iteration")
+    if not (state.HasField("iter") and state.HasField("learned_net")):
+        raise InputError(f"{path}: not a solver state; it has no iteration or names no model")
     try:
         history = [array_from(blob) for blob in state.history]
     except InputError as error:
