@@ -1,0 +1,124 @@
+"""Beside a genuine Caffe: set I2CNN_CAFFE to its `caffe` program (`make conformance` does)."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.database import write_database
+from i2cnn.datasets import embedded_root
+from i2cnn.prototxt import write_job
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.prototext import read_net, read_solver, write_prototxt
+from i2cnn.torchcaffe.storage import read_weights
+from tests.test_database import some_faces
+
+CAFFE = os.environ.get("I2CNN_CAFFE")
+pytestmark = pytest.mark.skipif(
+    not CAFFE, reason="no genuine Caffe: set I2CNN_CAFFE, or run `make conformance`"
+)
+
+
+def run_caffe(*arguments: str) -> str:
+    assert CAFFE
+    process = subprocess.run(
+        [CAFFE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "GLOG_minloglevel": "0"},
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    return process.stderr
+
+
+def losses(text: str) -> list[float]:
+    return [float(x) for x in re.findall(r"Iteration \d+ \(.*\), loss = ([\d.e+-]+)", text)]
+
+
+def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
+    faces = some_faces(4)
+    for name, mean in (("train_lmdb", folder / "mean.binaryproto"), ("validation_lmdb", None)):
+        write_database(
+            faces,
+            [0, 1, 2, 3],
+            embedded_root(),
+            folder / name,
+            patches=range(60),
+            encoding=encoding,
+            mean_file=mean,
+        )
+    (folder / "snapshots").mkdir()
+    write_job(
+        folder,
+        profile,
+        classes=7,
+        batch_size=16,
+        validation_batch=60,
+        max_iter=iterations,
+        test_iter=4,
+        seed=3,
+        gpu=False,
+        prefix="snapshots/net",
+    )
+    # Dropout's masks are drawn in another order by threads; without it the numbers are the same.
+    net = read_net(folder / "train_val.prototxt")
+    for layer in net.layer:
+        if layer.type == "Dropout":
+            layer.dropout_param.dropout_ratio = 0
+    write_prototxt(folder / "train_val.prototxt", net)
+    solver = read_solver(folder / "solver.prototxt")
+    solver.display = 1
+    write_prototxt(folder / "solver.prototxt", solver)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_genuine_caffe_trains_our_files_from_our_databases(
+    encoding: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, encoding, "quick", 6)
+    theirs = losses(run_caffe("train", "-solver", "solver.prototxt"))
+    weights = read_weights("snapshots/net_iter_6.caffemodel")
+    solver = caffe.get_solver("solver.prototxt")
+    ours = []
+    for _ in range(6):
+        solver.step(1)
+        ours.append(solver._core.smoothed_loss)
+    # The log has six digits; crops, mirrors and first weights come from the same seed.
+    np.testing.assert_allclose(ours, theirs[:6], rtol=2e-4)
+    for name, blobs in weights.items():
+        for mine, stored in zip(solver.net.params[name], blobs, strict=True):
+            np.testing.assert_allclose(mine.data, stored, atol=2e-3 * np.abs(stored).max())
+
+
+def test_genuine_caffe_goes_on_from_our_snapshot(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, "png", "quick", 6)
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(3)
+    solver.snapshot()
+    text = run_caffe(
+        "train", "-solver", "solver.prototxt", "-snapshot", "snapshots/net_iter_3.solverstate"
+    )
+    assert "Iteration 3" in text
+    assert "Optimization Done" in text
+    again = caffe.get_solver("solver.prototxt")
+    again.restore("snapshots/net_iter_6.solverstate")
+    assert again.iter == 6
+
+
+@pytest.mark.slow
+def test_genuine_caffe_runs_the_paper_profile(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, "png", "paper", 2)
+    theirs = losses(run_caffe("train", "-solver", "solver.prototxt"))
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(1)
+    assert solver._core.smoothed_loss == pytest.approx(theirs[0], rel=2e-4)
