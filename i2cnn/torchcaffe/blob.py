@@ -32,6 +32,11 @@ class _Plane:
             self._host_is_newer = False
 
     @property
+    def held(self) -> bool:
+        """True if an array was handed out that new values are copied into."""
+        return self._host is not None and self.device.type == "cpu"
+
+    @property
     def tensor(self) -> Tensor:
         if self._host is not None and self._host_is_newer:
             self._tensor = self._host if self.device.type == "cpu" else self._host.to(self.device)
@@ -169,6 +174,10 @@ class Blob:
     @grad.setter
     def grad(self, value: Tensor) -> None:
         self._diff.tensor = value
+
+    def input(self) -> Tensor:
+        """Data for a layer that overwrites this blob, safe from that if a user holds the array."""
+        return self.tensor.clone() if self._data.held else self.tensor
 
     def share(self, other: Blob) -> None:
         """Use the data of another blob from now on (Caffe's ShareData)."""

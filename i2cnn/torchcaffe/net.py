@@ -206,11 +206,12 @@ class CoreNet:
 
     def _forward_node(self, node: Node) -> float:
         layer = node.layer
-        inputs = [blob.tensor for blob in node.bottoms]
+        overwritten = node.in_place and node.needs_backward
+        inputs = [blob.input() if overwritten else blob.tensor for blob in node.bottoms]
         if inputs:
             layer.reshape([tuple(t.shape) for t in inputs])
         graph = self.context.train and node.needs_backward
-        if node.in_place and not graph and layer.type not in ("ReLU", "Dropout"):
+        if overwritten and not graph and layer.type not in ("ReLU", "Dropout"):
             node.kept = inputs  # a later backward pass needs what the top overwrites
         try:
             outputs = layer.forward(inputs, node.bottom_needs, graph)

@@ -85,10 +85,10 @@ class PReLU(Layer):
         filler = p.filler
         if not p.HasField("filler"):
             filler.type, filler.value = "constant", 0.25
-        self.add_param((1,) if p.channel_shared else (shapes[0][1],), filler)
+        self.add_param(() if p.channel_shared else (shapes[0][1],), filler)
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        return [functional.prelu(bottoms[0], self.weights[0])]
+        return [functional.prelu(bottoms[0], self.weights[0].reshape(-1))]
 
 
 @register("ELU")
@@ -317,9 +317,11 @@ class Eltwise(Layer):
                 total = total + (x * p.coeff[i] if p.coeff else x)
             elif p.operation == EltwiseParameter.PROD:
                 total = total * x
-            else:
-                # Of equal numbers the later one gets the gradient, as in Caffe.
+            elif i == 1:
+                # Of two equal numbers the second gets the gradient, of more the earlier: Caffe's.
                 total = torch.where(total > x, total, x)
+            else:
+                total = torch.where(x > total, x, total)
         return [total]
 
 

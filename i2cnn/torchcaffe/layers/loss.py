@@ -215,6 +215,13 @@ class ArgMax(Layer):
 
     differentiable = False
 
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p, shape = self.param.argmax_param, shapes[0]
+        axis = canonical_axis(self, p.axis, len(shape)) if p.HasField("axis") else None
+        choices = count(shape[1:]) if axis is None else shape[axis]
+        if not 1 <= p.top_k <= choices:
+            raise self.fail(f"top_k must be from 1 to {choices}, not {p.top_k}")
+
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p, shape = self.param.argmax_param, shapes[0]
         if p.HasField("axis"):
@@ -226,8 +233,15 @@ class ArgMax(Layer):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.argmax_param, bottoms[0]
         if p.HasField("axis"):
-            values, indices = x.topk(p.top_k, canonical_axis(self, p.axis, x.ndim))
+            values, indices = self._best(x, canonical_axis(self, p.axis, x.ndim))
             return [values if p.out_max_val else indices.float()]
-        values, indices = x.flatten(1).topk(p.top_k, 1)
+        values, indices = self._best(x.flatten(1), 1)
         parts = [indices.float(), values] if p.out_max_val else [indices.float()]
         return [torch.stack(parts, 1).reshape(self.reshape([tuple(x.shape)])[0])]
+
+    def _best(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        # Of equal numbers Caffe puts the one with the larger index first.
+        values, places = x.flip(axis).sort(stable=True, dim=axis, descending=True)
+        indices = x.shape[axis] - 1 - places
+        number = self.param.argmax_param.top_k
+        return values.narrow(axis, 0, number), indices.narrow(axis, 0, number)

@@ -114,6 +114,26 @@ class BatchNorm(Layer):
                 blob.tensor.mul_(fraction).add_(value)
 
 
+class _UnitVariance(torch.autograd.Function):
+    """y = x / (std + eps) for x of mean 0, with Caffe's gradient, which takes eps as 0 in d(std).
+
+    So a constant image, whose std is 0, has a finite gradient.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        std = torch.sqrt((x * x).mean(-1, keepdim=True)) + eps
+        y = x / std
+        ctx.save_for_backward(y, std)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        y, std = ctx.saved_tensors
+        grad = grads[0]
+        return (grad - y * (grad * y).mean(-1, keepdim=True)) / std, None
+
+
 @register("MVN")
 class MVN(Layer):
     """Zero mean and unit variance per image and channel (or per image)."""
@@ -123,5 +143,5 @@ class MVN(Layer):
         flat = x.reshape(x.shape[0], 1 if p.across_channels else x.shape[1], -1)
         flat = flat - flat.mean(-1, keepdim=True)
         if p.normalize_variance:
-            flat = flat / (torch.sqrt((flat * flat).mean(-1, keepdim=True)) + p.eps)
+            flat = _UnitVariance.apply(flat, p.eps)
         return [flat.reshape(x.shape)]

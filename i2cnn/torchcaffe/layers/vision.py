@@ -20,12 +20,12 @@ class _Spatial(Layer):
 
     def pair(self, param: Any, name: str, short: str, default: int) -> Pair:
         """(height, width) of a setting given as `name` (once or twice) or `short`_h, `short`_w."""
-        values = getattr(param, name)
-        values = list(values) if hasattr(values, "__len__") else [values]
+        value = getattr(param, name)
+        repeated = hasattr(value, "__len__")  # in ConvolutionParameter; not in PoolingParameter
+        values = list(value) if repeated else [value]
         h, w = f"{short}_h", f"{short}_w"
         if param.HasField(h) or param.HasField(w):
-            given = bool(values) if param.DESCRIPTOR.fields_by_name[name].label == 3 else False
-            if given or (not hasattr(getattr(param, name), "__len__") and param.HasField(name)):
+            if values if repeated else param.HasField(name):
                 raise self.fail(f"give either {name} or {h} and {w}, not both")
             return getattr(param, h), getattr(param, w)
         if not values:
@@ -134,6 +134,8 @@ class Pooling(_Spatial):
             self.kernel = shapes[0][2:4]
         if min(self.kernel) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
+        if min(self.stride) < 1:
+            raise self.fail("stride must be at least 1")
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
             raise self.fail("pad must be smaller than the kernel")
         if p.pool == PoolingParameter.STOCHASTIC and self.context.train:
@@ -180,8 +182,21 @@ class Pooling(_Spatial):
     def _average(self, x: Tensor) -> Tensor:
         pad = self.pad
         if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
-            raise self.fail("AVE pooling with pad above half the kernel is not there")
+            return self._average_wide_pad(x)
         return functional.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
+
+    def _average_wide_pad(self, x: Tensor) -> Tensor:
+        # PyTorch pads by half a kernel at most; windows are cut at the end of the padding.
+        sizes, pads = [], []
+        for axis in (0, 1):
+            length, p = x.shape[2 + axis], self.pad[axis]
+            starts = torch.arange(self._out(length, axis), device=x.device) * self.stride[axis]
+            sizes.append((starts + self.kernel[axis]).clamp(max=length + 2 * p) - starts)
+            pads.append((p, max(p, int(starts[-1]) + self.kernel[axis] - length - p)))
+        x = functional.pad(x, (*pads[1], *pads[0]))
+        total = functional.avg_pool2d(x, self.kernel, self.stride, divisor_override=1)
+        total = total[:, :, : len(sizes[0]), : len(sizes[1])]
+        return total / (sizes[0][:, None] * sizes[1])
 
     def _stochastic(self, x: Tensor) -> Tensor:
         # In phase TEST: the mean weighted by the activations themselves.
