@@ -143,6 +143,8 @@ def build_parser() -> argparse.ArgumentParser:
     svm.add_argument("--seed", type=int, default=0, help="of the folds (default: 0)")
     svm.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
     svm.add_argument("--out", type=Path, required=True, help="predictions (.csv)")
+
+    verbs.add_parser("caffe", help="Caffe's own command line: train, test, time, device_query")
     return parser
 
 
@@ -183,7 +185,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:1] == ["caffe"]:
+    if arguments[:1] == ["caffe"]:  # Caffe's flags are not argparse's
         from i2cnn.torchcaffe.cli import main as caffe_main
 
         return caffe_main(arguments[1:])

@@ -1,0 +1,276 @@
+"""`i2cnn caffe`: Caffe's command line, train | test | time | device_query, with Caffe's flags."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from i2cnn.errors import InputError
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import TEST, TRAIN
+from i2cnn.torchcaffe.prototext import read_net, read_solver
+from i2cnn.torchcaffe.runtime import runtime
+from i2cnn.torchcaffe.solver import CoreSolver
+from i2cnn.torchcaffe.splits import net_state
+
+USAGE = """\
+usage: i2cnn caffe <command> <args>
+
+commands:
+  train           train or finetune a model
+  test            score a model
+  device_query    show GPU diagnostic information
+  time            benchmark model execution time
+
+flags (with one dash or two, as -flag value or -flag=value):
+  -solver         solver definition (train)
+  -model          model definition (test, time)
+  -weights        pretrained weights to finetune, comma-separated (train, test)
+  -snapshot       solver state to resume training from (train)
+  -iterations     number of iterations to run (test, time; default 50)
+  -gpu            device to run on; the CPU if not given
+  -phase          TRAIN or TEST (time)
+  -level, -stage  network level and comma-separated stages
+  -sigint_effect  stop (default), snapshot or none
+  -sighup_effect  snapshot (default), stop or none
+"""
+
+_DEFAULTS = {
+    "solver": "",
+    "model": "",
+    "weights": "",
+    "snapshot": "",
+    "iterations": "50",
+    "gpu": "",
+    "phase": "",
+    "level": "0",
+    "stage": "",
+    "sigint_effect": "stop",
+    "sighup_effect": "snapshot",
+}
+_EFFECTS = ("stop", "snapshot", "none")
+
+
+def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
+    """Flags in gflags' spellings: -name value, -name=value, one dash or two."""
+    flags = dict(_DEFAULTS)
+    rest = list(arguments)
+    while rest:
+        word = rest.pop(0)
+        name, has_value, value = word.lstrip("-").partition("=")
+        if not word.startswith("-") or name not in flags:
+            raise InputError(f"unknown command line flag '{word}'; see `i2cnn caffe --help`")
+        if not has_value:
+            if not rest:
+                raise InputError(f"flag '{word}' is missing its argument")
+            value = rest.pop(0)
+        flags[name] = value
+    for name in ("iterations", "level"):
+        if not flags[name].isdigit():
+            raise InputError(f"flag -{name}: {flags[name]!r} is not a number")
+    for name in ("sigint_effect", "sighup_effect"):
+        if flags[name] not in _EFFECTS:
+            raise InputError(f"flag -{name}: {flags[name]!r} is not one of {', '.join(_EFFECTS)}")
+    return flags
+
+
+def _use_device(gpu: str, solver_mode_gpu: bool = False, device_id: int = 0) -> None:
+    if gpu:
+        if not gpu.isdigit():
+            raise InputError(f"flag -gpu: {gpu!r} is not one device number")
+        runtime.gpu, runtime.device_id = True, int(gpu)
+    else:
+        runtime.gpu, runtime.device_id = solver_mode_gpu, device_id
+    log.info("caffe.cpp:218", f"Using GPUs {runtime.device_id}" if runtime.gpu else "Use CPU.")
+    _ = runtime.device
+
+
+class _SignalledSolver(CoreSolver):
+    """A solver that heeds signals between iterations."""
+
+    pending = ""
+    stopped = False
+
+    def _iterate(self) -> None:
+        super()._iterate()
+        request, self.pending = self.pending, ""
+        if request in ("snapshot", "stop"):
+            self.snapshot()
+        if request == "stop":
+            self.stopped = True
+
+    def wants_to_stop(self) -> bool:
+        return self.stopped
+
+
+@contextlib.contextmanager
+def _signals(solver: _SignalledSolver, flags: dict[str, str]) -> Iterator[None]:
+    """SIGINT and SIGHUP as the flags say; SIGTERM takes a snapshot and stops."""
+    effects = {
+        signal.SIGINT: flags["sigint_effect"],
+        signal.SIGHUP: flags["sighup_effect"],
+        signal.SIGTERM: "stop",
+    }
+
+    def note(signum: int, frame: Any) -> None:
+        effect = effects[signal.Signals(signum)]
+        if effect != "none":
+            solver.pending = effect
+
+    before = {number: signal.signal(number, note) for number in effects}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def train(flags: dict[str, str]) -> None:
+    """Train or finetune."""
+    if not flags["solver"]:
+        raise InputError("Need a solver definition to train: -solver solver.prototxt")
+    if flags["snapshot"] and flags["weights"]:
+        raise InputError("Give a snapshot to resume training or weights to finetune but not both.")
+    param = read_solver(flags["solver"])
+    param.train_state.level = int(flags["level"])
+    param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
+    _use_device(flags["gpu"], param.solver_mode == param.GPU, param.device_id)
+    solver = _SignalledSolver(param, flags["solver"])
+    for path in filter(None, flags["weights"].split(",")):
+        log.info("caffe.cpp:155", f"Finetuning from {path}")
+        for net in (solver.net, *solver.test_nets):
+            net.copy_from(path)
+    log.info("caffe.cpp:248", "Starting Optimization")
+    try:
+        with _signals(solver, flags):
+            solver.solve(flags["snapshot"] or None)
+    finally:
+        solver.close()
+    log.info("caffe.cpp:259", "Optimization Done.")
+
+
+def _net(flags: dict[str, str], phase: int) -> CoreNet:
+    if not flags["model"]:
+        raise InputError("Need a model definition: -model net.prototxt")
+    param = read_net(flags["model"])
+    net_state(param, phase, int(flags["level"]), [s for s in flags["stage"].split(",") if s])
+    return CoreNet(param, flags["model"])
+
+
+def test(flags: dict[str, str]) -> None:
+    """Score a model over some batches."""
+    if not flags["weights"]:
+        raise InputError("Need model weights to score: -weights net.caffemodel")
+    _use_device(flags["gpu"])
+    net = _net(flags, TEST)
+    for path in filter(None, flags["weights"].split(",")):
+        net.copy_from(path)
+    iterations = int(flags["iterations"])
+    log.info("caffe.cpp:290", f"Running for {iterations} iterations.")
+    totals: dict[str, Any] = {}
+    loss = 0.0
+    for i in range(iterations):
+        loss += net.forward()
+        for name in net.outputs:
+            value = net.blobs[name].data.astype(float)
+            for number in value.ravel():
+                log.info("caffe.cpp:313", f"Batch {i}, {name} = {number:g}")
+            totals[name] = totals.get(name, 0) + value
+    log.info("caffe.cpp:318", f"Loss: {loss / iterations:g}")
+    weights = {
+        name: weight
+        for node in net.nodes
+        for name, weight in zip(node.top_names, node.loss_weights, strict=True)
+    }
+    for name, total in totals.items():
+        for value in (total / iterations).ravel():
+            weight = weights.get(name, 0.0)
+            extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+            log.info("caffe.cpp:330", f"{name} = {value:g}{extra}")
+    net.close()
+
+
+def time_net(flags: dict[str, str]) -> None:
+    """Time forward and backward of each layer."""
+    _use_device(flags["gpu"])
+    phases = {"": TRAIN, "TRAIN": TRAIN, "TEST": TEST}
+    if flags["phase"] not in phases:
+        raise InputError('phase must be "TRAIN" or "TEST"')
+    net = _net(flags, phases[flags["phase"]])
+    net.forward()
+    net.backward()
+    iterations = int(flags["iterations"])
+    log.info("caffe.cpp:366", "*** Benchmark begins ***")
+    log.info("caffe.cpp:367", f"Testing for {iterations} iterations.")
+    forward = [0.0] * len(net.nodes)
+    backward = [0.0] * len(net.nodes)
+    for _ in range(iterations):
+        for i in range(len(net.nodes)):
+            forward[i] += _timed(lambda i=i: net.forward(i, i))  # type: ignore[misc]
+        for i in reversed(range(len(net.nodes))):
+            backward[i] += _timed(lambda i=i: net.backward(i, i))  # type: ignore[misc]
+    log.info("caffe.cpp:397", "Average time per layer: ")
+    for i, node in enumerate(net.nodes):
+        for word, times in (("forward", forward), ("backward", backward)):
+            milliseconds = 1e3 * times[i] / iterations
+            log.info("caffe.cpp:400", f"{node.name:>10}\t{word}: {milliseconds:g} ms.")
+    passes = [1e3 * sum(times) / iterations for times in (forward, backward)]
+    log.info("caffe.cpp:408", f"Average Forward pass: {passes[0]:g} ms.")
+    log.info("caffe.cpp:410", f"Average Backward pass: {passes[1]:g} ms.")
+    log.info("caffe.cpp:412", f"Average Forward-Backward: {sum(passes):g} ms.")
+    log.info("caffe.cpp:414", f"Total Time: {sum(passes) * iterations:g} ms.")
+    log.info("caffe.cpp:415", "*** Benchmark ends ***")
+    net.close()
+
+
+def _timed(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    if runtime.gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def device_query(flags: dict[str, str]) -> None:
+    """List CUDA devices."""
+    number = torch.cuda.device_count()
+    if not number:
+        raise InputError("PyTorch sees no CUDA device; nets run on the CPU")
+    for i in range(number):
+        p = torch.cuda.get_device_properties(i)
+        log.info("common.cpp:173", f"Device id:                     {i}")
+        log.info("common.cpp:178", f"Name:                          {p.name}")
+        log.info("common.cpp:179", f"Total global memory:           {p.total_memory}")
+        log.info("common.cpp:195", f"Number of multiprocessors:     {p.multi_processor_count}")
+
+
+_COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": device_query}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status: 0, or 1 wherever Caffe would abort."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not words or words[0] in ("-h", "-help", "--help"):
+        print(USAGE, end="", file=sys.stderr if not words else sys.stdout)
+        return 0
+    command = next((w for w in words if w in _COMMANDS), None)
+    try:
+        if command is None:
+            raise InputError(f"Unknown command: {words[0]} (known: {', '.join(_COMMANDS)})")
+        words.remove(command)
+        _COMMANDS[command](parse_flags(words))
+    except (InputError, OSError) as error:
+        print(f"i2cnn caffe: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
