@@ -24,6 +24,8 @@ class _Plane:
         self._host: Tensor | None = None
         self._host_is_newer = False
         self.shape = tuple(shape)
+        #: What a new array is filled with.
+        self.initial = 0.0
 
     def resize(self, shape: Sequence[int]) -> None:
         if tuple(shape) != self.shape:
@@ -43,7 +45,9 @@ class _Plane:
             # A user may write through the array at any time, so a CPU blob keeps living in it.
             self._host_is_newer = False
         if self._tensor is None:
-            self._tensor = torch.zeros(self.shape, dtype=torch.float32, device=self.device)
+            self._tensor = torch.full(
+                self.shape, self.initial, dtype=torch.float32, device=self.device
+            )
         return self._tensor
 
     @tensor.setter
@@ -178,6 +182,10 @@ class Blob:
     def input(self) -> Tensor:
         """Data for a layer that overwrites this blob, safe from that if a user holds the array."""
         return self.tensor.clone() if self._data.held else self.tensor
+
+    def set_loss_weight(self, weight: float) -> None:
+        """Start the diff with the blob's weight in the loss; a user may set another one."""
+        self._diff.initial = weight
 
     def share(self, other: Blob) -> None:
         """Use the data of another blob from now on (Caffe's ShareData)."""

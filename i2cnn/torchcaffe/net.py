@@ -11,14 +11,15 @@ import numpy as np
 
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe.blob import Blob
-from i2cnn.torchcaffe.layers import REGISTRY, Context, LabelError, Layer, create_layer
+from i2cnn.torchcaffe.layers import Context, LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers.data import Data, DataSource
 from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
 from i2cnn.torchcaffe.runtime import runtime
 from i2cnn.torchcaffe.splits import filter_net, insert_splits
 from i2cnn.torchcaffe.storage import read_weights, to_blobproto, write_weights, write_weights_hdf5
 
-LOSS_TYPES = {name for name, cls in REGISTRY.items() if cls.is_loss}
+#: Name of a loss's top that the prototxt leaves out; such tops are no outputs.
+AUTOMATIC = "(automatic)"
 
 
 @dataclass
@@ -61,7 +62,7 @@ class CoreNet:
     def __init__(self, param: Any, source: str = "net") -> None:
         self.source = param.name or source
         self.phase = param.state.phase
-        self.param = insert_splits(filter_net(param, source), LOSS_TYPES, source)
+        self.param = insert_splits(filter_net(param, source), source)
         self.context = Context(source, runtime.device, self.phase == TRAIN, runtime.rng)
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
@@ -74,8 +75,11 @@ class CoreNet:
         except BaseException:
             self.close()
             raise
-        consumed = {name for node in self.nodes for name in node.bottom_names}
-        self.outputs = [name for name in self.blobs if name not in consumed]
+        unread: set[str] = set()
+        for node in self.nodes:
+            unread.difference_update(node.bottom_names)
+            unread.update(node.top_names)
+        self.outputs = sorted(unread - {AUTOMATIC})  # by name, as Caffe lists them
         self.inputs = [
             name for node in self.nodes if node.layer.type == "Input" for name in node.top_names
         ]
@@ -84,14 +88,14 @@ class CoreNet:
     # Building -----------------------------------------------------------------------------------
 
     def _add_layer(self, param: Any) -> None:
-        if any(node.name == param.name for node in self.nodes):
-            raise InputError(f"{self.source}: two layers are called {param.name!r}; rename one")
         layer = create_layer(param, self.context)
         bottoms = [self.blobs[name] for name in param.bottom]
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.fail("propagate_down must be given for no bottom or for each")
         shapes = [blob.shape for blob in bottoms]
         layer.setup(shapes)
+        if layer.blobs and any(n.name == param.name and n.layer.blobs for n in self.nodes):
+            raise layer.fail("another layer with parameters has this name; rename one")
         node = Node(
             layer=layer,
             name=param.name,
@@ -112,22 +116,23 @@ class CoreNet:
     def _add_tops(self, node: Node, shapes: list[tuple[int, ...]]) -> None:
         names = node.top_names
         if node.layer.is_loss and not names:
-            names.append(f"{node.name}_automatic")
-        for name, shape in zip(names, shapes, strict=True):
-            if name in node.bottom_names:
-                if shape != self.blobs[name].shape:
-                    raise node.layer.fail(f"an in-place top cannot change its shape to {shape}")
-                node.in_place = True
-            elif name in self.blobs:
-                raise node.layer.fail(f"Top blob {name!r} produced by multiple sources")
-            else:
-                self.blobs[name] = Blob(shape, self.context.device)
-            node.tops.append(self.blobs[name])
+            names.append(AUTOMATIC)
         given = list(node.layer.param.loss_weight)
         if given and len(given) != len(node.layer.param.top):
             raise node.layer.fail("loss_weight must be given for no top or for each")
         default = [1.0 if node.layer.is_loss and i == 0 else 0.0 for i in range(len(names))]
         node.loss_weights = given or default
+        for name, shape, weight in zip(names, shapes, node.loss_weights, strict=True):
+            if name in node.bottom_names:
+                if shape != self.blobs[name].shape:
+                    raise node.layer.fail(f"an in-place top cannot change its shape to {shape}")
+                node.in_place = True
+            elif name in self.blobs and name != AUTOMATIC:
+                raise node.layer.fail(f"Top blob {name!r} produced by multiple sources")
+            else:
+                self.blobs[name] = Blob(shape, self.context.device)
+                self.blobs[name].set_loss_weight(weight)
+            node.tops.append(self.blobs[name])
 
     def _add_params(self, node: Node) -> None:
         specs = list(node.layer.param.param)
@@ -182,6 +187,11 @@ class CoreNet:
     def _prune_backward(self) -> None:
         """Layers from which no loss can be reached need no backward pass."""
         if self.param.force_backward:
+            for node in self.nodes:
+                node.layer.param_needs = [True] * len(node.layer.param_needs)
+                node.needs_backward = node.layer.differentiable and bool(
+                    any(node.bottom_needs) or node.layer.param_needs
+                )
             return
         under_loss: set[str] = set()
         for node in reversed(self.nodes):
@@ -240,9 +250,10 @@ class CoreNet:
                 self._backward_node(node)
 
     def _backward_node(self, node: Node) -> None:
-        for weight, blob in zip(node.loss_weights, node.tops, strict=True):
-            if weight:
-                blob.grad.fill_(weight)
+        if node.in_place:  # the diff was overwritten by the last backward pass
+            for weight, blob in zip(node.loss_weights, node.tops, strict=True):
+                if weight:
+                    blob.grad.fill_(weight)
         inputs = node.kept or [blob.tensor for blob in node.bottoms]
         grads = node.layer.backward(inputs, [blob.grad for blob in node.tops], node.bottom_needs)
         for blob, grad, need in zip(node.bottoms, grads, node.bottom_needs, strict=True):

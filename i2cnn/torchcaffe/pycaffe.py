@@ -58,7 +58,11 @@ def set_mode_cpu() -> None:
 def set_mode_gpu() -> None:
     """Make new nets on the CUDA device of :func:`set_device`."""
     runtime.gpu = True
-    _ = runtime.device
+    try:
+        _ = runtime.device
+    except InputError:
+        runtime.gpu = False
+        raise
 
 
 def set_device(device_id: int) -> None:
@@ -207,7 +211,7 @@ class Net:
                     raise InputError("Input is not batch sized")
                 self.blobs[name].data[...] = array
         self._core.forward(first, last)
-        return {name: self.blobs[name].data for name in {*outputs, *wanted}}
+        return {name: self.blobs[name].data for name in dict.fromkeys([*outputs, *wanted])}
 
     def backward(
         self,
@@ -234,7 +238,7 @@ class Net:
             for name, array in kwargs.items():
                 self.blobs[name].diff[...] = array
         self._core.backward(first, last)
-        return {name: self.blobs[name].diff for name in {*outputs, *wanted}}
+        return {name: self.blobs[name].diff for name in dict.fromkeys([*outputs, *wanted])}
 
     def forward_all(
         self, blobs: Sequence[str] | None = None, **kwargs: Any

@@ -40,7 +40,7 @@ def _meets(state: Any, rule: Any) -> bool:
     return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)
 
 
-def insert_splits(net: Any, loss_types: set[str], source: str) -> Any:
+def insert_splits(net: Any, source: str) -> Any:
     """Give every reader of a blob its own copy of it, through Split layers as in Caffe."""
     producer: dict[str, tuple[int, int]] = {}
     source_of: dict[tuple[int, int], tuple[int, int]] = {}
@@ -60,9 +60,8 @@ def insert_splits(net: Any, loss_types: set[str], source: str) -> Any:
         for j in range(min(len(layer.loss_weight), len(layer.top))):
             if layer.loss_weight[j]:
                 weights[i, j] = layer.loss_weight[j]
-        if layer.type in loss_types and layer.top and not layer.loss_weight:
-            weights[i, 0] = 1.0
-    # A loss that is also read has one reader more: the sum of losses itself.
+    # A weighted top that is also read has one reader more: the sum of losses itself. As in Caffe
+    # this holds for a weight that is written down, not for the 1 a loss layer has by default.
     for top in weights:
         if readers[top]:
             readers[top] += 1

@@ -139,7 +139,7 @@ def test_shared_blobs_add_their_gradients(tmp_path: Path) -> None:
             ('type: "Softmax"', 'type: "Softmix"'),
             "Unknown layer type: Softmix .*known types: AbsVal",
         ),
-        (('name: "prob"', 'name: "fc"'), "two layers are called 'fc'"),
+        (('name: "fc"', 'name: "conv"'), "another layer with parameters has this name"),
         (("kernel_size: 3", "kernel_size: 30"), "'conv'.*does not fit into a 9x9"),
         (("num_output: 5 kernel_size: 3", "num_output: 5 kernel_size: 3 group: 2"), "group 2"),
         (

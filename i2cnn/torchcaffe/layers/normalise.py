@@ -95,9 +95,10 @@ class BatchNorm(Layer):
         axes = [axis for axis in range(x.ndim) if axis != 1]
         shape = [1, -1, *[1] * (x.ndim - 2)] if x.ndim > 1 else [-1]
         if stored:
-            weight = float(self.weights[2][0])
-            factor = 0.0 if weight == 0 else 1 / weight
-            mean, variance = self.weights[0] * factor, self.weights[1] * factor
+            # The parameters are statistics: they never get a gradient.
+            total_mean, total_variance, weight = (w.detach() for w in self.weights)
+            factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
+            mean, variance = total_mean * factor, total_variance * factor
         else:
             mean = x.mean(axes)
             centred = x - mean.reshape(shape)

@@ -1,0 +1,13 @@
+"""Each test starts in CPU mode, whatever mode the one before it asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+
+
+@pytest.fixture(autouse=True)
+def cpu_mode() -> None:
+    caffe.set_mode_cpu()
+    caffe.set_device(0)
