@@ -111,7 +111,7 @@ def predict(options: argparse.Namespace) -> int:
             ]
             continue
         if not found:
-            console.print(f"{path}: no face found", markup=False)
+            print(f"{path}: no face found")
             continue
         table = Table(title=str(path), caption="Scores are shares of the SVM's votes.")
         table.add_column("face")
