@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,21 +83,44 @@ class LmdbRecords:
         except lmdb.Error as error:
             raise InputError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
         self.source = source
+        self.layer = layer
+        self._check_size()
         self.count = self.env.stat()["entries"]
         if self.count == 0:
             self.close()
             raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
 
-    def stream(self, index: int) -> Iterator[tuple[bytes, bytes]]:
+    def _check_size(self) -> None:
+        # Reading past the end of a file that was cut is a bus error, which no one can catch.
+        pages = self.env.info()["last_pgno"] + 1
+        needed = pages * self.env.stat()["psize"]
+        found = Path(self.source, "data.mdb").stat().st_size
+        if found < needed:
+            self.close()
+            raise self._damaged(f"data.mdb has {found} of {needed} bytes")
+
+    def _damaged(self, reason: str) -> InputError:
+        return InputError(
+            f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
+            "(mdb_copy -c) or write it again"
+        )
+
+    def stream(self, index: int) -> Generator[tuple[bytes, bytes], None, None]:
         """(key, value) from record number `index` on, starting over after the last one."""
         skip = index % self.count
         while True:
-            with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
-                for key, value in cursor:
-                    if skip:
-                        skip -= 1
-                        continue
-                    yield key, value
+            found = 0
+            try:
+                with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
+                    for key, value in cursor:
+                        found += 1
+                        if found > skip:
+                            yield key, value
+            except lmdb.Error as error:
+                raise self._damaged(str(error)) from None
+            if found != self.count:
+                raise self._damaged(f"{found} of {self.count} records can be read")
+            skip = 0
 
     def close(self) -> None:
         if self.env is not None:
@@ -122,8 +145,6 @@ class BatchReader:
         The net's generator.
     layer : str
         Name of the layer, for errors.
-    skip : int
-        Records left out at the first pass.
     """
 
     def __init__(
@@ -135,23 +156,23 @@ class BatchReader:
         train: bool,
         rng: CaffeRNG,
         layer: str,
-        skip: int = 0,
     ) -> None:
         self.layer = layer
         self.records = LmdbRecords(source, layer)
         self.batch_size = batch_size
         self.param = param
         self.transformer = DataTransformer(param, train, rng, layer)
-        key, value = next(self.records.stream(skip))
+        key, value = next(self.records.stream(0))
         image, _ = self._decode(key, value)
         height, width, channels = image.shape
         if param.force_color:
             channels = 3
         self.shape = self.transformer.output_shape(height, width, channels)
-        self._next_index = skip
+        self._next_index = 0
         self._start_position = self._position_now()
         self._delivered = self._start_position
         self._thread: threading.Thread | None = None
+        self._abandoned = False
 
     # The consumer's side ------------------------------------------------------------------------
 
@@ -183,6 +204,14 @@ class BatchReader:
         self._stop()
         self.records.close()
 
+    def abandon(self) -> None:
+        """Like :meth:`close`, without waiting: for when nobody will ask for a batch again."""
+        if self._thread is None:
+            self.records.close()
+        else:
+            self._abandoned = True
+            self._stopping.set()
+
     # The background thread ----------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -202,12 +231,16 @@ class BatchReader:
 
     def _run(self) -> None:
         try:
-            with ThreadPoolExecutor(DECODERS) as pool:
-                stream = self.records.stream(self._next_index)
+            with (
+                ThreadPoolExecutor(DECODERS) as pool,
+                contextlib.closing(self.records.stream(self._next_index)) as stream,
+            ):
                 while not self._stopping.is_set():
                     self._put(self._make_batch(stream, pool))
         except BaseException as error:
             self._put(error)
+        if self._abandoned:
+            self.records.close()
 
     def _put(self, item: Any) -> None:
         while not self._stopping.is_set():
@@ -235,7 +268,10 @@ class BatchReader:
                         "use force_color or force_gray"
                     )
                 draw = None if draws is None else draws[i]
-                self.transformer.apply(image, draw, images[i])
+                try:
+                    self.transformer.apply(image, draw, images[i])
+                except InputError as error:
+                    raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
 
         list(pool.map(prepare, [range(start, size, DECODERS) for start in range(DECODERS)]))
         self._next_index += size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -91,15 +92,12 @@ class Data(DataSource):
             train=self.context.train,
             rng=self.context.rng,
             layer=self.param.name,
-            skip=self._skip(),
         )
+        # The thread would keep the reader alive after the net is gone.
+        weakref.finalize(self, self.reader.abandon)
         # Caffe's prefetching thread takes a seed too.
         self.context.rng.draw(1)
         self.keys: list[bytes] = []
-
-    def _skip(self) -> int:
-        limit = self.param.data_param.rand_skip
-        return int(self.context.rng.draw(1)[0]) % limit if limit else 0
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         batch = self.param.data_param.batch_size
