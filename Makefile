@@ -10,14 +10,12 @@ DEMO   ?= runs/demo
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp) CMakeLists.txt setup.py
 
-.PHONY: help setup demo test lint format conformance sanitize bench clean
+.PHONY: help setup demo test lint format conformance proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
 	@echo "make test         formatters, linters, types and all tests"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
-	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan"
-	@echo "make bench        the benchmarks' tables"
 	@echo "make format       format all sources"
 	@echo "make clean        remove what was built (runs/ is kept)"
 
@@ -51,6 +49,14 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i cpp/*.cpp cpp/*.hpp
+
+conformance: setup
+	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe
+	OPENBLAS_CORETYPE=HASWELL I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe $(BIN)/python -m pytest -q tests/test_conformance.py
+
+# Needs protoc 3.21 (Debian 12's protobuf-compiler): what it writes, protobuf 4.21 and later load.
+proto:
+	protoc -Ii2cnn/torchcaffe/proto --python_out=i2cnn/torchcaffe/proto --pyi_out=i2cnn/torchcaffe/proto torchcaffe.proto
 
 clean:
 	rm -rf build dist *.egg-info i2cnn/*.so $(VENV)
