@@ -1,14 +1,39 @@
-// Image files in memory: PNG by libdeflate, JPEG by libjpeg-turbo.
+// Image files in memory: PNG and JPEG.
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <vector>
 
 namespace i2cnn {
 
-// planes: channels x size x size, in the order B, G, R for three channels.
-std::string encode_png(const std::uint8_t* planes, int channels, int size);
-std::string encode_jpeg(const std::uint8_t* planes, int channels, int size, int quality);
+using Bytes = std::vector<std::uint8_t>;
+
+// Writes PNG files that only ever use literals of one Huffman code: in photographs, what is left
+// after filtering hardly repeats, so searching matches costs much and wins little.
+class PngEncoder {
+ public:
+  // Appends a file. pixels: rows of `channels` interleaved values, gray or R, G, B.
+  void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
+
+ private:
+  Bytes filtered_;
+};
+
+// libjpeg-turbo with the set-up kept between images.
+class JpegEncoder {
+ public:
+  explicit JpegEncoder(int quality);
+  ~JpegEncoder();
+  JpegEncoder(const JpegEncoder&) = delete;
+  JpegEncoder& operator=(const JpegEncoder&) = delete;
+
+  // Appends a file. pixels: rows of `channels` interleaved values, gray or B, G, R.
+  void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace i2cnn

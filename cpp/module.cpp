@@ -86,35 +86,32 @@ py::array_t<double> similarity(const Numbers& points, double mouth) {
 py::array_t<std::uint8_t> extract(const Image& image, const Numbers& points, const Numbers& boxes,
                                   double mouth, int size) {
   check_size(size);
-  const Source source(view_of(image));
+  const ImageView view = view_of(image);
   const Points five = points_of(points);
   const std::vector<Box> table = boxes_of(boxes);
   const Similarity face = fit_similarity(five, mouth);
-  const int channels = source.channels();
   std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(2 * table.size()), size, size};
-  if (image.ndim() == 3) shape.push_back(channels);
+  if (image.ndim() == 3) shape.push_back(view.channels);
   py::array_t<std::uint8_t> result(shape);
   std::uint8_t* out = result.mutable_data();
   {
     const py::gil_scoped_release release;
+    const std::vector<Sampling> samplings = make_samplings(face, five, table, size);
+    const Window window(view, bounds_of(samplings, size));
     const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-    const std::size_t step = area * static_cast<std::size_t>(channels);
-    std::vector<std::uint8_t> plane(area);
-    std::vector<std::uint8_t> mirrored(area);
-    for (const Box& box : table) {
-      const Sampling sampling = make_sampling(face, five, box, size);
-      for (int c = 0; c < channels; ++c) {
-        if (channels == 1) {
-          sample_plane(source, c, sampling, size, out);
-          mirror_plane(out, size, out + step);
-          continue;
+    const std::size_t step = area * static_cast<std::size_t>(window.channels());
+    std::vector<std::uint8_t> planes(window.channels() == 3 ? 2 * step : 0);
+    for (const Sampling& sampling : samplings) {
+      if (window.channels() == 1) {
+        sample_patch(window, sampling, size, out);
+        mirror_plane(out, size, out + step);
+      } else {
+        sample_patch(window, sampling, size, planes.data());
+        for (std::size_t c = 0; c < 3; ++c) {
+          mirror_plane(planes.data() + c * area, size, planes.data() + step + c * area);
         }
-        sample_plane(source, c, sampling, size, plane.data());
-        mirror_plane(plane.data(), size, mirrored.data());
-        for (std::size_t i = 0; i < area; ++i) {
-          out[3 * i + static_cast<std::size_t>(c)] = plane[i];
-          out[step + 3 * i + static_cast<std::size_t>(c)] = mirrored[i];
-        }
+        interleave(planes.data(), area, out);
+        interleave(planes.data() + step, area, out + step);
       }
       out += 2 * step;
     }
@@ -133,31 +130,32 @@ void add_face(PatchWriter& writer, const Image& image, const Numbers& points,
               std::vector<int> patches, std::vector<std::string> keys, std::int32_t label) {
   if (patches.size() != keys.size()) throw std::invalid_argument("give one key for each patch");
   for (const int index : patches) {
-    if (index < 0 || static_cast<std::size_t>(index) >= 2 * writer.boxes()) {
+    if (index < 0 || static_cast<std::size_t>(index) >= 2 * writer.boxes().size()) {
       throw std::invalid_argument("a patch index is outside the scheme");
     }
   }
+  const ImageView view = view_of(image);
+  const Points five = points_of(points);
+  const Similarity face = fit_similarity(five, writer.mouth());
+  const py::gil_scoped_release release;
   FaceJob job;
-  job.source = std::make_shared<const Source>(view_of(image));
-  job.points = points_of(points);
-  job.face = fit_similarity(job.points, writer.mouth());
+  job.samplings = make_samplings(face, five, writer.boxes(), writer.size());
+  job.window = std::make_unique<const Window>(view, bounds_of(job.samplings, writer.size()));
   job.patches = std::move(patches);
   job.keys = std::move(keys);
   job.label = label;
-  const py::gil_scoped_release release;
   writer.add(std::move(job));
 }
 
-py::array_t<float> finish(PatchWriter& writer, int size) {
+py::array_t<float> finish(PatchWriter& writer) {
+  const auto size = static_cast<py::ssize_t>(writer.size());
   std::vector<float> mean;
   {
     const py::gil_scoped_release release;
     mean = writer.finish();
   }
-  const auto planes =
-      static_cast<py::ssize_t>(mean.size()) / (static_cast<py::ssize_t>(size) * size);
-  py::array_t<float> result(
-      {planes, static_cast<py::ssize_t>(size), static_cast<py::ssize_t>(size)});
+  const auto planes = static_cast<py::ssize_t>(mean.size()) / (size * size);
+  py::array_t<float> result({planes, size, size});
   std::copy(mean.begin(), mean.end(), result.mutable_data());
   return result;
 }
@@ -170,7 +168,7 @@ PYBIND11_MODULE(_native, m) {
   m.def("extract", &extract, py::arg("image").noconvert(), py::arg("points"), py::arg("boxes"),
         py::arg("mouth"), py::arg("size"));
   m.def("simd_level", &simd_level);
-  m.def("force_plain", &force_plain, py::arg("plain"));
+  m.def("set_simd", &set_simd, py::arg("name"));
   py::class_<PatchWriter>(m, "PatchWriter")
       .def(py::init([](const std::string& folder, const Numbers& boxes, double mouth, int size,
                        const std::string& encoding, int quality, int threads) {
@@ -183,5 +181,5 @@ PYBIND11_MODULE(_native, m) {
            py::arg("encoding"), py::arg("quality"), py::arg("threads"))
       .def("add", &add_face, py::arg("image").noconvert(), py::arg("points"), py::arg("patches"),
            py::arg("keys"), py::arg("label"))
-      .def("finish", &finish, py::arg("size"));
+      .def("finish", &finish);
 }

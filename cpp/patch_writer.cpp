@@ -1,20 +1,36 @@
 #include "patch_writer.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
 
 #include "datum.hpp"
-#include "encode.hpp"
 
 namespace i2cnn {
 
 namespace {
 
 // A raw Datum has the three planes that the network reads; a gray one repeats its plane.
-constexpr int kRawChannels = 3;
+constexpr std::size_t kRawChannels = 3;
+
+char* append_bytes(char* out, const void* data, std::size_t bytes) {
+  std::memcpy(out, data, bytes);
+  return out + bytes;
+}
 
 }  // namespace
+
+// What a thread keeps between faces.
+struct PatchWriter::Worker {
+  explicit Worker(int quality) : jpeg(quality) {}
+  PngEncoder png;
+  JpegEncoder jpeg;
+  MeanSum mean;
+  Bytes patch;
+  Bytes mirrored;
+  Bytes pixels;
+};
 
 PatchWriter::PatchWriter(const std::string& folder, std::vector<Box> boxes, double mouth, int size,
                          Encoding encoding, int quality, int threads)
@@ -22,11 +38,18 @@ PatchWriter::PatchWriter(const std::string& folder, std::vector<Box> boxes, doub
       mouth_(mouth),
       size_(size),
       encoding_(encoding),
-      quality_(quality),
       writer_(folder),
       limit_(2 * static_cast<std::size_t>(threads)) {
-  for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
-  writer_thread_ = std::thread([this] { write(); });
+  for (int i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(quality));
+  try {
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([this, w = worker.get()] { work(*w); });
+    }
+    writer_thread_ = std::thread([this] { write(); });
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
 PatchWriter::~PatchWriter() { stop(); }
@@ -40,8 +63,8 @@ void PatchWriter::stop() {
     }
   }
   changed_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
-  workers_.clear();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
   if (writer_thread_.joinable()) writer_thread_.join();
 }
 
@@ -55,9 +78,9 @@ void PatchWriter::fail(std::exception_ptr error) {
 
 void PatchWriter::add(FaceJob job) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (finished_) throw std::logic_error("the writer is finished");
-  if (channels_ == 0) channels_ = job.source->channels();
-  if (job.source->channels() != channels_) {
+  if (closing_) throw std::logic_error("the writer is finished");
+  if (channels_ == 0) channels_ = job.window->channels();
+  if (job.window->channels() != channels_) {
     throw std::invalid_argument("gray and colour images are mixed in one database");
   }
   changed_.wait(lock, [this] { return error_ || added_ - written_ < limit_; });
@@ -67,16 +90,17 @@ void PatchWriter::add(FaceJob job) {
   changed_.notify_all();
 }
 
-void PatchWriter::work() {
+void PatchWriter::work(Worker& worker) {
   for (;;) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return error_ || closing_ || !waiting_.empty(); });
-    if (error_ || (closing_ && waiting_.empty())) return;
+    if (error_ || waiting_.empty()) return;
     auto [number, job] = std::move(waiting_.front());
     waiting_.pop_front();
+    Result result = take_result();
     lock.unlock();
     try {
-      Result result = process(job);
+      process(job, worker, result);
       lock.lock();
       done_.emplace(number, std::move(result));
       lock.unlock();
@@ -86,6 +110,15 @@ void PatchWriter::work() {
       return;
     }
   }
+}
+
+PatchWriter::Result PatchWriter::take_result() {
+  if (spare_.empty()) return {};
+  Result result = std::move(spare_.back());
+  spare_.pop_back();
+  result.images.clear();
+  result.ends.clear();
+  return result;
 }
 
 // Writes faces in the order they were added, whichever thread was quicker, so that the file is
@@ -98,22 +131,18 @@ void PatchWriter::write() {
         return error_ || done_.count(written_) != 0 || (closing_ && written_ == added_);
       });
       if (error_) return;
-      if (done_.count(written_) == 0) {
+      const auto found = done_.find(written_);
+      if (found == done_.end()) {
         lock.unlock();
         writer_.finish();
         return;
       }
-      const Result result = std::move(done_.at(written_));
-      done_.erase(written_);
+      Result result = std::move(found->second);
+      done_.erase(found);
       lock.unlock();
-      for (std::size_t i = 0; i < result.values.size(); ++i) {
-        const std::string& value = result.values[i];
-        std::memcpy(writer_.reserve(result.keys[i], value.size()), value.data(), value.size());
-      }
-      totals_.resize(result.sums.size());
-      for (std::size_t i = 0; i < totals_.size(); ++i) totals_[i] += result.sums[i];
-      records_ += result.values.size();
+      put(result);
       lock.lock();
+      spare_.push_back(std::move(result));
       ++written_;
       lock.unlock();
       changed_.notify_all();
@@ -123,73 +152,101 @@ void PatchWriter::write() {
   }
 }
 
-PatchWriter::Result PatchWriter::process(const FaceJob& job) const {
-  const int channels = job.source->channels();
-  const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
-  const std::size_t bytes = area * static_cast<std::size_t>(channels);
-  Result result;
-  result.keys = job.keys;
-  result.sums.assign(bytes, 0);
-  std::vector<std::uint8_t> patch(bytes);
-  std::vector<std::uint8_t> mirrored(bytes);
-  int sampled = -1;  // both copies of a mirror pair come from one sampling
-  for (const int index : job.patches) {
-    const int box = index / 2;
-    if (box != sampled) {
-      const Sampling sampling =
-          make_sampling(job.face, job.points, boxes_[static_cast<std::size_t>(box)], size_);
-      for (int c = 0; c < channels; ++c) {
-        sample_plane(*job.source, c, sampling, size_,
-                     patch.data() + static_cast<std::size_t>(c) * area);
-      }
-      sampled = box;
-    }
-    const std::uint8_t* planes = patch.data();
-    if (index % 2 == 1) {
-      for (int c = 0; c < channels; ++c) {
-        const std::size_t offset = static_cast<std::size_t>(c) * area;
-        mirror_plane(patch.data() + offset, size_, mirrored.data() + offset);
-      }
-      planes = mirrored.data();
-    }
-    for (std::size_t i = 0; i < bytes; ++i) result.sums[i] += planes[i];
-    result.values.push_back(serialise(planes, channels, job.label));
+// Copies a face's images straight into the pages of the database.
+void PatchWriter::put(const Result& result) {
+  const bool raw = encoding_ == Encoding::kRaw;
+  const std::string trailer = datum_trailer(result.label, !raw);
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < result.ends.size(); ++i) {
+    const std::uint8_t* image = result.images.data() + begin;
+    const std::size_t bytes = result.ends[i] - begin;
+    const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
+    const std::size_t stored = raw ? kRawChannels * area : bytes;
+    const std::string header =
+        raw ? raw_datum_header(kRawChannels, size_, size_, stored) : encoded_datum_header(stored);
+    char* out = writer_.reserve(result.keys[i], header.size() + stored + trailer.size());
+    out = append_bytes(out, header.data(), header.size());
+    for (std::size_t copy = 0; copy < stored; copy += bytes) out = append_bytes(out, image, bytes);
+    append_bytes(out, trailer.data(), trailer.size());
+    begin = result.ends[i];
   }
-  return result;
 }
 
-std::string PatchWriter::serialise(const std::uint8_t* planes, int channels,
-                                   std::int32_t label) const {
+void PatchWriter::process(const FaceJob& job, Worker& worker, Result& result) const {
+  const int channels = job.window->channels();
+  const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
+  const std::size_t bytes = area * static_cast<std::size_t>(channels);
+  result.keys = job.keys;
+  result.label = job.label;
+  worker.patch.resize(bytes);
+  worker.mirrored.resize(bytes);
+  for (std::size_t i = 0; i < job.patches.size(); ++i) {
+    const int box = job.patches[i] / 2;
+    const bool mirrored = job.patches[i] % 2 == 1;
+    // Both copies of a mirror pair come from one sampling.
+    const bool again = i > 0 && job.patches[i - 1] / 2 == box;
+    if (!again) {
+      sample_patch(*job.window, job.samplings[static_cast<std::size_t>(box)], size_,
+                   worker.patch.data());
+    }
+    const bool pair =
+        i + 1 < job.patches.size() && !mirrored && job.patches[i + 1] == job.patches[i] + 1;
+    const bool counted = again && mirrored && job.patches[i - 1] == job.patches[i] - 1;
+    if (!counted) worker.mean.add(worker.patch.data(), bytes, !mirrored, mirrored || pair);
+    if (mirrored) {
+      for (std::size_t c = 0; c < bytes; c += area) {
+        mirror_plane(worker.patch.data() + c, size_, worker.mirrored.data() + c);
+      }
+    }
+    append(mirrored ? worker.mirrored.data() : worker.patch.data(), channels, worker,
+           result.images);
+    result.ends.push_back(result.images.size());
+  }
+}
+
+void PatchWriter::append(const std::uint8_t* planes, int channels, Worker& worker,
+                         Bytes& out) const {
   const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
   if (encoding_ == Encoding::kRaw) {
-    std::string out = raw_datum_header(kRawChannels, size_, size_, kRawChannels * area);
-    for (int c = 0; c < kRawChannels; ++c) {
-      const std::size_t plane = channels == 1 ? 0 : static_cast<std::size_t>(c);
-      out.append(reinterpret_cast<const char*>(planes + plane * area), area);
-    }
-    return out + datum_trailer(label, false);
+    out.insert(out.end(), planes, planes + area * static_cast<std::size_t>(channels));
+    return;
   }
-  const std::string file = encoding_ == Encoding::kPng
-                               ? encode_png(planes, channels, size_)
-                               : encode_jpeg(planes, channels, size_, quality_);
-  return encoded_datum_header(file.size()) + file + datum_trailer(label, true);
+  const std::uint8_t* pixels = planes;
+  if (channels == 3) {
+    worker.pixels.resize(3 * area);
+    interleave(planes, area, worker.pixels.data());
+    // PNG wants R, G, B.
+    for (std::size_t i = 0; encoding_ == Encoding::kPng && i < 3 * area; i += 3) {
+      std::swap(worker.pixels[i], worker.pixels[i + 2]);
+    }
+    pixels = worker.pixels.data();
+  }
+  if (encoding_ == Encoding::kPng) {
+    worker.png.append(pixels, channels, size_, out);
+  } else {
+    worker.jpeg.append(pixels, channels, size_, out);
+  }
 }
 
 std::vector<float> PatchWriter::finish() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (finished_) throw std::logic_error("the writer is finished");
+    if (closing_) throw std::logic_error("the writer is finished");
     closing_ = true;
   }
   changed_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
-  workers_.clear();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
   writer_thread_.join();
   if (error_) std::rethrow_exception(error_);
   finished_ = true;
+  std::vector<std::uint64_t> totals;
+  std::uint64_t count = 0;
+  for (const auto& worker : workers_) worker->mean.collect(size_, totals, count);
   std::vector<float> mean;
-  for (const std::uint64_t total : totals_) {
-    mean.push_back(static_cast<float>(static_cast<double>(total) / static_cast<double>(records_)));
+  mean.reserve(totals.size());
+  for (const std::uint64_t total : totals) {
+    mean.push_back(static_cast<float>(static_cast<double>(total) / static_cast<double>(count)));
   }
   return mean;
 }

@@ -10,9 +10,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "encode.hpp"
 #include "lmdb_writer.hpp"
+#include "mean.hpp"
 #include "warp.hpp"
 
 namespace i2cnn {
@@ -21,9 +24,8 @@ enum class Encoding { kRaw, kPng, kJpeg };
 
 // One face to be cut up. `patches` are indices (box * 2 + mirrored); keys go with them.
 struct FaceJob {
-  std::shared_ptr<const Source> source;
-  Points points;
-  Similarity face;
+  std::unique_ptr<const Window> window;
+  std::vector<Sampling> samplings;  // of all boxes
   std::vector<int> patches;
   std::vector<std::string> keys;
   std::int32_t label;
@@ -37,28 +39,34 @@ class PatchWriter {
   PatchWriter(const PatchWriter&) = delete;
   PatchWriter& operator=(const PatchWriter&) = delete;
 
-  // Queues a face; waits while too many are under way. Rethrows an error of a thread.
+  // Queues a face; waits while too many are under way, which bounds the memory. Rethrows an error
+  // of a thread.
   void add(FaceJob job);
 
-  // Waits for all faces, syncs, and returns the mean of the stored patches, planar
-  // (channels x size x size); empty if nothing was written.
+  // Waits for all faces, syncs, and returns the mean of the patches before they were encoded,
+  // planar (channels x size x size); empty if nothing was written.
   std::vector<float> finish();
 
-  int channels() const { return channels_; }
   double mouth() const { return mouth_; }
-  std::size_t boxes() const { return boxes_.size(); }
+  int size() const { return size_; }
+  const std::vector<Box>& boxes() const { return boxes_; }
 
  private:
+  // A face's images, one after the other: planes for raw, files for the others.
   struct Result {
-    std::vector<std::string> values;  // serialised Datums
+    Bytes images;
+    std::vector<std::size_t> ends;
     std::vector<std::string> keys;
-    std::vector<std::uint32_t> sums;  // of the patches' pixels
+    std::int32_t label = 0;
   };
+  struct Worker;
 
-  void work();
+  void work(Worker& worker);
   void write();
-  Result process(const FaceJob& job) const;
-  std::string serialise(const std::uint8_t* planes, int channels, std::int32_t label) const;
+  void process(const FaceJob& job, Worker& worker, Result& result) const;
+  void append(const std::uint8_t* planes, int channels, Worker& worker, Bytes& out) const;
+  void put(const Result& result);
+  Result take_result();
   void fail(std::exception_ptr error);
   void stop();
 
@@ -66,7 +74,6 @@ class PatchWriter {
   const double mouth_;
   const int size_;
   const Encoding encoding_;
-  const int quality_;
   int channels_ = 0;  // planes of the source images; all faces must agree
 
   LmdbWriter writer_;
@@ -74,15 +81,15 @@ class PatchWriter {
   std::condition_variable changed_;
   std::deque<std::pair<std::uint64_t, FaceJob>> waiting_;
   std::map<std::uint64_t, Result> done_;
+  std::vector<Result> spare_;  // results whose memory is used again
   std::uint64_t added_ = 0;
   std::uint64_t written_ = 0;
-  std::uint64_t records_ = 0;
-  std::vector<std::uint64_t> totals_;
   bool closing_ = false;
   bool finished_ = false;
   std::exception_ptr error_;
   std::size_t limit_;
-  std::vector<std::thread> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
   std::thread writer_thread_;
 };
 

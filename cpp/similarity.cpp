@@ -9,6 +9,8 @@ namespace {
 
 // Below this many pixels between the eyes there is no face to sample.
 constexpr double kSmallestIod = 1.0;
+// Farther than any image reaches; keeps positions in fixed point inside 64 bits.
+constexpr double kFarthest = 1e6;
 
 }  // namespace
 
@@ -23,6 +25,9 @@ Similarity fit_similarity(const Points& points, double mouth) {
   for (const Point& p : points) {
     if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
       throw std::invalid_argument("a landmark is not a finite number");
+    }
+    if (std::abs(p.x) > kFarthest || std::abs(p.y) > kFarthest) {
+      throw std::invalid_argument("a landmark is more than a million pixels away");
     }
   }
   const Point left = points[0];

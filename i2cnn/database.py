@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +23,7 @@ from i2cnn.images import as_bgr, as_gray, read_image
 from i2cnn.patches import PATCH_SIZE, get_scheme
 from i2cnn.torchcaffe.storage import write_mean
 
+ENCODINGS = ("png", "jpeg", "raw")
 JPEG_QUALITY = 95
 #: Keys must fit into LMDB's 511 bytes.
 _LONGEST_STEM = 150
@@ -27,11 +31,20 @@ _LONGEST_STEM = 150
 
 @dataclass(frozen=True)
 class DatabaseInfo:
-    """What was written: records, faces, and bytes on the disk."""
+    """What was written.
+
+    Parameters
+    ----------
+    records, faces, bytes : int
+        Patches, faces, and bytes on the disk.
+    skipped : tuple of str
+        With `skip_bad`: one message for each face that was left out.
+    """
 
     records: int
     faces: int
     bytes: int
+    skipped: tuple[str, ...] = ()
 
 
 def write_database(
@@ -47,13 +60,16 @@ def write_database(
     scheme: str = "deepid",
     threads: int = 0,
     color: bool = False,
+    skip_bad: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> DatabaseInfo:
     """Cut faces into patches and write them into a Caffe LMDB.
 
-    Records are shuffled by `seed` through their keys, since Caffe's Data layer never shuffles;
-    they are written face by face, so memory stays bounded. The folder appears under its name only
-    when it is complete.
+    Records are shuffled by `seed` through their keys, since Caffe's Data layer never shuffles.
+    They are written face by face: memory stays bounded whatever the number of faces, a mirror pair
+    needs one sampling, and an image is read once; a reader in key order then jumps about in the
+    file, which costs nothing in memory or on a solid-state disk. The folder appears under its name
+    only when it is complete.
 
     Parameters
     ----------
@@ -72,54 +88,96 @@ def write_database(
     seed : int
         Of the shuffle.
     mean_file : Path, optional
-        Where to write the mean image (3, 256, 256) of the patches, taken before encoding.
+        Where to write the mean image (3, 256, 256) of the patches, taken before encoding (so JPEG's
+        losses are not in it).
     scheme : str
-        Name of the patch scheme.
+        Name of the patch scheme, or path of its TOML file.
     threads : int
         0 uses all cores. The records are the same for any number.
     color : bool
         Keep colour; otherwise images are turned gray as the paper's data sets are.
+    skip_bad : bool
+        Leave out faces whose image or landmarks cannot be used, and list them in the result,
+        instead of stopping at the first. The other records keep their keys.
     progress : callable, optional
         Called with (faces done, faces).
+
+    Returns
+    -------
+    DatabaseInfo
 
     Raises
     ------
     InputError
-        An image or a landmark cannot be used (named), the target exists, the disk is full.
+        An image or a landmark cannot be used (named), the target exists or is being written by
+        another process, the disk is full.
     """
-    if len(faces) != len(labels):
-        raise InputError(f"{out}: {len(faces)} faces but {len(labels)} labels")
-    if not faces:
-        raise InputError(f"{out}: there are no faces to write")
-    for face, label in zip(faces, labels, strict=True):
-        if not 0 <= label <= np.iinfo(np.int32).max:
-            raise InputError(f"{face.image}: label {label} does not fit Caffe's int32 label")
+    _check(faces, labels, out, encoding, threads)
     table = get_scheme(scheme)
-    names = [table.names[p] for p in patches]
     positions = np.random.RandomState(seed).permutation(len(faces) * len(patches))
     positions = positions.reshape(len(faces), len(patches))
+    skipped: list[str] = []
     with _new_folder(out) as folder, _native_errors(out):
         writer = _native.PatchWriter(
             str(folder), table.boxes, table.mouth, PATCH_SIZE, encoding, JPEG_QUALITY, threads
         )
         for i, face in enumerate(faces):
-            path = root / face.image
-            image = read_image(path)
-            image = as_bgr(image) if color else as_gray(image)
-            stem = Path(face.image).stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
-            keys = [f"{positions[i, j]:08d}_{stem}_{name}" for j, name in enumerate(names)]
+            keys = _keys(face, positions[i], [table.names[p] for p in patches])
             try:
-                writer.add(image, face.points, list(patches), keys, labels[i])
-            except (ValueError, TypeError) as error:
-                raise InputError(f"{path}: {error}; correct its landmarks") from None
+                _add(writer, root / face.image, face, list(patches), keys, labels[i], color)
+            except InputError as error:
+                if not skip_bad:
+                    raise
+                skipped.append(str(error))
             if progress is not None:
                 progress(i + 1, len(faces))
-        mean = writer.finish(PATCH_SIZE)
+        written = len(faces) - len(skipped)
+        if written == 0:
+            raise InputError(f"{out}: no face could be used; the first: {skipped[0]}")
+        mean = writer.finish()
         del writer
         if mean_file is not None:
             write_mean(mean_file, np.repeat(mean, 3, axis=0) if len(mean) == 1 else mean)
         size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
-    return DatabaseInfo(len(faces) * len(patches), len(faces), size)
+    return DatabaseInfo(written * len(patches), written, size, tuple(skipped))
+
+
+def _check(
+    faces: Sequence[Face], labels: Sequence[int], out: Path, encoding: str, threads: int
+) -> None:
+    if len(faces) != len(labels):
+        raise InputError(f"{out}: {len(faces)} faces but {len(labels)} labels")
+    if not faces:
+        raise InputError(f"{out}: there are no faces to write")
+    if encoding not in ENCODINGS:
+        raise InputError(f"unknown encoding {encoding!r}; choose one of {', '.join(ENCODINGS)}")
+    if not 0 <= threads <= 256:
+        raise InputError(f"threads must be 0 (all cores) to 256, not {threads}")
+    for face, label in zip(faces, labels, strict=True):
+        if not 0 <= label <= np.iinfo(np.int32).max:
+            raise InputError(f"{face.image}: label {label} does not fit Caffe's int32 label")
+
+
+def _keys(face: Face, positions: np.ndarray, names: Sequence[str]) -> list[str]:
+    stem = Path(face.image).stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
+    return [f"{p:08d}_{stem}_{name}" for p, name in zip(positions, names, strict=True)]
+
+
+def _add(
+    writer: _native.PatchWriter,
+    path: Path,
+    face: Face,
+    patches: list[int],
+    keys: list[str],
+    label: int,
+    color: bool,
+) -> None:
+    image = read_image(path)
+    image = as_bgr(image) if color else as_gray(image)
+    try:
+        writer.add(image, face.points, patches, keys, label)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: {error}; correct its landmarks") from None
 
 
 @contextlib.contextmanager
@@ -136,42 +194,73 @@ def _new_folder(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its name when the block ends well."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already; delete it or choose another name")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    _remove_stale(out)
-    folder = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    folder.mkdir()
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = out.with_name(f".{out.name}.partial")
+        descriptor = _lock_folder(folder, out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    try:
+        # What a killed process left.
+        for file in folder.iterdir():
+            file.unlink()
         yield folder
         try:
             os.replace(folder, out)
         except OSError:
             raise InputError(
-                f"{out}: appeared while it was being written (a second writer?); "
-                "this one was discarded"
+                f"{out}: appeared while it was being written; this one was discarded"
             ) from None
         sync_folder(out.parent)
     finally:
+        # Removed while the lock is held, unless it has its final name.
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
-def _remove_stale(out: Path) -> None:
-    """Remove what a killed process left."""
-    for folder in out.parent.glob(f".{out.name}.*.partial"):
-        pid = int(folder.suffixes[-2][1:]) if folder.suffixes[-2][1:].isdigit() else 0
+def _lock_folder(folder: Path, out: Path) -> int:
+    """Make and lock the folder; the lock ends with the process, however it ends."""
+    while True:
+        folder.mkdir(exist_ok=True)
         try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
             continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                os.close(descriptor)
+                raise InputError(f"{out}: another process is writing it") from None
+            # Some network file systems cannot lock folders; their users must not write twice.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return descriptor
+        # The one who held the lock has just renamed or removed it.
+        os.close(descriptor)
 
 
 def database_size(path: Path) -> int:
     """Number of records of an LMDB."""
+    with _open(path) as env:
+        return int(env.stat()["entries"])
+
+
+def database_digest(path: Path) -> str:
+    """SHA-256 of all keys and values in key order: what a reader sees, not how pages lie."""
+    total = hashlib.sha256()
+    with _open(path) as env, env.begin(buffers=True) as transaction:
+        for key, value in transaction.cursor():
+            for part in (key, value):
+                total.update(len(part).to_bytes(8, "little"))
+                total.update(part)
+    return total.hexdigest()
+
+
+def _open(path: Path) -> lmdb.Environment:
     if not (path / "data.mdb").is_file():
         raise InputError(f"{path}: no LMDB (it has no data.mdb)")
     try:
-        with lmdb.open(str(path), readonly=True, lock=False) as env:
-            return int(env.stat()["entries"])
+        return lmdb.open(str(path), readonly=True, lock=False)
     except lmdb.Error as error:
         raise InputError(f"{path}: cannot be opened ({error})") from None

@@ -41,8 +41,8 @@ def sample_box(image: np.ndarray, points: np.ndarray, box: np.ndarray, mouth: fl
         inverse = np.linalg.inv(matrix[:, :2])
         centre = centre + inverse @ (points[int(anchor)] - matrix[:, 2])
     scale = np.hypot(*matrix[:, 0])
-    across = max(1, int(np.ceil(scale * width / size - 1e-9)))
-    down = max(1, int(np.ceil(scale * height / size - 1e-9)))
+    across = int(np.clip(np.ceil(scale * width / size - 1e-9), 1, 32))
+    down = int(np.clip(np.ceil(scale * height / size - 1e-9), 1, 32))
     u = (np.arange(size * across) + 0.5) / (size * across) - 0.5
     v = (np.arange(size * down) + 0.5) / (size * down) - 0.5
     grid_u, grid_v = np.meshgrid(centre[0] + u * width, centre[1] + v * height)

@@ -1,0 +1,93 @@
+#include <cstddef>
+#include <cstdio>
+// jpeglib.h needs the two above.
+#include <jpeglib.h>
+
+#include <csetjmp>
+#include <cstdlib>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "encode.hpp"
+
+namespace i2cnn {
+
+struct JpegEncoder::State {
+  jpeg_compress_struct info;
+  jpeg_error_mgr errors;
+  std::jmp_buf jump;
+  char message[JMSG_LENGTH_MAX];
+  int quality;
+  int channels = 0;  // that the parameters are set for
+  unsigned char* buffer = nullptr;
+  unsigned long capacity = 0;
+};
+
+namespace {
+
+[[noreturn]] void on_error(j_common_ptr info) {
+  auto* state = static_cast<std::jmp_buf*>(info->client_data);
+  std::longjmp(*state, 1);
+}
+
+}  // namespace
+
+JpegEncoder::JpegEncoder(int quality) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.quality = quality;
+  s.info.err = jpeg_std_error(&s.errors);
+  s.errors.error_exit = on_error;
+  if (setjmp(s.jump) != 0) throw std::runtime_error("the JPEG encoder cannot be set up");
+  s.info.client_data = &s.jump;
+  jpeg_create_compress(&s.info);
+  s.info.client_data = &s.jump;
+}
+
+JpegEncoder::~JpegEncoder() {
+  jpeg_destroy_compress(&state_->info);
+  std::free(state_->buffer);
+}
+
+void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Bytes& out) {
+  State& s = *state_;
+  const std::size_t row = static_cast<std::size_t>(size) * static_cast<std::size_t>(channels);
+  // Room for the largest file, so that libjpeg never replaces the buffer.
+  const unsigned long room = 2 * row * static_cast<std::size_t>(size) + 4096;
+  if (s.capacity < room) {
+    std::free(s.buffer);
+    s.buffer = static_cast<unsigned char*>(std::malloc(room));
+    s.capacity = s.buffer == nullptr ? 0 : room;
+    if (s.buffer == nullptr) throw std::bad_alloc();
+  }
+  unsigned char* buffer = s.buffer;
+  unsigned long bytes = s.capacity;
+  if (setjmp(s.jump) != 0) {
+    (*s.errors.format_message)(reinterpret_cast<j_common_ptr>(&s.info), s.message);
+    jpeg_abort_compress(&s.info);
+    throw std::runtime_error(std::string("the JPEG encoder failed: ") + s.message);
+  }
+  jpeg_mem_dest(&s.info, &buffer, &bytes);
+  s.info.image_width = static_cast<JDIMENSION>(size);
+  s.info.image_height = static_cast<JDIMENSION>(size);
+  if (s.channels != channels) {
+    s.info.input_components = channels;
+    s.info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
+    jpeg_set_defaults(&s.info);
+    jpeg_set_quality(&s.info, s.quality, TRUE);
+    s.channels = channels;
+  }
+  jpeg_start_compress(&s.info, TRUE);
+  while (s.info.next_scanline < s.info.image_height) {
+    JSAMPROW lines[16];
+    JDIMENSION count = 0;
+    for (; count < 16 && s.info.next_scanline + count < s.info.image_height; ++count) {
+      lines[count] = const_cast<JSAMPROW>(pixels + (s.info.next_scanline + count) * row);
+    }
+    jpeg_write_scanlines(&s.info, lines, count);
+  }
+  jpeg_finish_compress(&s.info);
+  out.insert(out.end(), buffer, buffer + bytes);
+}
+
+}  // namespace i2cnn

@@ -1,0 +1,53 @@
+// Inner loops of the sampling, one for each instruction set; all give the same bits.
+//
+// Positions are in 1/65536 pixel. With u, v the position's fractions and the pixels p around it:
+//   left  = (255 - wy) * (p00 - 128) + wy * (p10 - 128)     wy = v in 1/255, fits 16 bits signed
+//   right = the same with p01, p11
+//   value = left * (32767 - wx) / 32768 + right * wx / 32768   wx = u in 1/32768, each rounded
+// so a sample is off by at most half a gray level, and a patch's pixel is value / 255 + 128.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace i2cnn {
+
+// Columns that the widest kernel handles at once; tables are padded to a multiple of it.
+constexpr int kBlock = 32;
+// Up to this many samples a pixel are averaged in 16 bits, more in 64.
+constexpr int kFewSamples = 16;
+
+struct Start {
+  std::int64_t x, y;  // position of column 0
+};
+
+struct Kernel {
+  const std::uint16_t* planes[3];
+  int channels;
+  int stride;
+  std::int64_t right, bottom;  // largest positions
+  const std::int64_t* x;       // position of each column less that of column 0
+  const std::int64_t* y;
+  const std::int32_t* x32;  // the same, where they fit
+  const std::int32_t* y32;
+  int columns;  // padded
+};
+
+// One row of a patch: the mean of the samples at `starts`, `columns` bytes for each channel.
+using RowFunction = void (*)(const Kernel& kernel, const Start* starts, int count,
+                             std::uint8_t* const* out);
+
+void row_plain(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
+#if defined(__x86_64__) && defined(__GNUC__)
+#define I2CNN_X86 1
+// Need count <= kFewSamples and positions of 30 bits.
+void row_avx2(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
+// Needs, in addition, columns that step by at most kWidestStep and rows by kSteepestStep.
+void row_avx512(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
+constexpr double kWidestStep = 4.0;
+constexpr double kSteepestStep = 0.3;
+void mirror_row_avx2(const std::uint8_t* in, int size, std::uint8_t* out);
+void interleave_avx2(const std::uint8_t* planes, std::size_t area, std::uint8_t* out);
+#endif
+
+}  // namespace i2cnn

@@ -1,0 +1,133 @@
+// The AVX-512 kernel. A gather costs a load a pixel; neighbouring columns read neighbouring pixels,
+// so a block of 32 columns finds all its pixels by permuting a few whole vectors instead.
+#include "kernels.hpp"
+
+#ifdef I2CNN_X86
+
+// GCC 12 believes that its own AVX-512 intrinsics read uninitialised values.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
+
+#include <algorithm>
+
+#define I2CNN_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,bmi2")))
+
+namespace i2cnn {
+
+namespace {
+
+// Positions of 32 columns.
+struct Positions {
+  __m512i whole;     // 16-bit integer parts
+  __m512i fraction;  // 16-bit fractions
+  int low, high;     // smallest and largest integer part
+};
+
+I2CNN_TARGET inline Positions positions(const std::int32_t* table, std::int64_t start,
+                                        std::int64_t limit) {
+  const __m512i first = _mm512_set1_epi32(static_cast<int>(start));
+  const __m512i most = _mm512_set1_epi32(static_cast<int>(limit));
+  const __m512i zero = _mm512_setzero_si512();
+  __m512i a = _mm512_add_epi32(_mm512_loadu_si512(table), first);
+  __m512i b = _mm512_add_epi32(_mm512_loadu_si512(table + 16), first);
+  a = _mm512_min_epi32(_mm512_max_epi32(a, zero), most);
+  b = _mm512_min_epi32(_mm512_max_epi32(b, zero), most);
+  const int i = _mm_cvtsi128_si32(_mm512_castsi512_si128(a)) >> 16;
+  const int j =
+      static_cast<int>(std::clamp(start + table[kBlock - 1], std::int64_t{0}, limit) >> 16);
+  // The low and high halves of the 32-bit lanes.
+  const __m512i even = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)),
+                                          _mm512_cvtepi32_epi16(b), 1);
+  const __m512i odd =
+      _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16))),
+                         _mm512_cvtepi32_epi16(_mm512_srli_epi32(b, 16)), 1);
+  return {odd, even, std::min(i, j), std::max(i, j)};
+}
+
+// Pixels left and right of each column's position.
+struct Pixels {
+  __m512i left, right;
+};
+
+I2CNN_TARGET inline Pixels fetch(const std::uint16_t* plane, int stride, const Positions& x,
+                                 const Positions& y) {
+  const __m512i at = _mm512_sub_epi16(x.whole, _mm512_set1_epi16(static_cast<short>(x.low)));
+  Pixels found{_mm512_setzero_si512(), _mm512_setzero_si512()};
+  for (int row = y.low; row <= y.high; ++row) {
+    const __mmask32 here =
+        _mm512_cmpeq_epi16_mask(y.whole, _mm512_set1_epi16(static_cast<short>(row)));
+    const std::uint16_t* p = plane + static_cast<std::ptrdiff_t>(row) * stride + x.low;
+    for (int first = 0; first <= x.high - x.low; first += 64, p += 64) {
+      // Bit 6 of `at` tells the pair of vectors.
+      const __mmask32 mask = _mm512_mask_cmpeq_epi16_mask(
+          here, _mm512_srli_epi16(at, 6), _mm512_set1_epi16(static_cast<short>(first / 64)));
+      const __m512i left =
+          _mm512_permutex2var_epi16(_mm512_loadu_si512(p), at, _mm512_loadu_si512(p + 32));
+      const __m512i right =
+          _mm512_permutex2var_epi16(_mm512_loadu_si512(p + 1), at, _mm512_loadu_si512(p + 33));
+      found.left = _mm512_mask_mov_epi16(found.left, mask, left);
+      found.right = _mm512_mask_mov_epi16(found.right, mask, right);
+    }
+  }
+  return found;
+}
+
+I2CNN_TARGET inline __m512i blend(const Pixels& pixels, __m512i vertical, __m512i wx) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+  const __m512i left = _mm512_maddubs_epi16(vertical, _mm512_xor_si512(pixels.left, sign));
+  const __m512i right = _mm512_maddubs_epi16(vertical, _mm512_xor_si512(pixels.right, sign));
+  return _mm512_add_epi16(_mm512_mulhrs_epi16(left, _mm512_sub_epi16(_mm512_set1_epi16(32767), wx)),
+                          _mm512_mulhrs_epi16(right, wx));
+}
+
+// Bytes 255 - w, w from fractions, w = 0 .. 255.
+I2CNN_TARGET inline __m512i vertical_weights(__m512i fraction) {
+  const __m512i w =
+      _mm512_srli_epi16(_mm512_add_epi16(_mm512_sub_epi16(fraction, _mm512_srli_epi16(fraction, 8)),
+                                         _mm512_set1_epi16(128)),
+                        8);
+  return _mm512_add_epi16(_mm512_sub_epi16(_mm512_slli_epi16(w, 8), w), _mm512_set1_epi16(255));
+}
+
+template <int kChannels>
+I2CNN_TARGET void row(const Kernel& k, const Start* starts, int count, std::uint8_t* const* out) {
+  const __m512i share = _mm512_set1_epi16(static_cast<short>((32768 + count / 2) / count));
+  for (int j = 0; j < k.columns; j += kBlock) {
+    __m512i sums[kChannels];
+    for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+    for (int s = 0; s < count; ++s) {
+      const Positions x = positions(k.x32 + j, starts[s].x, k.right);
+      const Positions y = positions(k.y32 + j, starts[s].y, k.bottom);
+      const __m512i vertical = vertical_weights(y.fraction);
+      const __m512i wx = _mm512_srli_epi16(x.fraction, 1);
+      for (int c = 0; c < kChannels; ++c) {
+        __m512i value = blend(fetch(k.planes[c], k.stride, x, y), vertical, wx);
+        if (count > 1) value = _mm512_mulhrs_epi16(value, share);
+        sums[c] = _mm512_add_epi16(sums[c], value);
+      }
+    }
+    for (int c = 0; c < kChannels; ++c) {
+      // value / 255 as a product: exact for 16 bits.
+      const __m512i words = _mm512_add_epi16(sums[c], _mm512_set1_epi16(32767));
+      const __m512i gray = _mm512_srli_epi16(
+          _mm512_mulhi_epu16(words, _mm512_set1_epi16(static_cast<short>(0x8081))), 7);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out[c] + j), _mm512_cvtepi16_epi8(gray));
+    }
+  }
+}
+
+}  // namespace
+
+I2CNN_TARGET void row_avx512(const Kernel& k, const Start* starts, int count,
+                             std::uint8_t* const* out) {
+  if (k.channels == 1) {
+    row<1>(k, starts, count, out);
+  } else {
+    row<3>(k, starts, count, out);
+  }
+}
+
+}  // namespace i2cnn
+
+#endif
