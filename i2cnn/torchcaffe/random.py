@@ -54,6 +54,8 @@ _NORMAL_X, _NORMAL_Y = _normal_tables()
 _NORMAL_X32 = _NORMAL_X.astype(np.float32)
 _EXP_X, _EXP_Y = _exponential_tables()
 _CHUNK = 1 << 22
+#: Draws from here on become 1 as float32, which Boost throws away where it wants [0, 1).
+_ROUNDS_TO_ONE = 2**32 - 128
 _F = np.float32
 
 
@@ -122,55 +124,85 @@ class CaffeRNG:
     def _gaussian_chunk(self, out: np.ndarray) -> None:
         """Fill `out`, then leave the generator where one-by-one drawing would have left it.
 
-        Nearly all draws fall inside their strip and give one number each. The others (1 in 50)
+        Nearly all draws fall inside their strip and give one number each. The others (1 in 80)
         take further draws; they are visited in order, and what they consumed is cut out.
         """
         before = self.state()
         draws = self.draw(len(out) + len(out) // 16 + 1024)
-        strip = (draws & 255) >> 1
+        strip = ((draws & 255) >> 1).astype(np.intp)
         x = ((draws >> 8).astype(np.float32) * _F(2.0**-24)) * _NORMAL_X32[strip]
-        keep = np.ones(len(draws), bool)
+        outside = np.flatnonzero(x >= _NORMAL_X[strip + 1])
+        outside = outside[outside < len(draws) - 64]
+        accepted = _in_wedge(strip[outside], x[outside], _unit(draws[outside + 1]))
+        ends: dict[int, int] = {}
+        dropped: list[int] = []
         end = 0
-        for position in np.flatnonzero(x >= _NORMAL_X[strip + 1]):
+        for position, accept in zip(outside.tolist(), accepted.tolist(), strict=True):
             if position < end:
                 continue
-            if position + 64 > len(draws):
-                break
-            value, end = _normal_outside(draws, int(position), int(strip[position]), x[position])
-            keep[position + 1 : end] = False
-            if value is None:
-                keep[position] = False
+            if strip[position] == 0:
+                x[position], end = _normal_tail(draws, position + 1)
+            elif draws[position + 1] >= _ROUNDS_TO_ONE:
+                unit, end = _next_unit(draws, position + 1)
+                accept = bool(_in_wedge(strip[position], x[position], unit))
             else:
-                x[position] = value
+                end = position + 2
+            dropped.extend(range(position + 1, end))
+            if accept or strip[position] == 0:
+                ends[position] = end
+            else:
+                dropped.append(position)
+        keep = np.ones(len(draws), bool)
+        keep[dropped] = keep[-64:] = False
         x *= (draws & 1).astype(np.float32) * 2 - 1
         chosen = np.flatnonzero(keep)[: len(out)]
         out[:] = x[chosen]
-        last = int(chosen[-1]) + 1
-        while last < len(draws) and not keep[last]:
-            # Draws after the last number belong to it only if it was an outside one.
-            if last >= end:
-                break
-            last += 1
+        last = int(chosen[-1])
         self.restore(*before)
-        self.draw(last)
+        self.draw(ends.get(last, last + 1))
 
 
-def _normal_outside(
-    draws: np.ndarray, position: int, strip: int, x: np.float32
-) -> tuple[np.float32 | None, int]:
-    """A draw beyond the inner part of its strip: (its value or None, position after it)."""
-    if strip == 0:
-        end = position + 1
-        while True:
-            along, end = _exponential(draws, end)
-            height, end = _exponential(draws, end)
-            along = along / _NORMAL_X32[1]
-            if _F(2) * height > along * along:
-                return along + _NORMAL_X32[1], end
-    unit = _F(draws[position + 1]) * _F(2.0**-32)
-    y = _F(_NORMAL_Y[strip]) + unit * _F(_NORMAL_Y[strip + 1] - _NORMAL_Y[strip])
-    inside = y < np.exp(-(x * x / _F(2)))
-    return (x if inside else None), position + 2
+def _unit(draws: np.ndarray) -> np.ndarray:
+    """Draws as float32 in [0, 1]."""
+    return draws.astype(np.float32) * _F(2.0**-32)
+
+
+def _next_unit(draws: np.ndarray, position: int) -> tuple[Any, int]:
+    """A float32 in [0, 1) from the draws at `position`, and the position after it."""
+    while draws[position] >= _ROUNDS_TO_ONE:
+        position += 1
+    return _F(draws[position]) * _F(2.0**-32), position + 1
+
+
+def _exp(x: Any) -> Any:
+    """Exponential rounded once, as the C library's expf is; NumPy's float32 one is further off."""
+    return np.exp(np.float64(x)).astype(np.float32)
+
+
+def _in_wedge(strip: Any, x: Any, unit: Any) -> Any:
+    """Whether the point at `x`, `unit` of the strip's height up, lies under exp(-x^2/2).
+
+    The curve lies between a tangent and a chord. Boost compares with those first; since rounding
+    to float32 could make a difference, so do we.
+    """
+    x0, y0 = _NORMAL_X32[strip], _NORMAL_Y[strip].astype(np.float32)
+    y = y0 + unit * (_NORMAL_Y[strip + 1] - _NORMAL_Y[strip]).astype(np.float32)
+    chord = (_NORMAL_X[strip] - _NORMAL_X[strip + 1]).astype(np.float32) * unit - (x0 - x)
+    tangent = y - (y0 + (x0 - x) * y0 * x0)
+    convex = _NORMAL_X[strip] >= 1
+    above = np.where(convex, chord, tangent)
+    below = np.where(convex, tangent, chord)
+    return (above < 0) & ((below < 0) | (y < _exp(-(x * x / _F(2)))))
+
+
+def _normal_tail(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
+    """A number beyond the lowest strip's edge, by two exponential ones."""
+    while True:
+        along, position = _exponential(draws, position)
+        height, position = _exponential(draws, position)
+        along = along / _NORMAL_X32[1]
+        if _F(2) * height > along * along:
+            return along + _NORMAL_X32[1], position
 
 
 def _exponential(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
@@ -180,14 +212,17 @@ def _exponential(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
         draw = int(draws[position])
         position += 1
         strip = draw & 255
-        x = _F(draw >> 8) * _F(2.0**-24) * _F(_EXP_X[strip])
-        if x < _F(_EXP_X[strip + 1]):
+        x0, x1 = _F(_EXP_X[strip]), _F(_EXP_X[strip + 1])
+        y0, y1 = _F(_EXP_Y[strip]), _F(_EXP_Y[strip + 1])
+        x = _F(draw >> 8) * _F(2.0**-24) * x0
+        if x < x1:
             return shift + x, position
         if strip == 0:
-            shift += _F(_EXP_X[1])
+            shift += x1
             continue
-        unit = _F(draws[position]) * _F(2.0**-32)
-        position += 1
-        y = _F(_EXP_Y[strip]) + unit * _F(_EXP_Y[strip + 1] - _EXP_Y[strip])
-        if y < np.exp(-x):
-            return shift + x, position
+        unit, position = _next_unit(draws, position)
+        y = y0 + unit * _F(_EXP_Y[strip + 1] - _EXP_Y[strip])
+        chord = _F(_EXP_X[strip] - _EXP_X[strip + 1]) * unit - (x0 - x)
+        tangent = y - (y1 + (x1 - x) * y1)
+        if chord < 0 and (tangent < 0 or y < _exp(-x)):
+            return x + shift, position

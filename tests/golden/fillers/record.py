@@ -59,7 +59,8 @@ def dropout(ratio, count):
 
 arrays, cases = {}, {}
 for name, (kind, options, shape) in CASES.items():
-    for seed in (1, 20261124):
+    # Seed 2: within gaussian_long a decision hangs on the last bit of expf.
+    for seed in (2, 20261124):
         filler = f'type: "{kind}" {options}'
         # The second blob tells whether the same number of draws was consumed.
         net = net_of(dummy("a", filler, shape) + dummy("next", 'type: "uniform"', (4,)))
