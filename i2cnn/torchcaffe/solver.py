@@ -46,6 +46,9 @@ class CoreSolver:
         learning_rate(param, 0, 0)
         self.net = CoreNet(self._train_param(), self._net_source())
         self.test_nets = [CoreNet(p, self._net_source()) for p in self._test_params()]
+        for path in (p.strip() for names in param.weights for p in names.split(",")):
+            for net in (self.net, *self.test_nets):
+                net.copy_from(path)
         number = self.update.slots * len(self.net.learnable)
         self.history = [
             torch.zeros_like(self.net.learnable[i % len(self.net.learnable)].blob.tensor)
@@ -64,7 +67,13 @@ class CoreSolver:
             raise InputError(f"{self.source}: lr_policy is missing; for instance lr_policy: 'step'")
         if p.average_loss < 1 or p.iter_size < 1:
             raise InputError(f"{self.source}: average_loss and iter_size must be at least 1")
-        if p.snapshot_prefix:
+        given = p.HasField("snapshot_prefix")
+        solver = Path(self.source)
+        if not given:
+            p.snapshot_prefix = str(solver.with_suffix(""))
+        elif Path(p.snapshot_prefix).is_dir():
+            p.snapshot_prefix = str(Path(p.snapshot_prefix) / solver.stem)
+        if given or p.snapshot:
             self.check_snapshot_folder()
 
     def check_snapshot_folder(self) -> None:
@@ -235,6 +244,8 @@ class CoreSolver:
         p = self.param
         log.info("solver.cpp:289", f"Solving {self.net.param.name}")
         log.info("solver.cpp:290", f"Learning Rate Policy: {p.lr_policy}")
+        if p.snapshot_after_train:
+            self.check_snapshot_folder()
         if resume:
             self.restore(resume)
         self.step(p.max_iter - self.iter)
@@ -296,8 +307,6 @@ class CoreSolver:
         """Write weights and solver state; returns the path of the state."""
         p = self.param
         hdf5 = p.snapshot_format == SolverParameter.HDF5
-        if not p.snapshot_prefix:
-            raise InputError(f"{self.source}: snapshot_prefix is missing")
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
         suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
         model = f"{prefix}.caffemodel{suffix}"

@@ -1,0 +1,62 @@
+"""More trainings of genuine Caffe 1.0, repeated from their seed: rules, policies, odd nets.
+
+Tolerance: losses 5e-6, weights 1e-5 of the largest value; float32 sums in another order.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+
+FOLDER = Path(__file__).parents[1] / "golden" / "solvers"
+CASES = json.loads((FOLDER / "solvers.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_training(name: str, golden: Path) -> None:
+    for what, text in CASES[name].items():
+        Path(f"case_{what}.prototxt").write_text(text)
+    with np.load(FOLDER / "solvers.npz") as file:
+        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    solver = caffe.get_solver("case_solver.prototxt")
+    losses = []
+    for _ in range(20):
+        solver.step(1)
+        losses.append(float(solver.net.blobs["loss"].data))
+    np.testing.assert_allclose(losses, stored["loss"], rtol=0, atol=5e-6)
+    weights = {
+        f"{layer}.{i}": blob.data
+        for layer, blobs in solver.net.params.items()
+        for i, blob in enumerate(blobs)
+    }
+    assert set(weights) == {k.split("/")[1] for k in stored if k.startswith("w020/")}
+    for key, value in weights.items():
+        theirs = stored[f"w020/{key}"]
+        assert value.shape == theirs.shape
+        scale = max(float(np.abs(theirs).max()), 1e-3)
+        np.testing.assert_allclose(value / scale, theirs / scale, rtol=0, atol=1e-5, err_msg=key)
+    test = solver.test_nets[0]
+    test.share_with(solver.net)
+    test.forward()
+    assert float(test.blobs["loss"].data) == pytest.approx(float(stored["test_loss"]), abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"), [("", "solver_sgd"), ("out", "out/solver_sgd"), ("out/x", "out/x")]
+)
+def test_snapshot_prefix_is_completed(prefix: str, expected: str, golden: Path) -> None:
+    lines = Path("solver_sgd.prototxt").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("snapshot")]
+    if prefix:
+        lines.append(f'snapshot_prefix: "{prefix}"')
+    Path("solver_sgd.prototxt").write_text("\n".join(lines))
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver.step(1)
+    solver.snapshot()
+    assert Path(f"{expected}_iter_1.caffemodel").is_file()
+    assert Path(f"{expected}_iter_1.solverstate").is_file()
