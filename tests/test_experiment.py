@@ -305,3 +305,23 @@ def test_tools_call_the_package() -> None:
             env={**os.environ, "COLUMNS": "80"},
         )
         assert "usage: i2cnn" in result.stdout
+
+
+def test_a_jaffe_run_stands_beside_the_paper(tmp_path: Path, capsys) -> None:
+    """Detected landmarks, the paper's numbers as published, ours beside them with the profile."""
+    from tests.test_datasets import jaffe_tree
+
+    data = jaffe_tree(tmp_path / "jaffe", subjects=("KA", "KL", "KM"))
+    for path in data.glob("*[23].*.tiff"):  # one take is enough
+        path.unlink()
+    command = [*arguments(data, tmp_path / "run", k="1", iterations=2), "--dataset=jaffe"]
+    command = ["--folds=3" if word == "--folds=4" else word for word in command]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    assert "missing" in printed.err
+    metrics = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    assert metrics["dataset"]["faces_found"]["dlib"] >= 15
+    assert [p["accuracy"] for p in metrics["paper"][:3]] == [75.2806, 70.9825, 62.8602]
+    html = (tmp_path / "run" / "report" / "report.html").read_text()
+    assert "75.2806" in html
+    assert "not a replication of the paper" in html
