@@ -40,7 +40,9 @@ class CMakeBuild(build_ext):
                 ["cmake", "--build", str(build), "--parallel", str(os.cpu_count() or 1)], check=True
             )
         except FileNotFoundError:
-            sys.exit("setup.py: cmake is missing; install it (Debian, Ubuntu: apt-get install cmake)")
+            sys.exit(
+                "setup.py: cmake is missing; install it (Debian, Ubuntu: apt-get install cmake)"
+            )
         except subprocess.CalledProcessError as error:
             sys.exit(
                 f"setup.py: {error.cmd[0]} failed; on Debian and Ubuntu the extension needs\n"
