@@ -213,9 +213,9 @@ def time_net(flags: dict[str, str]) -> None:
     backward = [0.0] * len(net.nodes)
     for _ in range(iterations):
         for i in range(len(net.nodes)):
-            forward[i] += _timed(lambda i=i: net.forward(i, i))  # type: ignore[misc]
+            forward[i] += _timed(lambda i=i: net.forward(i, i))
         for i in reversed(range(len(net.nodes))):
-            backward[i] += _timed(lambda i=i: net.backward(i, i))  # type: ignore[misc]
+            backward[i] += _timed(lambda i=i: net.backward(i, i))
     log.info("caffe.cpp:397", "Average time per layer: ")
     for i, node in enumerate(net.nodes):
         for word, times in (("forward", forward), ("backward", backward)):
