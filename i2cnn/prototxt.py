@@ -54,6 +54,7 @@ def fill_train_val(
     train_db: str = TRAIN_DB,
     validation_db: str = VALIDATION_DB,
     mean_file: str = MEAN_FILE,
+    encoded: bool = True,
 ) -> Any:
     """NetParameter for training on two LMDBs.
 
@@ -66,12 +67,17 @@ def fill_train_val(
         Images a batch in training and in validation.
     train_db, validation_db, mean_file : str
         Paths as Caffe shall read them, relative to where it is started.
+    encoded : bool
+        The databases hold PNG or JPEG pictures, whose gray ones `force_color` spreads over three
+        planes. For raw ones the field is left out: genuine Caffe prints an error for every image.
     """
     net = read_net(template_dir(profile) / "train_val.prototxt")
     for phase, source in ((TRAIN, train_db), (TEST, validation_db)):
         layer = _data_layer(net, phase)
         layer.data_param.source = source
         layer.transform_param.mean_file = mean_file
+        if not encoded:
+            layer.transform_param.ClearField("force_color")
     _data_layer(net, TRAIN).data_param.batch_size = batch_size
     _data_layer(net, TEST).data_param.batch_size = validation_batch
     _set_classes(net, classes)
@@ -127,6 +133,7 @@ def write_job(
     prefix: str,
     databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
     mean_file: str = MEAN_FILE,
+    encoded: bool = True,
 ) -> None:
     """Write solver, train_val and deploy files of one training into a folder."""
     train_val = fill_train_val(
@@ -137,6 +144,7 @@ def write_job(
         train_db=databases[0],
         validation_db=databases[1],
         mean_file=mean_file,
+        encoded=encoded,
     )
     solver = fill_solver(
         profile, max_iter=max_iter, test_iter=test_iter, seed=seed, gpu=gpu, prefix=prefix

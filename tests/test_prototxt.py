@@ -110,3 +110,9 @@ def test_filling(tmp_path: Path) -> None:
     assert template_schedule("paper")["batch_size"] == 256
     with pytest.raises(InputError, match="choose one of paper, quick"):
         template_dir("fast")
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_force_color_is_for_encoded_databases(encoded: bool) -> None:
+    net = fill_train_val("quick", classes=7, batch_size=8, validation_batch=8, encoded=encoded)
+    assert [layer.transform_param.force_color for layer in net.layer[:2]] == [encoded] * 2
