@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe import io
 from i2cnn.torchcaffe.blob import Blob
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.net import CoreNet
@@ -42,6 +43,7 @@ __all__ = [
     "RMSPropSolver",
     "SGDSolver",
     "get_solver",
+    "io",
     "layer_type_list",
     "set_device",
     "set_mode_cpu",

@@ -130,3 +130,9 @@ def test_datums_that_hold_no_array():
         io.datum_to_array(Datum(data=b"x", encoded=True))
     with pytest.raises(ValueError, match="reshape"):
         io.datum_to_array(Datum(channels=1, height=2, width=2, data=b"abc"))
+
+
+def test_pycaffe_has_it_by_its_name():
+    from i2cnn.torchcaffe import pycaffe as caffe
+
+    assert caffe.io is io
