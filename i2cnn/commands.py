@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from i2cnn.contact_sheet import contact_sheets
-from i2cnn.database import write_database
+from i2cnn.database import database_size, write_database
 from i2cnn.datasets import load_dataset
 from i2cnn.doctor import checks
 from i2cnn.engine import choose_device, get_engine, set_device
@@ -23,29 +23,30 @@ from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.files import digest
 from i2cnn.folds import make_folds
 from i2cnn.images import as_gray, read_image, write_image
-from i2cnn.job import NET_FILE, Execution, exact_batch
+from i2cnn.job import NET_FILE, Execution, keep_best, train_network
 from i2cnn.labels import TASKS, Task, get_task
 from i2cnn.metrics import Prediction, score, write_predictions
 from i2cnn.patches import extract, get_scheme
 from i2cnn.preview import draw_patches
 from i2cnn.progress import progress, say
-from i2cnn.prototxt import template_schedule, write_job
+from i2cnn.prototxt import template_schedule
 from i2cnn.recogniser import Recogniser, annotate
 from i2cnn.report import print_report, write_report
 from i2cnn.settings import Settings
 from i2cnn.svm import GramSVC, per_patch_gram, sum_gram
 from i2cnn.torchcaffe.proto import TEST
-from i2cnn.training import SNAPSHOT_PREFIX, Schedule, snapshot_name
-from i2cnn.training import train as run_training
+
+
+def chosen_schedule(options: argparse.Namespace) -> dict[str, int]:
+    """The profile's schedule with what the options change of it."""
+    schedule = template_schedule(options.profile)
+    given = {name: getattr(options, name) for name in schedule}
+    return schedule | {name: value for name, value in given.items() if value is not None}
 
 
 def make_settings(options: argparse.Namespace) -> Settings:
     """Settings of `evaluate`'s options; what is not given comes from the profile's prototxt."""
-    schedule = template_schedule(options.profile)
-    for name in schedule:
-        given = getattr(options, name)
-        if given is not None:
-            schedule[name] = given
+    schedule = chosen_schedule(options)
     schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
     task = options.task or ("folder" if options.dataset == "folder" else "seven")
     return Settings(
@@ -210,45 +211,23 @@ def patches(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train the network on two LMDBs."""
-    from i2cnn.database import database_size
-
-    schedule = template_schedule(options.profile)
-    for name in schedule:
-        if getattr(options, name) is not None:
-            schedule[name] = getattr(options, name)
+    schedule = chosen_schedule(options)
     if not options.mean.is_file():
         raise InputError(f"{options.mean}: no such file; `i2cnn patches --mean` writes it")
-    database_size(options.train)
-    records = database_size(options.validation)
-    batch = exact_batch(records)
-    device = choose_device(options.device)
+    for database in (options.train, options.validation):
+        database_size(database)
     options.out.mkdir(parents=True, exist_ok=True)
-    write_job(
+    training = train_network(
         options.out,
         options.profile,
         classes=options.classes,
-        batch_size=schedule["batch_size"],
-        validation_batch=batch,
-        max_iter=schedule["max_iter"],
-        test_iter=records // batch,
+        schedule=schedule,
         seed=options.seed,
-        gpu=device != "cpu",
-        prefix=SNAPSHOT_PREFIX,
+        execution=Execution(options.engine, choose_device(options.device)),
         databases=(str(options.train.resolve()), str(options.validation.resolve())),
         mean_file=str(options.mean.resolve()),
     )
-    engine = get_engine(options.engine)
-    set_device(engine, device)
-    every = min(schedule["validate_every"], schedule["max_iter"])
-    with progress("training") as show:
-        training = run_training(
-            engine,
-            options.out,
-            Schedule(schedule["max_iter"], every, schedule["patience"], records // batch),
-            show,
-        )
-    net = options.out / NET_FILE
-    net.write_bytes((options.out / snapshot_name(training.best.iteration)).read_bytes())
+    net = keep_best(options.out, training)
     print(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "
         f"{training.best.iteration} of {training.curve[-1].iteration} ({training.reason})"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from i2cnn.engine import get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
 from i2cnn.features import Transform, extract_features, remove_features
-from i2cnn.files import digest, read_json, write_json
+from i2cnn.files import atomic_path, digest, read_json, write_json
 from i2cnn.folds import Fold
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, write_predictions
@@ -161,38 +161,84 @@ def _train(
                 (VALIDATION_DB, fold.validation, None),
             ):
                 _write_patches(folder / name, subjects, mean, job.seed, inputs, patches)
-        records = database_size(folder / VALIDATION_DB)
-        batch = exact_batch(records)
-        write_job(
+        training = train_network(
             folder,
             settings.profile,
             classes=len(inputs.task),
-            batch_size=settings.batch_size,
-            validation_batch=batch,
-            max_iter=settings.max_iter,
-            test_iter=records // batch,
+            schedule={
+                "max_iter": settings.max_iter,
+                "validate_every": settings.validate_every,
+                "patience": settings.patience,
+                "batch_size": settings.batch_size,
+            },
             seed=job.seed,
-            gpu=execution.device != "cpu",
-            prefix=SNAPSHOT_PREFIX,
+            execution=execution,
         )
-        schedule = Schedule(
-            settings.max_iter, settings.validate_every, settings.patience, records // batch
-        )
-        engine = get_engine(execution.engine)
-        set_device(engine, execution.device)
-        with progress("training") as report:
-            training = train(engine, folder, schedule, report)
         best = training.best
         say(
             f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
             f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
         )
+    keep_best(folder, training)
+    return training
+
+
+def train_network(
+    folder: Path,
+    profile: str,
+    *,
+    classes: int,
+    schedule: Mapping[str, int],
+    seed: int,
+    execution: Execution,
+    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
+    mean_file: str = MEAN_FILE,
+) -> Training:
+    """Write the prototxt files of a profile into a folder and train there, or go on training.
+
+    Parameters
+    ----------
+    folder : Path
+        Where files and snapshots go; `databases` and `mean_file` are relative to it, or absolute.
+    profile : {"paper", "quick"}
+    classes : int
+    schedule : mapping
+        max_iter, validate_every, patience and batch_size, as
+        :func:`i2cnn.prototxt.template_schedule` has them.
+    seed : int
+    execution : Execution
+    """
+    records = database_size(folder / databases[1])
+    batch = exact_batch(records)
+    write_job(
+        folder,
+        profile,
+        classes=classes,
+        batch_size=schedule["batch_size"],
+        validation_batch=batch,
+        max_iter=schedule["max_iter"],
+        test_iter=records // batch,
+        seed=seed,
+        gpu=execution.device != "cpu",
+        prefix=SNAPSHOT_PREFIX,
+        databases=databases,
+        mean_file=mean_file,
+    )
+    engine = get_engine(execution.engine)
+    set_device(engine, execution.device)
+    every = min(schedule["validate_every"], schedule["max_iter"])
+    plan = Schedule(schedule["max_iter"], every, schedule["patience"], records // batch)
+    with progress("training") as report:
+        return train(engine, folder, plan, report)
+
+
+def keep_best(folder: Path, training: Training) -> Path:
+    """Copy the best snapshot of a training to `net.caffemodel`."""
     net = folder / NET_FILE
     if not net.exists():
-        partial = folder / f".{NET_FILE}"
-        shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
-        partial.replace(net)
-    return training
+        with atomic_path(net) as partial:
+            shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
+    return net
 
 
 def exact_batch(records: int, most: int = 100) -> int:
@@ -298,9 +344,8 @@ def _score(
 
 
 def _save_pair_weights(folder: Path, pair: Any) -> None:
-    partial = folder / ".svm.npz"
-    np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
-    partial.replace(folder / "svm.npz")
+    with atomic_path(folder / "svm.npz") as partial:
+        np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
 
 
 def _deploy_net(folder: Path, weights: Path, execution: Execution) -> Any:
