@@ -1,5 +1,6 @@
 #include "lmdb_writer.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -9,8 +10,10 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kFirstMap = std::size_t{1} << 28;
-// Dirty pages are held in memory until the commit.
-constexpr std::size_t kTransaction = std::size_t{1} << 26;
+// Dirty pages are held in memory until the commit; these fit one heap of glibc (64 MB).
+constexpr std::size_t kTransaction = std::size_t{1} << 24;
+
+constexpr std::size_t kPins = 8;
 
 }  // namespace
 
@@ -44,6 +47,10 @@ void LmdbWriter::check(int code, const char* what) const {
 void LmdbWriter::begin() { check(mdb_txn_begin(env_, nullptr, 0, &txn_), "write to"); }
 
 void LmdbWriter::commit() {
+  // LMDB frees all its pages now. Blocks among them keep glibc from handing the memory back
+  // to the system, only to fault it in again, page by page, in the next transaction.
+  pins_.push_back(std::unique_ptr<char[]>(new char[largest_]));
+  if (pins_.size() > kPins) pins_.pop_front();
   MDB_txn* txn = std::exchange(txn_, nullptr);
   pending_ = 0;
   check(mdb_txn_commit(txn), "write to");
@@ -60,6 +67,7 @@ void LmdbWriter::make_room(std::size_t bytes) {
     check(mdb_env_set_mapsize(env_, map_size_), "grow");
   }
   if (txn_ == nullptr) begin();
+  largest_ = std::max(largest_, needed);
   used_ += needed;
   pending_ += needed;
 }

@@ -4,6 +4,8 @@
 #include <lmdb.h>
 
 #include <cstddef>
+#include <deque>
+#include <memory>
 #include <string>
 
 namespace i2cnn {
@@ -35,6 +37,8 @@ class LmdbWriter {
   MDB_dbi dbi_ = 0;
   std::size_t map_size_ = 0;
   std::size_t used_ = 0;     // upper bound of the bytes that the map holds so far
+  std::deque<std::unique_ptr<char[]>> pins_;
+  std::size_t largest_ = 0;  // record so far, in whole pages
   std::size_t pending_ = 0;  // bytes in the open transaction
 };
 

@@ -1,0 +1,286 @@
+"""Patches a second: the extension beside the usual Python pipeline, same faces, one process.
+
+The rival is what one writes with OpenCV, protobuf and py-lmdb: cv2.warpAffine, cv2.flip,
+cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits are a memory copy of the
+same bytes and bare puts of ready-made values of the same sizes. Runs alternate and the best of each
+counts, since other work on the machine only ever slows one down.
+
+    python benchmarks/patches.py [--json FILE] [--folder DIR] [--faces N] [--repeat N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import lmdb
+import numpy as np
+
+from i2cnn import _native
+from i2cnn.datasets import load_dataset
+from i2cnn.images import as_bgr, as_gray, read_image
+from i2cnn.patches import FACE, PATCH_SIZE, extract, get_scheme
+from i2cnn.torchcaffe.proto import Datum
+
+SCHEME = get_scheme("deepid")
+QUALITY = 95
+#: Records in one transaction of the rival and of the bare puts.
+TRANSACTION = 1000
+
+
+def faces(count: int, color: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Images with their points."""
+    dataset = load_dataset("synthetic", None)
+    samples = dataset.samples[:: max(1, len(dataset.samples) // count)][:count]
+    images = [read_image(dataset.root / s.image) for s in samples]
+    convert = as_bgr if color else as_gray
+    return [
+        (np.ascontiguousarray(convert(i)), np.array(s.points))
+        for i, s in zip(images, samples, strict=True)
+    ]
+
+
+def rival_patches(image: np.ndarray, points: np.ndarray) -> Iterator[np.ndarray]:
+    """The 60 patches by OpenCV."""
+    matrix = _native.similarity(points, SCHEME.mouth)
+    turn, shift = matrix[:, :2], matrix[:, 2]
+    inverse = np.linalg.inv(turn)
+    for anchor, x, y, width, height in SCHEME.boxes:
+        centre = np.array([x, y])
+        if anchor != FACE:
+            centre = centre + inverse @ (points[int(anchor)] - shift)
+        step = np.array([width, height]) / PATCH_SIZE
+        first = turn @ (centre - np.array([width, height]) / 2 + step / 2) + shift
+        affine = np.column_stack([turn * step, first])
+        patch = cv2.warpAffine(
+            image,
+            affine,
+            (PATCH_SIZE, PATCH_SIZE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        yield patch
+        yield cv2.flip(patch, 1)
+
+
+def rival_datum(patch: np.ndarray, encoding: str) -> bytes:
+    """A serialised Datum."""
+    datum = Datum(label=3)
+    if encoding == "raw":
+        planes = cv2.cvtColor(patch, cv2.COLOR_GRAY2BGR) if patch.ndim == 2 else patch
+        datum.channels, datum.height, datum.width = 3, PATCH_SIZE, PATCH_SIZE
+        datum.data = planes.transpose(2, 0, 1).tobytes()
+    else:
+        options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if encoding == "jpeg" else []
+        _, file = cv2.imencode(".png" if encoding == "png" else ".jpg", patch, options)
+        datum.data = file.tobytes()
+        datum.encoded = True
+    return datum.SerializeToString()
+
+
+def keys(count: int) -> list[list[str]]:
+    """Shuffled keys, 60 a face."""
+    order = np.random.RandomState(0).permutation(count * len(SCHEME)).reshape(count, -1)
+    return [[f"{p:08d}_a_patch" for p in row] for row in order]
+
+
+def put_all(folder: Path, rows: Iterator[tuple[list[str], list[bytes]]]) -> None:
+    """Write records in transactions and sync at the end."""
+    env = lmdb.open(str(folder), map_size=1 << 36, sync=False)
+    txn, pending = env.begin(write=True), 0
+    for names, values in rows:
+        for name, value in zip(names, values, strict=True):
+            txn.put(name.encode(), value)
+            pending += 1
+            if pending == TRANSACTION:
+                txn.commit()
+                txn, pending = env.begin(write=True), 0
+    txn.commit()
+    env.sync(True)
+    env.close()
+
+
+def run_rival(work: list, encoding: str, threads: int, folder: Path) -> None:
+    def one(item: tuple[np.ndarray, np.ndarray]) -> list[bytes]:
+        return [rival_datum(p, encoding) for p in rival_patches(*item)]
+
+    with ThreadPoolExecutor(threads) as pool:
+        # A few faces ahead, so that memory stays bounded for it, too.
+        chunks = (work[i : i + 2 * threads] for i in range(0, len(work), 2 * threads))
+        values = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in chunks)
+        put_all(folder, zip(keys(len(work)), values, strict=True))
+
+
+def run_ours(work: list, encoding: str, threads: int, folder: Path) -> None:
+    writer = _native.PatchWriter(
+        str(folder), SCHEME.boxes, SCHEME.mouth, PATCH_SIZE, encoding, QUALITY, threads
+    )
+    patches = list(range(len(SCHEME)))
+    for (image, points), names in zip(work, keys(len(work)), strict=True):
+        writer.add(image, points, patches, names, 3)
+    writer.finish()
+
+
+def measure(function: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and peak memory in MB above what there was before."""
+    status = Path("/proc/self/status")
+
+    def memory(field: str) -> float:
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        return int(lines[field].split()[0]) / 1000
+
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start, memory("VmHWM") - before
+
+
+def best(functions: dict[str, Callable[[], object]], repeat: int) -> dict[str, tuple[float, float]]:
+    """Least seconds and memory of each, runs alternating."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
+    for _ in range(repeat):
+        for name, function in functions.items():
+            found[name].append(measure(function))
+    return {name: (min(s for s, _ in r), min(m for _, m in r)) for name, r in found.items()}
+
+
+def measure_warping(count: int, color: bool, repeat: int) -> dict:
+    """Sampling in memory, one thread each."""
+    work = faces(count, color)
+
+    def rival() -> None:
+        for item in work:
+            for _ in rival_patches(*item):
+                pass
+
+    def ours() -> None:
+        for image, points in work:
+            extract(image, points)
+
+    cv2.setNumThreads(1)
+    seconds = {n: s for n, (s, _) in best({"rival": rival, "ours": ours}, 3 * repeat).items()}
+    total = count * len(SCHEME)
+    return {
+        "step": "warp",
+        "color": color,
+        "threads": 1,
+        "rival": total / seconds["rival"],
+        "ours": total / seconds["ours"],
+        "ratio": seconds["rival"] / seconds["ours"],
+    }
+
+
+def measure_database(
+    encoding: str, color: bool, threads: int, count: int, folder: Path, repeat: int
+) -> dict:
+    """End to end into an LMDB, images in memory."""
+    work = faces(count, color)
+    total = count * len(SCHEME)
+
+    def fresh() -> Path:
+        path = folder / "db"
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        return path
+
+    run_ours(work, encoding, threads, fresh())
+    with (
+        lmdb.open(str(folder / "db"), readonly=True, lock=False) as env,
+        env.begin() as txn,
+    ):
+        sizes = [len(value) for _, value in txn.cursor()]
+    buffers = {size: os.urandom(size) for size in set(sizes)}
+    ready = [[buffers[size] for size in sizes[i * 60 : i * 60 + 60]] for i in range(count)]
+    target = np.empty(max(sizes), np.uint8)
+    sources = {size: np.frombuffer(data, np.uint8) for size, data in buffers.items()}
+
+    def copy() -> None:
+        for size in sizes:
+            target[:size] = sources[size]
+
+    seconds = best(
+        {
+            "rival": lambda: run_rival(work, encoding, threads, fresh()),
+            "ours": lambda: run_ours(work, encoding, threads, fresh()),
+            "put": lambda: put_all(fresh(), zip(keys(count), ready, strict=True)),
+            "copy": copy,
+        },
+        repeat,
+    )
+    ours = seconds["ours"][0]
+    return {
+        "step": encoding,
+        "color": color,
+        "threads": threads,
+        "rival": total / seconds["rival"][0],
+        "ours": total / ours,
+        "ratio": seconds["rival"][0] / ours,
+        "bytes_per_patch": sum(sizes) / total,
+        "bytes_per_second": sum(sizes) / ours,
+        "share_of_put": seconds["put"][0] / ours,
+        "share_of_copy": seconds["copy"][0] / ours,
+        "peak_mb": seconds["ours"][1],
+        "rival_peak_mb": seconds["rival"][1],
+    }
+
+
+def row(r: dict) -> str:
+    """One line of the table."""
+    colour = "colour" if r["color"] else "gray"
+    line = (
+        f"| {r['step']} | {colour} | {r['threads']} | {r['rival']:.0f} | {r['ours']:.0f} "
+        f"| {r['ratio']:.1f} |"
+    )
+    if "share_of_put" not in r:
+        return line + " | | | | |"
+    return (
+        line + f" {r['bytes_per_patch'] / 1e3:.1f} | {r['bytes_per_second'] / 1e6:.0f} "
+        f"| {100 * r['share_of_put']:.0f} / {100 * r['share_of_copy']:.0f} "
+        f"| {r['peak_mb']:.0f} / {r['rival_peak_mb']:.0f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--folder", type=Path, help="where databases go (default: temporary)")
+    parser.add_argument("--faces", type=int, default=20, help="default: 20")
+    parser.add_argument("--repeat", type=int, default=3, help="default: 3")
+    parser.add_argument("--only", nargs="*", help="steps: warp, raw, png, jpeg (default: all)")
+    options = parser.parse_args()
+    steps = options.only or ["warp", "raw", "png", "jpeg"]
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {_native.simd_level()}\n")
+    print(
+        "| step | image | threads | OpenCV + py-lmdb, patches/s | ours, patches/s | ratio "
+        "| kB a patch | MB/s | % of bare put / memory copy | peak MB, ours / rival |"
+    )
+    print("|---" * 10 + "|")
+    results = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for step, color in itertools.product(steps, (False, True)):
+            for threads in (1,) if step == "warp" else (1, 2):
+                if step == "warp":
+                    result = measure_warping(options.faces, color, options.repeat)
+                else:
+                    result = measure_database(
+                        step, color, threads, options.faces, Path(folder), options.repeat
+                    )
+                results.append(result)
+                print(row(result), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
