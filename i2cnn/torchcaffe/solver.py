@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class CoreSolver:
             runtime.seed(param.random_seed)
         self.iter = 0
         self.current_step = 0
+        #: Pairs of functions, called before the forward pass and before the update.
+        self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.update = make_update(param)
         learning_rate(param, 0, 0)
         self.net = CoreNet(self._train_param(), self._net_source())
@@ -151,6 +154,8 @@ class CoreSolver:
             and (self.iter > 0 or p.test_initialization)
         ):
             self.test_all()
+        for on_start, _ in self.callbacks:
+            on_start()
         loss = 0.0
         for _ in range(p.iter_size):
             loss += self.net.forward()
@@ -167,6 +172,8 @@ class CoreSolver:
                 "before it are good. Lower base_lr, check mean and scale of the data, or set "
                 "clip_gradients"
             )
+        for _, on_gradients in self.callbacks:
+            on_gradients()
         self.apply_update(display=bool(display))
         self.iter += 1
         if p.snapshot and self.iter % p.snapshot == 0:
