@@ -63,8 +63,8 @@ class Function:
 class _Writer:
     """Names layers and tops, and writes each layer once, after those it depends on."""
 
-    def __init__(self, names: dict[Top, str]) -> None:
-        self.tops = dict(names)
+    def __init__(self, names: dict[Top | Function, str]) -> None:
+        self.names = dict(names)
         self.counts: Counter[str] = Counter()
         self.written: OrderedDict[Function, Any] = OrderedDict()
 
@@ -75,9 +75,9 @@ class _Writer:
     def top_name(self, top: Top) -> str:
         if top.fn.in_place:
             return self.top_name(top.fn.inputs[0])
-        if top not in self.tops:
-            self.tops[top] = self.automatic(top.fn.type_name)
-        return self.tops[top]
+        if top not in self.names:
+            self.names[top] = self.automatic(top.fn.type_name)
+        return self.names[top]
 
     def write(self, function: Function) -> None:
         if function in self.written:
@@ -95,13 +95,11 @@ class _Writer:
     def _layer_name(self, function: Function) -> str:
         if function.name is not None:
             return function.name
-        if not function.tops:
-            return self.automatic(function.type_name)
-        first = function.tops[0]
-        # An in-place layer is called as the user called its top, though the blob keeps its name.
-        if function.in_place and first in self.tops:
-            return self.tops[first]
-        return self.automatic(function.type_name) if function.in_place else self.top_name(first)
+        # A layer is called as its first top; an in-place one too, though the blob keeps its name.
+        named = function.tops[0] if function.tops else function
+        if named not in self.names:
+            self.names[named] = self.automatic(function.type_name)
+        return self.names[named]
 
 
 def to_proto(*tops: Top) -> Any:
@@ -109,7 +107,7 @@ def to_proto(*tops: Top) -> Any:
     return _write(tops, {})
 
 
-def _write(tops: Iterable[Top | Function], names: dict[Top, str]) -> Any:
+def _write(tops: Iterable[Top | Function], names: dict[Top | Function, str]) -> Any:
     writer = _Writer(names)
     for top in tops:
         writer.write(top.fn if isinstance(top, Top) else top)
@@ -178,7 +176,7 @@ class NetSpec:
 
     def to_proto(self) -> Any:
         """NetParameter with all layers."""
-        names = {top: name for name, top in self._tops.items() if isinstance(top, Top)}
+        names = {top: name for name, top in self._tops.items()}
         return _write(self._tops.values(), names)
 
 
