@@ -21,6 +21,7 @@ from i2cnn.faces import Face
 from i2cnn.files import sync_folder
 from i2cnn.images import as_bgr, as_gray, read_image
 from i2cnn.patches import PATCH_SIZE, get_scheme
+from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.storage import write_mean
 
 ENCODINGS = ("png", "jpeg", "raw")
@@ -238,6 +239,14 @@ def _lock_folder(folder: Path, out: Path) -> int:
                 return descriptor
         # The one who held the lock has just renamed or removed it.
         os.close(descriptor)
+
+
+def is_encoded(path: Path) -> bool:
+    """True if an LMDB's records are image files (png, jpeg), False if they are raw pixels."""
+    database_size(path)
+    with lmdb.open(str(path), readonly=True, lock=False) as env, env.begin() as txn:
+        value = next(iter(txn.cursor().iternext(keys=False, values=True)), b"")
+    return bool(Datum.FromString(value).encoded)
 
 
 def database_size(path: Path) -> int:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from i2cnn.database import database_size, write_database
+from i2cnn.database import database_size, is_encoded, write_database
 from i2cnn.engine import get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
@@ -221,6 +221,7 @@ def train_network(
         seed=seed,
         gpu=execution.device != "cpu",
         prefix=SNAPSHOT_PREFIX,
+        encoded=is_encoded(folder / databases[0]),
         databases=databases,
         mean_file=mean_file,
     )
