@@ -195,7 +195,7 @@ class BatchReader:
         """Deliver next what followed that position."""
         self._stop()
         self._next_index = int(position["index"])
-        if self.transformer.rng is not None:
+        if self.transformer.rng is not None and "keys" in position:
             self.transformer.rng.restore(position["keys"], int(position["at"]))
         self._delivered = position
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+import zipfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -360,12 +361,13 @@ class CoreSolver:
         try:
             with np.load(path, allow_pickle=False) as file:
                 content = dict(file)
-        except (OSError, ValueError) as error:
+            keys, at = content.pop("rng_keys"), int(content.pop("rng_at"))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
                 "first record"
             ) from None
-        runtime.rng.restore(content.pop("rng_keys"), int(content.pop("rng_at")))
+        runtime.rng.restore(keys, at)
         for prefix, net in (
             ("train/", self.net),
             *((f"test{i}/", n) for i, n in enumerate(self.test_nets)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.errors import InputError
 from i2cnn.torchcaffe import pycaffe as caffe
 
 FOLDER = Path(__file__).parents[1] / "golden" / "solvers"
@@ -60,3 +61,28 @@ def test_snapshot_prefix_is_completed(prefix: str, expected: str, golden: Path) 
     solver.snapshot()
     assert Path(f"{expected}_iter_1.caffemodel").is_file()
     assert Path(f"{expected}_iter_1.solverstate").is_file()
+
+
+def test_damaged_resume_file_is_named_and_may_be_deleted(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver.step(10)
+    exact = Path("out/sgd_iter_10.resume.npz")
+    exact.write_bytes(exact.read_bytes()[:500])
+    resumed = caffe.get_solver("solver_sgd.prototxt")
+    with pytest.raises(InputError, match=r"sgd_iter_10\.resume\.npz: damaged.*delete it"):
+        resumed.restore("out/sgd_iter_10.solverstate")
+    exact.unlink()
+    resumed.restore("out/sgd_iter_10.solverstate")
+    assert resumed.iter == 10
+
+
+def test_a_data_layer_may_change_before_resuming(golden: Path) -> None:
+    caffe.get_solver("solver_sgd.prototxt").step(10)
+    net = Path("tiny_train_val.prototxt")
+    net.write_text(
+        net.read_text().replace("transform_param {", "transform_param { mirror: true ", 1)
+    )
+    resumed = caffe.get_solver("solver_sgd.prototxt")
+    resumed.restore("out/sgd_iter_10.solverstate")
+    resumed.step(1)
+    assert resumed.iter == 11
