@@ -1,6 +1,10 @@
 #include "lmdb_writer.hpp"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -34,14 +38,27 @@ LmdbWriter::LmdbWriter(std::string folder) : folder_(std::move(folder)), map_siz
   }
 }
 
-LmdbWriter::~LmdbWriter() {
-  if (txn_ != nullptr) mdb_txn_abort(txn_);
-  if (env_ != nullptr) mdb_env_close(env_);
+LmdbWriter::~LmdbWriter() { close(); }
+
+void LmdbWriter::abort() {
+  if (txn_ != nullptr) mdb_txn_abort(std::exchange(txn_, nullptr));
+}
+
+void LmdbWriter::close() {
+  abort();
+  if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
 }
 
 void LmdbWriter::check(int code, const char* what) const {
   if (code == MDB_SUCCESS) return;
-  throw std::runtime_error(folder_ + ": cannot " + what + " the LMDB: " + mdb_strerror(code));
+  std::string reason = mdb_strerror(code);
+  // LMDB calls a write that stopped half-way an I/O error; the usual cause is a full disk.
+  struct statvfs disk;
+  if (code == EIO && statvfs(folder_.c_str(), &disk) == 0) {
+    const bool full = disk.f_bavail * disk.f_frsize < kTransaction;
+    reason = full ? std::strerror(ENOSPC) : reason + " (a quota or a limit of the file size?)";
+  }
+  throw std::runtime_error(folder_ + ": cannot " + what + " the LMDB: " + reason);
 }
 
 void LmdbWriter::begin() { check(mdb_txn_begin(env_, nullptr, 0, &txn_), "write to"); }

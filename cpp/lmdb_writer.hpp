@@ -25,6 +25,12 @@ class LmdbWriter {
   // Commits and syncs to the disk; nothing can be written afterwards.
   void finish();
 
+  // Drops what is not committed. Call it from the thread that wrote.
+  void abort();
+
+  // Closes the file without finishing.
+  void close();
+
  private:
   void begin();
   void commit();
@@ -36,7 +42,7 @@ class LmdbWriter {
   MDB_txn* txn_ = nullptr;
   MDB_dbi dbi_ = 0;
   std::size_t map_size_ = 0;
-  std::size_t used_ = 0;     // upper bound of the bytes that the map holds so far
+  std::size_t used_ = 0;  // upper bound of the bytes that the map holds so far
   std::deque<std::unique_ptr<char[]>> pins_;
   std::size_t largest_ = 0;  // record so far, in whole pages
   std::size_t pending_ = 0;  // bytes in the open transaction

@@ -181,5 +181,6 @@ PYBIND11_MODULE(_native, m) {
            py::arg("encoding"), py::arg("quality"), py::arg("threads"))
       .def("add", &add_face, py::arg("image").noconvert(), py::arg("points"), py::arg("patches"),
            py::arg("keys"), py::arg("label"))
-      .def("finish", &finish);
+      .def("finish", &finish)
+      .def("close", &PatchWriter::close, py::call_guard<py::gil_scoped_release>());
 }

@@ -68,6 +68,11 @@ void PatchWriter::stop() {
   if (writer_thread_.joinable()) writer_thread_.join();
 }
 
+void PatchWriter::close() {
+  stop();
+  writer_.close();
+}
+
 void PatchWriter::fail(std::exception_ptr error) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -125,30 +130,35 @@ PatchWriter::Result PatchWriter::take_result() {
 // the same for any number of threads.
 void PatchWriter::write() {
   try {
-    for (;;) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [this] {
-        return error_ || done_.count(written_) != 0 || (closing_ && written_ == added_);
-      });
-      if (error_) return;
-      const auto found = done_.find(written_);
-      if (found == done_.end()) {
-        lock.unlock();
-        writer_.finish();
-        return;
-      }
-      Result result = std::move(found->second);
-      done_.erase(found);
-      lock.unlock();
-      put(result);
-      lock.lock();
-      spare_.push_back(std::move(result));
-      ++written_;
-      lock.unlock();
-      changed_.notify_all();
-    }
+    write_faces();
   } catch (...) {
     fail(std::current_exception());
+  }
+  writer_.abort();
+}
+
+void PatchWriter::write_faces() {
+  for (;;) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait(lock, [this] {
+      return error_ || done_.count(written_) != 0 || (closing_ && written_ == added_);
+    });
+    if (error_) return;
+    const auto found = done_.find(written_);
+    if (found == done_.end()) {
+      lock.unlock();
+      writer_.finish();
+      return;
+    }
+    Result result = std::move(found->second);
+    done_.erase(found);
+    lock.unlock();
+    put(result);
+    lock.lock();
+    spare_.push_back(std::move(result));
+    ++written_;
+    lock.unlock();
+    changed_.notify_all();
   }
 }
 

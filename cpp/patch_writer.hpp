@@ -47,6 +47,9 @@ class PatchWriter {
   // planar (channels x size x size); empty if nothing was written.
   std::vector<float> finish();
 
+  // Ends the threads and closes the file; without finish(), what was written is of no use.
+  void close();
+
   double mouth() const { return mouth_; }
   int size() const { return size_; }
   const std::vector<Box>& boxes() const { return boxes_; }
@@ -63,6 +66,7 @@ class PatchWriter {
 
   void work(Worker& worker);
   void write();
+  void write_faces();
   void process(const FaceJob& job, Worker& worker, Result& result) const;
   void append(const std::uint8_t* planes, int channels, Worker& worker, Bytes& out) const;
   void put(const Result& result);

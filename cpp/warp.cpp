@@ -14,6 +14,8 @@ namespace {
 
 // More samples a pixel than this in one direction change nothing that is seen.
 constexpr double kMostSamples = 32;
+// In inter-ocular distances; together with the limit of the landmarks it keeps positions in range.
+constexpr double kFarthestBox = 1000;
 
 enum class Simd { kPlain, kAvx2, kAvx512 };
 
@@ -40,7 +42,19 @@ int samples(double x_step, double y_step) {
 
 std::int64_t to_fixed(double pixels) { return std::llround(pixels * 65536); }
 
+void check(const Box& box) {
+  for (const double value : {box.cx, box.cy, box.width, box.height}) {
+    if (!(std::abs(value) <= kFarthestBox)) {
+      throw std::invalid_argument("a box of the scheme is too far away or too large");
+    }
+  }
+  if (box.width <= 0 || box.height <= 0) {
+    throw std::invalid_argument("a box of the scheme has no size");
+  }
+}
+
 Sampling make_sampling(const Similarity& face, const Points& points, const Box& box, int size) {
+  check(box);
   Point centre{box.cx, box.cy};
   if (box.anchor >= 0) {
     const Point anchor = face.to_aligned(points[static_cast<std::size_t>(box.anchor)]);

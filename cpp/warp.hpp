@@ -29,6 +29,7 @@ struct Sampling {
   int across, down;  // samples per patch pixel along columns and rows (antialiasing)
 };
 
+// Throws std::invalid_argument on a box that is too far away, too large or empty.
 std::vector<Sampling> make_samplings(const Similarity& face, const Points& points,
                                      const std::vector<Box>& boxes, int size);
 

@@ -122,21 +122,21 @@ def write_database(
         writer = _native.PatchWriter(
             str(folder), table.boxes, table.mouth, PATCH_SIZE, encoding, JPEG_QUALITY, threads
         )
-        for i, face in enumerate(faces):
-            keys = _keys(face, positions[i], [table.names[p] for p in patches])
-            try:
-                _add(writer, root / face.image, face, list(patches), keys, labels[i], color)
-            except InputError as error:
-                if not skip_bad:
-                    raise
-                skipped.append(str(error))
-            if progress is not None:
-                progress(i + 1, len(faces))
-        written = len(faces) - len(skipped)
-        if written == 0:
-            raise InputError(f"{out}: no face could be used; the first: {skipped[0]}")
-        mean = writer.finish()
-        del writer
+        with contextlib.closing(writer):
+            for i, face in enumerate(faces):
+                keys = _keys(face, positions[i], [table.names[p] for p in patches])
+                try:
+                    _add(writer, root / face.image, face, list(patches), keys, labels[i], color)
+                except InputError as error:
+                    if not skip_bad:
+                        raise
+                    skipped.append(str(error))
+                if progress is not None:
+                    progress(i + 1, len(faces))
+            written = len(faces) - len(skipped)
+            if written == 0:
+                raise InputError(f"{out}: no face could be used; the first: {skipped[0]}")
+            mean = writer.finish()
         if mean_file is not None:
             write_mean(mean_file, np.repeat(mean, 3, axis=0) if len(mean) == 1 else mean)
         size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())

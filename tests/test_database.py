@@ -393,7 +393,9 @@ memory, threads, files = state()
 work(1000, 20)
 after = state()
 assert after[1:] == (threads, files), (threads, files, after)
-assert after[0] - memory < 8000, (memory, after)
+# AddressSanitizer keeps up to 256 MB of freed memory.
+allowed = 300_000 if "I2CNN_SANITIZED" in os.environ else 8000
+assert after[0] - memory < allowed, (memory, after)
 """
 
 

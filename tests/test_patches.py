@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 
 import numpy as np
@@ -179,3 +180,46 @@ def test_bad_points_are_refused(change, message: str) -> None:
 def test_bad_images_are_refused(image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         extract(image, face_points(2, 2, 2, 0))
+
+
+def test_boxes_out_of_range_are_refused() -> None:
+    image, points = smooth_image(0, 50, 50), face_points(25, 20, 15, 0)
+    for box in ((-1, np.inf, 0, 1, 1), (-1, 0, 0, 1e9, 1), (0, 0, 0, 0, 1), (7, 0, 0, 1, 1)):
+        with pytest.raises(ValueError, match=r"box|anchor"):
+            _native.extract(image, points, np.array([box], float), 1.1, 32)
+
+
+def test_far_and_huge_faces() -> None:
+    image = smooth_image(0, 50, 50)
+    # Far outside, all that is seen is the nearest corner.
+    patches = extract(image, face_points(-9000, -9000, 20, 0), size=32)
+    assert (patches == image[0, 0]).all()
+    with pytest.raises(InputError, match="a million pixels"):
+        extract(image, face_points(2e6, 0, 20, 0))
+    # A face of 30 000 pixels: at most 32 x 32 samples a pixel, so this ends.
+    assert extract(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
+
+
+def test_large_images_are_not_copied_whole() -> None:
+    # 900 MB if it were copied; a view with a stride of 0 takes no memory itself.
+    image = np.lib.stride_tricks.as_strided(
+        np.full(1, 90, np.uint8), shape=(30_000, 30_000), strides=(0, 0)
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    patches = extract(image, face_points(15_000, 15_000, 60, 0.1), size=64)
+    assert (patches == 90).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def test_plain_arithmetic_of_one_sample() -> None:
+    # Half-way between 10 and 20 and 30 and 40: the mean of the four, by hand 25.
+    image = np.array([[10, 20], [30, 40]], np.uint8)
+    box = np.array([[-1, 0.5, 0.5, 0.001, 0.001]])
+    points = np.array([[0, 0], [1, 0], [0.5, 0.5], [0.5, 1.1], [0.5, 1.1]])
+    matrix = _native.similarity(points, 1.1)
+    centre = np.linalg.solve(matrix[:, :2], np.array([0.5, 0.5]) - matrix[:, 2])
+    box[0, 1:3] = centre
+    for level in LEVELS:
+        _native.set_simd(level)
+        assert (_native.extract(image, points, box, 1.1, 1) == 25).all()
+    _native.set_simd("auto")
