@@ -90,16 +90,9 @@ def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.nda
         line = np.round((frame - low) * zoom).astype(np.int32)
         cv2.polylines(canvas, [line], True, colour, 2, cv2.LINE_AA)
         x, y = (int(v) for v in line[0])
-        cv2.putText(
-            canvas,
-            region.name,
-            (x + 4, y + 15),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45,
-            colour,
-            1,
-            cv2.LINE_AA,
-        )
+        # A light rim keeps the names readable on any picture.
+        for ink, thickness in (((255, 255, 255), 3), (colour, 1)):
+            _write(canvas, region.name, x + 4, y + 15, ink, thickness)
     for x, y in np.round((np.asarray(points) - low) * zoom).astype(int):
         cv2.circle(canvas, (int(x), int(y)), 4, (255, 255, 255), -1, cv2.LINE_AA)
         cv2.circle(canvas, (int(x), int(y)), 4, (0, 0, 0), 1, cv2.LINE_AA)
@@ -136,5 +129,14 @@ def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
     return canvas
 
 
-def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:
-    cv2.putText(canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
+def _write(
+    canvas: np.ndarray,
+    text: str,
+    x: int,
+    y: int,
+    colour: tuple[int, int, int] = (30, 30, 30),
+    thickness: int = 1,
+) -> None:
+    cv2.putText(
+        canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
+    )
