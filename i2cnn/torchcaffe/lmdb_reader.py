@@ -161,7 +161,9 @@ class BatchReader:
         self.records = LmdbRecords(source, layer)
         self.batch_size = batch_size
         self.param = param
-        self.transformer = DataTransformer(param, train, rng, layer)
+        self.transformer = DataTransformer(param, train, layer)
+        self.transformer.start_random(rng)
+        self.transformer.start_random(rng)
         key, value = next(self.records.stream(0))
         image, _ = self._decode(key, value)
         height, width, channels = image.shape

@@ -345,14 +345,14 @@ class CoreNet:
         return {
             f"{node.name}/{key}": value
             for node in self.nodes
-            if isinstance(node.layer, Data)
+            if isinstance(node.layer, DataSource)
             for key, value in node.layer.position().items()
         }
 
     def seek(self, positions: dict[str, np.ndarray]) -> None:
         """Set the data layers to where they stood."""
         for node in self.nodes:
-            if isinstance(node.layer, Data):
+            if isinstance(node.layer, DataSource):
                 prefix = f"{node.name}/"
                 mine = {k[len(prefix) :]: v for k, v in positions.items() if k.startswith(prefix)}
                 if mine:

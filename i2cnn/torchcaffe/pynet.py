@@ -11,6 +11,7 @@ import numpy as np
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe.blob import Blob
 from i2cnn.torchcaffe.layers import Layer
+from i2cnn.torchcaffe.layers.files import MemoryData
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.prototext import read_net
 from i2cnn.torchcaffe.splits import net_state
@@ -225,6 +226,13 @@ class Net:
     def reshape(self) -> None:
         """Bring all blobs to the shapes that follow from the inputs'."""
         self._core.reshape()
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give images (N, C, H, W) and N labels to the net's first layer, a MemoryData."""
+        layer = self.layers[0]
+        if not isinstance(layer, MemoryData):
+            raise InputError("set_input_arrays needs a net whose first layer is MemoryData")
+        layer.reset(np.asarray(data), np.asarray(labels))
 
     # Weights ------------------------------------------------------------------------------------
 

@@ -35,7 +35,8 @@ class Runtime:
 
     def seed(self, seed: int) -> None:
         """Start the random numbers anew."""
-        self.rng = CaffeRNG(seed)
+        # The nets there are share this generator, as in Caffe.
+        self.rng.restore(*CaffeRNG(seed).state())
 
 
 runtime = Runtime()

@@ -367,12 +367,12 @@ class CoreSolver:
                 f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
                 "first record"
             ) from None
-        runtime.rng.restore(keys, at)
         for prefix, net in (
             ("train/", self.net),
             *((f"test{i}/", n) for i, n in enumerate(self.test_nets)),
         ):
             net.seek({k[len(prefix) :]: v for k, v in content.items() if k.startswith(prefix)})
+        runtime.rng.restore(keys, at)  # last: going to a place may draw
 
     def close(self) -> None:
         """Stop all data threads."""

@@ -20,21 +20,15 @@ class DataTransformer:
         crop_size, mirror, mean_file or mean_value, scale.
     train : bool
         Crops are random in phase TRAIN and centred in TEST.
-    rng : CaffeRNG
-        The net's generator, from which this transformer takes a seed of its own as Caffe does.
     layer : str
         Name of the layer, for errors.
     """
 
-    def __init__(self, param: Any, train: bool, rng: CaffeRNG, layer: str) -> None:
+    def __init__(self, param: Any, train: bool, layer: str) -> None:
         self.param = param
         self.layer = layer
         self.random_crop = bool(param.crop_size) and train
         self.rng: CaffeRNG | None = None
-        if param.mirror or self.random_crop:
-            # Caffe seeds it twice during set-up; the second one counts.
-            rng.draw(1)
-            self.rng = CaffeRNG(int(rng.draw(1)[0]))
         if param.HasField("mean_file") and param.mean_value:
             raise self._fail("Cannot specify mean_file and mean_value at the same time")
         self.mean: np.ndarray | None = None
@@ -42,6 +36,11 @@ class DataTransformer:
             self.mean = read_mean(param.mean_file).transpose(1, 2, 0).copy()
         elif param.mean_value:
             self.mean = np.asarray(param.mean_value, np.float32)
+
+    def start_random(self, rng: CaffeRNG) -> None:
+        """Take a seed from the net's generator if needed; Caffe's layers do so twice."""
+        if self.param.mirror or self.random_crop:
+            self.rng = CaffeRNG(int(rng.draw(1)[0]))
 
     def _fail(self, reason: str) -> InputError:
         return InputError(f"layer {self.layer!r}: {reason}")

@@ -1,6 +1,6 @@
 """Caffe's layers. Importing this package enters all of them into the registry."""
 
-from i2cnn.torchcaffe.layers import common, data, loss, normalise, vision
+from i2cnn.torchcaffe.layers import common, data, files, loss, normalise, vision
 from i2cnn.torchcaffe.layers.base import REGISTRY, Context, LabelError, Layer, create_layer
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "common",
     "create_layer",
     "data",
+    "files",
     "loss",
     "normalise",
     "vision",

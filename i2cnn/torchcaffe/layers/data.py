@@ -23,6 +23,13 @@ class DataSource(Layer):
     tops: ClassVar[tuple[int, int | None]] = (1, None)
     differentiable = False
 
+    def position(self) -> dict[str, np.ndarray]:
+        """Where the layer stands, so that a resumed run goes on exactly there."""
+        return {}
+
+    def seek(self, position: dict[str, np.ndarray]) -> None:
+        """Go to where :meth:`position` was taken."""
+
     def close(self) -> None:
         """Stop threads and close files."""
 
@@ -111,11 +118,9 @@ class Data(DataSource):
         return [images, labels][: len(self.param.top)]
 
     def position(self) -> dict[str, np.ndarray]:
-        """Where the layer stands, so that a resumed run goes on exactly there."""
         return self.reader.position()
 
     def seek(self, position: dict[str, np.ndarray]) -> None:
-        """Go to where :meth:`position` was taken."""
         self.reader.seek(position)
 
     def close(self) -> None:

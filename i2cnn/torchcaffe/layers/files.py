@@ -1,0 +1,256 @@
+"""Layers that read lists of files, or arrays that a program hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe.layers.base import Shape, register
+from i2cnn.torchcaffe.layers.data import DataSource
+from i2cnn.torchcaffe.random import CaffeRNG
+from i2cnn.torchcaffe.transform import DataTransformer
+
+
+def _below(rng: CaffeRNG, n: int) -> int:
+    """Random integer in [0, n), as boost::uniform_int makes it of 32-bit numbers."""
+    bucket = 2**32 // n
+    while True:
+        value = int(rng.draw(1)[0]) // bucket
+        if value < n:
+            return value
+
+
+class _Listed(DataSource):
+    """Reads a text file that lists files."""
+
+    def read_list(self, source: str) -> list[str]:
+        """Lines that are not empty."""
+        try:
+            text = Path(source).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.fail(f"the list {source!r} cannot be read ({error})") from None
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise self.fail(f"the list {source!r} is empty")
+        return lines
+
+    def check_batch(self, size: int) -> None:
+        """Refuse a batch size of 0."""
+        if size < 1:
+            raise self.fail("batch_size must be at least 1")
+
+
+@register("ImageData")
+class ImageData(_Listed):
+    """Images and labels from a text file with a path and a label a line."""
+
+    tops = (2, 2)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p, rng = self.param.image_data_param, self.context.rng
+        self.check_batch(p.batch_size)
+        if bool(p.new_height) != bool(p.new_width):
+            raise self.fail("give both new_height and new_width, or none")
+        self.lines = [self._split(line) for line in self.read_list(p.source)]
+        self.transformer = DataTransformer(
+            self.param.transform_param, self.context.train, self.param.name
+        )
+        # Draws in Caffe's order, so that all that follows gets Caffe's numbers.
+        self.transformer.start_random(rng)
+        self.shuffler = CaffeRNG(int(rng.draw(1)[0])) if p.shuffle else None
+        self.order = list(range(len(self.lines)))
+        self._shuffle()
+        self.place = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
+        if self.place >= len(self.lines):
+            raise self.fail(f"rand_skip skips all {len(self.lines)} images")
+        height, width, channels = self._read(self.lines[self.order[self.place]][0]).shape
+        self.shape = self.transformer.output_shape(height, width, channels)
+        self.transformer.start_random(rng)
+        rng.draw(1)
+
+    def _split(self, line: str) -> tuple[str, int]:
+        path, _, label = line.rpartition(" ")
+        try:
+            return path.strip(), int(label)
+        except ValueError:
+            raise self.fail(f"the line {line!r} is not a path and a label") from None
+
+    def _shuffle(self) -> None:
+        if self.shuffler is not None:
+            for i in range(len(self.order) - 1, 0, -1):
+                j = _below(self.shuffler, i + 1)
+                self.order[i], self.order[j] = self.order[j], self.order[i]
+
+    def _read(self, name: str) -> np.ndarray:
+        p = self.param.image_data_param
+        path = p.root_folder + name
+        image = cv2.imread(path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
+        if image is None:
+            raise self.fail(f"Could not open or find file {path}")
+        if p.new_height:
+            image = cv2.resize(image, (p.new_width, p.new_height))
+        return image[:, :, None] if image.ndim == 2 else image
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        batch = self.param.image_data_param.batch_size
+        return [(batch, *self.shape), (batch,)]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        size = self.param.image_data_param.batch_size
+        channels, height, width = self.shape
+        images = np.empty((size, height, width, channels), np.float32)
+        labels = np.empty(size, np.float32)
+        for i in range(size):
+            path, labels[i] = self.lines[self.order[self.place]]
+            draws = self.transformer.draws(1)
+            self.transformer.apply(self._read(path), None if draws is None else draws[0], images[i])
+            self.place += 1
+            if self.place == len(self.lines):
+                self.place = 0
+                self._shuffle()
+        device = self.context.device
+        data = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return [data.to(device), torch.from_numpy(labels).to(device)]
+
+    def position(self) -> dict[str, np.ndarray]:
+        state = {"place": np.array(self.place), "order": np.array(self.order)}
+        for name, rng in (("crop", self.transformer.rng), ("shuffle", self.shuffler)):
+            if rng is not None:
+                keys, at = rng.state()
+                state |= {f"{name}_keys": keys, f"{name}_at": np.array(at)}
+        return state
+
+    def seek(self, position: dict[str, np.ndarray]) -> None:
+        if sorted(position["order"]) != list(range(len(self.lines))):
+            raise self.fail("the list of images is not the one the training was stopped with")
+        self.place, self.order = int(position["place"]), [int(i) for i in position["order"]]
+        for name, rng in (("crop", self.transformer.rng), ("shuffle", self.shuffler)):
+            if rng is not None and f"{name}_keys" in position:
+                rng.restore(position[f"{name}_keys"], int(position[f"{name}_at"]))
+
+
+@register("HDF5Data")
+class HDF5Data(_Listed):
+    """Rows of HDF5 files, one data set for each top of its name; a text file lists the files."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.hdf5_data_param
+        if self.param.HasField("transform_param"):
+            raise self.fail("HDF5Data does not transform data.")
+        self.check_batch(p.batch_size)
+        self.files = self.read_list(p.source)
+        self.file_order = self._order(len(self.files))
+        self.file, self.row = 0, 0
+        self._load()
+
+    def _order(self, number: int) -> list[int]:
+        order = list(range(number))
+        if self.param.hdf5_data_param.shuffle:
+            # Caffe takes the C library's random numbers here, which no seed reaches.
+            order = np.argsort(self.context.rng.draw(number), kind="stable").tolist()
+        return order
+
+    def _load(self) -> None:
+        path = self.files[self.file_order[self.file]]
+        try:
+            with h5py.File(path, "r") as file:
+                missing = [name for name in self.param.top if name not in file]
+                if missing:
+                    raise self.fail(f"{path} has no data set {missing[0]!r}")
+                self.arrays = [np.asarray(file[name], np.float32) for name in self.param.top]
+        except OSError as error:
+            raise self.fail(f"{path} cannot be read ({error})") from None
+        if any(a.ndim < 1 or len(a) != len(self.arrays[0]) for a in self.arrays):
+            raise self.fail(f"the data sets of {path} differ in their number of rows")
+        if not len(self.arrays[0]):
+            raise self.fail(f"{path} is empty")
+        self.row_order = self._order(len(self.arrays[0]))
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [(self.param.hdf5_data_param.batch_size, *a.shape[1:]) for a in self.arrays]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        tops = [np.empty(shape, np.float32) for shape in self.reshape([])]
+        for i in range(len(tops[0])):
+            for top, array in zip(tops, self.arrays, strict=True):
+                if array.shape[1:] != top.shape[1:]:
+                    path = self.files[self.file_order[self.file]]
+                    raise self.fail(f"rows of {path} have another shape than those before")
+                top[i] = array[self.row_order[self.row]]
+            self._advance()
+        return [torch.from_numpy(top).to(self.context.device) for top in tops]
+
+    def _advance(self) -> None:
+        self.row += 1
+        if self.row < len(self.row_order):
+            return
+        self.row = 0
+        if len(self.files) == 1:
+            self.row_order = self._order(len(self.row_order))
+            return
+        self.file += 1
+        if self.file == len(self.files):
+            self.file, self.file_order = 0, self._order(len(self.files))
+        self._load()
+
+    def position(self) -> dict[str, np.ndarray]:
+        return {
+            "place": np.array([self.file, self.row]),
+            "files": np.array(self.file_order),
+            "rows": np.array(self.row_order),
+        }
+
+    def seek(self, position: dict[str, np.ndarray]) -> None:
+        self.file, self.row = (int(i) for i in position["place"])
+        self.file_order = [int(i) for i in position["files"]]
+        if sorted(self.file_order) != list(range(len(self.files))):
+            raise self.fail("the list of files is not the one the training was stopped with")
+        self._load()
+        self.row_order = [int(i) for i in position["rows"]]
+
+
+@register("MemoryData")
+class MemoryData(DataSource):
+    """Batches of arrays that a program gave by `Net.set_input_arrays`."""
+
+    tops = (2, 2)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.memory_data_param
+        self.shape: Shape = (p.batch_size, p.channels, p.height, p.width)
+        if min(self.shape) < 1:
+            raise self.fail("batch_size, channels, height and width must be given")
+        self.data = self.labels = np.empty(0, np.float32)
+        self.place = 0
+
+    def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Take over images (N, C, H, W) and N labels."""
+        if data.ndim != 4 or data.shape[1:] != self.shape[1:]:
+            raise self.fail(f"the data must be (N, C, H, W) of {self.shape[1:]}, not {data.shape}")
+        if labels.size != len(data):
+            raise self.fail("data and labels must have the same first dimension")
+        if len(data) == 0 or len(data) % self.shape[0]:
+            raise self.fail(
+                f"first dimensions of input arrays must be a multiple of batch size {self.shape[0]}"
+            )
+        self.data, self.labels, self.place = data, labels.reshape(-1), 0
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [self.shape, self.shape[:1]]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if not len(self.data):
+            raise self.fail("it has no data yet; call set_input_arrays first")
+        part = slice(self.place, self.place + self.shape[0])
+        self.place = (self.place + self.shape[0]) % len(self.data)
+        data, labels = (
+            torch.tensor(np.asarray(a[part], np.float32), device=self.context.device)
+            for a in (self.data, self.labels)
+        )
+        return [data, labels.reshape(-1, 1, 1, 1)]  # four axes from here on, as in Caffe
