@@ -10,12 +10,13 @@ DEMO   ?= runs/demo
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp) CMakeLists.txt setup.py
 
-.PHONY: help setup demo test lint format conformance proto clean
+.PHONY: help setup demo test lint format conformance sanitize proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
 	@echo "make test         formatters, linters, types and all tests"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
+	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
 	@echo "make format       format all sources"
 	@echo "make clean        remove what was built (runs/ is kept)"
 
@@ -53,6 +54,9 @@ format: setup
 conformance: setup
 	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe
 	OPENBLAS_CORETYPE=HASWELL I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe $(BIN)/python -m pytest -q tests/test_conformance.py
+
+sanitize: setup
+	sh tools/sanitize.sh $(BIN)/python
 
 # Needs protoc 3.21 (Debian 12's protobuf-compiler): what it writes, protobuf 4.21 and later load.
 proto:
