@@ -5,7 +5,9 @@
 #ifdef I2CNN_X86
 
 // GCC 12 believes that its own AVX-512 intrinsics read uninitialised values.
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 
