@@ -107,7 +107,7 @@ void run(Input& in) {
       if (patch != first) throw std::logic_error(std::string("other pixels with ") + level);
     }
     Bytes pixels = first;
-    if (channels == 3) interleave(first.data(), area, pixels.data());
+    if (channels == 3) interleave(first.data(), area, true, pixels.data());
     Bytes mirrored(first.size());
     for (std::size_t c = 0; c < first.size(); c += area) {
       mirror_plane(first.data() + c, size, mirrored.data() + c);

@@ -120,8 +120,8 @@ __attribute__((target("avx2"))) void mirror_row_avx2(const std::uint8_t* in, int
   for (; j < size; ++j) out[j] = in[size - 1 - j];
 }
 
-__attribute__((target("avx2"))) void interleave_avx2(const std::uint8_t* planes, std::size_t area,
-                                                     std::uint8_t* out) {
+__attribute__((target("avx2"))) void interleave_avx2(const std::uint8_t* const* planes,
+                                                     std::size_t area, std::uint8_t* out) {
   // Byte i of an output vector is pixel (16 v + i) / 3 of plane (16 v + i) % 3.
   alignas(16) std::int8_t order[3][3][16];
   for (int v = 0; v < 3; ++v) {
@@ -136,7 +136,7 @@ __attribute__((target("avx2"))) void interleave_avx2(const std::uint8_t* planes,
   for (; i + 16 <= area; i += 16) {
     __m128i in[3];
     for (std::size_t c = 0; c < 3; ++c) {
-      in[c] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(planes + c * area + i));
+      in[c] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(planes[c] + i));
     }
     for (std::size_t v = 0; v < 3; ++v) {
       __m128i mixed = _mm_setzero_si128();
@@ -148,7 +148,7 @@ __attribute__((target("avx2"))) void interleave_avx2(const std::uint8_t* planes,
     }
   }
   for (; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c * area + i];
+    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c][i];
   }
 }
 

@@ -47,7 +47,7 @@ void row_avx512(const Kernel& kernel, const Start* starts, int count, std::uint8
 constexpr double kWidestStep = 4.0;
 constexpr double kSteepestStep = 0.3;
 void mirror_row_avx2(const std::uint8_t* in, int size, std::uint8_t* out);
-void interleave_avx2(const std::uint8_t* planes, std::size_t area, std::uint8_t* out);
+void interleave_avx2(const std::uint8_t* const* planes, std::size_t area, std::uint8_t* out);
 #endif
 
 }  // namespace i2cnn

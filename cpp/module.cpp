@@ -110,8 +110,8 @@ py::array_t<std::uint8_t> extract(const Image& image, const Numbers& points, con
         for (std::size_t c = 0; c < 3; ++c) {
           mirror_plane(planes.data() + c * area, size, planes.data() + step + c * area);
         }
-        interleave(planes.data(), area, out);
-        interleave(planes.data() + step, area, out + step);
+        interleave(planes.data(), area, false, out);
+        interleave(planes.data() + step, area, false, out + step);
       }
       out += 2 * step;
     }

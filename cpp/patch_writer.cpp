@@ -224,11 +224,8 @@ void PatchWriter::append(const std::uint8_t* planes, int channels, Worker& worke
   const std::uint8_t* pixels = planes;
   if (channels == 3) {
     worker.pixels.resize(3 * area);
-    interleave(planes, area, worker.pixels.data());
-    // PNG wants R, G, B.
-    for (std::size_t i = 0; encoding_ == Encoding::kPng && i < 3 * area; i += 3) {
-      std::swap(worker.pixels[i], worker.pixels[i + 2]);
-    }
+    // PNG wants R, G, B; the JPEG encoder takes B, G, R.
+    interleave(planes, area, encoding_ == Encoding::kPng, worker.pixels.data());
     pixels = worker.pixels.data();
   }
   if (encoding_ == Encoding::kPng) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "kernels.hpp"
 
@@ -218,15 +219,17 @@ void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out) {
   }
 }
 
-void interleave(const std::uint8_t* planes, std::size_t area, std::uint8_t* out) {
+void interleave(const std::uint8_t* planes, std::size_t area, bool reversed, std::uint8_t* out) {
+  const std::uint8_t* in[3] = {planes, planes + area, planes + 2 * area};
+  if (reversed) std::swap(in[0], in[2]);
 #ifdef I2CNN_X86
   if (simd().load(std::memory_order_relaxed) != Simd::kPlain) {
-    interleave_avx2(planes, area, out);
+    interleave_avx2(in, area, out);
     return;
   }
 #endif
   for (std::size_t i = 0; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c * area + i];
+    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = in[c][i];
   }
 }
 
