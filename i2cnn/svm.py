@@ -20,6 +20,8 @@ from i2cnn.errors import InputError
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 #: Relative to 1 / median squared distance.
 GAMMA_GRID = (0.25, 0.5, 1.0, 2.0)
+#: Of the kernel (x.y / mean diagonal + 1) ** degree.
+DEGREE_GRID = (2, 3)
 INNER_FOLDS = 10
 
 
@@ -51,15 +53,17 @@ def sum_gram(gram: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Choice:
-    """One point of the grid; gamma 0 is the linear kernel. Both are relative to the data."""
+    """One point of the grid: gamma belongs to the RBF kernel, degree to the polynomial one, both
+    are 0 for the linear one. C and gamma are relative to the data."""
 
     C: float
     gamma: float
     accuracy: float = 0.0
+    degree: int = 0
 
     @property
     def kernel(self) -> str:
-        return "rbf" if self.gamma else "linear"
+        return "rbf" if self.gamma else "polynomial" if self.degree else "linear"
 
 
 class GramSVC:
@@ -67,7 +71,7 @@ class GramSVC:
 
     Parameters
     ----------
-    kernels : sequence of {"linear", "rbf"}
+    kernels : sequence of {"linear", "polynomial", "rbf"}
         Which kernels the grid has.
     inner_folds : int
         Folds of the tuning, fewer if there are fewer subjects. People are kept apart in them too.
@@ -75,7 +79,8 @@ class GramSVC:
     Attributes
     ----------
     choice_ : Choice
-        The best point by mean inner accuracy; of equal ones the linear kernel and the smaller C.
+        The best point by mean inner accuracy; of equal ones the first in the order linear,
+        polynomial, rbf and the smaller C.
     svc_ : sklearn.svm.SVC
         Fitted with kernel="precomputed".
     """
@@ -107,7 +112,7 @@ class GramSVC:
         upper = distances[np.triu_indices(len(gram), 1)]
         self.distance_ = float(np.median(upper)) or 1.0
         self.choice_ = self._tune(gram, np.asarray(labels), np.asarray(groups))
-        kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma)
+        kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma, self.choice_.degree)
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
         return self
 
@@ -121,9 +126,14 @@ class GramSVC:
         diagonal : ndarray, (m,)
             Inner products of the faces with themselves.
         """
-        return self.svc_.predict(self._kernel(gram, diagonal, self.choice_.gamma))
+        choice = self.choice_
+        return self.svc_.predict(self._kernel(gram, diagonal, choice.gamma, choice.degree))
 
-    def _kernel(self, gram: np.ndarray, diagonal: np.ndarray, gamma: float) -> np.ndarray:
+    def _kernel(
+        self, gram: np.ndarray, diagonal: np.ndarray, gamma: float, degree: int
+    ) -> np.ndarray:
+        if degree:
+            return (gram / self.scale_ + 1) ** degree
         if not gamma:
             return gram / self.scale_
         squares = diagonal[:, None] + self.diagonal_[None] - 2 * gram
@@ -134,11 +144,12 @@ class GramSVC:
         if folds < 2:
             raise InputError("tuning needs training faces of at least two subjects")
         splits = list(GroupKFold(folds).split(gram, labels, groups))
-        gammas = [0.0] if "linear" in self.kernels else []
-        gammas += GAMMA_GRID if "rbf" in self.kernels else ()
-        best = Choice(C_GRID[0], gammas[0], -1.0)
-        for gamma in gammas:
-            kernel = self._kernel(gram, self.diagonal_, gamma)
+        shapes = [(0.0, 0)] if "linear" in self.kernels else []
+        shapes += [(0.0, degree) for degree in DEGREE_GRID if "polynomial" in self.kernels]
+        shapes += [(gamma, 0) for gamma in GAMMA_GRID if "rbf" in self.kernels]
+        best = Choice(C_GRID[0], shapes[0][0], -1.0, shapes[0][1])
+        for gamma, degree in shapes:
+            kernel = self._kernel(gram, self.diagonal_, gamma, degree)
             for c in C_GRID:
                 hits = 0
                 for train, test in splits:
@@ -149,7 +160,7 @@ class GramSVC:
                     hits += int((svc.predict(kernel[np.ix_(test, train)]) == labels[test]).sum())
                 accuracy = hits / len(labels)
                 if accuracy > best.accuracy:
-                    best = Choice(c, gamma, accuracy)
+                    best = Choice(c, gamma, accuracy, degree)
         return best
 
 
@@ -190,7 +201,7 @@ def collapse(model: GramSVC, features: np.ndarray, rows: np.ndarray) -> PairWeig
     rows : ndarray of int
         Faces the model was fitted on, in order.
     """
-    if model.choice_.gamma:
+    if model.choice_.kernel != "linear":
         raise InputError("only a linear SVM collapses into weight vectors")
     svc = model.svc_
     classes = svc.classes_

@@ -52,6 +52,22 @@ def test_rbf_equals_svc_on_the_wide_matrix() -> None:
     np.testing.assert_array_equal(predicted, reference.predict(new))
 
 
+def test_polynomial_equals_svc_on_the_wide_matrix() -> None:
+    features, labels, groups = problem(3)
+    wide = features.reshape(len(labels), -1)
+    gram = sum_gram(per_patch_gram(features))
+    model = GramSVC(("polynomial",)).fit(gram, labels, groups)
+    best = model.choice_
+    assert (best.kernel, best.degree in (2, 3), best.gamma) == ("polynomial", True, 0)
+    reference = SVC(kernel="poly", C=best.C, degree=best.degree, gamma=1 / model.scale_, coef0=1)
+    reference.fit(wide, labels)
+    new = problem(3, seed=1)[0].reshape(60, -1)
+    predicted = model.predict(new @ wide.T, (new**2).sum(1))
+    np.testing.assert_array_equal(predicted, reference.predict(new))
+    with pytest.raises(InputError, match="only a linear SVM"):
+        collapse(model, features, np.arange(len(labels)))
+
+
 def test_tuning_keeps_people_apart() -> None:
     """Identity decides here: folds that mix people see 100 %, honest ones about chance."""
     rng = np.random.RandomState(0)
