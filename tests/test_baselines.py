@@ -256,7 +256,8 @@ def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_
     honest = predict_fold(name, features, labels, subjects, fitted, tested, kernel, 0)
     other_labels, other_features = labels.copy(), features.copy()
     other_labels[tested] = (other_labels[tested] + 1) % 3
-    other_features[tested[1:]] = other_features[fitted[0]]
+    # Far from all others, so that they would show in any mean, spread or template.
+    other_features[tested[1:]] = 58 if name == "boosted-lbp" else 1000 * features[fitted[0]]
     other = predict_fold(name, other_features, other_labels, subjects, fitted, tested, kernel, 0)
     assert other.choice == honest.choice
     assert other.predicted[0] == honest.predicted[0]
