@@ -33,7 +33,7 @@ from i2cnn.prototxt import template_schedule
 from i2cnn.recogniser import Recogniser, annotate
 from i2cnn.report import print_report, write_report
 from i2cnn.settings import Settings
-from i2cnn.svm import GramSVC, per_patch_gram, sum_gram
+from i2cnn.svm import GramSVC, linear_gram
 from i2cnn.torchcaffe.proto import TEST
 
 
@@ -270,7 +270,7 @@ def svm(options: argparse.Namespace) -> None:
     labels = np.array([task.index(f.label) for f in chosen])
     subjects = np.array([f.subject for f in chosen])
     folds = make_folds(list(subjects), [f.label for f in chosen], options.folds, options.seed)
-    gram = sum_gram(per_patch_gram(stored))
+    gram = linear_gram(stored)
     rows = []
     for number, fold in enumerate(folds.folds, 1):
         tested = np.flatnonzero(np.isin(subjects, fold.test))

@@ -36,7 +36,7 @@ from i2cnn.patches import get_scheme
 from i2cnn.progress import progress, say
 from i2cnn.prototxt import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
 from i2cnn.settings import Settings
-from i2cnn.svm import GramSVC, collapse, per_patch_gram, sum_gram
+from i2cnn.svm import GramSVC, collapse, linear_gram
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.training import (
     SNAPSHOT_PREFIX,
@@ -305,7 +305,7 @@ def _score(
             progress=report,
         )
     with times("svm"):
-        gram = sum_gram(per_patch_gram(features))
+        gram = linear_gram(features)
         subjects = np.array([face.subject for face in inputs.faces])
         labels = np.array([inputs.task.index(face.label) for face in inputs.faces])
         fitted = np.flatnonzero(np.isin(subjects, fold.training + fold.validation))
@@ -313,9 +313,11 @@ def _score(
         model = GramSVC().fit(gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted])
         predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
         if net == "trained":
-            linear = GramSVC(("linear",)).fit(
-                gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted]
-            )
+            linear = model
+            if model.choice_.kernel != "linear":
+                linear = GramSVC(("linear",)).fit(
+                    gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted]
+                )
             pair = collapse(linear, features, fitted)
             _save_pair_weights(folder, pair)
     faces = [inputs.faces[int(i)] for i in tested]

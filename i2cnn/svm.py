@@ -2,15 +2,20 @@
 
 A face has 60 x 4096 = 245 760 numbers and a data set a thousand faces at most, so all an SVM needs
 is the faces' inner products: computed once, summed over the patches, and used for every C, every
-gamma and every inner fold.
+gamma and every inner fold. They are summed in float64: a squared distance is a small difference of
+large inner products where faces are alike, and float32 would lose it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from scipy.linalg.blas import dsyrk
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
@@ -22,11 +27,32 @@ C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 GAMMA_GRID = (0.25, 0.5, 1.0, 2.0)
 #: Of the kernel (x.y / mean diagonal + 1) ** degree.
 DEGREE_GRID = (2, 3)
+#: Squared distances below this share of the mean squared norm are rounding errors.
+ROUNDING = 1e-12
 INNER_FOLDS = 10
 
 
+def linear_gram(features: np.ndarray) -> np.ndarray:
+    """Linear Gram matrix of all patches together.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+
+    Returns
+    -------
+    ndarray of float64, (faces, faces)
+    """
+    number, patches, _ = features.shape
+    upper = np.zeros((number, number), order="F")
+    for p in range(patches):
+        upper = _add_products(upper, features[:, p])
+    return _symmetric(upper)
+
+
 def per_patch_gram(features: np.ndarray) -> np.ndarray:
-    """Linear Gram matrix of each patch.
+    """Linear Gram matrix of each patch, to select patches with `sum_gram`.
 
     Parameters
     ----------
@@ -36,19 +62,51 @@ def per_patch_gram(features: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float32, (patches, faces, faces)
-        They add up: the sum over any patches is the Gram matrix of those patches.
+        Summed in float64, stored in float32: 4 * patches * faces**2 bytes.
     """
     number, patches, _ = features.shape
     gram = np.empty((patches, number, number), np.float32)
     for p in range(patches):
-        block = np.ascontiguousarray(features[:, p])
-        gram[p] = block @ block.T
+        upper = np.zeros((number, number), order="F")
+        gram[p] = _symmetric(_add_products(upper, features[:, p]))
     return gram
 
 
-def sum_gram(gram: np.ndarray) -> np.ndarray:
-    """Gram matrix (faces, faces) in float64 of all patches of a per-patch Gram."""
-    return gram.sum(axis=0, dtype=np.float64)
+def sum_gram(gram: np.ndarray, patches: Iterable[int] | None = None) -> np.ndarray:
+    """Gram matrix of some patches: they add up.
+
+    Parameters
+    ----------
+    gram : ndarray, (patches, faces, faces)
+        Of `per_patch_gram`.
+    patches : iterable of int, optional
+        Positions along the first axis; all by default.
+
+    Returns
+    -------
+    ndarray of float64, (faces, faces)
+    """
+    chosen = range(len(gram)) if patches is None else list(patches)
+    if len(set(chosen)) < len(chosen) or not chosen or not set(chosen) <= set(range(len(gram))):
+        raise InputError(
+            f"patches {list(chosen)} are not a selection of the {len(gram)} in the Gram matrix; "
+            f"give each position from 0 to {len(gram) - 1} at most once, and at least one"
+        )
+    total = np.zeros(gram.shape[1:])
+    for p in chosen:
+        total += gram[p]
+    return total
+
+
+def _add_products(upper: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Add a block's inner products to the upper triangle, in place."""
+    rows = np.ascontiguousarray(block, np.float64)
+    # rows.T is in the order BLAS wants, so nothing is copied on the way.
+    return dsyrk(1.0, rows.T, beta=1.0, c=upper, trans=1, overwrite_c=1)
+
+
+def _symmetric(upper: np.ndarray) -> np.ndarray:
+    return upper + np.triu(upper, 1).T
 
 
 @dataclass(frozen=True)
@@ -75,12 +133,15 @@ class GramSVC:
         Which kernels the grid has.
     inner_folds : int
         Folds of the tuning, fewer if there are fewer subjects. People are kept apart in them too.
+        A class that an inner training fold lacks cannot be predicted there, so its faces count as
+        wrong; a fold that trains on one class only counts as all wrong. Every point of the grid
+        meets the same folds.
 
     Attributes
     ----------
     choice_ : Choice
-        The best point by mean inner accuracy; of equal ones the first in the order linear,
-        polynomial, rbf and the smaller C.
+        The point with the most inner test faces right. Of equal ones the first in the order
+        linear, polynomial, rbf, smaller degree or gamma, smaller C: the simplest.
     svc_ : sklearn.svm.SVC
         Fitted with kernel="precomputed".
     """
@@ -106,12 +167,14 @@ class GramSVC:
         """
         if len(set(labels)) < 2:
             raise InputError("an SVM needs training faces of at least two classes")
+        gram, labels = np.asarray(gram, np.float64), np.asarray(labels)
         self.diagonal_ = np.diag(gram).copy()
         self.scale_ = float(self.diagonal_.mean()) or 1.0
-        distances = self.diagonal_[:, None] + self.diagonal_[None] - 2 * gram
-        upper = distances[np.triu_indices(len(gram), 1)]
-        self.distance_ = float(np.median(upper)) or 1.0
-        self.choice_ = self._tune(gram, np.asarray(labels), np.asarray(groups))
+        upper = self._squares(gram, self.diagonal_)[np.triu_indices(len(gram), 1)]
+        median = float(np.median(upper))
+        # Equal faces are at the distance of rounding errors.
+        self.distance_ = median if median > ROUNDING * self.scale_ else 1.0
+        self.choice_ = self._tune(gram, labels, np.asarray(groups))
         kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma, self.choice_.degree)
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
         return self
@@ -129,6 +192,10 @@ class GramSVC:
         choice = self.choice_
         return self.svc_.predict(self._kernel(gram, diagonal, choice.gamma, choice.degree))
 
+    def _squares(self, gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+        """Squared distances (m, n) to the training faces."""
+        return np.maximum(diagonal[:, None] + self.diagonal_[None] - 2 * gram, 0)
+
     def _kernel(
         self, gram: np.ndarray, diagonal: np.ndarray, gamma: float, degree: int
     ) -> np.ndarray:
@@ -136,8 +203,7 @@ class GramSVC:
             return (gram / self.scale_ + 1) ** degree
         if not gamma:
             return gram / self.scale_
-        squares = diagonal[:, None] + self.diagonal_[None] - 2 * gram
-        return np.exp(-gamma / self.distance_ * np.maximum(squares, 0))
+        return np.exp(-gamma / self.distance_ * self._squares(gram, diagonal))
 
     def _tune(self, gram: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Choice:
         folds = min(self.inner_folds, len(set(groups)))
@@ -148,20 +214,37 @@ class GramSVC:
         shapes += [(0.0, degree) for degree in DEGREE_GRID if "polynomial" in self.kernels]
         shapes += [(gamma, 0) for gamma in GAMMA_GRID if "rbf" in self.kernels]
         best = Choice(C_GRID[0], shapes[0][0], -1.0, shapes[0][1])
-        for gamma, degree in shapes:
-            kernel = self._kernel(gram, self.diagonal_, gamma, degree)
-            for c in C_GRID:
-                hits = 0
-                for train, test in splits:
-                    if len(set(labels[train])) < 2:
-                        continue
-                    svc = SVC(kernel="precomputed", C=c)
-                    svc.fit(kernel[np.ix_(train, train)], labels[train])
-                    hits += int((svc.predict(kernel[np.ix_(test, train)]) == labels[test]).sum())
-                accuracy = hits / len(labels)
-                if accuracy > best.accuracy:
-                    best = Choice(c, gamma, accuracy, degree)
+        # libsvm works without the GIL.
+        with ThreadPoolExecutor(min(folds, _cores())) as pool:
+            for gamma, degree in shapes:
+                kernel = self._kernel(gram, self.diagonal_, gamma, degree)
+                hits = pool.map(partial(_hits, kernel, labels), splits)
+                for c, right in zip(C_GRID, zip(*hits, strict=True), strict=True):
+                    accuracy = sum(right) / len(labels)
+                    if accuracy > best.accuracy:
+                        best = Choice(c, gamma, accuracy, degree)
         return best
+
+
+def _hits(
+    kernel: np.ndarray, labels: np.ndarray, split: tuple[np.ndarray, np.ndarray]
+) -> list[int]:
+    """Faces right in the test half of an inner split, for each C of the grid."""
+    train, test = split
+    if len(set(labels[train])) < 2:
+        return [0] * len(C_GRID)
+    # SVC takes float64 in C order as it is; these two serve every C.
+    fitted, tested = kernel[np.ix_(train, train)], kernel[np.ix_(test, train)]
+    found = []
+    for c in C_GRID:
+        svc = SVC(kernel="precomputed", C=c).fit(fitted, labels[train])
+        found.append(int((svc.predict(tested) == labels[test]).sum()))
+    return found
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
