@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn import __version__
+from i2cnn.baselines import RIVALS
 from i2cnn.engine import ENGINES
 from i2cnn.errors import InputError
 from i2cnn.settings import DATASETS, PATCH_COUNTS, POINTS
@@ -22,6 +23,15 @@ Facial expressions by 60 patches, one Caffe network and an SVM: the I2CNN paper,
   i2cnn doctor                                 what is installed and what will be used
 """
 
+EVALUATE = """\
+The paper's evaluation: person-independent folds, a network for each number of patches, fc7, SVM,
+rivals, report. Every step is resumable: kill it, repeat the command.
+
+  i2cnn evaluate --dataset jaffe PATH --out runs/jaffe --dry-run
+  i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
+  i2cnn evaluate --profile quick --out runs/synthetic
+"""
+
 ENCODINGS = ("png", "jpeg", "raw")
 PROFILES = ("paper", "quick")
 
@@ -32,6 +42,30 @@ def integers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list like 1,5,60") from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Comma-separated names of an option; "none" is an empty list."""
+    return () if text == "none" else tuple(part.strip() for part in text.split(","))
+
+
+def share(text: str) -> float:
+    """A share above 0, at most 1; "full" is 1."""
+    try:
+        value = 1.0 if text == "full" else float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither full nor a share such as 0.1")
+    return value
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Comma-separated key=value pairs of an option."""
+    parts = [part.partition("=") for part in text.split(",")]
+    if not all(key and value for key, _, value in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list like partition=gpu,time=600")
+    return {key.strip(): value.strip() for key, _, value in parts}
 
 
 def _engine_options(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +117,24 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="default: runs/demo")
     _engine_options(demo)
 
-    evaluate = verbs.add_parser("evaluate", help="the whole run: images to report, resumable")
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="the whole run: images to report, resumable",
+        description=EVALUATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     _dataset_options(evaluate)
     _evaluate_options(evaluate)
     _engine_options(evaluate)
 
-    report = verbs.add_parser("report", help="write a run's report again from its predictions")
-    report.add_argument("run", type=Path, help="run directory of `evaluate`")
+    report = verbs.add_parser("report", help="write a run's report again, or compare runs")
+    report.add_argument("runs", nargs="+", type=Path, help="run directories of `evaluate`")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("comparison.html"),
+        help="page that compares several runs in the paper's tables (default: comparison.html)",
+    )
 
     predict = verbs.add_parser("predict", help="expressions of the faces in photographs")
     predict.add_argument("images", nargs="+", type=Path, help="photographs")
@@ -155,7 +200,15 @@ def _schedule_options(parser: argparse.ArgumentParser) -> None:
         default="paper",
         help="paper (default): the exact AlexNet and solver; quick: a small net for CPUs",
     )
-    parser.add_argument("--max-iter", type=int, help="default: the profile's solver")
+    parser.add_argument(
+        "--schedule",
+        type=share,
+        default=1.0,
+        metavar="full|SHARE",
+        help="full (default), or a share such as 0.1: iterations, steps of the rate, validations "
+        "and patience shrink alike",
+    )
+    parser.add_argument("--max-iter", type=int, help="cap; default: the profile's solver")
     parser.add_argument("--validate-every", type=int, help="iterations; default: the profile's")
     parser.add_argument(
         "--patience", type=int, help="iterations without a rise before stopping; 0: never"
@@ -173,12 +226,33 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--k",
         type=integers,
-        default=(60,),
+        default=PATCH_COUNTS,
         metavar="1,5,60",
-        help="patches a face, one training each (default: 60)",
+        help="patches a face, one training each (default: 1,5,60 as in the paper's Table 4)",
     )
     parser.add_argument("--seeds", type=int, default=1, help="repetitions (default: 1)")
+    parser.add_argument(
+        "--rivals",
+        type=names,
+        default=tuple(RIVALS),
+        metavar="NAME,...",
+        help=f"other methods on the same faces and folds: {', '.join(RIVALS)} (default: all), "
+        "or none",
+    )
     parser.add_argument("--keep", action="store_true", help="keep LMDBs, features and snapshots")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the plan with its time, disk and memory"
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="jobs at a time, each in a process (default: 1)"
+    )
+    parser.add_argument(
+        "--slurm",
+        type=pairs,
+        default={},
+        metavar="partition=P,...",
+        help="run the jobs on a Slurm cluster, with these of its parameters",
+    )
     _patch_options(parser)
 
 

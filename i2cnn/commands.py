@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,28 +19,35 @@ from i2cnn.doctor import checks
 from i2cnn.engine import choose_device, get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.experiment import evaluate as run_evaluation
+from i2cnn.experiment import jobs_of
 from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
 from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.files import digest
 from i2cnn.folds import make_folds
 from i2cnn.images import as_gray, read_image, write_image
-from i2cnn.job import NET_FILE, Execution, keep_best, train_network
+from i2cnn.job import Execution
 from i2cnn.labels import TASKS, Task, get_task
 from i2cnn.metrics import Prediction, score, write_predictions
+from i2cnn.network_job import NET_FILE, keep_best, train_network
 from i2cnn.patches import extract, get_scheme
+from i2cnn.plan import make_plan, print_plan
 from i2cnn.preview import draw_patches
 from i2cnn.progress import progress, say
 from i2cnn.prototxt import template_schedule
 from i2cnn.recogniser import Recogniser, annotate
-from i2cnn.report import print_report, write_report
+from i2cnn.report import compare, print_comparison, print_report, write_report
 from i2cnn.settings import Settings
 from i2cnn.svm import GramSVC, linear_gram
 from i2cnn.torchcaffe.proto import TEST
+from i2cnn.workers import Workers
 
 
 def chosen_schedule(options: argparse.Namespace) -> dict[str, int]:
-    """The profile's schedule with what the options change of it."""
+    """The profile's schedule, or a share of it, with what the options change of it."""
     schedule = template_schedule(options.profile)
+    for name in ("max_iter", "validate_every", "patience"):
+        if schedule[name]:
+            schedule[name] = max(1, round(schedule[name] * options.schedule))
     given = {name: getattr(options, name) for name in schedule}
     return schedule | {name: value for name, value in given.items() if value is not None}
 
@@ -49,6 +57,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
     schedule = chosen_schedule(options)
     schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
     task = options.task or ("folder" if options.dataset == "folder" else "seven")
+    scheme = get_scheme(options.scheme)
     return Settings(
         dataset=options.dataset,
         root=None if options.path is None else str(options.path.resolve()),
@@ -57,26 +66,49 @@ def make_settings(options: argparse.Namespace) -> Settings:
         folds=options.folds,
         patch_counts=tuple(options.k),
         seeds=tuple(range(options.seeds)),
+        rivals=options.rivals,
         encoding=options.encoding,
         points=options.points,
-        scheme=get_scheme(options.scheme).name,
+        scheme=scheme.name,
+        scheme_digest=scheme.digest,
         **schedule,
     )
 
 
-def evaluate(options: argparse.Namespace) -> None:
-    """The whole run, then its report."""
-    execution = Execution(options.engine, choose_device(options.device), options.keep)
-    run_evaluation(options.out, make_settings(options), execution, options.only_folds)
+def evaluate(options: argparse.Namespace) -> int:
+    """The whole run, then its report; status 1 if a job failed."""
+    settings = make_settings(options)
+    workers = Workers(options.jobs, options.slurm)
+    # A cluster's login node need not have the workers' devices.
+    device = options.device if options.slurm else choose_device(options.device)
+    execution = Execution(options.engine, device, options.keep)
+    if options.dry_run:
+        print_plan(make_plan(settings, execution, options.only_folds), options.out, workers)
+        return 0
+    failures = run_evaluation(options.out, settings, execution, workers, options.only_folds)
+    if len(failures) == len(jobs_of(settings, options.only_folds)):
+        raise InputError(
+            f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
+        )
     path = write_report(options.out)
     print_report(options.out)
     print(f"report: {path}")
+    for failure in failures:
+        print(f"i2cnn: error: {failure.job.title}: {failure.reason}", file=sys.stderr)
+    if failures:
+        print("The same command tries these again.", file=sys.stderr)
+    return int(bool(failures))
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write a run's report again."""
-    path = write_report(options.run)
-    print_report(options.run)
+    """Write a run's report again, or compare several runs."""
+    if len(options.runs) > 1:
+        print_comparison(compare(options.runs, options.out))
+        print(f"comparison: {options.out}")
+        return
+    (run,) = options.runs
+    path = write_report(run)
+    print_report(run)
     print(f"report: {path}")
 
 
@@ -283,7 +315,7 @@ def svm(options: argparse.Namespace) -> None:
         ]
         say(f"fold {number}: SVM {model.choice_.kernel}, C {model.choice_.C:g}")
     write_predictions(options.out, rows)
-    result = score(rows, task.labels)
+    result = score([rows], task.labels)
     print(
         f"{options.out}: accuracy {result.mean:.1%} (mean of {len(folds)} folds, standard "
         f"deviation {result.std:.1%}), macro-F1 {result.macro_f1:.3f}"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from i2cnn.database import write_database
-from i2cnn.engine import get_engine, set_device
+from i2cnn.errors import InputError
 from i2cnn.experiment import evaluate, prepare
 from i2cnn.files import read_json, write_json
-from i2cnn.job import Execution, Inputs
+from i2cnn.job import Execution
 from i2cnn.patches import get_scheme
-from i2cnn.progress import say
-from i2cnn.prototxt import MEAN_FILE, TRAIN_DB, VALIDATION_DB, template_schedule, write_job
-from i2cnn.report import duration, print_report, write_report
+from i2cnn.plan import measure
+from i2cnn.progress import duration, say
+from i2cnn.prototxt import template_schedule
+from i2cnn.report import print_report, write_report
 from i2cnn.settings import Settings
-from i2cnn.training import SNAPSHOT_PREFIX, working_directory
+from i2cnn.workers import Workers
 
 SPEED_FILE = "paper_speed.json"
 #: 3 tasks x 3 values of k x 10 folds (paper, Table 4).
@@ -30,6 +30,7 @@ _SETTINGS = Settings(
     folds=5,
     patch_counts=(60,),
     seeds=(0,),
+    rivals=("pixels", "lbp"),
     max_iter=1500,
     validate_every=300,
     patience=0,
@@ -37,6 +38,7 @@ _SETTINGS = Settings(
     encoding="png",
     points="given",
     scheme="deepid",
+    scheme_digest=get_scheme("deepid").digest,
 )
 
 
@@ -44,7 +46,9 @@ def run_demo(out: Path, engine: str, device: str) -> None:
     """Evaluate one person-independent fold with the quick profile, then time the paper's net."""
     say("The quick profile: a small network that learns on this machine in minutes.")
     execution = Execution(engine, device)
-    evaluate(out, _SETTINGS, execution, only_folds=(1,))
+    failures = evaluate(out, _SETTINGS, execution, Workers(), only_folds=(1,))
+    if failures:
+        raise InputError(f"{failures[0].job.title}: {failures[0].reason}")
     say("The paper profile: a few iterations of the exact AlexNet, to know its speed here.")
     speed = _paper_speed(out, execution)
     path = write_report(out)
@@ -55,59 +59,26 @@ def run_demo(out: Path, engine: str, device: str) -> None:
         "The table's numbers come from the quick profile, on people the network has never seen "
         "(fold 1 of 5).\n"
         f"The paper's AlexNet trains {speed['images_per_second']:.1f} images/s here (batch "
-        f"{speed['batch']}): its full schedule of {schedule['max_iter']} iterations would take "
-        f"{duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
+        f"{schedule['batch_size']}): its full schedule of {schedule['max_iter']} iterations would "
+        f"take {duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
         f"{duration(PAPER_TRAININGS * full)}. Take a GPU for those.\n"
         f"report: {path}"
     )
 
 
-def _paper_speed(out: Path, execution: Execution, iterations: int = 2) -> dict[str, float]:
+def _paper_speed(out: Path, execution: Execution) -> dict[str, float]:
     """Seconds an iteration of the paper's net and solver takes, its own batch of 256."""
     path = out / SPEED_FILE
     if path.exists():
         return read_json(path)
-    inputs, _ = prepare(out, _SETTINGS)
-    folder = out / "paper_speed"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / Path(SNAPSHOT_PREFIX).parent).mkdir(parents=True)
-    _some_patches(folder, inputs)
-    batch = template_schedule("paper")["batch_size"]
-    write_job(
-        folder,
-        "paper",
-        classes=len(inputs.task),
-        batch_size=batch,
-        validation_batch=60,
-        max_iter=template_schedule("paper")["max_iter"],
-        test_iter=1,
-        seed=0,
-        gpu=execution.device != "cpu",
-        prefix=SNAPSHOT_PREFIX,
-    )
-    module = get_engine(execution.engine)
-    set_device(module, execution.device)
-    with working_directory(folder):
-        solver = module.get_solver("solver.prototxt")
-        solver.step(1)
-        start = time.monotonic()
-        solver.step(iterations)
-        float(solver.net.blobs["loss"].data)  # on a GPU: wait for it
-        seconds = (time.monotonic() - start) / iterations
-    del solver
-    shutil.rmtree(folder)
+    inputs = prepare(out, _SETTINGS)
+    schedule: dict[str, Any] = template_schedule("paper")
+    settings = replace(_SETTINGS, profile="paper", **schedule)
+    faces = inputs.faces[:: len(inputs.faces) // 12]
+    speed = measure(settings, execution, faces, inputs.root, inputs.task)
     result = {
-        "batch": batch,
-        "seconds_per_iteration": seconds,
-        "images_per_second": batch / seconds,
+        "seconds_per_iteration": speed.iteration_seconds,
+        "images_per_second": settings.batch_size / speed.iteration_seconds,
     }
     write_json(path, result)
     return result
-
-
-def _some_patches(folder: Path, inputs: Inputs) -> None:
-    faces = list(inputs.faces[:: len(inputs.faces) // 12])
-    labels = [inputs.task.index(face.label) for face in faces]
-    patches = get_scheme(_SETTINGS.scheme).select(60)
-    for name, mean in ((TRAIN_DB, folder / MEAN_FILE), (VALIDATION_DB, None)):
-        write_database(faces, labels, inputs.root, folder / name, patches=patches, mean_file=mean)

@@ -1,4 +1,4 @@
-"""A whole evaluation in one run directory: folds, patches, training, features, SVM, scores.
+"""A whole evaluation in one run directory: folds, patches, training, features, SVM, rivals.
 
 RUN/
     run.json         settings and their digest
@@ -6,14 +6,19 @@ RUN/
     faces.csv        faces and landmarks; edit by hand before the trainings if need be
     faces*.png       contact sheets
     folds.json       who tests, validates and trains, with a digest
-    fold_NN/kK_seedS one job each (see job.py)
+    fold_NN/kK_seedS one training each (see network_job.py)
+    fold_NN/rival_X  one rival each (see rival_job.py)
     recogniser/      a model for `i2cnn predict`, from the first job
     report/          report.html, metrics.json, pictures
+    workers/         logs of jobs that ran in processes of their own
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from i2cnn.contact_sheet import contact_sheets
@@ -22,19 +27,25 @@ from i2cnn.errors import InputError
 from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
 from i2cnn.files import write_json
 from i2cnn.folds import Folds, make_folds, read_folds, write_folds
-from i2cnn.job import RESULT_FILE, Execution, Inputs, Job, run_job
+from i2cnn.job import Execution, Inputs, Job, NetworkJob, RivalJob, is_done
+from i2cnn.network_job import clean_up, run_network_job
 from i2cnn.progress import progress, say
 from i2cnn.recogniser import save_recogniser
+from i2cnn.rival_job import FEATURES_FOLDER, run_rival_job, write_rival_features
 from i2cnn.settings import Settings, agree
+from i2cnn.workers import Failure, Workers, run_all
 
 SETTINGS_FILE = "run.json"
 FACES_FILE = "faces.csv"
 FOLDS_FILE = "folds.json"
 DATASET_FILE = "dataset.json"
 RECOGNISER = "recogniser"
+_LOCK_FILE = ".lock"
+#: The folds are the same whatever else is repeated.
+_FOLDS_SEED = 0
 
 
-def prepare(run: Path, settings: Settings) -> tuple[Inputs, Folds]:
+def prepare(run: Path, settings: Settings) -> Inputs:
     """Data set, faces and folds of a run; each is made once and read from then on.
 
     Raises
@@ -52,21 +63,7 @@ def prepare(run: Path, settings: Settings) -> tuple[Inputs, Folds]:
     faces = _faces(run, dataset, settings)
     for face in faces:
         dataset.task.index(face.label)
-    path = run / FOLDS_FILE
-    if path.exists():
-        folds = read_folds(path)
-    else:
-        folds = make_folds(
-            [f.subject for f in faces], [f.label for f in faces], settings.folds, settings.seeds[0]
-        )
-        write_folds(path, folds)
-    unknown = {f.subject for f in faces} ^ {s for fold in folds.folds for s in fold.test}
-    if unknown:
-        raise InputError(
-            f"{path}: does not fit {FACES_FILE} (subjects {', '.join(sorted(unknown)[:5])}); "
-            "start a new run directory"
-        )
-    return Inputs(settings, dataset.task, dataset.root, faces), folds
+    return Inputs(settings, dataset.task, dataset.root, faces, _folds(run, faces, settings))
 
 
 def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
@@ -86,48 +83,113 @@ def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
     )
     contact_sheets(faces, dataset.root, run / "faces.png")
     write_faces_csv(path, faces)
-    return faces
+    return read_faces_csv(path)  # what later calls will read, digit for digit
+
+
+def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
+    path = run / FOLDS_FILE
+    if path.exists():
+        folds = read_folds(path)
+    else:
+        folds = make_folds(
+            [f.subject for f in faces], [f.label for f in faces], settings.folds, _FOLDS_SEED
+        )
+        write_folds(path, folds)
+    unknown = {f.subject for f in faces} ^ {s for fold in folds.folds for s in fold.test}
+    if unknown:
+        raise InputError(
+            f"{path}: does not fit {FACES_FILE} (subjects {', '.join(sorted(unknown)[:5])}); "
+            "start a new run directory"
+        )
+    return folds
 
 
 def jobs_of(settings: Settings, only_folds: Sequence[int] | None = None) -> list[Job]:
-    """All jobs of a run, or those of some folds."""
-    wanted = range(1, settings.folds + 1)
+    """All jobs of a run, or those of some folds; the quick ones first."""
+    wanted: Sequence[int] = range(1, settings.folds + 1)
     if only_folds is not None:
         odd = [f for f in only_folds if f not in wanted]
         if odd:
             raise InputError(f"fold {odd[0]} is not one of 1 to {settings.folds}")
-        wanted = sorted(set(only_folds))  # type: ignore[assignment]
-    return [
-        Job(fold, k, seed)
-        for k in settings.patch_counts
+        wanted = sorted(set(only_folds))
+    rivals = [RivalJob(fold, rival) for rival in settings.rivals for fold in wanted]
+    networks = [
+        NetworkJob(fold, k, seed)
         for seed in settings.seeds
+        for k in sorted(settings.patch_counts)
         for fold in wanted
     ]
+    return [*rivals, *networks]
+
+
+def finished_jobs(run: Path, inputs: Inputs) -> list[Job]:
+    """Jobs whose results are there."""
+    return [job for job in jobs_of(inputs.settings) if is_done(run, job, inputs)]
+
+
+def run_job(run: Path, job: Job, inputs: Inputs, execution: Execution) -> None:
+    """Do what is not yet done of a job."""
+    if isinstance(job, RivalJob):
+        run_rival_job(run, job, inputs, execution)
+    elif isinstance(job, NetworkJob):
+        run_network_job(run, job, inputs, execution)
 
 
 def evaluate(
     run: Path,
     settings: Settings,
     execution: Execution,
+    workers: Workers,
     only_folds: Sequence[int] | None = None,
-) -> None:
-    """Do what is not yet done of a run; the report is written by :mod:`i2cnn.report`."""
-    inputs, folds = prepare(run, settings)
-    for job in jobs_of(settings, only_folds):
-        run_job(run, job, folds.folds[job.fold - 1], inputs, execution)
-    _bundle(run, inputs)
+) -> list[Failure]:
+    """Do what is not yet done of a run; the report is written by :mod:`i2cnn.report`.
+
+    Returns
+    -------
+    list of Failure
+        Jobs that failed; the others' results are there, and another call tries the failed again.
+    """
+    jobs = jobs_of(settings, only_folds)
+    with _locked(run):
+        inputs = prepare(run, settings)
+        todo = []
+        for job in jobs:
+            if not is_done(run, job, inputs):
+                todo.append(job)
+            elif isinstance(job, NetworkJob) and not execution.keep:
+                clean_up(run / job.folder)  # a kill may have come just before
+        for rival in dict.fromkeys(job.rival for job in todo if isinstance(job, RivalJob)):
+            write_rival_features(run, rival, inputs)
+        failures = run_all(run, todo, inputs, execution, workers, run_job)
+        if not failures and not execution.keep:
+            shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
+        _bundle(run, inputs)
+    return failures
 
 
-def finished_jobs(run: Path, settings: Settings) -> list[Job]:
-    """Jobs whose results are there."""
-    return [job for job in jobs_of(settings) if (run / job.folder / RESULT_FILE).exists()]
+@contextmanager
+def _locked(run: Path) -> Iterator[None]:
+    """One command works on a run at a time; the lock ends with the process, however it ends."""
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run}: is a file; give the folder of a run")
+    run.mkdir(parents=True, exist_ok=True)
+    with open(run / _LOCK_FILE, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{run}: another command is working on this run; wait for it, or stop it"
+            ) from None
+        except OSError:
+            pass  # some network file systems cannot lock
+        yield
 
 
 def _bundle(run: Path, inputs: Inputs) -> None:
     """A recogniser from the first finished job of the most patches."""
     target = run / RECOGNISER
-    done = finished_jobs(run, inputs.settings)
+    done = [job for job in finished_jobs(run, inputs) if isinstance(job, NetworkJob)]
     if target.exists() or not done:
         return
     job = max(done, key=lambda j: (j.k, -j.seed, -j.fold))
-    save_recogniser(target, run / job.folder, inputs.settings, inputs.task, job.k)
+    save_recogniser(target, run / job.folder, inputs.settings, inputs.task, job)

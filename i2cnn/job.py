@@ -1,83 +1,113 @@
-"""One training and its scores: one fold, one number of patches, one seed.
+"""What a job is: one fold's share of a run, in a folder of its own, repeatable after any kill.
 
-Jobs are independent of one another. Each works in a folder of its own and skips a step whose result
-is there, so a job can be killed at any moment and repeated. Files of the folder:
+A :class:`NetworkJob` trains a network and scores its features (:mod:`i2cnn.network_job`), a
+:class:`RivalJob` fits another method on the same fold (:mod:`i2cnn.rival_job`). Each leaves
 
-train_lmdb, validation_lmdb, mean.binaryproto, *.prototxt
-    Where genuine Caffe can be started by hand; databases are removed at the end.
-training.json, snapshots/
-    State of the training; the best snapshot is kept as net.caffemodel.
-predictions_trained.csv, predictions_untrained.csv, job.json
-    Results: the test faces' predictions, choices of the SVM, times.
+predictions_METHOD.csv
+    The test faces' predictions, one file a method.
+job.json
+    What was chosen and measured, and where it came from; written last: a job that has it is done.
 """
 
 from __future__ import annotations
 
-import shutil
+import datetime
+import hashlib
+import resource
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from i2cnn.database import database_size, is_encoded, write_database
-from i2cnn.engine import get_engine, set_device
+from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.features import Transform, extract_features, remove_features
-from i2cnn.files import atomic_path, digest, read_json, write_json
-from i2cnn.folds import Fold
+from i2cnn.files import digest, read_json, write_json
+from i2cnn.folds import Fold, Folds
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, write_predictions
-from i2cnn.patches import get_scheme
-from i2cnn.progress import progress, say
-from i2cnn.prototxt import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
 from i2cnn.settings import Settings
-from i2cnn.svm import GramSVC, collapse, linear_gram
-from i2cnn.torchcaffe.proto import TEST
-from i2cnn.training import (
-    SNAPSHOT_PREFIX,
-    UNTRAINED_FILE,
-    Schedule,
-    Training,
-    load_training,
-    snapshot_name,
-    train,
-)
 
-NET_FILE = "net.caffemodel"
 RESULT_FILE = "job.json"
-#: Whose features are scored: the trained net's, and the same net's before training.
-NETS = ("trained", "untrained")
+_INPUTS_FILE = "inputs.json"
 
 
 @dataclass(frozen=True)
 class Job:
-    """Fold (counted from 1), patches a face, seed."""
+    """Fold, counted from 1."""
 
     fold: int
+
+    @property
+    def folder(self) -> str:
+        """Folder inside the run directory."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """The job in words."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NetworkJob(Job):
+    """One training: fold, patches a face, seed."""
+
     k: int
     seed: int
 
     @property
     def folder(self) -> str:
-        """Folder inside the run directory."""
         return f"fold_{self.fold:02d}/k{self.k}_seed{self.seed}"
+
+    @property
+    def title(self) -> str:
+        return f"fold {self.fold}, {self.k} patches a face, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class RivalJob(Job):
+    """One rival on one fold."""
+
+    rival: str
+
+    @property
+    def folder(self) -> str:
+        return f"fold_{self.fold:02d}/rival_{self.rival}"
+
+    @property
+    def title(self) -> str:
+        return f"fold {self.fold}, {self.rival}"
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How to run, without influence on what is measured: engine, device, what to keep."""
+    """How to run, without influence on what is measured.
+
+    Parameters
+    ----------
+    engine : {"torch", "caffe"}
+    device : str
+        "cpu" or "cuda:N".
+    keep : bool
+        Keep databases, features and snapshots.
+    threads : int
+        CPU threads of a job; 0 leaves it to the libraries.
+    """
 
     engine: str = "torch"
     device: str = "cpu"
     keep: bool = False
+    threads: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Inputs:
     """What all jobs of a run share."""
 
@@ -85,280 +115,174 @@ class Inputs:
     task: Task
     root: Path
     faces: Sequence[Face]
+    folds: Folds
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything that a job's results follow from, but its own k, seed or name."""
+        faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
+        return digest([self.settings.digest, self.folds.digest, list(self.task.labels), faces])
+
+    @cached_property
+    def subjects(self) -> np.ndarray:
+        """Subject of each face."""
+        return np.array([face.subject for face in self.faces])
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Class number of each face."""
+        return np.array([self.task.index(face.label) for face in self.faces])
+
+    def fold(self, job: Job) -> Fold:
+        """The fold of a job."""
+        return self.folds.folds[job.fold - 1]
+
+    def sides(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
+        """Faces that a job's classifier is fitted on (training + validation) and tested on."""
+        fold = self.fold(job)
+        fitted = np.flatnonzero(np.isin(self.subjects, fold.training + fold.validation))
+        return fitted, np.flatnonzero(np.isin(self.subjects, fold.test))
 
 
-def predictions_file(net: str) -> str:
-    """Name of the predictions of the trained or the untrained net."""
-    return f"predictions_{net}.csv"
+def is_done(run: Path, job: Job, inputs: Inputs) -> bool:
+    """True if the job's results are there.
 
-
-def run_job(run: Path, job: Job, fold: Fold, inputs: Inputs, execution: Execution) -> None:
-    """Do what is not yet done of a job."""
-    folder = run / job.folder
-    if (folder / RESULT_FILE).exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    patches = get_scheme(inputs.settings.scheme).select(job.k)
-    times = _Times(folder)
-    say(f"fold {job.fold}, {job.k} patches a face, seed {job.seed}")
-    training = _train(folder, job, fold, inputs, execution, patches, times)
-    result: dict[str, Any] = {"fold": job.fold, "k": job.k, "seed": job.seed}
-    for net in NETS:
-        result[net] = _score(folder, net, job, fold, inputs, execution, patches, times)
-    result |= {
-        "curve_best": training.best.iteration,
-        "iterations": training.curve[-1].iteration,
-        "stopped": training.reason,
-        "flat": training.is_flat(len(inputs.task)),
-        "training_seconds": training.seconds,
-        "images_per_second": training.curve[-1].iteration
-        * inputs.settings.batch_size
-        / max(training.seconds, 1e-9),
-        "seconds": times.seconds,
-    }
-    write_json(folder / RESULT_FILE, result)
-    if not execution.keep:
-        _clean(folder)
-
-
-class _Times:
-    """Seconds of each step, added up over repeated calls of a job."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "times.json"
-        self.seconds: dict[str, float] = read_json(self._path) if self._path.exists() else {}
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start
-            write_json(self._path, self.seconds)
-
-
-def _faces_of(inputs: Inputs, subjects: Sequence[str]) -> list[Face]:
-    wanted = set(subjects)
-    return [face for face in inputs.faces if face.subject in wanted]
-
-
-def _train(
-    folder: Path,
-    job: Job,
-    fold: Fold,
-    inputs: Inputs,
-    execution: Execution,
-    patches: Sequence[int],
-    times: _Times,
-) -> Training:
-    settings = inputs.settings
-    training = load_training(folder)
-    if not training.finished:
-        with times("patches"):
-            for name, subjects, mean in (
-                (TRAIN_DB, fold.training, folder / MEAN_FILE),
-                (VALIDATION_DB, fold.validation, None),
-            ):
-                _write_patches(folder / name, subjects, mean, job.seed, inputs, patches)
-        training = train_network(
-            folder,
-            settings.profile,
-            classes=len(inputs.task),
-            schedule={
-                "max_iter": settings.max_iter,
-                "validate_every": settings.validate_every,
-                "patience": settings.patience,
-                "batch_size": settings.batch_size,
-            },
-            seed=job.seed,
-            execution=execution,
-        )
-        best = training.best
-        say(
-            f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
-            f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
-        )
-    keep_best(folder, training)
-    return training
-
-
-def train_network(
-    folder: Path,
-    profile: str,
-    *,
-    classes: int,
-    schedule: Mapping[str, int],
-    seed: int,
-    execution: Execution,
-    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
-    mean_file: str = MEAN_FILE,
-) -> Training:
-    """Write the prototxt files of a profile into a folder and train there, or go on training.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files and snapshots go; `databases` and `mean_file` are relative to it, or absolute.
-    profile : {"paper", "quick"}
-    classes : int
-    schedule : mapping
-        max_iter, validate_every, patience and batch_size, as
-        :func:`i2cnn.prototxt.template_schedule` has them.
-    seed : int
-    execution : Execution
+    Raises
+    ------
+    InputError
+        They (or what there is of them) were made from other faces, folds or settings.
     """
-    records = database_size(folder / databases[1])
-    batch = exact_batch(records)
-    write_job(
-        folder,
-        profile,
-        classes=classes,
-        batch_size=schedule["batch_size"],
-        validation_batch=batch,
-        max_iter=schedule["max_iter"],
-        test_iter=records // batch,
-        seed=seed,
-        gpu=execution.device != "cpu",
-        prefix=SNAPSHOT_PREFIX,
-        encoded=is_encoded(folder / databases[0]),
-        databases=databases,
-        mean_file=mean_file,
-    )
-    engine = get_engine(execution.engine)
-    set_device(engine, execution.device)
-    every = min(schedule["validate_every"], schedule["max_iter"])
-    plan = Schedule(schedule["max_iter"], every, schedule["patience"], records // batch)
-    with progress("training") as report:
-        return train(engine, folder, plan, report)
+    for name, keys in ((RESULT_FILE, ("provenance", "inputs")), (_INPUTS_FILE, ("inputs",))):
+        path = run / job.folder / name
+        if not path.exists():
+            continue
+        stored = read_json(path)
+        for key in keys:
+            stored = stored.get(key, {}) if isinstance(stored, dict) else {}
+        if stored != inputs.digest:
+            raise InputError(
+                f"{path}: made from other faces, folds or settings than those in {run}; undo the "
+                f"edit of faces.csv or folds.json, or delete {run / job.folder} to do it anew"
+            )
+    return (run / job.folder / RESULT_FILE).exists()
 
 
-def keep_best(folder: Path, training: Training) -> Path:
-    """Copy the best snapshot of a training to `net.caffemodel`."""
-    net = folder / NET_FILE
-    if not net.exists():
-        with atomic_path(net) as partial:
-            shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
-    return net
+def begin(run: Path, job: Job, inputs: Inputs) -> Path:
+    """Make a job's folder and note what it works on; returns the folder."""
+    folder = run / job.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
+    return folder
 
 
-def exact_batch(records: int, most: int = 100) -> int:
-    """Largest batch up to `most` that divides a database, so that a validation covers it once."""
-    return max(size for size in range(1, most + 1) if records % size == 0)
+def predictions_file(method: str) -> str:
+    """Name of a method's predictions in a job's folder."""
+    return f"predictions_{method}.csv"
 
 
-def _write_patches(
-    out: Path,
-    subjects: Sequence[str],
-    mean: Path | None,
-    seed: int,
-    inputs: Inputs,
-    patches: Sequence[int],
-) -> None:
-    if out.exists():
-        return
-    faces = _faces_of(inputs, subjects)
-    if not faces:
-        raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
-    with progress(f"patches of {out.name}") as report:
-        info = write_database(
-            faces,
-            [inputs.task.index(face.label) for face in faces],
-            inputs.root,
-            out,
-            patches=patches,
-            encoding=inputs.settings.encoding,
-            seed=seed,
-            mean_file=mean,
-            scheme=inputs.settings.scheme,
-            progress=report,
-        )
-    say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
-
-
-def _score(
-    folder: Path,
-    net: str,
-    job: Job,
-    fold: Fold,
-    inputs: Inputs,
-    execution: Execution,
-    patches: Sequence[int],
-    times: _Times,
-) -> dict[str, Any]:
-    """Features of one net, SVM on training + validation faces, predictions of the test faces."""
-    summary = folder / f"svm_{net}.json"
-    if summary.exists():
-        return read_json(summary)
-    weights = folder / (NET_FILE if net == "trained" else UNTRAINED_FILE)
-    features_file = folder / f"features_{net}.npy"
-    with times("features"), progress(f"fc7 of the {net} net") as report:
-        features = extract_features(
-            _deploy_net(folder, weights, execution),
-            Transform.from_job(folder),
-            inputs.faces,
-            inputs.root,
-            features_file,
-            patches=patches,
-            scheme=inputs.settings.scheme,
-            fingerprint=digest([weights.stat().st_size, weights.name, job.folder]),
-            progress=report,
-        )
-    with times("svm"):
-        gram = linear_gram(features)
-        subjects = np.array([face.subject for face in inputs.faces])
-        labels = np.array([inputs.task.index(face.label) for face in inputs.faces])
-        fitted = np.flatnonzero(np.isin(subjects, fold.training + fold.validation))
-        tested = np.flatnonzero(np.isin(subjects, fold.test))
-        model = GramSVC().fit(gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted])
-        predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
-        if net == "trained":
-            linear = model
-            if model.choice_.kernel != "linear":
-                linear = GramSVC(("linear",)).fit(
-                    gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted]
-                )
-            pair = collapse(linear, features, fitted)
-            _save_pair_weights(folder, pair)
+def save_predictions(
+    folder: Path, method: str, job: Job, inputs: Inputs, tested: np.ndarray, predicted: np.ndarray
+) -> float:
+    """Write a method's predictions of the test faces; returns its accuracy."""
     faces = [inputs.faces[int(i)] for i in tested]
     rows = [
         Prediction(job.fold, f.image, f.subject, f.label, inputs.task.labels[p])
         for f, p in zip(faces, predicted, strict=True)
     ]
-    write_predictions(folder / predictions_file(net), rows)
-    accuracy = float(np.mean([r.truth == r.predicted for r in rows]))
-    choice = model.choice_
-    result = {
-        "accuracy": accuracy,
-        "kernel": choice.kernel,
-        "C": choice.C,
-        "gamma": choice.gamma,
-        "inner_accuracy": choice.accuracy,
-    }
-    write_json(summary, result)
-    say(
-        f"  {net}: {accuracy:.1%} of {len(rows)} test faces "
-        f"(SVM {choice.kernel}, C {choice.C:g}, inner accuracy {choice.accuracy:.1%})"
+    write_predictions(folder / predictions_file(method), rows)
+    return float(np.mean([r.truth == r.predicted for r in rows]))
+
+
+def finish(
+    folder: Path, job: Job, inputs: Inputs, methods: dict[str, Any], steps: Steps, **more: Any
+) -> None:
+    """Write `job.json`: the job is done."""
+    write_json(
+        folder / RESULT_FILE,
+        {
+            "job": asdict(job),
+            "methods": methods,
+            **more,
+            "steps": steps.done,
+            "provenance": {
+                "inputs": inputs.digest,
+                "run": inputs.settings.digest,
+                "folds": inputs.folds.digest,
+                "predictions": {m: file_digest(folder / predictions_file(m)) for m in methods},
+                "finished": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"),
+                "machine": machine(),
+                "versions": versions(),
+            },
+        },
     )
-    if not execution.keep:
-        del features
-        remove_features(features_file)
-    return result
+    (folder / _INPUTS_FILE).unlink(missing_ok=True)
+    steps.forget()
 
 
-def _save_pair_weights(folder: Path, pair: Any) -> None:
-    with atomic_path(folder / "svm.npz") as partial:
-        np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _deploy_net(folder: Path, weights: Path, execution: Execution) -> Any:
-    engine = get_engine(execution.engine)
-    set_device(engine, execution.device)
-    return engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(weights))
+class Steps:
+    """Seconds and peak memory of each step of a job, added up over repeated calls.
+
+    Parameters
+    ----------
+    folder : Path
+        The job's folder.
+
+    Attributes
+    ----------
+    done : dict of str to dict
+        By step: `seconds`, `peak_bytes` (resident memory of the process), and on a GPU
+        `peak_device_bytes`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "steps.json"
+        self.done: dict[str, dict[str, float]] = (
+            read_json(self._path) if self._path.exists() else {}
+        )
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        _reset_peaks()
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            entry = self.done.setdefault(step, {"seconds": 0.0, "peak_bytes": 0})
+            entry["seconds"] += time.monotonic() - start
+            for name, value in _peaks().items():
+                entry[name] = max(entry.get(name, 0), value)
+            write_json(self._path, self.done)
+
+    def forget(self) -> None:
+        """Remove the file: what it holds is in `job.json` now."""
+        self._path.unlink(missing_ok=True)
 
 
-def _clean(folder: Path) -> None:
-    """Remove what only the way to the results needed; the net and the mean stay."""
-    for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / UNTRAINED_FILE).unlink(missing_ok=True)
+def _reset_peaks() -> None:
+    # Elsewhere than on Linux the peak is the process's since its start.
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory() -> int:
+    """Peak resident memory of this process in bytes, since its start or the last reset."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        line = next(x for x in status.splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _peaks() -> dict[str, int]:
+    peaks = {"peak_bytes": peak_memory()}
+    if torch.cuda.is_initialized():
+        peaks["peak_device_bytes"] = torch.cuda.max_memory_allocated()
+    return peaks

@@ -1,20 +1,27 @@
-"""Pictures of a report: confusion matrices and learning curves."""
+"""Pictures of a report: confusion matrices, learning curves, methods with their intervals."""
 
 from __future__ import annotations
 
 import io
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 
-from i2cnn.training import Validation
-
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-_GREEN, _GRAY = "#1f6f54", "#999999"
+_GRAY = "#999999"
+_COLOURS = {
+    "trained": "#1f6f54",
+    "rival": "#5c8db8",
+    "untrained": "#a8a8a0",
+    "floor": "#a8a8a0",
+    "published": "#b85c38",
+}
+_CYCLE = ("#1f6f54", "#5c8db8", "#c9a227", "#b85c38", "#7a6f9b", "#4aa3a2", "#8a6d3b", "#777777")
 
 
 def _png(figure: plt.Figure) -> bytes:
@@ -43,25 +50,37 @@ def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> b
     return _png(figure)
 
 
-def curves_png(curves: Mapping[str, Sequence[Validation]], classes: int) -> bytes:
-    """Training loss, validation loss and validation accuracy of every training."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
-    for name, curve in curves.items():
-        x = [v.iteration for v in curve]
-        (line,) = left.plot(x, [v.train_loss for v in curve], "--", linewidth=1)
-        left.plot(x, [v.loss for v in curve], color=line.get_color(), linewidth=1.4)
-        right.plot(
-            x, [100 * v.accuracy for v in curve], color=line.get_color(), linewidth=1.4, label=name
-        )
+@dataclass(frozen=True)
+class Curve:
+    """A training's validations: iterations, training loss, validation loss and accuracy."""
+
+    iterations: Sequence[int]
+    train_loss: Sequence[float]
+    loss: Sequence[float]
+    accuracy: Sequence[float]
+
+
+def curves_png(curves: Mapping[str, Sequence[Curve]], classes: int) -> bytes:
+    """Learning curves, one colour a group (number of patches), one thin line a training."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
+    for colour, (name, group) in zip(_CYCLE, curves.items(), strict=False):
+        for i, c in enumerate(group):
+            width = 1.4 if len(group) == 1 else 0.8
+            marker = "o" if len(c.iterations) == 1 else None
+            line = {"color": colour, "linewidth": width, "marker": marker, "markersize": 3}
+            left.plot(c.iterations, c.train_loss, "--", **line)
+            left.plot(c.iterations, c.loss, **line)
+            percent = [100 * v for v in c.accuracy]
+            right.plot(c.iterations, percent, label=name if i == 0 else None, **line)
     left.axhline(math.log(classes), color=_GRAY, linewidth=0.8, linestyle=":")
     left.set_title("loss (dashed: training; dotted: ln of classes)", fontsize=10)
+    left.set_ylim(bottom=0)
     right.axhline(100 / classes, color=_GRAY, linewidth=0.8, linestyle=":")
-    right.set_title("patch accuracy in validation, %", fontsize=10)
+    right.set_title("accuracy by patch in validation, % (dotted: chance)", fontsize=10)
     for axes in (left, right):
         axes.set_xlabel("iteration")
         axes.spines[["top", "right"]].set_visible(False)
-    if len(curves) > 1:
-        right.legend(fontsize=7, frameon=False)
+    right.legend(fontsize=8, frameon=False)
     return _png(figure)
 
 
@@ -69,16 +88,48 @@ def folds_png(rows: Mapping[str, Mapping[int, float]], chance: float) -> bytes:
     """Accuracy of each fold, one group of bars a fold, one colour a method."""
     folds = sorted({fold for row in rows.values() for fold in row})
     figure, axes = plt.subplots(figsize=(max(4.0, 0.8 * len(folds) + 2), 3))
-    colours = [_GREEN, "#a8c8b8", "#c9a227", "#7a6f9b", "#b85c38", "#5c8db8"]
     width = 0.8 / max(1, len(rows))
     for i, (name, row) in enumerate(rows.items()):
         x = [folds.index(fold) + (i - (len(rows) - 1) / 2) * width for fold in row]
-        colour = colours[i % len(colours)]
+        colour = _CYCLE[i % len(_CYCLE)]
         axes.bar(x, [100 * v for v in row.values()], width, label=name, color=colour)
     axes.axhline(100 * chance, color=_GRAY, linewidth=0.8, linestyle=":")
-    axes.set_xticks(range(len(folds)), [f"fold {fold}" for fold in folds])
+    axes.set_xticks(range(len(folds)), [str(fold) for fold in folds])
+    axes.set_xlabel("fold")
     axes.set_ylabel("accuracy, %")
     axes.set_ylim(0, 100)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return _png(figure)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A method in a chart: percent, its 95 % interval, and the published number if any."""
+
+    title: str
+    group: str
+    value: float
+    low: float
+    high: float
+    published: float | None = None
+
+
+def bars_png(bars: Sequence[Bar], chance: float, title: str) -> bytes:
+    """Accuracies with intervals, one line a method, the published number as a mark."""
+    figure, axes = plt.subplots(figsize=(8, 0.32 * len(bars) + 1.1))
+    for y, bar in enumerate(bars):
+        colour = _COLOURS.get(bar.group, _COLOURS["trained"])
+        axes.barh(y, bar.value, 0.66, color=colour, alpha=0.85)
+        axes.plot([bar.low, bar.high], [y, y], color="#222222", linewidth=1)
+        axes.text(1, y, f"{bar.value:.1f}", va="center", fontsize=8, color="white")
+        if bar.published is not None:
+            axes.plot(bar.published, y, "D", color=_COLOURS["published"], markersize=5)
+    axes.axvline(100 * chance, color=_GRAY, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(bars)), [bar.title for bar in bars], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("accuracy, % (black: 95 % interval; dotted: chance)", fontsize=9)
+    axes.set_title(title, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)

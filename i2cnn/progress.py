@@ -53,3 +53,14 @@ def progress(title: str) -> Iterator[Callback]:
             print(f"  {title}: {done} of {total}", file=sys.stderr, flush=True)
 
     yield report
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words that fit their size."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"

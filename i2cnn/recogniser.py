@@ -12,12 +12,14 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
+from i2cnn.ablations import TRAINED
 from i2cnn.engine import choose_device, get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.faces import Detection, FaceFinder
 from i2cnn.features import Transform, face_patches, net_features
 from i2cnn.files import read_json, write_json
 from i2cnn.images import as_bgr
+from i2cnn.job import RESULT_FILE, NetworkJob
 from i2cnn.labels import Task
 from i2cnn.patches import get_scheme
 from i2cnn.settings import Settings
@@ -51,25 +53,27 @@ class FacePrediction:
     patches: dict[str, float]
 
 
-def save_recogniser(target: Path, job: Path, settings: Settings, task: Task, k: int) -> None:
-    """Bundle a finished job's net, mean and SVM into a folder that `load_recogniser` reads."""
+def save_recogniser(
+    target: Path, folder: Path, settings: Settings, task: Task, job: NetworkJob
+) -> None:
+    """Bundle a finished job's net, mean and SVM into a folder that :class:`Recogniser` reads."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for name in _FILES:
-        shutil.copyfile(job / name, partial / name)
-    result = read_json(job / "job.json")
+        shutil.copyfile(folder / name, partial / name)
+    methods = read_json(folder / RESULT_FILE)["methods"]
     write_json(
         partial / _ABOUT,
         {
             "labels": list(task.labels),
             "scheme": settings.scheme,
-            "patches": list(get_scheme(settings.scheme).select(k)),
+            "patches": list(get_scheme(settings.scheme).select(job.k)),
             "profile": settings.profile,
             "dataset": settings.dataset,
             "run_digest": settings.digest,
-            "fold": result["fold"],
-            "test_accuracy": result["trained"]["accuracy"],
+            "fold": job.fold,
+            "test_accuracy": methods[TRAINED]["accuracy"],
         },
     )
     partial.replace(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,176 +13,135 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from rich.console import Console
 from rich.table import Table
 
-from i2cnn.doctor import machine, versions
-from i2cnn.errors import InputError
-from i2cnn.experiment import DATASET_FILE, FACES_FILE, FOLDS_FILE, SETTINGS_FILE, finished_jobs
-from i2cnn.faces import read_faces_csv
+from i2cnn.datasets import embedded_root
 from i2cnn.files import read_json, write_json, write_text
-from i2cnn.folds import Folds, read_folds
 from i2cnn.images import as_gray, read_image
-from i2cnn.job import NETS, RESULT_FILE, Job, predictions_file
-from i2cnn.metrics import Prediction, Scores, chance, read_predictions, score
-from i2cnn.paper import published
-from i2cnn.plots import confusion_png, curves_png, folds_png
-from i2cnn.settings import Settings, read_settings
-from i2cnn.training import load_training
+from i2cnn.job import NetworkJob
+from i2cnn.metrics import Prediction
+from i2cnn.plots import Bar, Curve, bars_png, confusion_png, curves_png, folds_png
+from i2cnn.progress import duration
+from i2cnn.results import Results, metrics, read_results
+from i2cnn.tables import PaperTable, column_title, paper_tables
 
 REPORT_FOLDER = "report"
-_PROFILE_WORDS = {
+METRICS_FILE = "metrics.json"
+PROFILE_WORDS = {
     "paper": "the paper's AlexNet and solver",
     "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
 }
 _MOST_CONFUSED = 12
-
-
-def method_name(net: str, k: int) -> str:
-    """Row title of a net's features with k patches."""
-    return f"I2CNN-{k}" if net == "trained" else f"untrained net, {k} patches"
-
-
-def leak_audit(folds: Folds, predictions: list[Prediction]) -> dict[str, Any]:
-    """Proof that nobody was tested by a model that had seen them.
-
-    Raises
-    ------
-    InputError
-        A tested face's subject is on the training or validation side of its fold.
-    """
-    checked = 0
-    for p in predictions:
-        fold = folds.folds[p.fold - 1]
-        if p.subject not in fold.test or p.subject in (*fold.training, *fold.validation):
-            raise InputError(
-                f"leak: {p.image} of subject {p.subject} was tested in fold {p.fold}, where that "
-                "person trains or validates; the run's files do not belong together"
-            )
-        checked += 1
-    return {
-        "predictions_checked": checked,
-        "subjects_on_two_sides": 0,
-        "folds_digest": folds.digest,
-    }
+_MAIN = ("trained", "rival", "untrained", "floor")
+_PATCH_GROUPS = ("selected", "region", "scale", "mirror")
+#: Methods whose confusion is drawn: the paper's Figure 8 has this one beside its own.
+_FIGURE_8 = "rival_lbp_rbf"
 
 
 def write_report(run: Path) -> Path:
     """Write `RUN/report` from the jobs that are finished; returns the path of report.html."""
-    settings = read_settings(run / SETTINGS_FILE)
-    jobs = finished_jobs(run, settings)
-    if not jobs:
-        raise InputError(f"{run}: no finished fold yet; `i2cnn evaluate` with this --out goes on")
-    folds = read_folds(run / FOLDS_FILE)
-    dataset = read_json(run / DATASET_FILE)
-    labels: list[str] = dataset["task"]["labels"]
+    results = read_results(run)
     out = run / REPORT_FOLDER
     out.mkdir(exist_ok=True)
-
-    predictions = {
-        (net, k): [
-            p
-            for job in jobs
-            if job.k == k
-            for p in read_predictions(run / job.folder / predictions_file(net))
-        ]
-        for k in settings.patch_counts
-        for net in NETS
-        if any(job.k == k for job in jobs)
-    }
-    audit = leak_audit(folds, [p for rows in predictions.values() for p in rows])
-    scores = {key: score(rows, labels) for key, rows in predictions.items()}
-    first = next(iter(predictions.values()))
-    floor = chance([p.truth for p in first])
-    results = {job.folder: read_json(run / job.folder / RESULT_FILE) for job in jobs}
-    metrics = _metrics(settings, dataset, folds, jobs, scores, floor, audit, results)
-    write_json(out / "metrics.json", metrics)
-    pictures = _pictures(run, jobs, scores, labels, floor)
+    content = metrics(results)
+    write_json(out / METRICS_FILE, content)
+    pictures = _pictures(results, content)
+    for old in out.glob("*.png"):
+        old.unlink()
     for name, data in pictures.items():
         (out / name).write_bytes(data)
-    best = max(k for _, k in predictions)
-    context = metrics | {
-        "settings": asdict(settings),
-        "profile_words": _PROFILE_WORDS[settings.profile],
+    context = content | {
+        "title": column_title(content),
+        "profile_words": PROFILE_WORDS[results.settings.profile],
+        "main_methods": [m for m in content["methods"] if m["group"] in _MAIN],
+        "patch_methods": [m for m in content["methods"] if m["group"] in _PATCH_GROUPS],
+        "tables": paper_tables([content]),
         "images": {name: _data_uri(data) for name, data in pictures.items()},
-        "confused": _confused(run, settings, predictions["trained", best]),
-        "flat_folds": [r["fold"] for r in results.values() if r["flat"]],
-        "jobs_total": len(settings.patch_counts) * len(settings.seeds) * settings.folds,
-        "folds": [asdict(f) for f in folds.folds],
+        "confused": _confused(results),
+        "costs": _costs(results),
+        "networks": {folder: job for folder, job in content["jobs"].items() if "training" in job},
     }
-    template = _environment().get_template("report.html")
     path = out / "report.html"
-    write_text(path, template.render(context))
+    write_text(path, environment().get_template("report.html").render(context))
     return path
 
 
-def _metrics(
-    settings: Settings,
-    dataset: dict[str, Any],
-    folds: Folds,
-    jobs: list[Job],
-    scores: dict[tuple[str, int], Scores],
-    floor: float,
-    audit: dict[str, Any],
-    results: dict[str, Any],
-) -> dict[str, Any]:
-    rows = [
-        {
-            "method": method_name(net, k),
-            "net": net,
-            "k": k,
-            "mean": s.mean,
-            "std": s.std,
-            "pooled": s.pooled,
-            "interval95": list(s.interval),
-            "macro_f1": s.macro_f1,
-            "folds": {str(fold): value for fold, value in s.fold_accuracies.items()},
-            "confusion": s.confusion.tolist(),
-            "faces": int(s.confusion.sum()),
-        }
-        for (net, k), s in scores.items()
-    ]
-    return {
-        "run_digest": settings.digest,
-        "profile": settings.profile,
-        "dataset": dataset,
-        "labels": dataset["task"]["labels"],
-        "folds_done": sorted({job.fold for job in jobs}),
-        "folds_digest": folds.digest,
-        "methods": rows,
-        "chance": floor,
-        "paper": [asdict(p) for p in published(settings.dataset, dataset["task"]["name"])],
-        "leak_audit": audit,
-        "jobs": results,
-        "versions": versions(),
-        "machine": machine(),
+def _pictures(results: Results, content: dict[str, Any]) -> dict[str, bytes]:
+    pictures = {}
+    shown = [results.find(f"k{results.best_k}_trained"), results.find(_FIGURE_8)]
+    for method in filter(None, shown):
+        confusion = results.scores[method].confusion
+        name = f"confusion_{method.id}.png"
+        pictures[name] = confusion_png(confusion, results.labels, method.title)
+    chance = content["chance"]
+    published = {p["ours"]: p["accuracy"] for p in content["paper"]}
+    for name, groups, title in (
+        ("methods.png", _MAIN, "methods" + (" (diamond: published)" if published else "")),
+        ("patches.png", _PATCH_GROUPS, "parts of the 60 patches, one network"),
+    ):
+        bars = [_bar(m, published) for m in content["methods"] if m["group"] in groups]
+        if bars:
+            pictures[name] = bars_png(bars, chance, title)
+    curves: dict[str, list[Curve]] = {}
+    for job in results.jobs:
+        if isinstance(job, NetworkJob):
+            group = curves.setdefault(f"k = {job.k}", [])
+            group.append(_curve(results.details[job.folder]["training"]["curve"]))
+    if curves:
+        pictures["learning_curves.png"] = curves_png(curves, len(results.labels))
+    rows = {
+        method.title: s.fold_accuracies
+        for method, s in results.scores.items()
+        if method.group == "trained" or method.id == f"k{results.best_k}_untrained"
     }
-
-
-def _pictures(
-    run: Path,
-    jobs: list[Job],
-    scores: dict[tuple[str, int], Scores],
-    labels: list[str],
-    floor: float,
-) -> dict[str, bytes]:
-    pictures = {
-        f"confusion_{net}_k{k}.png": confusion_png(s.confusion, labels, method_name(net, k))
-        for (net, k), s in scores.items()
-    }
-    curves = {f"fold {job.fold}, k {job.k}": load_training(run / job.folder).curve for job in jobs}
-    pictures["learning_curves.png"] = curves_png(curves, len(labels))
-    rows = {method_name(net, k): s.fold_accuracies for (net, k), s in scores.items()}
-    pictures["folds.png"] = folds_png(rows, floor)
+    if rows:
+        pictures["folds.png"] = folds_png(rows, chance)
     return pictures
 
 
-def _confused(run: Path, settings: Settings, predictions: list[Prediction]) -> list[dict[str, str]]:
+def _bar(row: dict[str, Any], published: dict[str, float]) -> Bar:
+    low, high = row["interval95"]
+    return Bar(
+        row["method"],
+        row["group"],
+        100 * row["mean"],
+        100 * low,
+        100 * high,
+        published.get(row["id"]),
+    )
+
+
+def _curve(points: Sequence[dict[str, float]]) -> Curve:
+    return Curve(
+        [int(p["iteration"]) for p in points],
+        [p["train_loss"] for p in points],
+        [p["loss"] for p in points],
+        [p["accuracy"] for p in points],
+    )
+
+
+def _costs(results: Results) -> list[dict[str, Any]]:
+    """Seconds and memory of every step: mean and sum over the jobs of a kind."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for job in results.jobs:
+        kind = f"{job.k} patches" if isinstance(job, NetworkJob) else job.folder.split("/")[1]
+        for step, cost in results.details[job.folder]["steps"].items():
+            row = rows.setdefault(
+                (kind, step), {"kind": kind, "step": step, "jobs": 0, "seconds": 0.0, "peak": 0}
+            )
+            row["jobs"] += 1
+            row["seconds"] += cost["seconds"]
+            row["peak"] = max(row["peak"], cost["peak_bytes"])
+            row["device"] = max(row.get("device", 0), cost.get("peak_device_bytes", 0))
+    return list(rows.values())
+
+
+def _confused(results: Results) -> list[dict[str, str]]:
     """Thumbnails of wrongly named faces, of the most frequent confusions first."""
-    wrong = [p for p in predictions if p.truth != p.predicted]
+    method = results.find(f"k{results.best_k}_trained") or next(iter(results.scores))
+    wrong: list[Prediction] = [p for p in results.predictions[method][0] if p.truth != p.predicted]
     pairs = Counter((p.truth, p.predicted) for p in wrong)
     wrong.sort(key=lambda p: (-pairs[p.truth, p.predicted], p.truth, p.predicted, p.image))
-    faces = {face.image: face for face in read_faces_csv(run / FACES_FILE)}
-    from i2cnn.datasets import embedded_root
-
-    root = embedded_root() if settings.root is None else Path(settings.root)
+    faces = {face.image: face for face in results.inputs.faces}
+    root = embedded_root() if results.settings.root is None else Path(results.settings.root)
     root = root.parent if root.suffix.lower() == ".csv" else root
     shown = []
     for p in wrong[:_MOST_CONFUSED]:
@@ -200,11 +159,63 @@ def _confused(run: Path, settings: Settings, predictions: list[Prediction]) -> l
     return shown
 
 
+def compare(runs: Sequence[Path], out: Path) -> list[PaperTable]:
+    """Write a page that compares runs in the paper's tables; each run's report is renewed.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Run directories, for instance of JAFFE, CK+ with six and CK+ with seven classes.
+    out : Path
+        The .html file.
+    """
+    contents = []
+    for run in runs:
+        write_report(run)
+        contents.append(read_json(run / REPORT_FOLDER / METRICS_FILE))
+    tables = paper_tables(contents)
+    columns = [
+        {
+            "run": str(run),
+            "title": column_title(m),
+            "metrics": m,
+            "words": PROFILE_WORDS[m["profile"]],
+        }
+        for run, m in zip(runs, contents, strict=True)
+    ]
+    write_text(
+        out,
+        environment().get_template("comparison.html").render(tables=tables, columns=columns),
+    )
+    return tables
+
+
+def print_comparison(tables: Sequence[PaperTable], console: Console | None = None) -> None:
+    """The compared runs' tables on the terminal."""
+    console = console or Console(highlight=False)
+    for table in tables:
+        shown = Table(title=table.title, caption="ours (published; ? where its column is a guess)")
+        shown.add_column("method")
+        for column in table.columns:
+            shown.add_column(column, justify="right")
+        for row in table.rows:
+            shown.add_row(row.method, *(_cell_text(cell) for cell in row.cells))
+        console.print(shown)
+
+
+def _cell_text(cell: Any) -> str:
+    ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
+    if cell.published is None:
+        return ours
+    return f"{ours} ({cell.published:g}{'' if cell.certain else ' ?'})"
+
+
 def _data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates with the filters they use."""
     environment = Environment(
         loader=PackageLoader("i2cnn", "templates"),
         autoescape=select_autoescape(),
@@ -213,48 +224,45 @@ def _environment() -> Environment:
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
     environment.filters["duration"] = duration
+    environment.filters["megabytes"] = lambda value: f"{value / 1e6:,.0f} MB"
     return environment
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words that fit their size."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172800:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
 
 
 def print_report(run: Path, console: Console | None = None) -> None:
     """The report's main table on the terminal."""
-    metrics = read_json(run / REPORT_FOLDER / "metrics.json")
+    content = read_json(run / REPORT_FOLDER / METRICS_FILE)
     console = console or Console(highlight=False)
-    task = metrics["dataset"]["task"]
-    done = ", ".join(str(f) for f in metrics["folds_done"])
+    done = ", ".join(str(f) for f in content["folds_done"])
+    profile = content["profile"]
     table = Table(
-        title=f"{metrics['dataset']['name']}, {len(task['labels'])} classes, person-independent, "
-        f"fold(s) {done}",
-        caption=f"Profile {metrics['profile']}: {_PROFILE_WORDS[metrics['profile']]}.",
+        title=f"{column_title(content)}, person-independent, fold(s) {done}",
+        caption=f"Profile {profile}: {PROFILE_WORDS[profile]}.",
     )
     for column in ("method", "accuracy %", "std", "95 % interval", "macro-F1", "paper %"):
         table.add_column(column, justify="left" if column == "method" else "right")
-    paper = {p["method"].split(" ")[0]: p for p in metrics["paper"]}
-    for row in metrics["methods"]:
+    published = {p["ours"]: p["accuracy"] for p in content["paper"]}
+    for row in content["methods"]:
+        if row["group"] not in _MAIN:
+            continue  # the parts of the patches are in report.html
         low, high = row["interval95"]
-        beside = paper.get(row["method"])
         table.add_row(
             row["method"],
             f"{100 * row['mean']:.1f}",
             f"{100 * row['std']:.1f}" if len(row["folds"]) > 1 else "-",
             f"{100 * low:.1f} - {100 * high:.1f}",
             f"{row['macro_f1']:.3f}",
-            f"{beside['accuracy']:g}" if beside else "",
+            f"{published[row['id']]:g}" if row["id"] in published else "",
         )
-    table.add_row("chance", f"{100 * metrics['chance']:.1f}", "", "", "", "")
-    for p in metrics["paper"]:
-        if not p["method"].startswith("I2CNN"):
+    table.add_row("chance", f"{100 * content['chance']:.1f}", "", "", "", "")
+    for p in content["paper"]:
+        if not p["ours"]:
             mark = "" if p["certain"] else " ?"
             table.add_row(f"{p['method']} (published)", "", "", "", "", f"{p['accuracy']:g}{mark}")
     console.print(table)
+    if content["flat"]:
+        folds = ", ".join(f"k {f['k']} fold {f['fold']}" for f in content["flat"])
+        console.print(
+            f"The loss never left ln({len(content['labels'])}) in {folds}: the network learned "
+            "nothing there. Train longer.",
+            markup=False,
+        )

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from i2cnn.errors import InputError
+from i2cnn.files import digest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -82,6 +83,11 @@ class Scheme:
 
     def __len__(self) -> int:
         return 2 * len(self.regions) * len(self.scales)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the table, whatever it is called and wherever its file lies."""
+        return digest({k: v for k, v in asdict(self).items() if k != "name"})
 
     @property
     def boxes(self) -> np.ndarray:

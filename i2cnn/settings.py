@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from i2cnn.baselines import RIVALS
 from i2cnn.errors import InputError
 from i2cnn.files import digest, read_json, write_json
 
@@ -13,8 +14,10 @@ DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
 POINTS = ("given", "detected")
 PATCH_COUNTS = (1, 5, 60)
 
+#: What to do, in contrast to how: a run can be given more of it later.
+_EXTENDABLE = ("patch_counts", "seeds", "rivals")
 #: The data set may have moved and still be the same, so its folder is not part of the digest.
-_NOT_IN_DIGEST = ("root",)
+_NOT_IN_DIGEST = ("root", *_EXTENDABLE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Settings:
     patch_counts : tuple of int
         k of the paper's Table 4: one training for each of 1, 5 and 60 patches a face.
     seeds : tuple of int
-        One repetition each.
+        One repetition each. The folds are the same for all.
+    rivals : tuple of str
+        Names of :data:`i2cnn.baselines.RIVALS`, evaluated on the same faces and folds.
     max_iter, validate_every, patience : int
         Iterations at most, iterations between two validations, and iterations without a rise of
         the validation accuracy after which training stops (0: never).
@@ -48,6 +53,8 @@ class Settings:
         Whether a data set's own landmarks are used where it has them.
     scheme : str
         Name of the patch scheme.
+    scheme_digest : str
+        Digest of the scheme's boxes, since a scheme may be a file that somebody edits.
     """
 
     dataset: str
@@ -57,6 +64,7 @@ class Settings:
     folds: int
     patch_counts: tuple[int, ...]
     seeds: tuple[int, ...]
+    rivals: tuple[str, ...]
     max_iter: int
     validate_every: int
     patience: int
@@ -64,6 +72,7 @@ class Settings:
     encoding: str
     points: str
     scheme: str
+    scheme_digest: str
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
@@ -73,13 +82,16 @@ class Settings:
         for k in self.patch_counts:
             if k not in PATCH_COUNTS:
                 raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
+        for name in self.rivals:
+            if name not in RIVALS:
+                raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
         for name in ("folds", "max_iter", "validate_every", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.patience < 0:
             raise InputError(f"patience must be 0 (never stop early) or more, not {self.patience}")
-        if not self.patch_counts or not self.seeds:
-            raise InputError("at least one patch count and one seed are needed")
+        if not (self.patch_counts and self.seeds) and not self.rivals:
+            raise InputError("nothing to do: give at least one patch count and seed, or a rival")
 
     @property
     def digest(self) -> str:
@@ -108,7 +120,7 @@ def read_settings(path: Path) -> Settings:
             f"{path}: written by another version of i2cnn (settings {', '.join(odd)}); "
             "start a new run directory"
         )
-    for name in ("patch_counts", "seeds"):
+    for name in _EXTENDABLE:
         values[name] = tuple(values[name])
     settings = Settings(**values)
     if settings.digest != stored:
@@ -121,6 +133,8 @@ def read_settings(path: Path) -> Settings:
 
 def agree(path: Path, wanted: Settings) -> Settings:
     """Settings of the run in `path`: written now if new, else checked against `wanted`.
+
+    More patch counts, seeds and rivals may be asked for than were before: the run then has all.
 
     Raises
     ------
@@ -141,4 +155,10 @@ def agree(path: Path, wanted: Settings) -> Settings:
             f"{path.parent}: holds a run of another configuration ({'; '.join(differences)}); "
             "choose another --out, or repeat the settings of that run"
         )
-    return replace(stored, root=wanted.root)
+    more = {name: getattr(stored, name) for name in _EXTENDABLE}
+    for name in _EXTENDABLE:
+        more[name] += tuple(x for x in getattr(wanted, name) if x not in more[name])
+    merged = replace(wanted, **more)
+    if merged != stored:
+        write_settings(path, merged)
+    return merged

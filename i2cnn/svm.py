@@ -197,7 +197,7 @@ class GramSVC:
         return np.maximum(diagonal[:, None] + self.diagonal_[None] - 2 * gram, 0)
 
     def _kernel(
-        self, gram: np.ndarray, diagonal: np.ndarray, gamma: float, degree: int
+        self, gram: np.ndarray, diagonal: np.ndarray, gamma: float, degree: int = 0
     ) -> np.ndarray:
         if degree:
             return (gram / self.scale_ + 1) ** degree

@@ -213,9 +213,9 @@ def test_errors_name_the_image_and_the_choices(some_faces, tmp_path: Path) -> No
         describe("hog", faces, root)
     rows, labels, people = np.zeros((4, 3), np.float32), np.array([0, 1, 0, 1]), np.array([*"abab"])
     with pytest.raises(InputError, match="pixels has no kernel 'polynomial'"):
-        predict_fold("pixels", rows, labels, people, [0, 1], [2, 3], "polynomial", 0)
+        predict_fold("pixels", rows, labels, people, [0, 1], [2, 3], "polynomial")
     with pytest.raises(InputError, match="features of 4 faces for 3 labels"):
-        predict_fold("pixels", rows, labels[:3], people[:3], [0, 1], [2], "linear", 0)
+        predict_fold("pixels", rows, labels[:3], people[:3], [0, 1], [2], "linear")
 
 
 def split(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -245,7 +245,7 @@ def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_
     name, features = described
     labels, subjects, fitted, tested = split(some_faces[0])
     for kernel in RIVALS[name].kernels:
-        result = predict_fold(name, features, labels, subjects, fitted, tested, kernel, 0)
+        result = predict_fold(name, features, labels, subjects, fitted, tested, kernel)
         assert (result.predicted == labels[tested]).mean() > 0.6  # chance: 1/3
         assert result.choice["kernel"] == kernel
         assert ("gamma" in result.choice) == (kernel == "rbf")
@@ -253,18 +253,18 @@ def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_
         if name == "boosted-lbp":
             check_windows(result.choice)
     kernel = RIVALS[name].kernels[0]
-    honest = predict_fold(name, features, labels, subjects, fitted, tested, kernel, 0)
+    honest = predict_fold(name, features, labels, subjects, fitted, tested, kernel)
     other_labels, other_features = labels.copy(), features.copy()
     other_labels[tested] = (other_labels[tested] + 1) % 3
     # Far from all others, so that they would show in any mean, spread or template.
     other_features[tested[1:]] = 58 if name == "boosted-lbp" else 1000 * features[fitted[0]]
-    other = predict_fold(name, other_features, other_labels, subjects, fitted, tested, kernel, 0)
+    other = predict_fold(name, other_features, other_labels, subjects, fitted, tested, kernel)
     assert other.choice == honest.choice
     assert other.predicted[0] == honest.predicted[0]
     # The order of the fitted faces' labels, though, matters.
     mixed = labels.copy()
     mixed[fitted] = np.random.RandomState(0).permutation(labels[fitted])
     assert (
-        predict_fold(name, features, mixed, subjects, fitted, tested, kernel, 0).choice
+        predict_fold(name, features, mixed, subjects, fitted, tested, kernel).choice
         != honest.choice
     )

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from i2cnn.datasets import embedded_root
 from i2cnn.errors import InputError
 from i2cnn.folds import read_folds
 from i2cnn.images import read_image
-from i2cnn.metrics import read_predictions
-from i2cnn.report import leak_audit, write_report
+from i2cnn.metrics import read_predictions, write_predictions
+from i2cnn.report import write_report
+from i2cnn.results import leak_audit
+from tests.check_report import check
 
 JOB = "fold_01/k5_seed0"
 
@@ -57,6 +60,7 @@ def arguments(data: Path, out: Path, k: str = "5", iterations: int = 6) -> list[
         "--folds=4",
         "--only-folds=1",
         f"--k={k}",
+        "--rivals=none",
         "--device=cpu",
     ]
 
@@ -72,21 +76,33 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_numbers_follow_from_the_stored_predictions(run: Path) -> None:
     metrics = json.loads((run / "report" / "metrics.json").read_text())
     folds = read_folds(run / "folds.json")
-    assert [m["method"] for m in metrics["methods"]] == ["I2CNN-5", "untrained net, 5 patches"]
+    assert [m["method"] for m in metrics["methods"]] == ["I2CNN-5", "untrained net, k = 5"]
     for method in metrics["methods"]:
-        rows = read_predictions(run / JOB / f"predictions_{method['net']}.csv")
+        rows = read_predictions(run / JOB / f"predictions_{method['group']}.csv")
         assert {r.subject for r in rows} == set(folds.folds[0].test)
         assert len(rows) == method["faces"] == 7
-        right = sum(r.truth == r.predicted for r in rows) / len(rows)
-        assert method["mean"] == pytest.approx(right)
-        assert np.trace(method["confusion"]) == right * len(rows)
+    assert check(run) == []
     assert metrics["chance"] == pytest.approx(1 / 7)
     assert metrics["leak_audit"]["predictions_checked"] == 14
+
+
+def test_the_independent_check_finds_faults(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    path = copy / JOB / "predictions_trained.csv"
+    rows = read_predictions(path)
+    other = "fear" if rows[0].predicted != "fear" else "happy"
+    write_predictions(path, [replace(rows[0], predicted=other), *rows[1:]])
+    assert any("k5_trained: confusion" in fault for fault in check(copy))
+    stranger = read_folds(run / "folds.json").folds[0].training[0]
+    write_predictions(path, [replace(rows[0], subject=stranger), *rows[1:]])
+    assert any(fault.startswith("leak") for fault in check(copy))
 
 
 def test_files_of_a_run(run: Path) -> None:
     names = {p.name for p in run.iterdir()}
     assert names == {
+        ".lock",
         "run.json",
         "dataset.json",
         "faces.csv",
@@ -126,13 +142,63 @@ def test_other_settings_are_refused(run: Path, capsys) -> None:
     assert "max_iter: 6 there, 9 asked for" in capsys.readouterr().err
 
 
-def test_edited_runs_are_refused(run: Path, tmp_path: Path, capsys) -> None:
+def test_more_may_be_asked_for_later(run: Path, tmp_path: Path) -> None:
+    """Other patch counts and rivals join a run; what was done is not done again."""
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
-    text = (copy / "run.json").read_text()
-    (copy / "run.json").write_text(text.replace('"max_iter": 6', '"max_iter": 7'))
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    before = (copy / JOB / "job.json").stat().st_mtime_ns
+    command = [w for w in arguments(Path(data), copy, k="1") if not w.startswith("--rivals")]
+    assert main([*command, "--rivals=pixels"]) == 0
+    settings = json.loads((copy / "run.json").read_text())["settings"]
+    assert settings["patch_counts"] == [5, 1]
+    assert settings["rivals"] == ["pixels"]
+    assert (copy / JOB / "job.json").stat().st_mtime_ns == before
+    metrics = json.loads((copy / "report" / "metrics.json").read_text())
+    assert [m["id"] for m in metrics["methods"]] == [
+        "k5_trained",
+        "k1_trained",
+        "k5_untrained",
+        "k1_untrained",
+        "rival_pixels_linear",
+        "rival_pixels_rbf",
+    ]
+    assert check(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run.json", '"max_iter": 6', '"max_iter": 7'),
+        ("folds.json", '"seed": 0', '"seed": 1'),
+        (f"{JOB}/predictions_trained.csv", "neutral", "happy"),
+        (f"{JOB}/predictions_trained.csv", "S0", "S1"),
+    ],
+)
+def test_edited_runs_are_refused(run: Path, tmp_path: Path, capsys, name, old, new) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    text = (copy / name).read_text()
+    assert old in text
+    (copy / name).write_text(text.replace(old, new))
     assert main(["report", str(copy)]) == 1
-    assert "edited by hand" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert name in error
+    assert "edited" in error
+
+
+def test_edited_faces_are_refused_once_a_job_is_done(run: Path, tmp_path: Path, capsys) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    lines = (copy / "faces.csv").read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[9] = str(float(cells[9]) + 1)  # a landmark
+    (copy / "faces.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    assert main(arguments(Path(data), copy)) == 1
+    error = capsys.readouterr().err
+    assert "made from other faces" in error
+    assert f"delete {copy / JOB}" in error
 
 
 def test_a_leak_is_found(run: Path) -> None:
@@ -140,8 +206,6 @@ def test_a_leak_is_found(run: Path) -> None:
     rows = read_predictions(run / JOB / "predictions_trained.csv")
     assert leak_audit(folds, rows)["subjects_on_two_sides"] == 0
     stranger = folds.folds[0].training[0]
-    from dataclasses import replace
-
     with pytest.raises(InputError, match=f"leak.*{stranger}"):
         leak_audit(folds, [replace(rows[0], subject=stranger)])
 

@@ -10,7 +10,6 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
 from i2cnn.errors import InputError
-from i2cnn.metrics import Prediction, chance, read_predictions, score, wilson, write_predictions
 from i2cnn.svm import (
     C_GRID,
     GAMMA_GRID,
@@ -253,23 +252,3 @@ def test_one_class_or_one_subject_cannot_be_fitted() -> None:
         GramSVC().fit(np.eye(4), np.zeros(4), list("abcd"))
     with pytest.raises(InputError, match="two subjects"):
         GramSVC().fit(np.eye(4), np.array([0, 1, 0, 1]), list("aaaa"))
-
-
-def test_scores_by_hand(tmp_path) -> None:
-    rows = [
-        Prediction(1, "a.png", "A", "x", "x"),
-        Prediction(1, "b.png", "A", "y", "x"),
-        Prediction(2, "c.png", "B", "y", "y"),
-        Prediction(2, "d.png", "B", "y", "y"),
-    ]
-    write_predictions(tmp_path / "p.csv", rows)
-    assert read_predictions(tmp_path / "p.csv") == rows
-    found = score(rows, ["x", "y"])
-    assert found.fold_accuracies == {1: 0.5, 2: 1.0}
-    assert found.mean == found.pooled == 0.75
-    assert found.confusion.tolist() == [[1, 0], [1, 2]]
-    assert found.macro_f1 == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert found.std == pytest.approx(np.std([0.5, 1], ddof=1))
-    assert chance(["x", "y", "y", "y"]) == 0.75
-    # Wilson's interval for 8 of 10, from the textbook formula.
-    assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)

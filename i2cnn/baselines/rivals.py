@@ -168,7 +168,6 @@ def predict_fold(
     fitted: np.ndarray,
     tested: np.ndarray,
     kernel: str,
-    seed: int,
 ) -> RivalResult:
     """Fit a rival on a fold's training and validation faces and predict its test faces.
 
@@ -187,8 +186,6 @@ def predict_fold(
     subjects : ndarray of str, (n,)
     fitted, tested : ndarray of int
         Rows of the two sides.
-    seed : int
-        Of the run. No rival of today draws random numbers.
 
     Raises
     ------

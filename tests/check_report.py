@@ -1,0 +1,109 @@
+"""Recomputes a report's numbers from the stored predictions, without the package.
+
+    python tests/check_report.py RUN
+
+Reads RUN/report/metrics.json, RUN/folds.json and RUN/fold_*/*/predictions_*.csv with the standard
+library alone; ends with status 1 and the differences if a number does not follow from them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+
+def method_id(path: Path) -> str:
+    """`k60_trained` of fold_01/k60_seed0/predictions_trained.csv; `rival_lbp_rbf` likewise."""
+    name = path.stem.removeprefix("predictions_")
+    network = re.fullmatch(r"(k\d+)_seed\d+", path.parent.name)
+    return f"{network[1] if network else path.parent.name}_{name}"
+
+
+def seed_of(path: Path) -> int:
+    found = re.search(r"_seed(\d+)$", path.parent.name)
+    return int(found[1]) if found else 0
+
+
+def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) -> dict:
+    """The numbers of one method."""
+    seed_means, spreads = [], []
+    by_fold: dict[str, list[float]] = defaultdict(list)
+    confusion = [[0] * len(labels) for _ in labels]
+    for rows in rows_by_seed.values():
+        hits: dict[str, list[bool]] = defaultdict(list)
+        for row in rows:
+            hits[row["fold"]].append(row["truth"] == row["predicted"])
+            confusion[labels.index(row["truth"])][labels.index(row["predicted"])] += 1
+        accuracies = {fold: sum(h) / len(h) for fold, h in hits.items()}
+        for fold, value in accuracies.items():
+            by_fold[fold].append(value)
+        seed_means.append(statistics.fmean(accuracies.values()))
+        spreads.append(statistics.stdev(accuracies.values()) if len(accuracies) > 1 else 0.0)
+    total = sum(map(sum, confusion))
+    f1 = []
+    for c in range(len(labels)):
+        named = sum(row[c] for row in confusion)
+        there = sum(confusion[c])
+        f1.append(2 * confusion[c][c] / (named + there) if named + there else 0.0)
+    return {
+        "mean": statistics.fmean(seed_means),
+        "std": statistics.fmean(spreads),
+        "pooled": sum(confusion[i][i] for i in range(len(labels))) / total,
+        "macro_f1": statistics.fmean(f1),
+        "folds": {fold: statistics.fmean(v) for fold, v in by_fold.items()},
+        "confusion": confusion,
+    }
+
+
+def close(a: object, b: object) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(close(a[k], b[k]) for k in a)
+    if isinstance(a, float) and isinstance(b, int | float):
+        return abs(a - b) < 1e-9
+    return a == b
+
+
+def leaks(rows: list[dict[str, str]], folds: list[dict[str, list[str]]]) -> list[str]:
+    """Rows whose person trains or validates in the fold that tests them."""
+    found = []
+    for row in rows:
+        fold = folds[int(row["fold"]) - 1]
+        if row["subject"] not in fold["test"] or row["subject"] in (
+            fold["training"] + fold["validation"]
+        ):
+            found.append(f"leak: {row['image']} in fold {row['fold']}")
+    return found
+
+
+def check(run: Path) -> list[str]:
+    """What does not agree; empty if all does."""
+    metrics = json.loads((run / "report" / "metrics.json").read_text())
+    folds = json.loads((run / "folds.json").read_text())["folds"]
+    rows: dict[str, dict[int, list[dict[str, str]]]] = defaultdict(dict)
+    faults = []
+    for path in sorted(run.glob("fold_*/*/predictions_*.csv")):
+        if not (path.parent / "job.json").exists():
+            continue
+        with open(path, newline="", encoding="utf-8") as file:
+            table = list(csv.DictReader(file))
+        faults += leaks(table, folds)
+        rows[method_id(path)].setdefault(seed_of(path), []).extend(table)
+    reported = {m["id"]: m for m in metrics["methods"]}
+    if reported.keys() != rows.keys():
+        faults.append(f"methods differ: {sorted(reported.keys() ^ rows.keys())}")
+    for name in sorted(reported.keys() & rows.keys()):
+        for key, value in recompute(rows[name], metrics["labels"]).items():
+            if not close(value, reported[name][key]):
+                faults.append(f"{name}: {key} is {reported[name][key]}, but follows as {value}")
+    return faults
+
+
+if __name__ == "__main__":
+    found = check(Path(sys.argv[1]))
+    print("\n".join(found) or "every number follows from the stored predictions")
+    sys.exit(bool(found))
