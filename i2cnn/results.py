@@ -251,7 +251,8 @@ def _row(
     learned = [
         value
         for fold, value in s.fold_accuracies.items()
-        if not any(method.id.startswith(f"k{k}_") and fold == f for k, f in flat)
+        if method.group == "untrained"
+        or not any(method.id.startswith(f"k{k}_") and fold == f for k, f in flat)
     ]
     return {
         "id": method.id,

@@ -192,8 +192,9 @@ def slurm_parameters(workers: Workers, execution: Execution) -> dict[str, Any]:
         "timeout_min": _TIMEOUT_MINUTES,
         "tasks_per_node": 1,
         "cpus_per_task": execution.threads or 4,
-        "gpus_per_node": 0 if execution.device == "cpu" else 1,
     }
+    if execution.device != "cpu":
+        parameters["gpus_per_node"] = 1
     common = {"timeout_min": int, "cpus_per_task": int, "gpus_per_node": int, "mem_gb": float}
     for name, value in workers.slurm.items():
         if name in common:

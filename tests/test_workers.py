@@ -113,38 +113,44 @@ def test_slurm_parameters() -> None:
     assert parameters["timeout_min"] == 600
     assert parameters["mem_gb"] == 32
     assert parameters["gpus_per_node"] == 1
-    assert slurm_parameters(Workers(), Execution(device="cpu"))["gpus_per_node"] == 0
+    assert "gpus_per_node" not in slurm_parameters(Workers(), Execution(device="cpu"))
     with pytest.raises(InputError, match="timeout_min=long is not a number"):
         slurm_parameters(Workers(slurm={"timeout_min": "long"}), Execution())
 
 
 def _fake_slurm(folder: Path) -> None:
-    """sbatch, srun and sacct that run a job at once on this machine."""
+    """sbatch, srun and sacct that run a job on this machine as soon as it is submitted."""
     programs = {
         "sbatch": f"""#!{sys.executable}
-import pathlib, re, subprocess, sys
+import os, pathlib, re, subprocess, sys
 script = pathlib.Path(sys.argv[-1]).read_text()
 root = pathlib.Path({str(folder)!r})
 number = sum(1 for _ in root.glob("job_*")) + 100
 (root / f"job_{{number}}").write_text(script)
-out = re.search(r"--output=(\\S+)", script)[1].replace("%j", str(number)).replace("%t", "0")
-env = dict(__import__("os").environ, SLURM_JOB_ID=str(number), SLURM_LOCALID="0", SLURM_NODEID="0",
+logs = re.search(r"--output=(.*)/%j", script)[1]
+env = dict(os.environ, SLURM_JOB_ID=str(number), SLURM_LOCALID="0", SLURM_NODEID="0",
            SLURM_PROCID="0", SLURM_NTASKS="1", SLURM_JOB_NUM_NODES="1", SLURM_JOB_NODELIST="here")
-subprocess.run(["bash", "-c", script], env=env, stdout=open(out, "w"), stderr=subprocess.STDOUT)
+# submitit gives the call its number once it knows it.
+wait = f"while [ ! -e {{logs}}/{{number}}_submitted.pkl ]; do sleep 0.1; done; "
+done = f"; touch {{root}}/done_{{number}}"
+subprocess.Popen(["bash", "-c", wait + script + done], env=env, start_new_session=True,
+                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(f"Submitted batch job {{number}}")
 """,
         "srun": f"""#!{sys.executable}
 import subprocess, sys
 words = sys.argv[1:]
 while words[0].startswith("-"):
-    words.pop(0 if "=" in words[0] or words[0] == "--unbuffered" else 0)
+    words = words[1 if words[0] == "--unbuffered" else 2:]
 sys.exit(subprocess.call(words))
 """,
         "sacct": f"""#!{sys.executable}
 import pathlib
+root = pathlib.Path({str(folder)!r})
 print("JobID|State|NodeList")
-for path in pathlib.Path({str(folder)!r}).glob("job_*"):
-    print(path.name[4:] + "|COMPLETED|here")
+for path in root.glob("job_*"):
+    ended = (root / path.name.replace("job", "done")).exists()
+    print(f"{{path.name[4:]}}|{{'COMPLETED' if ended else 'RUNNING'}}|here")
 """,
         "scontrol": "#!/bin/sh\necho here\n",
         "scancel": "#!/bin/sh\n",
