@@ -174,7 +174,7 @@ def _network(
     pairs = 21 if settings.task == "seven" else 15
     kept = speed.net_bytes + 4 * pairs * k * speed.feature_numbers
     memory = speed.memory_bytes + 4 * k * faces**2 + 16 * faces**2
-    return Estimate(f"k = {k}: train, features, SVM", jobs, seconds, peak, kept, memory)
+    return Estimate(f"k = {k}", jobs, seconds, peak, kept, memory)
 
 
 def measure(
@@ -294,11 +294,11 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     at_a_time = workers.jobs or 1
     console = Console(highlight=False)
     table = Table(
-        title=f"Plan: {plan.faces} faces of {plan.subjects} people",
+        title=f"Plan: {plan.faces} faces of {plan.subjects} people; training, fc7 and SVM",
         caption="Trainings count in full; they stop once validation accuracy no longer rises.",
     )
-    for column in ("job", "number", "time each", "disk while running", "disk kept", "memory"):
-        table.add_column(column, justify="left" if column == "job" else "right")
+    for column in ("patches", "jobs", "time each", "disk in use", "disk kept", "memory"):
+        table.add_column(column, justify="left" if column == "patches" else "right")
     for e in plan.estimates:
         sizes = (e.peak_bytes, e.jobs * e.kept_bytes, e.memory_bytes)
         table.add_row(
