@@ -3,7 +3,11 @@
     python benchmarks/alexnet.py --batch 64 --rounds 3 [--caffe PATH_OF_caffe] [--json FILE]
 
 Rivals take turns, round by round, so that a machine whose speed drifts treats them alike; figures
-are medians over rounds. Data come from memory: what is compared is the network.
+are medians over rounds. Data come from memory: what is compared is the network. A training
+iteration is forward, backward and update for all: genuine Caffe's figure is what `caffe train`
+displays, its forward pass what `caffe time` does, with the OpenBLAS kernels named. The freed memory
+that torchcaffe keeps in its process serves the hand-written networks too, which run in it. The
+limit is the arithmetic of convolutions and inner products alone, at the speed of a large torch.mm.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,7 @@ from i2cnn.torchcaffe.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
 CLASSES, CROP = 7, 227
+OURS, LIMIT = "torchcaffe", "limit: products alone"
 
 
 class HandWritten(nn.Module):
@@ -110,74 +116,123 @@ def dummy_net(batch: int) -> Any:
     return net
 
 
-def torchcaffe(batch: int, folder: Path) -> tuple[Callable[[], object], Callable[[], object]]:
-    """(one solver iteration, one forward pass of the deploy net) of torchcaffe."""
-    from i2cnn.torchcaffe import pycaffe as caffe
-
+def write_solver(batch: int, folder: Path, iterations: int) -> Path:
+    """A solver of the network on made-up data that shows each iteration's speed."""
     write_prototxt(folder / "train_val.prototxt", dummy_net(batch))
-    solver = fill_solver("paper", max_iter=1000, test_iter=1, seed=1, gpu=False, prefix="x")
+    solver = fill_solver("paper", max_iter=iterations, test_iter=1, seed=1, gpu=False, prefix="x")
     solver.base_lr = 1e-4
     solver.net = str(folder / "train_val.prototxt")
-    solver.ClearField("test_iter")
+    solver.display = 1
+    solver.snapshot_after_train = False
     solver.snapshot_prefix = str(folder / "net")
-    solver.ClearField("display")
-    write_prototxt(folder / "solver.prototxt", solver)
-    trained = caffe.get_solver(folder / "solver.prototxt")
+    for field in ("test_iter", "test_interval", "snapshot"):
+        solver.ClearField(field)
+    path = folder / "solver.prototxt"
+    write_prototxt(path, solver)
+    return path
+
+
+def torchcaffe(batch: int, folder: Path) -> tuple[Any, Any]:
+    """(solver, deploy net) of torchcaffe."""
+    from i2cnn.torchcaffe import pycaffe as caffe
+
+    solver = caffe.get_solver(write_solver(batch, folder, 1000))
     deploy = fill_deploy("paper", classes=CLASSES)
     deploy.layer[0].input_param.shape[0].dim[0] = batch
     write_prototxt(folder / "deploy.prototxt", deploy)
-    net = caffe.Net(str(folder / "deploy.prototxt"), caffe.TEST)
-    return (lambda: trained.step(1)), (lambda: net._core.forward())
+    return solver, caffe.Net(str(folder / "deploy.prototxt"), caffe.TEST)
 
 
-def genuine(program: str, batch: int, folder: Path) -> tuple[float, float]:
-    """Images a second (training without the update, forward) by genuine `caffe time`."""
-    write_prototxt(folder / "time.prototxt", dummy_net(batch))
-    environment = {"OPENBLAS_CORETYPE": "SKYLAKEX", **os.environ, "GLOG_minloglevel": "0"}
-    result = subprocess.run(
-        [program, "time", "-model", str(folder / "time.prototxt"), "-iterations", "2"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    found = dict(
-        re.findall(r"Average (Forward|Forward-Backward)\w*(?: pass)?: ([\d.]+)", result.stderr)
-    )
-    return tuple(1e3 * batch / float(found[k]) for k in ("Forward-Backward", "Forward"))  # type: ignore[return-value]
+def genuine(program: str, kernels: str, batch: int, folder: Path) -> tuple[float, float]:
+    """Images a second (training, forward) of genuine Caffe with OpenBLAS's `kernels`."""
+    environment = {**os.environ, "OPENBLAS_CORETYPE": kernels, "GLOG_minloglevel": "0"}
+
+    def log(*arguments: str) -> str:
+        run = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, check=True, env=environment
+        )
+        return run.stderr
+
+    solver = write_solver(batch, folder, 4)
+    shown = log("train", "-solver", str(solver))
+    # The first line's speed is not initialised.
+    speeds = [float(x) for x in re.findall(r"Iteration \d+ \(([\d.e+-]+) iter/s", shown)][1:]
+    shown = log("time", "-model", str(folder / "train_val.prototxt"), "-iterations", "2")
+    forward = re.findall(r"Average Forward pass: ([\d.]+) ms", shown)
+    return batch * statistics.median(speeds), 1e3 * batch / float(forward[0])
 
 
-def rate(work: Callable[[], object], batch: int, repeats: int) -> float:
-    """Images a second of some calls."""
+def multiplications(net: Any) -> tuple[float, float]:
+    """Floating-point operations of a (training iteration, forward pass) in products alone."""
+    train = forward = 0.0
+    for node in net._core.nodes:
+        if node.layer.type in ("Convolution", "InnerProduct"):
+            positions = node.tops[0].count // node.tops[0].shape[1]
+            one = 2.0 * positions * node.layer.blobs[0].count
+            forward += one
+            # One more for the weights' gradient and one for the bottom's, where it is needed.
+            train += one * (2 + node.bottom_needs[0])
+    return train, forward
+
+
+def product_speed(size: int = 2048) -> float:
+    """Floating-point operations a second of torch.mm."""
+    a, b = torch.randn(2, size, size)
+    torch.mm(a, b)
+    return 4 * 2 * size**3 / seconds(lambda: torch.mm(a, b), 4)
+
+
+def layer_times(solver: Any, iterations: int = 2) -> dict[str, float]:
+    """Seconds of an iteration by layer type, and of the update."""
+    net, times = solver._core.net, dict[str, float]()
+    for _ in range(iterations):
+        net.clear_param_diffs()
+        steps = [(i, net.forward) for i in range(len(net.nodes))]
+        steps += [(i, net.backward) for i in reversed(range(len(net.nodes)))]
+        for i, step in steps:
+            kind = net.nodes[i].layer.type
+            times[kind] = times.get(kind, 0) + seconds(partial(step, i, i), 1)
+        times["(update)"] = times.get("(update)", 0) + seconds(solver._core.apply_update, 1)
+    return {k: v / iterations for k, v in sorted(times.items(), key=lambda item: -item[1])}
+
+
+def seconds(work: Callable[[], object], repeats: int) -> float:
+    """Time of some calls."""
     start = time.perf_counter()
     for _ in range(repeats):
         work()
-    return repeats * batch / (time.perf_counter() - start)
+    return time.perf_counter() - start
 
 
-def measure(options: argparse.Namespace) -> dict[str, tuple[list[float], list[float]]]:
-    """(training, forward) images a second of each rival, round by round."""
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, float]]:
+    """((training, forward) images a second of each rival, round by round; times by layer)."""
+    batch = options.batch
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        solver, net = torchcaffe(batch, folder)
+        work = multiplications(solver.net)
         rivals = {
-            "torchcaffe": torchcaffe(options.batch, folder),
-            "PyTorch by hand": hand_written(options.batch, False),
-            "PyTorch by hand, channels_last": hand_written(options.batch, True),
+            OURS: ((lambda: solver.step(1)), net._core.forward),
+            "PyTorch by hand": hand_written(batch, False),
+            "PyTorch by hand, channels_last": hand_written(batch, True),
         }
         for train, forward in rivals.values():
             train(), forward()  # warm-up
-        figures: dict[str, tuple[list[float], list[float]]] = {n: ([], []) for n in rivals}
-        if options.caffe:
-            figures["genuine Caffe"] = ([], [])
+        kernels = options.kernels.split(",") if options.caffe else []
+        caffes = {f"genuine Caffe, {k}": k for k in kernels}
+        figures: dict[str, Any] = {n: ([], []) for n in (*rivals, *caffes, LIMIT)}
         for _ in range(options.rounds):
             for rival, (train, forward) in rivals.items():
-                figures[rival][0].append(rate(train, options.batch, 2))
-                figures[rival][1].append(rate(forward, options.batch, 3))
-            if options.caffe:
-                both, forward_only = genuine(options.caffe, options.batch, folder)
-                figures["genuine Caffe"][0].append(both)
-                figures["genuine Caffe"][1].append(forward_only)
-    return figures
+                figures[rival][0].append(2 * batch / seconds(train, 2))
+                figures[rival][1].append(3 * batch / seconds(forward, 3))
+            for rival, kernel in caffes.items():
+                speeds = genuine(options.caffe, kernel, batch, folder)
+                for list_, speed in zip(figures[rival], speeds, strict=True):
+                    list_.append(speed)
+            speed = product_speed()
+            for list_, operations in zip(figures[LIMIT], work, strict=True):
+                list_.append(batch * speed / operations)
+        return figures, layer_times(solver)
 
 
 def main() -> None:
@@ -186,10 +241,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--caffe", default=os.environ.get("I2CNN_CAFFE"), help="genuine caffe")
+    parser.add_argument("--kernels", default="SKYLAKEX,HASWELL", help="OpenBLAS's, for Caffe")
     parser.add_argument("--json", type=Path, help="also write the figures")
     options = parser.parse_args()
-    figures = measure(options)
-    ours = [statistics.median(values) for values in figures["torchcaffe"]]
+    figures, layers = measure(options)
+    ours = [statistics.median(values) for values in figures[OURS]]
     table = Table(title=f"AlexNet, batch {options.batch}, {torch.get_num_threads()} threads")
     for column in ("", "train img/s", "ours / this", "forward img/s", "ours / this"):
         table.add_column(column, justify="right" if column else "left")
@@ -198,9 +254,13 @@ def main() -> None:
         cells = [f"{x:.1f}" for x in medians]
         ratios = [f"{a / b:.2f}" for a, b in zip(ours, medians, strict=True)]
         table.add_row(rival, cells[0], ratios[0], cells[1], ratios[1])
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    total = sum(layers.values())
+    shares = ", ".join(f"{k} {v / total:.1%}" for k, v in layers.items() if v > total / 200)
+    console.print(f"torchcaffe's training iteration, {total:.2f} s: {shares}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+        options.json.write_text(json.dumps({"figures": figures, "layers": layers}, indent=1))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "lrn.hpp"
 #include "patch_writer.hpp"
+#include "sgd.hpp"
+#include "simd.hpp"
 #include "warp.hpp"
 
 namespace py = pybind11;
@@ -160,15 +163,69 @@ py::array_t<float> finish(PatchWriter& writer) {
   return result;
 }
 
+using Floats = py::array_t<float, py::array::c_style>;
+
+void check_alike(const Floats& a, const Floats& b) {
+  if (a.ndim() != b.ndim() || !std::equal(a.shape(), a.shape() + a.ndim(), b.shape())) {
+    throw std::invalid_argument("arrays must have the same shape");
+  }
+}
+
+Lrn lrn_of(const Floats& x, std::size_t window, float alpha, float k) {
+  if (x.ndim() != 2) throw std::invalid_argument("arrays must be (rows, channels)");
+  if (window % 2 == 0) throw std::invalid_argument("the window must be odd");
+  return {static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1)), window, alpha,
+          k};
+}
+
+void lrn_forward_into(const Floats& x, Floats& y, std::size_t window, float alpha, float k,
+                      int threads) {
+  check_alike(x, y);
+  const Lrn lrn = lrn_of(x, window, alpha, k);
+  float* const out = y.mutable_data();
+  const py::gil_scoped_release release;
+  lrn_forward(lrn, x.data(), out, threads);
+}
+
+void lrn_backward_into(const Floats& x, const Floats& dy, Floats& dx, std::size_t window,
+                       float alpha, float k, int threads) {
+  check_alike(x, dy);
+  check_alike(x, dx);
+  const Lrn lrn = lrn_of(x, window, alpha, k);
+  float* const out = dx.mutable_data();
+  const py::gil_scoped_release release;
+  lrn_backward(lrn, x.data(), dy.data(), out, threads);
+}
+
+void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate, float momentum,
+                       float decay, int threads) {
+  check_alike(weight, diff);
+  check_alike(weight, history);
+  float* const w = weight.mutable_data();
+  float* const d = diff.mutable_data();
+  float* const h = history.mutable_data();
+  const auto size = static_cast<std::size_t>(weight.size());
+  const py::gil_scoped_release release;
+  sgd_update({rate, momentum, decay}, size, w, d, h, threads);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, m) {
-  m.doc() = "Patches of a face and Caffe databases of them. Use i2cnn.patches.";
+  m.doc() = "Patches of a face, Caffe databases of them and some inner loops of torchcaffe.";
   m.def("similarity", &similarity, py::arg("points"), py::arg("mouth"));
   m.def("extract", &extract, py::arg("image").noconvert(), py::arg("points"), py::arg("boxes"),
         py::arg("mouth"), py::arg("size"));
   m.def("simd_level", &simd_level);
   m.def("set_simd", &set_simd, py::arg("name"));
+  m.def("lrn_forward", &lrn_forward_into, py::arg("x").noconvert(), py::arg("y").noconvert(),
+        py::arg("window"), py::arg("alpha"), py::arg("k"), py::arg("threads"));
+  m.def("lrn_backward", &lrn_backward_into, py::arg("x").noconvert(), py::arg("dy").noconvert(),
+        py::arg("dx").noconvert(), py::arg("window"), py::arg("alpha"), py::arg("k"),
+        py::arg("threads"));
+  m.def("sgd_update", &sgd_update_arrays, py::arg("weight").noconvert(),
+        py::arg("diff").noconvert(), py::arg("history").noconvert(), py::arg("rate"),
+        py::arg("momentum"), py::arg("decay"), py::arg("threads"));
   py::class_<PatchWriter>(m, "PatchWriter")
       .def(py::init([](const std::string& folder, const Numbers& boxes, double mouth, int size,
                        const std::string& encoding, int quality, int threads) {

@@ -6,6 +6,27 @@ def extract(
 ) -> np.ndarray: ...
 def simd_level() -> str: ...
 def set_simd(name: str) -> None: ...
+def lrn_forward(
+    x: np.ndarray, y: np.ndarray, window: int, alpha: float, k: float, threads: int
+) -> None: ...
+def lrn_backward(
+    x: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray,
+    window: int,
+    alpha: float,
+    k: float,
+    threads: int,
+) -> None: ...
+def sgd_update(
+    weight: np.ndarray,
+    diff: np.ndarray,
+    history: np.ndarray,
+    rate: float,
+    momentum: float,
+    decay: float,
+    threads: int,
+) -> None: ...
 
 class PatchWriter:
     def __init__(

@@ -65,6 +65,20 @@ class _Plane:
         self._tensor = value
         self.shape = tuple(value.shape)
 
+    def clear(self) -> None:
+        """Set to the initial value; memory is not touched before someone looks."""
+        if self._host is None:
+            self._tensor = None
+        else:
+            self.tensor.fill_(self.initial)
+
+    def add(self, value: Tensor, take: bool) -> None:
+        """Add; after :meth:`clear` a value that may be taken becomes the array itself."""
+        if take and self._tensor is None and self._host is None and value.shape == self.shape:
+            self._tensor = value.contiguous()
+        else:
+            self.tensor.add_(value)
+
     @property
     def array(self) -> np.ndarray:
         if self.device.type == "cpu":
@@ -178,6 +192,14 @@ class Blob:
     @grad.setter
     def grad(self, value: Tensor) -> None:
         self._diff.tensor = value
+
+    def clear_grad(self) -> None:
+        """Set the diff to its initial value: 0, or the blob's weight in the loss."""
+        self._diff.clear()
+
+    def add_grad(self, value: Tensor, take: bool) -> None:
+        """Add to the diff; `take` allows to keep `value` itself, which nobody else uses then."""
+        self._diff.add(value, take)
 
     def input(self) -> Tensor:
         """Data for a layer that overwrites this blob, safe from that if a user holds the array."""

@@ -14,7 +14,7 @@ from i2cnn.torchcaffe.blob import Blob
 from i2cnn.torchcaffe.layers import Context, LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers.data import Data, DataSource
 from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
-from i2cnn.torchcaffe.runtime import runtime
+from i2cnn.torchcaffe.runtime import keep_freed_memory, runtime
 from i2cnn.torchcaffe.splits import filter_net, insert_splits
 from i2cnn.torchcaffe.storage import read_weights, to_blobproto, write_weights, write_weights_hdf5
 
@@ -64,6 +64,8 @@ class CoreNet:
         self.phase = param.state.phase
         self.param = insert_splits(filter_net(param, source), source)
         self.context = Context(source, runtime.device, self.phase == TRAIN, runtime.rng)
+        if runtime.device.type == "cpu":
+            keep_freed_memory()
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
         self.learnable: list[Learnable] = []
@@ -266,7 +268,7 @@ class CoreNet:
     def clear_param_diffs(self) -> None:
         """Set the diffs of all parameters to 0."""
         for entry in self.learnable:
-            entry.blob.grad.zero_()
+            entry.blob.clear_grad()
 
     def reshape(self) -> None:
         """Bring all tops to the shapes that follow from the inputs' shapes."""

@@ -22,7 +22,7 @@ from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
 from i2cnn.torchcaffe.prototext import read_net
 from i2cnn.torchcaffe.runtime import runtime
 from i2cnn.torchcaffe.storage import State, read_state, write_state
-from i2cnn.torchcaffe.updates import learning_rate, make_update, regularise
+from i2cnn.torchcaffe.updates import learning_rate, make_update
 
 
 class CoreSolver:
@@ -226,11 +226,14 @@ class CoreSolver:
                 grad.mul_(clip)
             if p.iter_size > 1:
                 grad.mul_(1.0 / p.iter_size)
-            regularise(grad, weight, p.weight_decay * entry.decay_mult, p.regularization_type)
-            history = self.history[i :: len(learnable)]
-            value = self.update.value(grad, history, rate * entry.lr_mult, self.iter)
-            grad.copy_(value)
-            weight.sub_(value)
+            self.update.apply(
+                weight,
+                grad,
+                self.history[i :: len(learnable)],
+                rate * entry.lr_mult,
+                p.weight_decay * entry.decay_mult,
+                self.iter,
+            )
 
     def _clip_factor(self) -> float:
         limit = self.param.clip_gradients

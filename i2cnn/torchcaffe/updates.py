@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from i2cnn import _native
 from i2cnn.errors import InputError
 
 
@@ -56,6 +57,20 @@ class Update:
         """The value to subtract; updates the history in place."""
         raise NotImplementedError
 
+    def apply(
+        self,
+        weight: Tensor,
+        grad: Tensor,
+        history: list[Tensor],
+        rate: float,
+        decay: float,
+        iteration: int,
+    ) -> None:
+        """Turn the gradient into the value to subtract, in place, and subtract it."""
+        regularise(grad, weight, decay, self.param.regularization_type)
+        grad.copy_(self.value(grad, history, rate, iteration))
+        weight.sub_(grad)
+
     def forbid_momentum(self) -> None:
         """For rules that do not use momentum."""
         if self.param.momentum:
@@ -67,6 +82,30 @@ class SGD(Update):
 
     def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
         return history[0].mul_(self.param.momentum).add_(grad, alpha=rate)
+
+    def apply(
+        self,
+        weight: Tensor,
+        grad: Tensor,
+        history: list[Tensor],
+        rate: float,
+        decay: float,
+        iteration: int,
+    ) -> None:
+        contiguous = all(t.is_contiguous() for t in (weight, grad, history[0]))
+        if weight.device.type == "cpu" and contiguous and self.param.regularization_type == "L2":
+            # One pass over memory instead of five; the same numbers.
+            _native.sgd_update(
+                weight.numpy(),
+                grad.numpy(),
+                history[0].numpy(),
+                rate,
+                self.param.momentum,
+                decay,
+                torch.get_num_threads(),
+            )
+        else:
+            super().apply(weight, grad, history, rate, decay, iteration)
 
 
 class Nesterov(Update):

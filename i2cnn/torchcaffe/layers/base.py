@@ -164,10 +164,18 @@ class Layer:
             )
         )
         gradients = [next(found) if leaf.requires_grad else None for leaf in leaves]
-        for blob, gradient in zip(self.blobs, gradients[len(bottoms) :], strict=True):
+        below, own = gradients[: len(bottoms)], gradients[len(bottoms) :]
+        used = {_memory(g) for g in (*grads, *below) if g is not None}
+        for blob, gradient in zip(self.blobs, own, strict=True):
             if gradient is not None:
-                blob.grad.add_(gradient)
-        return gradients[: len(bottoms)]
+                blob.add_grad(gradient, take=_memory(gradient) not in used)
+                used.add(_memory(gradient))
+        return below
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where the memory begins that a tensor is a view of."""
+    return tensor.untyped_storage().data_ptr()
 
 
 L = TypeVar("L", bound=type[Layer])

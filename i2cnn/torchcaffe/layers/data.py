@@ -57,6 +57,7 @@ class DummyData(DataSource):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.dummy_data_param
+        self.constant: dict[int, Tensor] = {}
         for what, number in (("shape", len(p.shape) or len(p.num)), ("filler", len(p.data_filler))):
             if number not in (1, len(self.param.top)) and not (what == "filler" and number == 0):
                 raise self.fail(f"give one {what}, or one for each top")
@@ -73,8 +74,14 @@ class DummyData(DataSource):
         fillers = list(self.param.dummy_data_param.data_filler) or [FillerParameter()]
         tops = []
         for i, shape in enumerate(self.reshape([])):
-            values = fill(self.context.rng, fillers[min(i, len(fillers) - 1)], shape)
-            tops.append(torch.from_numpy(values).to(self.context.device))
+            filler = fillers[min(i, len(fillers) - 1)]
+            top = self.constant.get(i)
+            if top is None:
+                values = fill(self.context.rng, filler, shape)
+                top = torch.from_numpy(values).to(self.context.device)
+            if filler.type == "constant":
+                self.constant[i] = top
+            tops.append(top)
         return tops
 
 

@@ -1,0 +1,125 @@
+#include "lrn.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "parallel.hpp"
+#include "simd.hpp"
+
+namespace i2cnn {
+
+namespace {
+
+constexpr float kBeta = 0.75F;
+constexpr std::size_t kBlockRows = 512;
+
+#define I2CNN_INLINE inline __attribute__((always_inline))
+
+// Sums of `window` neighbours; `in` begins window / 2 values before the first sum's centre.
+I2CNN_INLINE void window_sums(const float* __restrict in, std::size_t n, std::size_t window,
+                              float* __restrict out) {
+  if (window == 5) {
+    for (std::size_t c = 0; c < n; ++c)
+      out[c] = in[c] + in[c + 1] + in[c + 2] + in[c + 3] + in[c + 4];
+    return;
+  }
+  for (std::size_t c = 0; c < n; ++c) out[c] = in[c];
+  for (std::size_t i = 1; i < window; ++i) {
+    for (std::size_t c = 0; c < n; ++c) out[c] += in[c + i];
+  }
+}
+
+// What one row needs besides its values; `padded` has zeros at both ends.
+struct Scratch {
+  explicit Scratch(const Lrn& lrn)
+      : padded(lrn.channels + lrn.window - 1), sums(lrn.channels), through(lrn.channels) {}
+  std::vector<float> padded, sums, through;
+};
+
+I2CNN_INLINE void scales(const Lrn& lrn, const float* __restrict x, float* __restrict padded,
+                         float* __restrict scale) {
+  float* centre = padded + lrn.window / 2;
+  for (std::size_t c = 0; c < lrn.channels; ++c) centre[c] = x[c] * x[c];
+  window_sums(padded, lrn.channels, lrn.window, scale);
+  for (std::size_t c = 0; c < lrn.channels; ++c) scale[c] = lrn.k + lrn.alpha * scale[c];
+}
+
+I2CNN_INLINE void forward_rows(const Lrn& lrn, const float* x, float* __restrict y,
+                               std::size_t rows) {
+  Scratch scratch(lrn);
+  float* __restrict const scale = scratch.sums.data();
+  for (std::size_t row = 0; row < rows; ++row, x += lrn.channels, y += lrn.channels) {
+    scales(lrn, x, scratch.padded.data(), scale);
+    for (std::size_t c = 0; c < lrn.channels; ++c) {
+      const float root = std::sqrt(scale[c]);
+      y[c] = x[c] / (root * std::sqrt(root));
+    }
+  }
+}
+
+I2CNN_INLINE void backward_rows(const Lrn& lrn, const float* x, const float* dy,
+                                float* __restrict dx, std::size_t rows) {
+  Scratch scratch(lrn);
+  float* __restrict const sums = scratch.sums.data();
+  float* __restrict const through = scratch.through.data();
+  float* __restrict const centre = scratch.padded.data() + lrn.window / 2;
+  const float factor = -2.0F * lrn.alpha * kBeta;
+  for (std::size_t row = 0; row < rows; ++row) {
+    scales(lrn, x, scratch.padded.data(), sums);
+    for (std::size_t c = 0; c < lrn.channels; ++c) {
+      const float root = std::sqrt(sums[c]);
+      through[c] = dy[c] / (root * std::sqrt(root));
+      centre[c] = through[c] * x[c] / sums[c];
+    }
+    window_sums(scratch.padded.data(), lrn.channels, lrn.window, sums);
+    for (std::size_t c = 0; c < lrn.channels; ++c) dx[c] = through[c] + factor * x[c] * sums[c];
+    x += lrn.channels;
+    dy += lrn.channels;
+    dx += lrn.channels;
+  }
+}
+
+void forward_plain(const Lrn& lrn, const float* x, float* y, std::size_t rows) {
+  forward_rows(lrn, x, y, rows);
+}
+
+void backward_plain(const Lrn& lrn, const float* x, const float* dy, float* dx, std::size_t rows) {
+  backward_rows(lrn, x, dy, dx, rows);
+}
+
+#ifdef I2CNN_X86
+#define I2CNN_TARGET __attribute__((target("avx2,fma")))
+
+I2CNN_TARGET void forward_avx2(const Lrn& lrn, const float* x, float* y, std::size_t rows) {
+  forward_rows(lrn, x, y, rows);
+}
+
+I2CNN_TARGET void backward_avx2(const Lrn& lrn, const float* x, const float* dy, float* dx,
+                                std::size_t rows) {
+  backward_rows(lrn, x, dy, dx, rows);
+}
+#else
+constexpr auto forward_avx2 = forward_plain;
+constexpr auto backward_avx2 = backward_plain;
+#endif
+
+}  // namespace
+
+// Memory is the limit, not arithmetic: wider vectors than AVX2's would win nothing.
+
+void lrn_forward(const Lrn& lrn, const float* x, float* y, int threads) {
+  const auto work = simd() == Simd::kPlain ? forward_plain : forward_avx2;
+  parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
+    work(lrn, x + begin * lrn.channels, y + begin * lrn.channels, end - begin);
+  });
+}
+
+void lrn_backward(const Lrn& lrn, const float* x, const float* dy, float* dx, int threads) {
+  const auto work = simd() == Simd::kPlain ? backward_plain : backward_avx2;
+  parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
+    const std::size_t at = begin * lrn.channels;
+    work(lrn, x + at, dy + at, dx + at, end - begin);
+  });
+}
+
+}  // namespace i2cnn

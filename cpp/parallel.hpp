@@ -1,0 +1,35 @@
+// A loop over blocks of a range, shared by some threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace i2cnn {
+
+// Calls work(begin, end) for blocks that cover 0 .. size. Threads take blocks as they get done, so
+// that one which shares its processor with others does less.
+template <typename Work>
+void parallel_for(std::size_t size, std::size_t block, int threads, const Work& work) {
+  std::atomic<std::size_t> next{0};
+  const auto loop = [&] {
+    for (std::size_t begin; (begin = next.fetch_add(block)) < size;) {
+      work(begin, std::min(begin + block, size));
+    }
+  };
+  const std::size_t useful =
+      std::min((size + block - 1) / block, std::size_t(std::max(threads, 1)));
+  std::vector<std::thread> others;
+  try {
+    for (std::size_t i = 1; i < useful; ++i) others.emplace_back(loop);
+  } catch (const std::system_error&) {
+    // No thread to be had: those there are do the work.
+  }
+  loop();
+  for (std::thread& other : others) other.join();
+}
+
+}  // namespace i2cnn
