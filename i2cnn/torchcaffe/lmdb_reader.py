@@ -105,22 +105,23 @@ class LmdbRecords:
             "(mdb_copy -c) or write it again"
         )
 
-    def stream(self, index: int) -> Generator[tuple[bytes, bytes], None, None]:
-        """(key, value) from record number `index` on, starting over after the last one."""
-        skip = index % self.count
+    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
+        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
+        wanted = index % self.count
         while True:
             found = 0
             try:
                 with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
-                    for key, value in cursor:
+                    for key in cursor.iternext(keys=True, values=False):
+                        if found == wanted:
+                            yield key, cursor.value()
+                            wanted += step
                         found += 1
-                        if found > skip:
-                            yield key, value
             except lmdb.Error as error:
                 raise self._damaged(str(error)) from None
             if found != self.count:
                 raise self._damaged(f"{found} of {self.count} records can be read")
-            skip = 0
+            wanted -= self.count
 
     def close(self) -> None:
         if self.env is not None:
@@ -145,6 +146,8 @@ class BatchReader:
         The net's generator.
     layer : str
         Name of the layer, for errors.
+    turn : (int, int)
+        (r, N) reads records r, r + N, r + 2N, ...: N readers take records in turn.
     """
 
     def __init__(
@@ -156,6 +159,7 @@ class BatchReader:
         train: bool,
         rng: CaffeRNG,
         layer: str,
+        turn: tuple[int, int] = (0, 1),
     ) -> None:
         self.layer = layer
         self.records = LmdbRecords(source, layer)
@@ -170,7 +174,7 @@ class BatchReader:
         if param.force_color:
             channels = 3
         self.shape = self.transformer.output_shape(height, width, channels)
-        self._next_index = 0
+        self._next_index, self._step = turn
         self._start_position = self._position_now()
         self._delivered = self._start_position
         self._thread: threading.Thread | None = None
@@ -235,7 +239,7 @@ class BatchReader:
         try:
             with (
                 ThreadPoolExecutor(DECODERS) as pool,
-                contextlib.closing(self.records.stream(self._next_index)) as stream,
+                contextlib.closing(self.records.stream(self._next_index, self._step)) as stream,
             ):
                 while not self._stopping.is_set():
                     self._put(self._make_batch(stream, pool))
@@ -276,7 +280,7 @@ class BatchReader:
                     raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
 
         list(pool.map(prepare, [range(start, size, DECODERS) for start in range(DECODERS)]))
-        self._next_index += size
+        self._next_index += size * self._step
         return Batch(images, labels, [key for key, _ in pairs], self._position_now())
 
     def _position_now(self) -> dict[str, np.ndarray]:

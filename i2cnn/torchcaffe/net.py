@@ -63,7 +63,15 @@ class CoreNet:
         self.source = param.name or source
         self.phase = param.state.phase
         self.param = insert_splits(filter_net(param, source), source)
-        self.context = Context(source, runtime.device, self.phase == TRAIN, runtime.rng)
+        self.context = Context(
+            source,
+            runtime.device,
+            self.phase == TRAIN,
+            runtime.rng,
+            runtime.group.rank,
+            runtime.group.size,
+            runtime.precision == "bf16",
+        )
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
         self.learnable: list[Learnable] = []

@@ -18,6 +18,8 @@ from i2cnn.torchcaffe.proto.torchcaffe_pb2 import EltwiseParameter, ReductionPar
 class InnerProduct(Layer):
     """Fully connected layer; weights are (out, in), the bottom is flattened from `axis` on."""
 
+    products = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.inner_product_param
         self.axis = canonical_axis(self, p.axis, len(shapes[0]))

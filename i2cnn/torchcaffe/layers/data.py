@@ -33,6 +33,13 @@ class DataSource(Layer):
     def close(self) -> None:
         """Stop threads and close files."""
 
+    @property
+    def turn(self) -> tuple[int, int]:
+        """(r, N): of N processes this one takes records r, r + N, ...; in TEST the root has all."""
+        if not self.context.train:
+            return 0, 1
+        return self.context.solver_rank, self.context.solver_count
+
 
 @register("Input")
 class Input(DataSource):
@@ -99,6 +106,7 @@ class Data(DataSource):
             train=self.context.train,
             rng=self.context.rng,
             layer=self.param.name,
+            turn=self.turn,
         )
         # The thread would keep the reader alive after the net is gone.
         weakref.finalize(self, self.reader.abandon)
