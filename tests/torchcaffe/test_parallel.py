@@ -1,4 +1,4 @@
-"""Several processes that train one net: on the CPU by gloo, started by torchrun or by -gpu's way."""
+"""Several processes that train one net: by gloo on the CPU, started by torchrun or as -gpu does."""
 
 from __future__ import annotations
 
