@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,23 +15,29 @@ from typing import Any
 import cv2
 import lmdb
 import numpy as np
+import torch
 from google.protobuf.message import DecodeError
+from torch import Tensor
 
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.random import CaffeRNG
 from i2cnn.torchcaffe.transform import DataTransformer
 
-#: Batches prepared ahead, and threads that decode.
+#: Batches prepared ahead, and most threads that decode.
 PREFETCH = 3
-DECODERS = 2
+DECODERS = 16
 
 
 @dataclass
 class Batch:
-    """Images (N, H, W, C) float32, labels (N,) float32, the records' keys."""
+    """Images (N, H, W, C), labels (N,) float32, the records' keys.
 
-    images: np.ndarray
+    The images are float32 and transformed, or uint8 and to be transformed by `draws`.
+    """
+
+    images: Tensor
+    draws: np.ndarray | None
     labels: np.ndarray
     keys: list[bytes]
     position: dict[str, np.ndarray]
@@ -146,6 +152,9 @@ class BatchReader:
         The net's generator.
     layer : str
         Name of the layer, for errors.
+    device : torch.device
+        Where the net computes. For a GPU, images of one size leave as uint8, a quarter of the
+        bytes, in memory that it copies from by itself, and are transformed there.
     turn : (int, int)
         (r, N) reads records r, r + N, r + 2N, ...: N readers take records in turn.
     """
@@ -159,6 +168,7 @@ class BatchReader:
         train: bool,
         rng: CaffeRNG,
         layer: str,
+        device: torch.device,
         turn: tuple[int, int] = (0, 1),
     ) -> None:
         self.layer = layer
@@ -174,7 +184,12 @@ class BatchReader:
         if param.force_color:
             channels = 3
         self.shape = self.transformer.output_shape(height, width, channels)
+        self.device = device
+        #: Images are left to the device to transform, unless their sizes differ.
+        self.late = device.type != "cpu"
         self._next_index, self._step = turn
+        # Processes that read in turn share the machine.
+        self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // turn[1]))
         self._start_position = self._position_now()
         self._delivered = self._start_position
         self._thread: threading.Thread | None = None
@@ -238,7 +253,7 @@ class BatchReader:
     def _run(self) -> None:
         try:
             with (
-                ThreadPoolExecutor(DECODERS) as pool,
+                ThreadPoolExecutor(self._threads) as pool,
                 contextlib.closing(self.records.stream(self._next_index, self._step)) as stream,
             ):
                 while not self._stopping.is_set():
@@ -256,32 +271,67 @@ class BatchReader:
 
     def _make_batch(self, stream: Iterator[tuple[bytes, bytes]], pool: ThreadPoolExecutor) -> Batch:
         size = self.batch_size
-        channels, height, width = self.shape
-        images = np.empty((size, height, width, channels), np.float32)
-        labels = np.empty(size, np.float32)
         pairs = [next(stream) for _ in range(size)]
         draws = self.transformer.draws(size)
-
-        def prepare(part: range) -> None:
-            for i in part:
-                image, labels[i] = self._decode(*pairs[i])
-                if image.shape[2] not in (1, channels) or (
-                    image.shape[2] == 1 < channels and not self.param.force_color
-                ):
-                    raise InputError(
-                        f"layer {self.layer!r}: record {pairs[i][0].decode()} has "
-                        f"{image.shape[2]} channels, the first one {channels}; "
-                        "use force_color or force_gray"
-                    )
-                draw = None if draws is None else draws[i]
-                try:
-                    self.transformer.apply(image, draw, images[i])
-                except InputError as error:
-                    raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
-
-        list(pool.map(prepare, [range(start, size, DECODERS) for start in range(DECODERS)]))
         self._next_index += size * self._step
-        return Batch(images, labels, [key for key, _ in pairs], self._position_now())
+        channels, height, width = self.shape
+        batch = Batch(
+            images=torch.empty(0),
+            draws=draws,
+            labels=np.empty(size, np.float32),
+            keys=[key for key, _ in pairs],
+            position=self._position_now(),
+        )
+        decoded: list[Any] = [None] * size
+
+        def decode(i: int) -> None:
+            key = pairs[i][0]
+            decoded[i], batch.labels[i] = self._decode(*pairs[i])
+            found = decoded[i].shape[2]
+            if found not in (1, channels) or (found == 1 < channels and not self.param.force_color):
+                raise InputError(
+                    f"layer {self.layer!r}: record {key.decode()} has {found} channels, the first "
+                    f"one {channels}; use force_color or force_gray"
+                )
+
+        def transform(i: int) -> None:
+            try:
+                self.transformer.apply(decoded[i], None if draws is None else draws[i], out[i])
+            except InputError as error:
+                raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
+            decoded[i] = None
+
+        def decode_and_transform(i: int) -> None:
+            decode(i)
+            transform(i)
+
+        if self.late:
+            self._for_each(pool, decode)
+            self.transformer.check_size(decoded[0], height, width)
+            if all(x.dtype == np.uint8 and x.shape == decoded[0].shape for x in decoded):
+                batch.images = self._for_device(decoded)
+                return batch
+        batch.images = torch.empty((size, height, width, channels))
+        out = batch.images.numpy()
+        self._for_each(pool, transform if self.late else decode_and_transform)
+        return batch
+
+    def _for_each(self, pool: ThreadPoolExecutor, work: Callable[[int], None]) -> None:
+        """Do the work of every image of a batch; the first error is raised."""
+
+        def do(part: range) -> None:
+            for i in part:
+                work(i)
+
+        parts = [range(first, self.batch_size, self._threads) for first in range(self._threads)]
+        list(pool.map(do, parts))
+
+    def _for_device(self, images: list[np.ndarray]) -> Tensor:
+        """Images of one size in memory that a GPU copies from by itself."""
+        pinned = self.device.type == "cuda"
+        stack = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=pinned)
+        np.stack(images, out=stack.numpy())
+        return stack
 
     def _position_now(self) -> dict[str, np.ndarray]:
         position = {"index": np.array(self._next_index)}

@@ -180,3 +180,21 @@ def test_old_rand_skip_is_ignored_as_in_caffe(folder: Path) -> None:
     n = caffe.Net("net.prototxt", caffe.TEST)
     n.forward()
     assert n.blobs["label"].data.tolist() == [0, 1]
+
+
+def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> None:
+    # Images of two sizes and gray ones among colour ones: the same as on the CPU alone.
+    rng = np.random.RandomState(3)
+    shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
+    make(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
+    found = []
+    for late in (False, True):
+        n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
+        n.layers[0].reader.late = late
+        n.forward()
+        found.append(n.blobs["data"].data.copy())
+    np.testing.assert_array_equal(*found)
+    n = net(batch=2)
+    n.layers[0].reader.late = True
+    with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
+        n.forward()

@@ -106,6 +106,7 @@ class Data(DataSource):
             train=self.context.train,
             rng=self.context.rng,
             layer=self.param.name,
+            device=self.context.device,
             turn=self.turn,
         )
         # The thread would keep the reader alive after the net is gone.
@@ -121,7 +122,10 @@ class Data(DataSource):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         batch = self.reader.next()
         self.keys = batch.keys
-        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).to(self.context.device)
+        images = batch.images.to(self.context.device, non_blocking=True)
+        if images.dtype == torch.uint8:
+            images = self.reader.transformer.apply_batch(images, batch.draws, self.reader.shape)
+        images = images.permute(0, 3, 1, 2)
         labels = torch.from_numpy(batch.labels).to(self.context.device)
         return [images, labels][: len(self.param.top)]
 
