@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
-import lmdb
 import numpy as np
 import torch
 from google.protobuf.message import DecodeError
 from torch import Tensor
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe.held import Held, room
+from i2cnn.torchcaffe.lmdb_records import LmdbRecords
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.random import CaffeRNG
 from i2cnn.torchcaffe.transform import DataTransformer
@@ -41,98 +42,6 @@ class Batch:
     labels: np.ndarray
     keys: list[bytes]
     position: dict[str, np.ndarray]
-
-
-class _Environments:
-    """Open LMDBs by path: LMDB forbids a process to open one twice."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[Any, int]] = {}
-        self._lock = threading.Lock()
-
-    def open(self, source: str) -> Any:
-        path = os.path.realpath(source)
-        with self._lock:
-            # Nobody writes while we read, so no lock file, and read-only folders are fine.
-            env, users = self._open.get(path) or (
-                lmdb.open(path, readonly=True, lock=False, max_dbs=0),
-                0,
-            )
-            self._open[path] = (env, users + 1)
-            return env
-
-    def release(self, env: Any) -> None:
-        with self._lock:
-            path = next(p for p, (e, _) in self._open.items() if e is env)
-            users = self._open[path][1] - 1
-            if users:
-                self._open[path] = (env, users)
-            else:
-                del self._open[path]
-                env.close()
-
-
-_environments = _Environments()
-
-
-class LmdbRecords:
-    """Records of an LMDB as an endless stream in key order."""
-
-    def __init__(self, source: str, layer: str) -> None:
-        if not Path(source, "data.mdb").is_file():
-            raise InputError(
-                f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
-                "check data_param.source"
-            )
-        try:
-            self.env = _environments.open(source)
-        except lmdb.Error as error:
-            raise InputError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
-        self.source = source
-        self.layer = layer
-        self._check_size()
-        self.count = self.env.stat()["entries"]
-        if self.count == 0:
-            self.close()
-            raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
-
-    def _check_size(self) -> None:
-        # Reading past the end of a file that was cut is a bus error, which no one can catch.
-        pages = self.env.info()["last_pgno"] + 1
-        needed = pages * self.env.stat()["psize"]
-        found = Path(self.source, "data.mdb").stat().st_size
-        if found < needed:
-            self.close()
-            raise self._damaged(f"data.mdb has {found} of {needed} bytes")
-
-    def _damaged(self, reason: str) -> InputError:
-        return InputError(
-            f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
-            "(mdb_copy -c) or write it again"
-        )
-
-    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
-        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
-        wanted = index % self.count
-        while True:
-            found = 0
-            try:
-                with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
-                    for key in cursor.iternext(keys=True, values=False):
-                        if found == wanted:
-                            yield key, cursor.value()
-                            wanted += step
-                        found += 1
-            except lmdb.Error as error:
-                raise self._damaged(str(error)) from None
-            if found != self.count:
-                raise self._damaged(f"{found} of {self.count} records can be read")
-            wanted -= self.count
-
-    def close(self) -> None:
-        if self.env is not None:
-            _environments.release(self.env)
-            self.env = None
 
 
 class BatchReader:
@@ -187,7 +96,11 @@ class BatchReader:
         self.device = device
         #: Images are left to the device to transform, unless their sizes differ.
         self.late = device.type != "cpu"
-        self._next_index, self._step = turn
+        self._first, self._step = turn
+        self._next_index = self._first
+        #: Where a device keeps all images once it has seen them.
+        period = self.records.count // math.gcd(self.records.count, self._step)
+        self.held: Held | None = Held(period, room(device)) if self.late else None
         # Processes that read in turn share the machine.
         self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // turn[1]))
         self._start_position = self._position_now()
@@ -198,15 +111,41 @@ class BatchReader:
     # The consumer's side ------------------------------------------------------------------------
 
     def next(self) -> Batch:
-        """The next batch; an error of the background thread is raised here."""
+        """The next batch, on the device; an error of the background thread is raised here."""
+        if self.held is not None and self.held.full:
+            return self._from_held(self.held)
         if self._thread is None:
             self._start()
         item = self._queue.get()
         if isinstance(item, BaseException):
             self.close()
             raise item
+        item.images = item.images.to(self.device, non_blocking=True)
+        self._hold(item)
         self._delivered = item.position
+        if self.held is not None and self.held.full:
+            self.seek(item.position)  # the thread had run ahead
         return item
+
+    def _hold(self, batch: Batch) -> None:
+        if self.held is None:
+            return
+        first = self._ordinal(int(self._delivered["index"]))
+        late = batch.images.dtype == torch.uint8
+        if not late or not self.held.add(first, batch.images, batch.labels, batch.keys):
+            self.held = None
+
+    def _ordinal(self, index: int) -> int:
+        """How many records this reader has read before it comes to record `index`."""
+        return (index - self._first) // self._step
+
+    def _from_held(self, held: Held) -> Batch:
+        size = self.batch_size
+        images, labels, keys = held.take(self._ordinal(self._next_index), size)
+        draws = self.transformer.draws(size)
+        self._next_index += size * self._step
+        self._delivered = self._position_now()
+        return Batch(images, draws, labels, keys, self._delivered)
 
     def position(self) -> dict[str, np.ndarray]:
         """State after the last batch that was delivered."""
@@ -219,6 +158,8 @@ class BatchReader:
         if self.transformer.rng is not None and "keys" in position:
             self.transformer.rng.restore(position["keys"], int(position["at"]))
         self._delivered = position
+        if self.held is not None and not self.held.full:
+            self.held.forget()
 
     def close(self) -> None:
         """Stop the thread and close the database."""

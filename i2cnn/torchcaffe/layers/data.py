@@ -122,7 +122,7 @@ class Data(DataSource):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         batch = self.reader.next()
         self.keys = batch.keys
-        images = batch.images.to(self.context.device, non_blocking=True)
+        images = batch.images
         if images.dtype == torch.uint8:
             images = self.reader.transformer.apply_batch(images, batch.draws, self.reader.shape)
         images = images.permute(0, 3, 1, 2)
