@@ -17,6 +17,7 @@ import pytest
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.torchcaffe.solver import CoreSolver
 from i2cnn.torchcaffe.storage import read_weights
 
@@ -107,6 +108,21 @@ def test_a_stop_interrupts_a_test(golden: Path, monkeypatch, capfd) -> None:
     text = capfd.readouterr().err
     assert "Test interrupted." in text
     assert "Optimization stopped early." in text
+
+
+def test_several_weights_are_loaded_one_after_the_other(golden: Path) -> None:
+    net = NetParameter.FromString(Path("init.caffemodel").read_bytes())
+    layer = next(x for x in net.layer if x.name == "fc2")
+    layer.blobs[1].data[:] = [5.0] * 7
+    Path("second.caffemodel").write_bytes(NetParameter(layer=[layer]).SerializeToString())
+    text = Path("solver_sgd.prototxt").read_text().replace("max_iter: 20", "max_iter: 0")
+    text = text.replace("snapshot: 10", "")
+    Path("S").write_text(text.replace("random_seed: 7", "random_seed: 8"))
+    weights = "init.caffemodel,second.caffemodel"
+    assert main(["train", "-solver", "S", "-weights", weights]) == 0
+    final = read_weights("out/sgd_iter_0.caffemodel")
+    np.testing.assert_array_equal(final["fc2"][1], np.full(7, 5, np.float32))
+    np.testing.assert_array_equal(final["fc1"][0], read_weights("init.caffemodel")["fc1"][0])
 
 
 EXTRA = """

@@ -173,4 +173,19 @@ def test_resume_repeats_the_run_bit_for_bit(golden: Path) -> None:
             np.testing.assert_array_equal(a.data, b.data)
 
 
+@pytest.mark.parametrize("name", ["sgd_h5", "adam", "adadelta"])
+def test_every_kind_of_state_resumes_bit_for_bit(name: str, golden: Path) -> None:
+    text = Path(solver_file(name)).read_text()
+    Path("solver.prototxt").write_text(text.replace("snapshot: 20", "snapshot: 10"))
+    whole = caffe.get_solver("solver.prototxt")
+    whole.step(20)
+    state = next(Path("out").glob("*_iter_10.solverstate*"))
+    resumed = caffe.get_solver("solver.prototxt")
+    resumed.restore(str(state))
+    resumed.step(10)
+    for layer, blobs in whole.net.params.items():
+        for a, b in zip(blobs, resumed.net.params[layer], strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+
+
 DROPOUT = 'layer { name: "drop" type: "Dropout" bottom: "fc1" top: "fc1" }\n'
