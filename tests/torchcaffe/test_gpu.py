@@ -8,7 +8,6 @@ They are set before they were seen on hardware, so a first run there may show th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +28,8 @@ DATA = json.loads((GOLDEN / "data_layer.json").read_text())
 
 
 @pytest.fixture(autouse=True)
-def gpu_mode(cpu_mode: None) -> Iterator[None]:
+def gpu_mode(cpu_mode: None) -> None:
     caffe.set_mode_gpu()
-    yield
-    caffe.set_precision("float32")
 
 
 def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float, what: str) -> None:

@@ -12,12 +12,6 @@ from i2cnn.errors import InputError
 from i2cnn.torchcaffe import pycaffe as caffe
 
 
-@pytest.fixture(autouse=True)
-def exact_afterwards():
-    yield
-    caffe.set_precision("float32")
-
-
 def losses(solver: caffe.SGDSolver) -> np.ndarray:
     values = []
     for _ in range(20):
