@@ -80,7 +80,7 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
     solver.display = 1
     if profile == "quick":
         # Without dropout Adam's first steps overshoot and blow rounding up; plain SGD does not.
-        solver.type, solver.base_lr = "SGD", 0.001
+        solver.type, solver.base_lr = "SGD", 0.0002
     write_prototxt(folder / "solver.prototxt", solver)
 
 

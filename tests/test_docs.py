@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def tool() -> ModuleType:
-    path = ROOT / "tools" / "describe_torchcaffe.py"
+    path = ROOT / "docs" / "describe_torchcaffe.py"
     spec = importlib.util.spec_from_file_location("describe_torchcaffe", path)
     assert spec is not None
     assert spec.loader is not None
@@ -24,7 +24,7 @@ def tool() -> ModuleType:
 def test_the_page_is_in_step_with_the_code() -> None:
     describe = tool()
     page = describe.PAGE.read_text()
-    assert describe.described(page) == page, "run tools/describe_torchcaffe.py"
+    assert describe.described(page) == page, "run docs/describe_torchcaffe.py"
 
 
 def test_every_layer_has_a_row_and_a_recorded_case() -> None:
