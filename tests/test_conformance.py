@@ -14,7 +14,9 @@ from i2cnn.database import write_database
 from i2cnn.datasets import embedded_root
 from i2cnn.prototxt import write_job
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.prototext import read_net, read_solver, write_prototxt
+from i2cnn.torchcaffe.resume import resume_file
 from i2cnn.torchcaffe.storage import read_weights
 from tests.test_database import some_faces
 
@@ -78,7 +80,7 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
     solver.display = 1
     if profile == "quick":
         # Without dropout Adam's first steps overshoot and blow rounding up; plain SGD does not.
-        solver.type, solver.base_lr = "SGD", 0.001
+        solver.type, solver.base_lr = "SGD", 0.0002
     write_prototxt(folder / "solver.prototxt", solver)
 
 
@@ -102,20 +104,42 @@ def test_genuine_caffe_trains_our_files_from_our_databases(
             np.testing.assert_allclose(mine.data, stored, atol=2e-3 * np.abs(stored).max())
 
 
-def test_genuine_caffe_goes_on_from_our_snapshot(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("kind", ["BINARYPROTO", "HDF5"])
+def test_either_goes_on_from_the_others_snapshot(kind: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     prepare(tmp_path, "png", "quick", 6)
+    param = read_solver("solver.prototxt")
+    param.snapshot_format = SolverParameter.SnapshotFormat.Value(kind)
+    param.snapshot = 3
+    write_prototxt(tmp_path / "solver.prototxt", param)
+    suffix = ".h5" if kind == "HDF5" else ""
+    train = ("train", "-solver", "solver.prototxt", "-snapshot")
+
+    # Ours, continued there. It starts at the first record anew, which ours can be told to do too.
     solver = caffe.get_solver("solver.prototxt")
     solver.step(3)
-    solver.snapshot()
-    text = run_caffe(
-        "train", "-solver", "solver.prototxt", "-snapshot", "snapshots/net_iter_3.solverstate"
-    )
-    assert "Iteration 3" in text
-    assert "Optimization Done" in text
-    again = caffe.get_solver("solver.prototxt")
-    again.restore("snapshots/net_iter_6.solverstate")
-    assert again.iter == 6
+    ours = f"snapshots/net_iter_3.solverstate{suffix}"
+    resume_file(ours).unlink()
+    theirs = losses(run_caffe(*train, ours))
+    assert Path(f"snapshots/net_iter_6.solverstate{suffix}").is_file()
+    assert losses_from(ours) == pytest.approx(theirs[:3], rel=2e-4)
+
+    # Theirs, continued by ours.
+    for path in Path("snapshots").iterdir():
+        path.unlink()
+    run_caffe(*train[:-1])
+    theirs = losses(run_caffe(*train, ours))
+    assert losses_from(ours) == pytest.approx(theirs[:3], rel=2e-4)
+
+
+def losses_from(state: str) -> list[float]:
+    solver = caffe.get_solver("solver.prototxt")
+    solver.restore(state)
+    found = []
+    for _ in range(3):
+        solver.step(1)
+        found.append(solver._core.smoothed_loss)
+    return found
 
 
 @pytest.mark.slow

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,10 +16,11 @@ import torch
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.proto import TEST, TRAIN
 from i2cnn.torchcaffe.prototext import read_net, read_solver
 from i2cnn.torchcaffe.runtime import runtime
-from i2cnn.torchcaffe.solver import CoreSolver
+from i2cnn.torchcaffe.solver import CoreSolver, log_outputs
 from i2cnn.torchcaffe.splits import net_state
 
 USAGE = """\
@@ -35,11 +38,16 @@ flags (with one dash or two, as -flag value or -flag=value):
   -weights        pretrained weights to finetune, comma-separated (train, test)
   -snapshot       solver state to resume training from (train)
   -iterations     number of iterations to run (test, time; default 50)
-  -gpu            device to run on; the CPU if not given
+  -gpu            device to run on; the CPU if not given; train takes 0,1,... or all: each
+                  device then takes a full batch of its own and gradients are averaged
+  -precision      float32 (default, exact), tf32 (CUDA only) or bf16 (train, test, time)
   -phase          TRAIN or TEST (time)
   -level, -stage  network level and comma-separated stages
   -sigint_effect  stop (default), snapshot or none
   -sighup_effect  snapshot (default), stop or none
+
+Several processes on the CPU, on several machines, or one a device:
+  torchrun --nproc-per-node N -m i2cnn.torchcaffe train -solver solver.prototxt
 """
 
 _DEFAULTS = {
@@ -54,8 +62,9 @@ _DEFAULTS = {
     "stage": "",
     "sigint_effect": "stop",
     "sighup_effect": "snapshot",
+    "precision": "float32",
 }
-_EFFECTS = ("stop", "snapshot", "none")
+_EFFECTS = {"stop": Request.STOP, "snapshot": Request.SNAPSHOT, "none": Request.NONE}
 
 
 def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
@@ -73,7 +82,7 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
             value = rest.pop(0)
         flags[name] = value
     for name in ("iterations", "level"):
-        if not flags[name].isdigit():
+        if not flags[name].removeprefix("-" if name == "level" else "").isdigit():
             raise InputError(f"flag -{name}: {flags[name]!r} is not a number")
     for name in ("sigint_effect", "sighup_effect"):
         if flags[name] not in _EFFECTS:
@@ -81,48 +90,53 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
     return flags
 
 
-def _use_device(gpu: str, solver_mode_gpu: bool = False, device_id: int = 0) -> None:
-    if gpu:
-        if not gpu.isdigit():
-            raise InputError(f"flag -gpu: {gpu!r} is not one device number")
-        runtime.gpu, runtime.device_id = True, int(gpu)
+def _devices(gpu: str) -> list[int]:
+    """Device numbers of -gpu: 0, or 0,1, or all."""
+    if gpu == "all":
+        if not torch.cuda.device_count():
+            raise InputError("flag -gpu: PyTorch sees no CUDA device; leave it out for the CPU")
+        return list(range(torch.cuda.device_count()))
+    words = [word.strip() for word in gpu.split(",")] if gpu else []
+    if not all(word.isdigit() for word in words):
+        raise InputError(f"flag -gpu: {gpu!r} is not device numbers (0 or 0,1), nor all")
+    devices = [int(word) for word in words]
+    if len(set(devices)) != len(devices):
+        raise InputError(f"flag -gpu: {gpu!r} names a device twice")
+    return devices
+
+
+def _use_device(flags: dict[str, str], solver: Any = None) -> None:
+    """Set mode, device and precision by the flags, else by the solver's settings."""
+    runtime.set_precision(flags["precision"])
+    devices = _devices(flags["gpu"])
+    place = int(os.environ.get("LOCAL_RANK", "0")) if runtime.group.size > 1 else 0
+    runtime.gpu = bool(devices) or (solver is not None and solver.solver_mode == solver.GPU)
+    if not devices:
+        runtime.device_id = place or (solver.device_id if solver is not None else 0)
+    elif place < len(devices):
+        runtime.device_id = devices[place]
     else:
-        runtime.gpu, runtime.device_id = solver_mode_gpu, device_id
-    log.info("caffe.cpp:218", f"Using GPUs {runtime.device_id}" if runtime.gpu else "Use CPU.")
+        raise InputError(f"flag -gpu: {len(devices)} devices for more processes than that")
     _ = runtime.device
-
-
-class _SignalledSolver(CoreSolver):
-    """A solver that heeds signals between iterations."""
-
-    pending = ""
-    stopped = False
-
-    def _iterate(self) -> None:
-        super()._iterate()
-        request, self.pending = self.pending, ""
-        if request in ("snapshot", "stop"):
-            self.snapshot()
-        if request == "stop":
-            self.stopped = True
-
-    def wants_to_stop(self) -> bool:
-        return self.stopped
+    if runtime.gpu:
+        torch.cuda.set_device(runtime.device)
+        names = ", ".join(map(str, devices or [runtime.device_id]))
+        log.info("caffe.cpp:218", f"Using GPUs {names}")
+    else:
+        log.info("caffe.cpp:197", "Use CPU.")
 
 
 @contextlib.contextmanager
-def _signals(solver: _SignalledSolver, flags: dict[str, str]) -> Iterator[None]:
+def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
     """SIGINT and SIGHUP as the flags say; SIGTERM takes a snapshot and stops."""
     effects = {
-        signal.SIGINT: flags["sigint_effect"],
-        signal.SIGHUP: flags["sighup_effect"],
-        signal.SIGTERM: "stop",
+        signal.SIGINT: _EFFECTS[flags["sigint_effect"]],
+        signal.SIGHUP: _EFFECTS[flags["sighup_effect"]],
+        signal.SIGTERM: Request.STOP,
     }
 
     def note(signum: int, frame: Any) -> None:
-        effect = effects[signal.Signals(signum)]
-        if effect != "none":
-            solver.pending = effect
+        solver.request = max(solver.request, effects[signal.Signals(signum)])
 
     before = {number: signal.signal(number, note) for number in effects}
     try:
@@ -133,16 +147,42 @@ def _signals(solver: _SignalledSolver, flags: dict[str, str]) -> Iterator[None]:
 
 
 def train(flags: dict[str, str]) -> None:
-    """Train or finetune."""
+    """Train or finetune, with others where torchrun or several devices of -gpu say so."""
     if not flags["solver"]:
         raise InputError("Need a solver definition to train: -solver solver.prototxt")
     if flags["snapshot"] and flags["weights"]:
         raise InputError("Give a snapshot to resume training or weights to finetune but not both.")
+    with joined() as group:
+        devices = _devices(flags["gpu"])
+        if group.size == 1 and len(devices) > 1:
+            if max(devices) >= torch.cuda.device_count():
+                raise InputError(
+                    f"flag -gpu: PyTorch sees {torch.cuda.device_count()} CUDA device(s)"
+                )
+            status = launch(functools.partial(_train_and_exit, flags), len(devices))
+            if status:
+                raise SystemExit(status)
+            return
+        runtime.group = group
+        try:
+            _train(flags)
+        finally:
+            runtime.group = Group()
+
+
+def _train_and_exit(flags: dict[str, str]) -> None:
+    """One of the processes that :func:`train` launches."""
+    sys.exit(_run(train, flags))
+
+
+def _train(flags: dict[str, str]) -> None:
+    if runtime.group.rank:
+        os.environ["GLOG_minloglevel"] = "1"  # noqa: SIM112 (the root speaks)
     param = read_solver(flags["solver"])
     param.train_state.level = int(flags["level"])
     param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
-    _use_device(flags["gpu"], param.solver_mode == param.GPU, param.device_id)
-    solver = _SignalledSolver(param, flags["solver"])
+    _use_device(flags, param)
+    solver = CoreSolver(param, flags["solver"])
     for path in filter(None, flags["weights"].split(",")):
         log.info("caffe.cpp:155", f"Finetuning from {path}")
         for net in (solver.net, *solver.test_nets):
@@ -168,7 +208,7 @@ def test(flags: dict[str, str]) -> None:
     """Score a model over some batches."""
     if not flags["weights"]:
         raise InputError("Need model weights to score: -weights net.caffemodel")
-    _use_device(flags["gpu"])
+    _use_device(flags)
     net = _net(flags, TEST)
     for path in filter(None, flags["weights"].split(",")):
         net.copy_from(path)
@@ -184,22 +224,14 @@ def test(flags: dict[str, str]) -> None:
                 log.info("caffe.cpp:313", f"Batch {i}, {name} = {number:g}")
             totals[name] = totals.get(name, 0) + value
     log.info("caffe.cpp:318", f"Loss: {loss / iterations:g}")
-    weights = {
-        name: weight
-        for node in net.nodes
-        for name, weight in zip(node.top_names, node.loss_weights, strict=True)
-    }
-    for name, total in totals.items():
-        for value in (total / iterations).ravel():
-            weight = weights.get(name, 0.0)
-            extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-            log.info("caffe.cpp:330", f"{name} = {value:g}{extra}")
+    means = {name: total / iterations for name, total in totals.items()}
+    log_outputs("caffe.cpp:330", "", net, means)
     net.close()
 
 
 def time_net(flags: dict[str, str]) -> None:
     """Time forward and backward of each layer."""
-    _use_device(flags["gpu"])
+    _use_device(flags)
     phases = {"": TRAIN, "TRAIN": TRAIN, "TEST": TEST}
     if flags["phase"] not in phases:
         raise InputError('phase must be "TRAIN" or "TEST"')
@@ -265,11 +297,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command is None:
             raise InputError(f"Unknown command: {words[0]} (known: {', '.join(_COMMANDS)})")
         words.remove(command)
-        _COMMANDS[command](parse_flags(words))
+        flags = parse_flags(words)
+    except InputError as error:
+        return _say(error)
+    return _run(_COMMANDS[command], flags)
+
+
+def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> int:
+    try:
+        command(flags)
     except (InputError, OSError) as error:
-        print(f"i2cnn caffe: error: {error}", file=sys.stderr)
-        return 1
+        return _say(error)
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
+
+
+def _say(error: Exception) -> int:
+    print(f"i2cnn caffe: error: {error}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -3,129 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
-import lmdb
 import numpy as np
+import torch
 from google.protobuf.message import DecodeError
+from torch import Tensor
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe.held import Held, room
+from i2cnn.torchcaffe.lmdb_records import LmdbRecords
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.random import CaffeRNG
 from i2cnn.torchcaffe.transform import DataTransformer
 
-#: Batches prepared ahead, and threads that decode.
+#: Batches prepared ahead, and most threads that decode.
 PREFETCH = 3
-DECODERS = 2
+DECODERS = 16
 
 
 @dataclass
 class Batch:
-    """Images (N, H, W, C) float32, labels (N,) float32, the records' keys."""
+    """Images (N, H, W, C), labels (N,) float32, the records' keys.
 
-    images: np.ndarray
+    The images are float32 and transformed, or uint8 and to be transformed by `draws`.
+    """
+
+    images: Tensor
+    draws: np.ndarray | None
     labels: np.ndarray
     keys: list[bytes]
     position: dict[str, np.ndarray]
-
-
-class _Environments:
-    """Open LMDBs by path: LMDB forbids a process to open one twice."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[Any, int]] = {}
-        self._lock = threading.Lock()
-
-    def open(self, source: str) -> Any:
-        path = os.path.realpath(source)
-        with self._lock:
-            # Nobody writes while we read, so no lock file, and read-only folders are fine.
-            env, users = self._open.get(path) or (
-                lmdb.open(path, readonly=True, lock=False, max_dbs=0),
-                0,
-            )
-            self._open[path] = (env, users + 1)
-            return env
-
-    def release(self, env: Any) -> None:
-        with self._lock:
-            path = next(p for p, (e, _) in self._open.items() if e is env)
-            users = self._open[path][1] - 1
-            if users:
-                self._open[path] = (env, users)
-            else:
-                del self._open[path]
-                env.close()
-
-
-_environments = _Environments()
-
-
-class LmdbRecords:
-    """Records of an LMDB as an endless stream in key order."""
-
-    def __init__(self, source: str, layer: str) -> None:
-        if not Path(source, "data.mdb").is_file():
-            raise InputError(
-                f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
-                "check data_param.source"
-            )
-        try:
-            self.env = _environments.open(source)
-        except lmdb.Error as error:
-            raise InputError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
-        self.source = source
-        self.layer = layer
-        self._check_size()
-        self.count = self.env.stat()["entries"]
-        if self.count == 0:
-            self.close()
-            raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
-
-    def _check_size(self) -> None:
-        # Reading past the end of a file that was cut is a bus error, which no one can catch.
-        pages = self.env.info()["last_pgno"] + 1
-        needed = pages * self.env.stat()["psize"]
-        found = Path(self.source, "data.mdb").stat().st_size
-        if found < needed:
-            self.close()
-            raise self._damaged(f"data.mdb has {found} of {needed} bytes")
-
-    def _damaged(self, reason: str) -> InputError:
-        return InputError(
-            f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
-            "(mdb_copy -c) or write it again"
-        )
-
-    def stream(self, index: int) -> Generator[tuple[bytes, bytes], None, None]:
-        """(key, value) from record number `index` on, starting over after the last one."""
-        skip = index % self.count
-        while True:
-            found = 0
-            try:
-                with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
-                    for key, value in cursor:
-                        found += 1
-                        if found > skip:
-                            yield key, value
-            except lmdb.Error as error:
-                raise self._damaged(str(error)) from None
-            if found != self.count:
-                raise self._damaged(f"{found} of {self.count} records can be read")
-            skip = 0
-
-    def close(self) -> None:
-        if self.env is not None:
-            _environments.release(self.env)
-            self.env = None
 
 
 class BatchReader:
@@ -145,6 +61,11 @@ class BatchReader:
         The net's generator.
     layer : str
         Name of the layer, for errors.
+    device : torch.device
+        Where the net computes. For a GPU, images of one size leave as uint8, a quarter of the
+        bytes, in memory that it copies from by itself, and are transformed there.
+    turn : (int, int)
+        (r, N) reads records r, r + N, r + 2N, ...: N readers take records in turn.
     """
 
     def __init__(
@@ -156,6 +77,8 @@ class BatchReader:
         train: bool,
         rng: CaffeRNG,
         layer: str,
+        device: torch.device,
+        turn: tuple[int, int] = (0, 1),
     ) -> None:
         self.layer = layer
         self.records = LmdbRecords(source, layer)
@@ -170,7 +93,16 @@ class BatchReader:
         if param.force_color:
             channels = 3
         self.shape = self.transformer.output_shape(height, width, channels)
-        self._next_index = 0
+        self.device = device
+        #: Images are left to the device to transform, unless their sizes differ.
+        self.late = device.type != "cpu"
+        self._first, self._step = turn
+        self._next_index = self._first
+        #: Where a device keeps all images once it has seen them.
+        period = self.records.count // math.gcd(self.records.count, self._step)
+        self.held: Held | None = Held(period, room(device)) if self.late else None
+        # Processes that read in turn share the machine.
+        self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // turn[1]))
         self._start_position = self._position_now()
         self._delivered = self._start_position
         self._thread: threading.Thread | None = None
@@ -179,15 +111,41 @@ class BatchReader:
     # The consumer's side ------------------------------------------------------------------------
 
     def next(self) -> Batch:
-        """The next batch; an error of the background thread is raised here."""
+        """The next batch, on the device; an error of the background thread is raised here."""
+        if self.held is not None and self.held.full:
+            return self._from_held(self.held)
         if self._thread is None:
             self._start()
         item = self._queue.get()
         if isinstance(item, BaseException):
             self.close()
             raise item
+        item.images = item.images.to(self.device, non_blocking=True)
+        self._hold(item)
         self._delivered = item.position
+        if self.held is not None and self.held.full:
+            self.seek(item.position)  # the thread had run ahead
         return item
+
+    def _hold(self, batch: Batch) -> None:
+        if self.held is None:
+            return
+        first = self._ordinal(int(self._delivered["index"]))
+        late = batch.images.dtype == torch.uint8
+        if not late or not self.held.add(first, batch.images, batch.labels, batch.keys):
+            self.held = None
+
+    def _ordinal(self, index: int) -> int:
+        """How many records this reader has read before it comes to record `index`."""
+        return (index - self._first) // self._step
+
+    def _from_held(self, held: Held) -> Batch:
+        size = self.batch_size
+        images, labels, keys = held.take(self._ordinal(self._next_index), size)
+        draws = self.transformer.draws(size)
+        self._next_index += size * self._step
+        self._delivered = self._position_now()
+        return Batch(images, draws, labels, keys, self._delivered)
 
     def position(self) -> dict[str, np.ndarray]:
         """State after the last batch that was delivered."""
@@ -200,6 +158,8 @@ class BatchReader:
         if self.transformer.rng is not None and "keys" in position:
             self.transformer.rng.restore(position["keys"], int(position["at"]))
         self._delivered = position
+        if self.held is not None and not self.held.full:
+            self.held.forget()
 
     def close(self) -> None:
         """Stop the thread and close the database."""
@@ -234,8 +194,8 @@ class BatchReader:
     def _run(self) -> None:
         try:
             with (
-                ThreadPoolExecutor(DECODERS) as pool,
-                contextlib.closing(self.records.stream(self._next_index)) as stream,
+                ThreadPoolExecutor(self._threads) as pool,
+                contextlib.closing(self.records.stream(self._next_index, self._step)) as stream,
             ):
                 while not self._stopping.is_set():
                     self._put(self._make_batch(stream, pool))
@@ -252,32 +212,68 @@ class BatchReader:
 
     def _make_batch(self, stream: Iterator[tuple[bytes, bytes]], pool: ThreadPoolExecutor) -> Batch:
         size = self.batch_size
-        channels, height, width = self.shape
-        images = np.empty((size, height, width, channels), np.float32)
-        labels = np.empty(size, np.float32)
         pairs = [next(stream) for _ in range(size)]
         draws = self.transformer.draws(size)
+        self._next_index += size * self._step
+        channels, height, width = self.shape
+        batch = Batch(
+            images=torch.empty(0),
+            draws=draws,
+            labels=np.empty(size, np.float32),
+            keys=[key for key, _ in pairs],
+            position=self._position_now(),
+        )
+        decoded: list[Any] = [None] * size
 
-        def prepare(part: range) -> None:
+        def decode(i: int) -> None:
+            key = pairs[i][0]
+            decoded[i], batch.labels[i] = self._decode(*pairs[i])
+            found = decoded[i].shape[2]
+            if found not in (1, channels) or (found == 1 < channels and not self.param.force_color):
+                raise InputError(
+                    f"layer {self.layer!r}: record {key.decode()} has {found} channels, the first "
+                    f"one {channels}; use force_color or force_gray"
+                )
+
+        def transform(i: int) -> None:
+            try:
+                self.transformer.apply(decoded[i], None if draws is None else draws[i], out[i])
+            except InputError as error:
+                raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
+            decoded[i] = None
+
+        def decode_and_transform(i: int) -> None:
+            decode(i)
+            transform(i)
+
+        if self.late:
+            self._for_each(pool, decode)
+            self.transformer.check_size(decoded[0], height, width)
+            if all(x.dtype == np.uint8 and x.shape == decoded[0].shape for x in decoded):
+                batch.images = self._for_device(decoded)
+                return batch
+        # NumPy asks for huge pages, which makes filling a large array cheaper.
+        out = np.empty((size, height, width, channels), np.float32)
+        batch.images = torch.from_numpy(out)
+        self._for_each(pool, transform if self.late else decode_and_transform)
+        return batch
+
+    def _for_each(self, pool: ThreadPoolExecutor, work: Callable[[int], None]) -> None:
+        """Do the work of every image of a batch; the first error is raised."""
+
+        def do(part: range) -> None:
             for i in part:
-                image, labels[i] = self._decode(*pairs[i])
-                if image.shape[2] not in (1, channels) or (
-                    image.shape[2] == 1 < channels and not self.param.force_color
-                ):
-                    raise InputError(
-                        f"layer {self.layer!r}: record {pairs[i][0].decode()} has "
-                        f"{image.shape[2]} channels, the first one {channels}; "
-                        "use force_color or force_gray"
-                    )
-                draw = None if draws is None else draws[i]
-                try:
-                    self.transformer.apply(image, draw, images[i])
-                except InputError as error:
-                    raise InputError(f"{error} (record {pairs[i][0].decode()})") from None
+                work(i)
 
-        list(pool.map(prepare, [range(start, size, DECODERS) for start in range(DECODERS)]))
-        self._next_index += size
-        return Batch(images, labels, [key for key, _ in pairs], self._position_now())
+        parts = [range(first, self.batch_size, self._threads) for first in range(self._threads)]
+        list(pool.map(do, parts))
+
+    def _for_device(self, images: list[np.ndarray]) -> Tensor:
+        """Images of one size in memory that a GPU copies from by itself."""
+        pinned = self.device.type == "cuda"
+        stack = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=pinned)
+        np.stack(images, out=stack.numpy())
+        return stack
 
     def _position_now(self) -> dict[str, np.ndarray]:
         position = {"index": np.array(self._next_index)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe.blob import Blob
@@ -63,7 +64,15 @@ class CoreNet:
         self.source = param.name or source
         self.phase = param.state.phase
         self.param = insert_splits(filter_net(param, source), source)
-        self.context = Context(source, runtime.device, self.phase == TRAIN, runtime.rng)
+        self.context = Context(
+            source,
+            runtime.device,
+            self.phase == TRAIN,
+            runtime.rng,
+            runtime.group.rank,
+            runtime.group.size,
+            runtime.precision == "bf16",
+        )
         if runtime.device.type == "cpu":
             keep_freed_memory()
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
@@ -211,12 +220,13 @@ class CoreNet:
 
     def forward(self, start: int = 0, end: int | None = None) -> float:
         """Run layers `start` to `end` (inclusive); returns their weighted loss."""
-        loss = 0.0
+        losses = []
         for node in self.nodes[start : None if end is None else end + 1]:
-            loss += self._forward_node(node)
-        return loss
+            losses += self._forward_node(node)
+        return sum(weight * float(value) for weight, value in losses)  # waits for the device once
 
-    def _forward_node(self, node: Node) -> float:
+    def _forward_node(self, node: Node) -> list[tuple[float, Tensor]]:
+        """Run a layer; returns the weights and sums of its tops that are losses."""
         layer = node.layer
         overwritten = node.in_place and node.needs_backward
         inputs = [blob.input() if overwritten else blob.tensor for blob in node.bottoms]
@@ -231,11 +241,11 @@ class CoreNet:
             raise InputError(f"{error}{self._record(error.item)}") from None
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
             blob.tensor = tensor
-        return sum(
-            weight * float(blob.tensor.sum())
+        return [
+            (weight, blob.tensor.sum())
             for weight, blob in zip(node.loss_weights, node.tops, strict=True)
             if weight
-        )
+        ]
 
     def _record(self, item: int) -> str:
         for node in self.nodes:

@@ -53,6 +53,7 @@ __all__ = [
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_precision",
     "set_random_seed",
     "to_proto",
 ]
@@ -81,6 +82,14 @@ def set_device(device_id: int) -> None:
 def set_random_seed(seed: int) -> None:
     """Start the random numbers anew."""
     runtime.seed(seed)
+
+
+def set_precision(name: str) -> None:
+    """Multiply in "float32" (default), "tf32" (CUDA only) or "bf16" in nets made from here on.
+
+    Only convolutions and inner products change; all blobs stay float32. Not in pycaffe.
+    """
+    runtime.set_precision(name)
 
 
 def layer_type_list() -> list[str]:

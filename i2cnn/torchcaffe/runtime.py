@@ -1,4 +1,4 @@
-"""What Caffe keeps per process: the mode, the device and the generator of random numbers."""
+"""What Caffe keeps per process: mode, device, random numbers, its place among others, precision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import sys
 import torch
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe.parallel import Group
 from i2cnn.torchcaffe.random import CaffeRNG
+
+#: How convolutions and inner products are computed; all else, and what is kept, is float32.
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 class Runtime:
@@ -18,11 +22,18 @@ class Runtime:
         self.gpu = False
         self.device_id = 0
         self.rng = CaffeRNG(None)
+        #: The processes that train together.
+        self.group = Group()
+        self.set_precision("float32")
 
     @property
     def device(self) -> torch.device:
         """Device that new nets are made on."""
         if not self.gpu:
+            if self.precision == "tf32":
+                raise InputError(
+                    "precision tf32 needs a CUDA device; on the CPU use float32 (exact) or bf16"
+                )
             return torch.device("cpu")
         if not torch.cuda.is_available():
             raise InputError(
@@ -35,6 +46,15 @@ class Runtime:
                 f"{torch.cuda.device_count()} CUDA device(s)"
             )
         return torch.device("cuda", self.device_id)
+
+    def set_precision(self, name: str) -> None:
+        """Compute new nets' convolutions and inner products in "float32", "tf32" or "bf16"."""
+        if name not in PRECISIONS:
+            raise InputError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
+        self.precision = name
+        # PyTorch lets cuDNN use TF32 unless told otherwise.
+        torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
+        torch.backends.cudnn.allow_tf32 = name == "tf32"
 
     def seed(self, seed: int) -> None:
         """Start the random numbers anew."""

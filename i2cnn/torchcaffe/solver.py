@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import zipfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,13 @@ import numpy as np
 import torch
 
 from i2cnn.errors import InputError
-from i2cnn.files import atomic_path
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.parallel import Request
+from i2cnn.torchcaffe.plateau import Plateau
 from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
 from i2cnn.torchcaffe.prototext import read_net
+from i2cnn.torchcaffe.resume import go_to, place_of, read_place, resume_file, write_places
 from i2cnn.torchcaffe.runtime import runtime
 from i2cnn.torchcaffe.storage import State, read_state, write_state
 from i2cnn.torchcaffe.updates import learning_rate, make_update
@@ -27,6 +28,8 @@ from i2cnn.torchcaffe.updates import learning_rate, make_update
 
 class CoreSolver:
     """Trains a net as a SolverParameter says.
+
+    Where several processes train together, each has a solver and all call the same methods.
 
     Parameters
     ----------
@@ -39,9 +42,10 @@ class CoreSolver:
     def __init__(self, param: Any, source: str = "solver") -> None:
         self.param = param
         self.source = source
+        self.group = runtime.group
         self._check()
         if param.random_seed >= 0:
-            runtime.seed(param.random_seed)
+            runtime.seed(param.random_seed + self.group.rank)
         self.iter = 0
         self.current_step = 0
         #: Pairs of functions, called before the forward pass and before the update.
@@ -50,8 +54,9 @@ class CoreSolver:
         learning_rate(param, 0, 0)
         self.net = CoreNet(self._train_param(), self._net_source())
         self.test_nets = [CoreNet(p, self._net_source()) for p in self._test_params()]
+        self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
         for path in (p.strip() for names in param.weights for p in names.split(",")):
-            for net in (self.net, *self.test_nets):
+            for net in self._nets.values():
                 net.copy_from(path)
         number = self.update.slots * len(self.net.learnable)
         self.history = [
@@ -62,6 +67,12 @@ class CoreSolver:
         self._timer = time.monotonic()
         self._iterations_last = 0
         self.smoothed_loss = 0.0
+        #: What a signal asked for; heeded at the end of the iteration.
+        self.request = Request.NONE
+        self.stopped = False
+        self._latest_snapshot = self._good_snapshot = ""
+        self._plateau = Plateau()
+        self.group.broadcast([entry.blob.tensor for entry in self.net.learnable])
 
     # Set-up -------------------------------------------------------------------------------------
 
@@ -135,26 +146,43 @@ class CoreSolver:
 
     def step(self, iterations: int) -> None:
         """Do that many iterations (Caffe's Solver::Step)."""
-        stop = self.iter + iterations
+        stop, self.stopped = self.iter + iterations, False
         self._losses.clear()
         self._timer, self._iterations_last = time.monotonic(), self.iter
-        while self.iter < stop and not self.wants_to_stop():
-            self._iterate()
-
-    def wants_to_stop(self) -> bool:
-        """True when an action from outside asked for the end; the command line overrides it."""
-        return False
+        try:
+            while self.iter < stop and not self.stopped:
+                self._iterate()
+        except BaseException:
+            self.group.fail()
+            raise
 
     def _iterate(self) -> None:
         p = self.param
         self.net.clear_param_diffs()
         if (
-            self.test_nets
+            self.group.rank == 0
+            and self.test_nets
             and p.test_interval
             and self.iter % p.test_interval == 0
             and (self.iter > 0 or p.test_initialization)
         ):
             self.test_all()
+        display = self._forward_backward()
+        request, self.request = self.request, Request.NONE
+        request = self.group.agree(request)
+        self.group.average([entry.blob.grad for entry in self.net.learnable])
+        for _, on_gradients in self.callbacks:
+            on_gradients()
+        self.apply_update(display=display)
+        self.iter += 1
+        self.stopped = request == Request.STOP
+        # Caffe leaves the snapshot of a stop to snapshot_after_train.
+        if request != Request.NONE or (p.snapshot and self.iter % p.snapshot == 0):
+            self.snapshot()
+
+    def _forward_backward(self) -> bool:
+        """Loss and gradients of the iteration; returns whether it is one to display."""
+        p = self.param
         for on_start, _ in self.callbacks:
             on_start()
         loss = 0.0
@@ -164,21 +192,19 @@ class CoreSolver:
         loss /= p.iter_size
         self._losses.append(loss)
         self.smoothed_loss = sum(self._losses) / len(self._losses)
-        display = p.display and self.iter % p.display == 0
+        display = bool(p.display) and self.iter % p.display == 0
         if display:
             self._display()
         if not math.isfinite(loss):
+            good = self._good_snapshot
             raise InputError(
-                f"{self.source}: the loss became {loss} at iteration {self.iter}; the snapshots "
-                "before it are good. Lower base_lr, check mean and scale of the data, or set "
-                "clip_gradients"
+                f"{self.source}: the loss became {loss} at iteration {self.iter}; "
+                f"{f'the last good snapshot is {good}' if good else 'no snapshot was taken before'}"
+                ". Lower base_lr, check mean and scale of the data, or set clip_gradients"
             )
-        for _, on_gradients in self.callbacks:
-            on_gradients()
-        self.apply_update(display=bool(display))
-        self.iter += 1
-        if p.snapshot and self.iter % p.snapshot == 0:
-            self.snapshot()
+        # Weights are good once a loss has been computed with them.
+        self._good_snapshot = self._latest_snapshot
+        return display
 
     def _display(self) -> None:
         now = time.monotonic()
@@ -191,21 +217,8 @@ class CoreSolver:
             f"loss = {self.smoothed_loss:g}",
         )
         self._timer, self._iterations_last = now, self.iter
-        weights = {
-            name: weight
-            for node in self.net.nodes
-            for name, weight in zip(node.top_names, node.loss_weights, strict=True)
-        }
-        index = 0
-        for name in self.net.outputs:
-            weight = weights.get(name, 0.0)
-            for value in self.net.blobs[name].data.ravel():
-                extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-                log.info(
-                    "solver.cpp:258",
-                    f"    Train net output #{index}: {name} = {value:g}{extra}",
-                )
-                index += 1
+        values = {name: self.net.blobs[name].data for name in self.net.outputs}
+        log_outputs("solver.cpp:258", "    Train net output #{}: ", self.net, values)
 
     def rate(self) -> float:
         """Learning rate of the coming update."""
@@ -239,8 +252,8 @@ class CoreSolver:
         limit = self.param.clip_gradients
         if limit < 0:
             return 1.0
-        squares = sum(float((e.blob.grad.double() ** 2).sum()) for e in self.net.learnable)
-        norm = math.sqrt(squares)
+        squares = [(entry.blob.grad.double() ** 2).sum() for entry in self.net.learnable]
+        norm = math.sqrt(float(torch.stack(squares).sum()))  # one wait for the device, not many
         if norm <= limit:
             return 1.0
         log.info(
@@ -260,9 +273,12 @@ class CoreSolver:
         if resume:
             self.restore(resume)
         self.step(p.max_iter - self.iter)
-        if p.snapshot_after_train and (not p.snapshot or self.iter % p.snapshot):
+        periodic = p.snapshot and self.iter % p.snapshot == 0
+        if p.snapshot_after_train and not periodic and not self.stopped:
             self.snapshot()
-        if self.wants_to_stop():
+        if self.group.rank:
+            return
+        if self.stopped:
             log.info("solver.cpp:323", "Optimization stopped early.")
             return
         if p.display and self.iter % p.display == 0:
@@ -288,6 +304,9 @@ class CoreSolver:
         totals: dict[str, np.ndarray] = {}
         loss = 0.0
         for _ in range(batches):
+            if self.request == Request.STOP:
+                log.info("solver.cpp", "Test interrupted.")
+                return {}
             loss += net.forward()
             for name in net.outputs:
                 value = net.blobs[name].data.astype(np.float64)
@@ -295,50 +314,32 @@ class CoreSolver:
         if self.param.test_compute_loss:
             log.info("solver.cpp:396", f"Test loss: {loss / batches:g}")
         means = {name: total / batches for name, total in totals.items()}
-        weights = {
-            name: weight
-            for node in net.nodes
-            for name, weight in zip(node.top_names, node.loss_weights, strict=True)
-        }
-        number = 0
-        for name, mean in means.items():
-            weight = weights.get(name, 0.0)
-            for value in mean.ravel():
-                extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-                log.info(
-                    "solver.cpp:414",
-                    f"    Test net output #{number}: {name} = {value:g}{extra}",
-                )
-                number += 1
+        log_outputs("solver.cpp:414", "    Test net output #{}: ", net, means)
+        if self.iter:
+            self._plateau.look(net, means)
         return means
 
     # Snapshots ----------------------------------------------------------------------------------
 
     def snapshot(self) -> str:
-        """Write weights and solver state; returns the path of the state."""
+        """Write weights and solver state (the root does); returns the path of the state."""
         p = self.param
+        places = self.group.gather(place_of(self._nets))
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
         suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
-        model = f"{prefix}.caffemodel{suffix}"
+        model, state = f"{prefix}.caffemodel{suffix}", f"{prefix}.solverstate{suffix}"
+        if self.group.rank:
+            return state
         log.info("solver.cpp:464", f"Snapshotting to {kind} file {model}")
         save = self.net.save_hdf5 if hdf5 else self.net.save
         save(model, p.snapshot_diff)
-        state = f"{prefix}.solverstate{suffix}"
         log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
         history = [h.cpu().numpy() for h in self.history]
-        self._write_exact(f"{prefix}.resume.npz")
+        write_places(resume_file(state), places)
         write_state(state, State(self.iter, model, history, self.current_step), hdf5)
+        self._latest_snapshot = state
         return state
-
-    def _write_exact(self, path: str) -> None:
-        """What Caffe forgets: where the databases and the random numbers stand."""
-        keys, at = runtime.rng.state()
-        content = {f"train/{k}": v for k, v in self.net.positions().items()}
-        for i, net in enumerate(self.test_nets):
-            content |= {f"test{i}/{k}": v for k, v in net.positions().items()}
-        with atomic_path(Path(path)) as temporary:
-            np.savez(temporary, rng_keys=keys, rng_at=np.array(at), **content)  # type: ignore[arg-type]
 
     def restore(self, path: str) -> None:
         """Go on from a .solverstate; exactly, where its .resume.npz lies beside it."""
@@ -356,31 +357,29 @@ class CoreSolver:
         for mine, stored in zip(self.history, state.history, strict=True):
             mine.copy_(torch.from_numpy(stored.reshape(tuple(mine.shape)).copy()))
         self._losses.clear()
-        exact = Path(str(path).split(".solverstate")[0] + ".resume.npz")
+        self._latest_snapshot = str(path)
+        exact = resume_file(path)
         if exact.exists():
-            self._read_exact(exact)
-
-    def _read_exact(self, path: Path) -> None:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                content = dict(file)
-            keys, at = content.pop("rng_keys"), int(content.pop("rng_at"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
-                "first record"
-            ) from None
-        for prefix, net in (
-            ("train/", self.net),
-            *((f"test{i}/", n) for i, n in enumerate(self.test_nets)),
-        ):
-            net.seek({k[len(prefix) :]: v for k, v in content.items() if k.startswith(prefix)})
-        runtime.rng.restore(keys, at)  # last: going to a place may draw
+            go_to(read_place(exact, self.group), self._nets)
 
     def close(self) -> None:
         """Stop all data threads."""
-        for net in (self.net, *self.test_nets):
+        for net in self._nets.values():
             net.close()
+
+
+def log_outputs(place: str, title: str, net: CoreNet, values: dict[str, np.ndarray]) -> None:
+    """A log line for each number of a net's outputs, with its share in the loss."""
+    weights = {
+        name: weight
+        for node in net.nodes
+        for name, weight in zip(node.top_names, node.loss_weights, strict=True)
+    }
+    lines = [(name, float(value)) for name in values for value in np.ravel(values[name])]
+    for number, (name, value) in enumerate(lines):
+        weight = weights.get(name, 0.0)
+        extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+        log.info(place, f"{title.format(number)}{name} = {value:g}{extra}")
 
 
 def _copy(message: Any) -> Any:

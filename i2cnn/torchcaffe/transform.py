@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from i2cnn.errors import InputError
 from i2cnn.torchcaffe.random import CaffeRNG
 from i2cnn.torchcaffe.storage import read_mean
+
+Shape = tuple[int, int, int]
 
 
 class DataTransformer:
@@ -45,7 +49,7 @@ class DataTransformer:
     def _fail(self, reason: str) -> InputError:
         return InputError(f"layer {self.layer!r}: {reason}")
 
-    def output_shape(self, height: int, width: int, channels: int) -> tuple[int, int, int]:
+    def output_shape(self, height: int, width: int, channels: int) -> Shape:
         """(C, H, W) of a transformed image; checks crop and mean against the image."""
         crop = self.param.crop_size
         if crop > min(height, width):
@@ -77,19 +81,9 @@ class DataTransformer:
         """
         height, width = image.shape[:2]
         rows, columns = out.shape[:2]
-        if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
-            height < rows or width < columns
-        ):
-            raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
-        mirror = False
-        top, left = (height - rows) // 2, (width - columns) // 2
-        if draws is not None:
-            values = list(draws)
-            if self.param.mirror:
-                mirror = bool(values.pop(0) % 2)
-            if self.random_crop:
-                top = int(values[0] % (height - rows + 1))
-                left = int(values[1] % (width - columns + 1))
+        self.check_size(image, rows, columns)
+        places = self._places(None if draws is None else draws[None], height, width, rows, columns)
+        top, left, mirror = (int(place[0]) for place in places)
         window = (slice(top, top + rows), slice(left, left + columns))
         target = out[:, ::-1] if mirror else out
         if self.mean is None:
@@ -99,3 +93,61 @@ class DataTransformer:
             np.subtract(image[window], mean, out=target, dtype=np.float32)
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
+
+    def check_size(self, image: np.ndarray, rows: int, columns: int) -> None:
+        """Refuse an (H, W, C) image that does not go with the net's input."""
+        height, width = image.shape[:2]
+        if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
+            height < rows or width < columns
+        ):
+            raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
+
+    def apply_batch(self, images: Tensor, draws: np.ndarray | None, shape: Shape) -> Tensor:
+        """Transform images of one size on whatever device they are, to the same bits as `apply`.
+
+        Parameters
+        ----------
+        images : Tensor of uint8
+            (N, H, W, C), C possibly 1 for gray ones that are to have more channels.
+        draws : ndarray or None
+            What :meth:`draws` gave for them.
+        shape : (int, int, int)
+            (C, H, W) of the output.
+
+        Returns
+        -------
+        Tensor of float32
+            (N, h, w, C).
+        """
+        number, height, width = images.shape[:3]
+        channels, rows, columns = shape
+        device = images.device
+        places = self._places(draws, height, width, rows, columns)
+        tops, lefts, mirrors = (torch.from_numpy(place).to(device) for place in places)
+        across = torch.arange(columns, device=device)
+        across = torch.where(mirrors[:, None], columns - 1 - across, across)
+        y = (tops[:, None] + torch.arange(rows, device=device))[:, :, None].expand(number, -1, -1)
+        x = (lefts[:, None] + across)[:, None, :]
+        out = images[torch.arange(number, device=device)[:, None, None], y, x].float()
+        if self.mean is not None:
+            mean = torch.from_numpy(self.mean).to(device)
+            out = out - (mean[y, x] if mean.ndim == 3 else mean)
+        if self.param.scale != 1:
+            out = out * self.param.scale
+        return out.expand(-1, -1, -1, channels)
+
+    def _places(
+        self, draws: np.ndarray | None, height: int, width: int, rows: int, columns: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Top, left and whether to mirror, for each row of `draws`; for all images if None."""
+        number = 1 if draws is None else len(draws)
+        tops = np.full(number, (height - rows) // 2)
+        lefts = np.full(number, (width - columns) // 2)
+        mirrors = np.zeros(number, bool)
+        if draws is not None:
+            if self.param.mirror:
+                mirrors = draws[:, 0] % 2 == 1
+            if self.random_crop:
+                tops = (draws[:, -2] % (height - rows + 1)).astype(np.int64)
+                lefts = (draws[:, -1] % (width - columns + 1)).astype(np.int64)
+        return tops, lefts, mirrors

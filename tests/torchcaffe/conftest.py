@@ -1,4 +1,4 @@
-"""Each test starts in CPU mode, whatever mode the one before it asked for."""
+"""Each test starts in CPU mode and float32, whatever the one before it asked for."""
 
 from __future__ import annotations
 
@@ -11,3 +11,4 @@ from i2cnn.torchcaffe import pycaffe as caffe
 def cpu_mode() -> None:
     caffe.set_mode_cpu()
     caffe.set_device(0)
+    caffe.set_precision("float32")

@@ -14,7 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.torchcaffe.solver import CoreSolver
+from i2cnn.torchcaffe.storage import read_weights
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -58,26 +63,110 @@ def test_time_prints_each_layer(golden: Path, capfd) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("number", "flag", "snapshots", "last"),
     [
-        (["train"], "Need a solver definition"),
-        (["train", "-solver", "nowhere.prototxt"], "File not found: nowhere.prototxt"),
-        (["train", "-solver", "solver_sgd.prototxt", "-weights", "gone"], "File not found: gone"),
-        (["train", "-solver", "x", "-snapshot", "a", "-weights", "b"], "but not both"),
-        (["fly"], "Unknown command: fly"),
-        (["test", "-model", "tiny_train_val.prototxt"], "Need model weights"),
-        (["train", "-sovler", "x"], "unknown command line flag '-sovler'"),
-        (["test", "-iterations", "many"], "'many' is not a number"),
-        (["train", "-solver", "solver_sgd.prototxt", "-gpu", "7"], "-gpu|CUDA"),
+        (signal.SIGINT, "-sigint_effect=stop", 1, 4),
+        (signal.SIGINT, "-sigint_effect=snapshot", 2, 8),
+        (signal.SIGINT, "-sigint_effect=none", 1, 8),
+        (signal.SIGHUP, "-sighup_effect=stop", 1, 4),
+        (signal.SIGHUP, "-sighup_effect=snapshot", 2, 8),
+        (signal.SIGHUP, "-sighup_effect=none", 1, 8),
     ],
 )
-def test_errors_are_one_line_and_status_1(
-    arguments: list[str], message: str, golden: Path, capfd
+def test_effects_of_signals(
+    number: int, flag: str, snapshots: int, last: int, golden: Path, monkeypatch, capfd
 ) -> None:
-    assert main(arguments) == 1
-    lines = [x for x in capfd.readouterr().err.splitlines() if x.startswith("i2cnn caffe: error")]
-    assert len(lines) == 1
-    assert re.search(message, lines[0])
+    text = Path("solver_sgd.prototxt").read_text()
+    Path("S").write_text(text.replace("max_iter: 20", "max_iter: 8").replace("snapshot: 10", ""))
+    update = CoreSolver.apply_update
+
+    def signalled(self: CoreSolver, display: bool = False) -> None:
+        update(self, display)
+        if self.iter == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(CoreSolver, "apply_update", signalled)
+    assert main(["train", "-solver", "S", flag]) == 0
+    assert ("Optimization stopped early." in capfd.readouterr().err) == (last == 4)
+    states = sorted(Path("out").glob("*.solverstate"))
+    assert len(states) == snapshots
+    assert states[-1].name == f"sgd_iter_{last}.solverstate"
+
+
+def test_a_stop_interrupts_a_test(golden: Path, monkeypatch, capfd) -> None:
+    text = Path("solver_sgd.prototxt").read_text()
+    Path("S").write_text(text.replace("test_iter: 4", "test_iter: 1000000"))
+    forward = CoreNet.forward
+
+    def signalled(self: CoreNet, *arguments: int) -> float:
+        if not self.context.train:
+            os.kill(os.getpid(), signal.SIGINT)
+        return forward(self, *arguments)
+
+    monkeypatch.setattr(CoreNet, "forward", signalled)
+    assert main(["train", "-solver", "S"]) == 0
+    text = capfd.readouterr().err
+    assert "Test interrupted." in text
+    assert "Optimization stopped early." in text
+
+
+def test_several_weights_are_loaded_one_after_the_other(golden: Path) -> None:
+    net = NetParameter.FromString(Path("init.caffemodel").read_bytes())
+    layer = next(x for x in net.layer if x.name == "fc2")
+    layer.blobs[1].data[:] = [5.0] * 7
+    Path("second.caffemodel").write_bytes(NetParameter(layer=[layer]).SerializeToString())
+    text = Path("solver_sgd.prototxt").read_text().replace("max_iter: 20", "max_iter: 0")
+    text = text.replace("snapshot: 10", "")
+    Path("S").write_text(text.replace("random_seed: 7", "random_seed: 8"))
+    weights = "init.caffemodel,second.caffemodel"
+    assert main(["train", "-solver", "S", "-weights", weights]) == 0
+    final = read_weights("out/sgd_iter_0.caffemodel")
+    np.testing.assert_array_equal(final["fc2"][1], np.full(7, 5, np.float32))
+    np.testing.assert_array_equal(final["fc1"][0], read_weights("init.caffemodel")["fc1"][0])
+
+
+EXTRA = """
+layer { name: "extra" type: "InnerProduct" bottom: "fc2" top: "extra"
+        include { min_level: 2 stage: "deep" not_stage: "shallow" }
+        inner_product_param { num_output: 2 } }
+layer { name: "quiet" type: "Silence" bottom: "extra"
+        include { min_level: 2 stage: "deep" not_stage: "shallow" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "there"),
+    [
+        (["-level", "2", "-stage", "deep"], True),
+        (["-level=3", "-stage=other,deep"], True),
+        (["-level", "1", "-stage", "deep"], False),
+        (["-level", "-1", "-stage", "deep"], False),
+        (["-level", "2"], False),
+        (["-level", "2", "-stage", "deep,shallow"], False),
+    ],
+)
+def test_levels_and_stages(flags: list[str], there: bool, golden: Path, capfd) -> None:
+    net = Path("tiny_train_val.prototxt")
+    net.write_text(net.read_text() + EXTRA)
+    text = Path("solver_sgd.prototxt").read_text()
+    Path("S").write_text(text.replace("max_iter: 20", "max_iter: 1"))
+    assert main(["train", "-solver", "S", *flags]) == 0
+    assert ("extra" in read_weights("out/sgd_iter_1.caffemodel")) == there
+    capfd.readouterr()
+    assert main(["time", "-model", str(net), "-iterations=1", *flags]) == 0
+    assert bool(re.search(r"extra\tforward", capfd.readouterr().err)) == there
+
+
+def test_test_nets_have_states_of_their_own(golden: Path) -> None:
+    net = Path("tiny_train_val.prototxt")
+    net.write_text(net.read_text() + EXTRA)
+    text = Path("solver_sgd.prototxt").read_text()
+    Path("S").write_text(
+        text + 'test_iter: 2\ntest_state { stage: "deep" level: 2 }\ntest_state { stage: "deep" }\n'
+    )
+    solver = caffe.get_solver("S")
+    assert ["extra" in test.layer_dict for test in solver.test_nets] == [True, False]
+    assert "extra" not in solver.net.layer_dict
 
 
 @pytest.mark.parametrize(

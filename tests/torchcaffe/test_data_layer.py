@@ -13,11 +13,15 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
+import torch
 
 from i2cnn.errors import InputError
-from i2cnn.torchcaffe import lmdb_reader
+from i2cnn.torchcaffe import lmdb_records
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.proto import Datum
+from i2cnn.torchcaffe.held import Held, room
+from i2cnn.torchcaffe.lmdb_reader import BatchReader
+from i2cnn.torchcaffe.proto import Datum, TransformationParameter
+from i2cnn.torchcaffe.random import CaffeRNG
 
 
 def make(path: Path, datums: list[Datum | bytes]) -> None:
@@ -102,7 +106,7 @@ def test_threads_end_with_their_net(folder: Path) -> None:
         time.sleep(0.05)
     assert threading.active_count() <= before
     assert labels.data.tolist() == [0, 1]  # blobs outlive their net
-    assert os.path.realpath("db") not in lmdb_reader._environments._open
+    assert os.path.realpath("db") not in lmdb_records._environments._open
 
 
 def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
@@ -180,3 +184,90 @@ def test_old_rand_skip_is_ignored_as_in_caffe(folder: Path) -> None:
     n = caffe.Net("net.prototxt", caffe.TEST)
     n.forward()
     assert n.blobs["label"].data.tolist() == [0, 1]
+
+
+def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> None:
+    # Images of two sizes and gray ones among colour ones: the same as on the CPU alone.
+    rng = np.random.RandomState(3)
+    shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
+    make(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
+    found = []
+    for late in (False, True):
+        n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
+        n.layers[0].reader.late = late
+        n.forward()
+        found.append(n.blobs["data"].data.copy())
+    np.testing.assert_array_equal(*found)
+    n = net(batch=2)
+    n.layers[0].reader.late = True
+    with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
+        n.forward()
+
+
+def held_net(limit: int, batch: int) -> caffe.Net:
+    """A net whose reader does what it does for a GPU, on the CPU."""
+    n = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
+    reader = n.layers[0].reader
+    reader.late, reader.held = True, Held(reader.records.count, limit)
+    return n
+
+
+@pytest.mark.parametrize("batch", [3, 11, 25])
+def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Path) -> None:
+    rng = np.random.RandomState(1)
+    make(
+        folder / "db", [raw(rng.randint(0, 256, (2, 6, 7)).astype(np.uint8), i) for i in range(11)]
+    )
+    caffe.set_random_seed(4)
+    plain = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
+    caffe.set_random_seed(4)
+    held = held_net(1 << 20, batch)
+    reader = held.layers[0].reader
+    places = []
+    for step in range(12):
+        position = held._core.positions()
+        plain.forward()
+        held.forward()
+        places.append((position, held.blobs["data"].data.copy()))
+        for name in ("data", "label"):
+            np.testing.assert_array_equal(held.blobs[name].data, plain.blobs[name].data)
+        assert held.layers[0].keys == plain.layers[0].keys
+        assert reader.held.full == ((step + 1) * batch >= 11)
+    assert reader._thread is None
+    for step in (9, 2):  # from memory too, it goes to any place
+        held._core.seek(places[step][0])
+        held.forward()
+        np.testing.assert_array_equal(held.blobs["data"].data, places[step][1])
+
+
+@pytest.mark.parametrize(("size", "period"), [(2, 5), (3, 10)])
+def test_a_reader_that_takes_turns_holds_its_own_records(
+    size: int, period: int, folder: Path
+) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(10)])
+    reader = BatchReader(
+        "db",
+        3,
+        TransformationParameter(),
+        train=True,
+        rng=CaffeRNG(1),
+        layer="data",
+        device=torch.device("cpu"),
+        turn=(1, size),
+    )
+    reader.late, reader.held = True, Held(period, 1 << 20)
+    labels = [int(x) for _ in range(8) for x in reader.next().labels]
+    assert labels == [(1 + size * i) % 10 for i in range(24)]
+    assert reader.held.full
+    reader.close()
+
+
+def test_only_what_fits_is_held(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    for limit, fits in ((5 * IMAGE.size, True), (5 * IMAGE.size - 1, False)):
+        n = held_net(limit, 2)
+        for _ in range(4):
+            n.forward()
+        assert (n.layers[0].reader.held is not None) == fits
+        assert n.blobs["label"].data.tolist() == [1, 2]
+    assert room(torch.device("cpu")) == 0

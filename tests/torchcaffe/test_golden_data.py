@@ -9,18 +9,31 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.held import Held
+from i2cnn.torchcaffe.transform import DataTransformer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = json.loads((GOLDEN / "data_layer.json").read_text())
 
 
+@pytest.mark.parametrize("late", ["", "transformed_by_device", "held_by_device"])
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_data_layer(name: str, golden: Path) -> None:
+def test_data_layer(name: str, late: str, golden: Path, monkeypatch) -> None:
     case = CASES[name]
     Path("net.prototxt").write_text(case["prototxt"])
     if case["seed"] is not None:
         caffe.set_random_seed(case["seed"])
     net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
+    # What a GPU does with the bytes, here on the CPU.
+    reader = net.layers[0].reader
+    reader.late = bool(late)
+    if late == "held_by_device":
+        reader.held = Held(reader.records.count, 1 << 30)
+    calls = []
+    batch = DataTransformer.apply_batch
+    monkeypatch.setattr(
+        DataTransformer, "apply_batch", lambda *words: calls.append(1) or batch(*words)
+    )
     with np.load(GOLDEN / "data_layer.npz") as file:
         stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
     assert stored
@@ -30,6 +43,7 @@ def test_data_layer(name: str, golden: Path) -> None:
         net.forward()
         for blob, parts in found.items():
             parts.append(net.blobs[blob].data.copy())
+    assert bool(calls) == bool(late)
     for blob, values in stored.items():
         # Of the longest case only a corner of each image was recorded.
         corner = tuple(slice(0, n) for n in values.shape)

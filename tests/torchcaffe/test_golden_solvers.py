@@ -17,6 +17,8 @@ from i2cnn.torchcaffe import pycaffe as caffe
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ITERATIONS = 20
+LOGS = sorted(path.name.removesuffix(".log.gz") for path in (GOLDEN / "cli").glob("*.log.gz"))
+LOGS = [name for name in LOGS if name not in ("caffe_test_sgd20", "sgd_resumed_from_10")]
 
 
 def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-5) -> None:
@@ -102,9 +104,7 @@ def test_every_recorded_solver(name: str, golden: Path) -> None:
         close(param(solver.net, key).data, stored[key])
 
 
-@pytest.mark.parametrize(
-    "name", ["sgd", "sgd_iter2", "sgd_avgloss", "sgd_clip", "adam", "nesterov"]
-)
+@pytest.mark.parametrize("name", LOGS)
 def test_log_lines_are_those_of_caffe_train(name: str, golden: Path, capfd, monkeypatch) -> None:
     monkeypatch.setenv("GLOG_minloglevel", "0")
     solver = caffe.get_solver(solver_file(name))
@@ -113,6 +113,10 @@ def test_log_lines_are_those_of_caffe_train(name: str, golden: Path, capfd, monk
     assert re.search(r"^I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ solver\.cpp:239\] ", text, re.M)
     losses = [float(x) for x in re.findall(r"Iteration \d+ \(.*\), loss = ([\d.e+-]+)", text)]
     accuracies = [float(x) for x in re.findall(r"#\d+: accuracy = ([\d.]+)", text)]
+    rates = [float(x) for x in re.findall(r"Iteration \d+, lr = ([\d.e+-]+)", text)]
+    assert rates == [
+        float(x) for x in re.findall(r"Iteration \d+, lr = ([\d.e+-]+)", log_text(name))
+    ]
     # The log has six digits: rounding apart can show as one unit of the last.
     np.testing.assert_allclose(losses, log_losses(name), rtol=0, atol=1.2e-5)
     np.testing.assert_allclose(accuracies, log_accuracies(name), rtol=0, atol=1e-6)
@@ -163,6 +167,21 @@ def test_resume_repeats_the_run_bit_for_bit(golden: Path) -> None:
     whole.step(20)
     resumed = caffe.get_solver("solver_sgd.prototxt")
     resumed.restore("out/sgd_iter_10.solverstate")
+    resumed.step(10)
+    for layer, blobs in whole.net.params.items():
+        for a, b in zip(blobs, resumed.net.params[layer], strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+
+
+@pytest.mark.parametrize("name", ["sgd_h5", "adam", "adadelta"])
+def test_every_kind_of_state_resumes_bit_for_bit(name: str, golden: Path) -> None:
+    text = Path(solver_file(name)).read_text()
+    Path("solver.prototxt").write_text(text.replace("snapshot: 20", "snapshot: 10"))
+    whole = caffe.get_solver("solver.prototxt")
+    whole.step(20)
+    state = next(Path("out").glob("*_iter_10.solverstate*"))
+    resumed = caffe.get_solver("solver.prototxt")
+    resumed.restore(str(state))
     resumed.step(10)
     for layer, blobs in whole.net.params.items():
         for a, b in zip(blobs, resumed.net.params[layer], strict=True):

@@ -209,8 +209,33 @@ def test_nan_stops_with_advice(golden: Path) -> None:
     path = Path("solver_sgd.prototxt")
     path.write_text(path.read_text().replace("base_lr: 0.02", "base_lr: 1e30"))
     solver = caffe.get_solver(str(path))
-    with pytest.raises(InputError, match=r"loss became nan at iteration .*Lower base_lr"):
+    with pytest.raises(InputError, match=r"became nan at .*no snapshot was taken .*Lower base_lr"):
         solver.step(20)
+
+
+def test_nan_names_the_last_good_snapshot(golden: Path) -> None:
+    text = Path("solver_sgd.prototxt").read_text().replace("snapshot: 10", "snapshot: 2")
+    Path("solver.prototxt").write_text(text)
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(5)
+    solver.net.params["fc2"][0].data[...] = np.nan
+    solver.snapshot()  # of weights that no loss was computed with: not called good
+    with pytest.raises(InputError, match=r"at iteration 5; .*good snapshot is out/sgd_iter_4.solv"):
+        solver.step(1)
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_a_flat_loss_is_pointed_out_once(learns: bool, golden: Path, capfd, monkeypatch) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    text = Path("solver_sgd.prototxt").read_text()
+    text = text.replace("test_interval: 5", "test_interval: 2")
+    Path("solver.prototxt").write_text(text.replace("0.02", "0.02" if learns else "1e-9"))
+    caffe.get_solver("solver.prototxt").step(20)
+    advice = [x for x in capfd.readouterr().err.splitlines() if "has not left ln(7) = 1.946" in x]
+    assert len(advice) == (0 if learns else 1)
+    if advice:
+        assert advice[0].startswith("W")
+        assert "another base_lr" in advice[0]
 
 
 @pytest.mark.parametrize("name", ["init.caffemodel", "mean.binaryproto"])

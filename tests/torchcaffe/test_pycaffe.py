@@ -122,3 +122,67 @@ def test_other_types_of_solver_and_phase(golden: Path) -> None:
     with pytest.raises(InputError, match="needs a phase"):
         caffe.Net("tiny_train_val.prototxt")
     assert {"Convolution", "LRN", "Data"} <= set(caffe.layer_type_list())
+
+
+NAMES = {
+    "": "Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver "
+    "get_solver set_mode_cpu set_mode_gpu set_device set_random_seed layer_type_list io NetSpec "
+    "layers params to_proto Classifier TRAIN TEST proto",
+    "io": "Transformer load_image array_to_datum datum_to_array blobproto_to_array "
+    "array_to_blobproto resize_image oversample",
+    "net": "blobs params layers layer_dict inputs outputs top_names bottom_names "
+    "blob_loss_weights forward backward forward_all forward_backward_all clear_param_diffs "
+    "copy_from share_with save save_hdf5 load_hdf5 reshape",
+    "solver": "net test_nets iter step solve restore snapshot apply_update add_callback param",
+    "blob": "data diff shape count num channels height width reshape",
+    "transformer": "preprocess deprocess set_transpose set_channel_swap set_raw_scale set_mean "
+    "set_input_scale",
+}
+
+
+def test_the_names_that_programs_use_are_there(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    objects = {
+        "": caffe,
+        "io": caffe.io,
+        "net": solver.net,
+        "solver": solver,
+        "blob": solver.net.blobs["data"],
+        "transformer": caffe.io.Transformer({"data": (1, 3, 4, 5)}),
+    }
+    for where, names in NAMES.items():
+        assert [name for name in names.split() if not hasattr(objects[where], name)] == []
+
+
+def test_solver_goes_through_its_life(golden: Path) -> None:
+    """solve, snapshot, restore and iter, with writable data and diff on the way."""
+    solver = caffe.SGDSolver("solver_sgd.prototxt")
+    solver.solve()
+    assert solver.iter == 20
+    final = solver.net.params["fc2"][0].data.copy()
+    solver.net.params["fc2"][0].data[...] = 0
+    solver.restore("out/sgd_iter_20.solverstate")
+    np.testing.assert_array_equal(solver.net.params["fc2"][0].data, final)
+    again = caffe.SGDSolver("solver_sgd.prototxt")
+    again.solve("out/sgd_iter_10.solverstate")
+    np.testing.assert_array_equal(again.net.params["fc2"][0].data, final)
+    again.net.params["fc2"][0].diff[...] = 1
+    assert (again.net.params["fc2"][0].diff == 1).all()
+    again.net.clear_param_diffs()
+    assert not again.net.params["fc2"][0].diff.any()
+
+
+def test_levels_and_stages_of_nets(golden: Path) -> None:
+    text = Path("tiny_train_val.prototxt").read_text()
+    Path("net.prototxt").write_text(
+        text + 'layer { name: "e" type: "Softmax" bottom: "fc2" top: "e" '
+        'include { stage: "deploy" min_level: 1 max_level: 2 } }'
+    )
+
+    def there(**state: Any) -> bool:
+        return "e" in caffe.Net("net.prototxt", caffe.TEST, **state).layer_dict
+
+    assert there(stages=["deploy"], level=1)
+    assert not there(stages=["deploy"], level=3)
+    assert not there(level=1)
+    assert not there()

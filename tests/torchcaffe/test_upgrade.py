@@ -9,6 +9,7 @@ import pytest
 from google.protobuf import text_format
 
 from i2cnn.errors import InputError
+from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.proto import NetParameter, V1LayerParameter
 from i2cnn.torchcaffe.prototext import read_net, read_solver
 from i2cnn.torchcaffe.storage import read_weights
@@ -91,6 +92,21 @@ def test_old_caffemodels_give_the_same_weights(tmp_path, depth):
         for old, new in zip(weights[name], blobs, strict=True):
             assert old.ndim == 4
             np.testing.assert_array_equal(old.reshape(new.shape), new)
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_nets_load_old_caffemodels(depth, golden):
+    """Biases are (1, 1, 1, n) there and inner products (1, 1, out, in)."""
+    net = NetParameter.FromString(Path("init.caffemodel").read_bytes())
+    Path("old.caffemodel").write_bytes(old_model(net, depth).SerializeToString())
+    outputs = []
+    for name in ("init.caffemodel", "old.caffemodel"):
+        caffe.set_random_seed(99)
+        loaded = caffe.Net("tiny_train_val.prototxt", caffe.TEST, weights=name)
+        loaded.forward()
+        outputs.append(loaded.blobs["fc2"].data.copy())
+    assert np.abs(outputs[0]).max() > 0
+    np.testing.assert_array_equal(*outputs)
 
 
 @pytest.mark.parametrize(

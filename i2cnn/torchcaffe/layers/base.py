@@ -38,12 +38,19 @@ class Context:
         True in phase TRAIN.
     rng : CaffeRNG
         Generator of initial weights, of the data layers' seeds and of dropout masks.
+    solver_rank, solver_count : int
+        This process among those that train the net together; each reads its own records.
+    bf16 : bool
+        True if convolutions and inner products multiply in bfloat16.
     """
 
     net: str
     device: torch.device
     train: bool
     rng: CaffeRNG
+    solver_rank: int = 0
+    solver_count: int = 1
+    bf16: bool = False
 
 
 class LabelError(InputError):
@@ -74,6 +81,8 @@ class Layer:
     blocked: ClassVar[frozenset[int]] = frozenset()
     #: Layers without gradient at all (accuracy, data).
     differentiable: ClassVar[bool] = True
+    #: Layers that are products of matrices, which precision bf16 is for.
+    products: ClassVar[bool] = False
 
     def __init__(self, param: Any, context: Context) -> None:
         self.param = param
@@ -123,6 +132,12 @@ class Layer:
 
     # For the net --------------------------------------------------------------------------------
 
+    def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if not (self.products and self.context.bf16):
+            return self.compute(bottoms)
+        with torch.autocast(self.context.device.type, torch.bfloat16):
+            return [top.float() for top in self.compute(bottoms)]
+
     def forward(
         self, bottoms: Sequence[Tensor], needs: Sequence[bool], graph: bool
     ) -> list[Tensor]:
@@ -132,14 +147,14 @@ class Layer:
         if not (graph and self.differentiable and (any(needs) or any(self.param_needs))):
             self.weights = params
             with torch.no_grad():
-                return self.compute(bottoms)
+                return self._compute(bottoms)
         inputs = [b.detach().requires_grad_(need) for b, need in zip(bottoms, needs, strict=True)]
         self.weights = [
             p.detach().requires_grad_(need)
             for p, need in zip(params, self.param_needs, strict=True)
         ]
         with torch.enable_grad():
-            outputs = self.compute(inputs)
+            outputs = self._compute(inputs)
         self._leaves = [*inputs, *self.weights]
         self._outputs = outputs
         return [output.detach() for output in outputs]

@@ -12,11 +12,14 @@ from torch.nn import functional
 
 from i2cnn.torchcaffe.layers.base import Layer, Shape, canonical_axis, count, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import EltwiseParameter, ReductionParameter
+from i2cnn.torchcaffe.random import CaffeRNG
 
 
 @register("InnerProduct")
 class InnerProduct(Layer):
     """Fully connected layer; weights are (out, in), the bottom is flattened from `axis` on."""
+
+    products = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.inner_product_param
@@ -179,8 +182,19 @@ class Dropout(Layer):
         if not self.context.train:
             return [x]
         keep = 1.0 - self.param.dropout_param.dropout_ratio
-        mask = torch.from_numpy(self.context.rng.bernoulli(x.numel(), keep))
-        return [x * (mask.view(x.shape).to(x.device, x.dtype) * (1.0 / keep))]
+        return [x * (dropout_mask(self.context.rng, x.shape, keep, x.device) * (1.0 / keep))]
+
+
+def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device) -> Tensor:
+    """1 with chance `keep`, else 0: genuine Caffe's numbers on the CPU, the device's on a GPU.
+
+    Genuine Caffe's masks on a GPU are cuRAND's, and millions of numbers a pass would keep a GPU
+    waiting; so there `rng` only gives a seed.
+    """
+    if device.type == "cpu":
+        return torch.from_numpy(rng.bernoulli(count(shape), keep)).view(shape).float()
+    generator = torch.Generator(device).manual_seed(int(rng.draw(1)[0]))
+    return torch.empty(shape, device=device).bernoulli_(keep, generator=generator)
 
 
 @register("Split")

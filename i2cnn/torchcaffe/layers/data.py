@@ -33,6 +33,13 @@ class DataSource(Layer):
     def close(self) -> None:
         """Stop threads and close files."""
 
+    @property
+    def turn(self) -> tuple[int, int]:
+        """(r, N): of N processes this one takes records r, r + N, ...; in TEST the root has all."""
+        if not self.context.train:
+            return 0, 1
+        return self.context.solver_rank, self.context.solver_count
+
 
 @register("Input")
 class Input(DataSource):
@@ -106,6 +113,8 @@ class Data(DataSource):
             train=self.context.train,
             rng=self.context.rng,
             layer=self.param.name,
+            device=self.context.device,
+            turn=self.turn,
         )
         # The thread would keep the reader alive after the net is gone.
         weakref.finalize(self, self.reader.abandon)
@@ -120,7 +129,10 @@ class Data(DataSource):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         batch = self.reader.next()
         self.keys = batch.keys
-        images = torch.from_numpy(batch.images).permute(0, 3, 1, 2).to(self.context.device)
+        images = batch.images
+        if images.dtype == torch.uint8:
+            images = self.reader.transformer.apply_batch(images, batch.draws, self.reader.shape)
+        images = images.permute(0, 3, 1, 2)
         labels = torch.from_numpy(batch.labels).to(self.context.device)
         return [images, labels][: len(self.param.top)]
 

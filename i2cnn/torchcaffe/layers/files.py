@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.layers.base import Shape, register
 from i2cnn.torchcaffe.layers.data import DataSource
 from i2cnn.torchcaffe.random import CaffeRNG
@@ -73,6 +74,12 @@ class ImageData(_Listed):
         self.shape = self.transformer.output_shape(height, width, channels)
         self.transformer.start_random(rng)
         rng.draw(1)
+        if self.turn[1] > 1 and not p.shuffle:
+            log.warning(
+                "image_data_layer.cpp",
+                f"layer {self.param.name!r}: all processes read the same images, as in genuine "
+                "Caffe; use shuffle: true, or an LMDB",
+            )
 
     def _split(self, line: str) -> tuple[str, int]:
         path, _, label = line.rpartition(" ")
@@ -146,7 +153,7 @@ class HDF5Data(_Listed):
         self.check_batch(p.batch_size)
         self.files = self.read_list(p.source)
         self.file_order = self._order(len(self.files))
-        self.file, self.row = 0, 0
+        self.file, self.row, self.offset = 0, 0, 0
         self._load()
 
     def _order(self, number: int) -> list[int]:
@@ -177,7 +184,10 @@ class HDF5Data(_Listed):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         tops = [np.empty(shape, np.float32) for shape in self.reshape([])]
+        rank, number = self.turn
         for i in range(len(tops[0])):
+            while self.offset % number != rank:
+                self._advance()
             for top, array in zip(tops, self.arrays, strict=True):
                 if array.shape[1:] != top.shape[1:]:
                     path = self.files[self.file_order[self.file]]
@@ -187,6 +197,7 @@ class HDF5Data(_Listed):
         return [torch.from_numpy(top).to(self.context.device) for top in tops]
 
     def _advance(self) -> None:
+        self.offset += 1
         self.row += 1
         if self.row < len(self.row_order):
             return
@@ -201,13 +212,13 @@ class HDF5Data(_Listed):
 
     def position(self) -> dict[str, np.ndarray]:
         return {
-            "place": np.array([self.file, self.row]),
+            "place": np.array([self.file, self.row, self.offset]),
             "files": np.array(self.file_order),
             "rows": np.array(self.row_order),
         }
 
     def seek(self, position: dict[str, np.ndarray]) -> None:
-        self.file, self.row = (int(i) for i in position["place"])
+        self.file, self.row, self.offset = (int(i) for i in position["place"])
         self.file_order = [int(i) for i in position["files"]]
         if sorted(self.file_order) != list(range(len(self.files))):
             raise self.fail("the list of files is not the one the training was stopped with")

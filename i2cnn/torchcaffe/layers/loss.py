@@ -97,7 +97,8 @@ class SoftmaxWithLoss(_Labelled):
         # Caffe takes the logarithm of max(p, FLT_MIN).
         floor = float(torch.log(torch.tensor(torch.finfo(torch.float32).tiny)))
         value = -(picked + (picked.detach().clamp(min=floor) - picked.detach())) * keep
-        total = value.sum() / _normalizer(loss, outer, inner, int(keep.sum()))
+        valid = index.numel() if ignore is None else int(keep.sum())
+        total = value.sum() / _normalizer(loss, outer, inner, valid)
         if len(self.param.top) < 2:
             return [total]
         return [total, torch.softmax(scores.detach(), axis)]

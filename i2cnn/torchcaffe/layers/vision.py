@@ -40,6 +40,7 @@ class _ConvolutionBase(_Spatial):
     bottoms = (1, None)
     tops = (1, None)
     transposed = False
+    products = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.convolution_param

@@ -1,0 +1,37 @@
+"""The plateau that Caffe users know: a loss that stays at ln(classes), chance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.net import CoreNet
+
+#: Tests to wait for, and the share of ln(classes) that the loss must fall below in one of them.
+TESTS = 3
+SHARE = 0.98
+
+
+class Plateau:
+    """Points out, once, that the loss of a training's first tests never left ln(classes)."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+
+    def look(self, net: CoreNet, means: dict[str, np.ndarray]) -> None:
+        """Take note of a test of `net` after some training; `means` are its mean outputs."""
+        node = next((n for n in net.nodes if n.layer.type == "SoftmaxWithLoss"), None)
+        if node is None or node.top_names[0] not in means or len(self.losses) == TESTS:
+            return
+        classes = node.bottoms[0].shape[node.layer.param.softmax_param.axis]
+        chance = math.log(classes)
+        self.losses.append(float(means[node.top_names[0]]))
+        if len(self.losses) == TESTS and min(self.losses) > SHARE * chance:
+            log.warning(
+                "solver.cpp",
+                f"the loss of the first {TESTS} tests has not left ln({classes}) = {chance:.4g}, "
+                "chance: the net has learned nothing so far. Check labels, mean and scale of the "
+                'data; try another base_lr, fillers "xavier" or "msra", or more iterations',
+            )

@@ -1,0 +1,124 @@
+"""The golden layers and a golden run on a CUDA device.
+
+Tolerances: layers 1e-4 of the largest value, ten times the CPU's, since cuDNN and cuBLAS choose
+algorithms (Winograd, split sums) that round otherwise; losses of 20 iterations 1e-4, weights 1e-3.
+They are set before they were seen on hardware, so a first run there may show that less would do.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.layers.common import dropout_mask
+from i2cnn.torchcaffe.random import CaffeRNG
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device"),
+]
+GOLDEN = Path(__file__).parents[1] / "golden"
+LAYERS = json.loads((GOLDEN / "layers" / "layers.json").read_text())
+DATA = json.loads((GOLDEN / "data_layer.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def gpu_mode(cpu_mode: None) -> None:
+    caffe.set_mode_gpu()
+
+
+def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float, what: str) -> None:
+    scale = max(float(np.abs(theirs).max(initial=0)), 1e-3)
+    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance, err_msg=what)
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_golden_layers(name: str, tmp_path: Path) -> None:
+    case = LAYERS[name]
+    with np.load(GOLDEN / "layers" / "layers.npz") as file:
+        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    path = tmp_path / "net.prototxt"
+    path.write_text(case["prototxt"])
+    net = caffe.Net(str(path), phase=getattr(caffe, case["phase"]))
+    assert net._core.context.device.type == "cuda"
+    for key in (k for k in stored if k[0] == "x"):
+        net.blobs[key].data[...] = stored[key]
+    for i, blob in enumerate(net.params.get("op", [])):
+        blob.data[...] = stored[f"p{i}"]
+    net.forward()
+    for i, top in enumerate(case["tops"]):
+        close(net.blobs[top].data, stored[f"y{i}"], 1e-4, f"y{i}")
+    if "dy0" not in stored:
+        return
+    for i, top in enumerate(case["tops"]):
+        net.blobs[top].diff[...] = stored[f"dy{i}"]
+    net.clear_param_diffs()
+    net.backward()
+    for i in case["needs"]:
+        close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], 1e-4, f"dx{i}")
+    for i, blob in enumerate(net.params.get("op", [])):
+        close(blob.diff, stored[f"dp{i}"], 1e-4, f"dp{i}")
+
+
+@pytest.mark.parametrize("name", sorted(DATA))
+def test_the_data_layer_bit_for_bit(name: str, golden: Path) -> None:
+    case = DATA[name]
+    Path("net.prototxt").write_text(case["prototxt"])
+    if case["seed"] is not None:
+        caffe.set_random_seed(case["seed"])
+    net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
+    net.forward()
+    with np.load(GOLDEN / "data_layer.npz") as file:
+        for blob, values in ((k.split("/")[1], file[k]) for k in file if k.startswith(f"{name}/")):
+            found = net.blobs[blob].data
+            rows = min(len(found), len(values))
+            corner = tuple(slice(0, n) for n in (rows, *values.shape[1:]))
+            np.testing.assert_array_equal(found[corner], values[:rows])
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-4), ("tf32", 2e-2), ("bf16", 2e-2)]
+)
+def test_golden_run(precision: str, tolerance: float, golden: Path) -> None:
+    caffe.set_precision(precision)
+    text = Path("solver_adam.prototxt").read_text().replace("CPU", "GPU")
+    Path("solver.prototxt").write_text(text)
+    solver = caffe.get_solver("solver.prototxt")
+    losses = []
+    for _ in range(20):
+        solver.step(1)
+        losses.append(solver._core.smoothed_loss)
+    with np.load(GOLDEN / "solvers_final.npz") as file:
+        np.testing.assert_allclose(losses, file["adam/loss"], rtol=tolerance)
+        if precision == "float32":
+            for key in (k for k in file if k.startswith("adam/w020/")):
+                layer, index = key.split("/")[-1].rsplit(".", 1)
+                close(solver.net.params[layer][int(index)].data, file[key], 1e-3, key)
+
+
+def test_a_resumed_run_repeats_itself(golden: Path) -> None:
+    text = Path("tiny_train_val.prototxt").read_text()
+    drop = 'layer { name: "drop" type: "Dropout" bottom: "fc1" top: "fc1" }\n'
+    text = text.replace('layer { name: "relu3"', drop + 'layer { name: "relu3"')
+    Path("tiny_train_val.prototxt").write_text(text)
+    whole = caffe.get_solver("solver_sgd.prototxt")
+    whole.step(20)
+    resumed = caffe.get_solver("solver_sgd.prototxt")
+    resumed.restore("out/sgd_iter_10.solverstate")
+    resumed.step(10)
+    for name, blobs in whole.net.params.items():
+        for i, blob in enumerate(blobs):
+            close(resumed.net.params[name][i].data, blob.data, 1e-5, f"{name}.{i}")
+
+
+def test_dropout_masks_follow_from_the_generator() -> None:
+    device = torch.device("cuda")
+    masks = [dropout_mask(CaffeRNG(seed), (500, 400), 0.3, device) for seed in (1, 1, 2)]
+    assert torch.equal(masks[0], masks[1])
+    assert not torch.equal(masks[0], masks[2])
+    assert float(masks[0].mean()) == pytest.approx(0.3, abs=0.01)
