@@ -330,7 +330,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
         (["evaluate", "nowhere", "--out=r"], "no such folder"),
         (["evaluate", "--out=r", "--folds=30"], "use --folds 20"),
         (["evaluate", "--out=r", "--folds=5", "--only-folds=9"], "fold 9 is not one of 1 to 5"),
-        (["evaluate", "--out=r", "--k=7"], "patch count 7"),
+        (["evaluate", "--out=r", "--k=7"], "choose 1, 5 or 60"),
         (["evaluate", "--out=r", "--scheme=mine"], "unknown patch scheme"),
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not there"),
