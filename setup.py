@@ -33,6 +33,7 @@ class CMakeBuild(build_ext):
             f"-DPython_EXECUTABLE={sys.executable}",
             f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
             f"-DCMAKE_LIBRARY_OUTPUT_DIRECTORY={target.parent}",
+            f"-DI2CNN_WERROR={os.environ.get('I2CNN_WERROR', 'OFF')}",
         ]
         try:
             subprocess.run(configure, check=True)

@@ -31,6 +31,20 @@ rivals, report. Every step is resumable: kill it, repeat the command.
   i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
   i2cnn evaluate --profile quick --out runs/synthetic
 """
+PATCHES = """\
+Cut each face into patches and write them into a Caffe LMDB, or draw them, or both.
+
+  i2cnn patches faces.csv --root IMAGES --out train_lmdb --mean mean.binaryproto
+  i2cnn patches photo.jpg --preview patches.png --scheme tight
+"""
+PATCHES_END = """\
+Schemes: deepid, the paper's; tight, without hair and shoulders; or your own table in a .toml
+file (i2cnn/schemes.py describes it). The database appears under its name only when it is
+complete; a call that fails or is stopped leaves nothing.
+
+Exit status: 0 all is written; 1 an error, nothing is written; 3 written, but without the
+faces that --skip-bad lists; 130 stopped by Ctrl-C.
+"""
 
 ENCODINGS = ("png", "jpeg", "raw")
 PROFILES = ("paper", "quick")
@@ -91,15 +105,24 @@ def _dataset_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _faces_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("faces", type=Path, help="faces.csv, as written by `i2cnn faces`")
+def _faces_options(parser: argparse.ArgumentParser, more: str = "") -> None:
+    parser.add_argument("faces", type=Path, help="faces.csv, as written by `i2cnn faces`" + more)
     parser.add_argument(
         "--root", type=Path, help="folder the CSV's image paths start from (default: the CSV's own)"
     )
 
 
+def _scheme_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheme",
+        default="deepid",
+        metavar="NAME",
+        help="patch scheme: deepid (default), tight, or a .toml file",
+    )
+
+
 def _patch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--scheme", default="deepid", help="patch scheme (default: deepid)")
+    _scheme_option(parser)
     parser.add_argument("--encoding", choices=ENCODINGS, default="png", help="default: png")
 
 
@@ -152,16 +175,14 @@ def build_parser() -> argparse.ArgumentParser:
     faces.add_argument("--out", type=Path, default=Path("faces.csv"), help="default: faces.csv")
     faces.add_argument("--sheet", type=Path, help="also draw a contact sheet PNG for checking")
 
-    patches = verbs.add_parser("patches", help="step 2: 60 patches a face -> Caffe LMDB")
-    _faces_options(patches)
-    _patch_options(patches)
-    patches.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
-    patches.add_argument("--out", type=Path, required=True, help="the LMDB folder to write")
-    patches.add_argument("--mean", type=Path, help="also write the mean image (.binaryproto)")
-    patches.add_argument("--subjects", help="only these subjects, comma-separated")
-    patches.add_argument("--k", type=int, choices=PATCH_COUNTS, default=60, help="default: 60")
-    patches.add_argument("--seed", type=int, default=0, help="of the shuffled order (default: 0)")
-    patches.add_argument("--preview", type=Path, help="draw the first face's patches as a PNG")
+    patches = verbs.add_parser(
+        "patches",
+        help="step 2: 60 patches a face -> Caffe LMDB",
+        description=PATCHES,
+        epilog=PATCHES_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _patches_options(patches)
 
     train = verbs.add_parser("train", help="step 3: train the network on two LMDBs")
     train.add_argument("--train", type=Path, required=True, help="LMDB of training patches")
@@ -177,8 +198,8 @@ def build_parser() -> argparse.ArgumentParser:
     _faces_options(features)
     features.add_argument("--net", type=Path, required=True, help="folder that `train` wrote")
     features.add_argument("--out", type=Path, required=True, help="the .npy file to write")
-    features.add_argument("--k", type=int, choices=PATCH_COUNTS, default=60, help="default: 60")
-    features.add_argument("--scheme", default="deepid", help="patch scheme (default: deepid)")
+    features.add_argument("--k", type=int, help="patches a face: 1, 5 or all (default)")
+    _scheme_option(features)
     _engine_options(features)
 
     svm = verbs.add_parser("svm", help="step 5: SVM on features, person-independent folds")
@@ -191,6 +212,28 @@ def build_parser() -> argparse.ArgumentParser:
 
     verbs.add_parser("caffe", help="Caffe's own command line: train, test, time, device_query")
     return parser
+
+
+def _patches_options(parser: argparse.ArgumentParser) -> None:
+    _faces_options(parser, "; with --preview a photograph, too")
+    parser.add_argument("--out", type=Path, metavar="LMDB", help="the folder to write; must be new")
+    parser.add_argument(
+        "--preview",
+        type=Path,
+        metavar="PNG",
+        help="draw the scheme on the first face, or on a photograph's largest, and its patches",
+    )
+    _patch_options(parser)
+    parser.add_argument("--k", type=int, help="patches a face: 1, 5 or all (default)")
+    parser.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
+    parser.add_argument("--subjects", help="only these subjects, comma-separated")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffled order (default: 0)")
+    parser.add_argument("--mean", type=Path, help="also write the mean image (.binaryproto)")
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out faces that cannot be used and list them; default: stop at the first",
+    )
 
 
 def _schedule_options(parser: argparse.ArgumentParser) -> None:

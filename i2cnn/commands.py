@@ -20,18 +20,18 @@ from i2cnn.engine import choose_device, get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.experiment import evaluate as run_evaluation
 from i2cnn.experiment import jobs_of
-from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
+from i2cnn.faces import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
 from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.files import digest
 from i2cnn.folds import make_folds
-from i2cnn.images import as_gray, read_image, write_image
+from i2cnn.images import SUFFIXES, read_image, write_image
 from i2cnn.job import Execution
 from i2cnn.labels import TASKS, Task, get_task
 from i2cnn.metrics import Prediction, score, write_predictions
 from i2cnn.network_job import NET_FILE, keep_best, train_network
-from i2cnn.patches import extract, get_scheme
+from i2cnn.patches import Scheme, get_scheme
 from i2cnn.plan import make_plan, print_plan
-from i2cnn.preview import draw_patches
+from i2cnn.preview import draw_preview
 from i2cnn.progress import progress, say
 from i2cnn.prototxt import template_schedule
 from i2cnn.recogniser import Recogniser, annotate
@@ -56,8 +56,10 @@ def make_settings(options: argparse.Namespace) -> Settings:
     """Settings of `evaluate`'s options; what is not given comes from the profile's prototxt."""
     schedule = chosen_schedule(options)
     schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
-    task = options.task or ("folder" if options.dataset == "folder" else "seven")
     scheme = get_scheme(options.scheme)
+    for k in options.k:
+        scheme.select(k)
+    task = options.task or ("folder" if options.dataset == "folder" else "seven")
     return Settings(
         dataset=options.dataset,
         root=None if options.path is None else str(options.path.resolve()),
@@ -206,39 +208,71 @@ def _task(options: argparse.Namespace, labels: Sequence[str]) -> Task:
     return Task("folder", tuple(known + sorted(set(labels) - set(known))))
 
 
-def patches(options: argparse.Namespace) -> None:
-    """Write an LMDB of patches, or draw the first face's."""
+def patches(options: argparse.Namespace) -> int:
+    """Write an LMDB of patches, draw a face's, or both; status 3 if faces were left out."""
+    if options.out is None and options.preview is None:
+        raise InputError("nothing to do: give --out LMDB, --preview PNG or both")
+    scheme = get_scheme(options.scheme)
+    if options.faces.suffix.lower() in SUFFIXES:
+        if options.out is not None:
+            raise InputError(
+                f"{options.faces}: --out wants a faces.csv, which `i2cnn faces` writes; "
+                "a photograph can only be drawn"
+            )
+        _preview_photograph(options.faces, scheme, options.preview)
+        return 0
     chosen, root = _load_faces(options)
-    task = _task(options, [f.label for f in chosen])
+    labels = [f.label for f in chosen]
     if options.subjects:
         wanted = set(options.subjects.split(","))
         absent = sorted(wanted - {f.subject for f in chosen})
         if absent:
             raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
         chosen = [f for f in chosen if f.subject in wanted]
-    scheme = get_scheme(options.scheme)
-    if options.preview:
-        image = as_gray(read_image(root / chosen[0].image))
-        drawn = draw_patches(extract(image, chosen[0].points, options.scheme), scheme)
-        write_image(options.preview, drawn)
+    if options.preview is not None:
+        image = read_image(root / chosen[0].image)
+        write_image(options.preview, draw_preview(image, chosen[0].points, scheme))
         print(options.preview)
+    if options.out is None:
+        return 0
+    task = _task(options, labels)
     with progress("patches") as show:
         info = write_database(
             chosen,
             [task.index(f.label) for f in chosen],
             root,
             options.out,
-            patches=scheme.select(options.k),
+            patches=scheme.select(options.k or len(scheme)),
             encoding=options.encoding,
             seed=options.seed,
             mean_file=options.mean,
             scheme=options.scheme,
+            skip_bad=options.skip_bad,
             progress=show,
         )
     print(
         f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
         f"classes {', '.join(f'{i} {label}' for i, label in enumerate(task.labels))}"
     )
+    for reason in info.skipped:
+        say(f"left out: {reason}")
+    if info.skipped:
+        say(f"{len(info.skipped)} of {len(chosen)} faces were left out")
+    return 3 if info.skipped else 0
+
+
+def _preview_photograph(path: Path, scheme: Scheme, out: Path) -> None:
+    image = read_image(path)
+    face, number = shared_finder().find_one(image)
+    if number == 0:
+        raise InputError(
+            f"{path}: no face was found; take a picture of a face seen from the front, or a "
+            "faces.csv with its landmarks"
+        )
+    if number > 1:
+        say(f"{path}: {number} faces, the largest is drawn")
+    write_image(out, draw_preview(image, face.points, scheme))
+    print(out)
 
 
 def train(options: argparse.Namespace) -> None:
@@ -274,6 +308,7 @@ def features(options: argparse.Namespace) -> None:
     weights = options.net / NET_FILE
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
+    scheme = get_scheme(options.scheme)
     net = engine.Net(str(options.net / "deploy.prototxt"), TEST, weights=str(weights))
     with progress("features") as show:
         result = extract_features(
@@ -282,7 +317,7 @@ def features(options: argparse.Namespace) -> None:
             chosen,
             root,
             options.out,
-            patches=get_scheme(options.scheme).select(options.k),
+            patches=scheme.select(options.k or len(scheme)),
             scheme=options.scheme,
             fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
             progress=show,

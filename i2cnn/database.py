@@ -80,7 +80,7 @@ def write_database(
     root : Path
         Folder that the faces' image paths start from.
     out : Path
-        The LMDB's folder; must not exist or be empty.
+        The LMDB's folder; must not exist or be empty. A symbolic link is followed.
     patches : sequence of int
         Patch indices to write of each face.
     encoding : {"png", "jpeg", "raw"}
@@ -114,6 +114,8 @@ def write_database(
         another process, the disk is full.
     """
     _check(faces, labels, out, encoding, threads)
+    if mean_file is not None:
+        _make_folder(mean_file)
     table = get_scheme(scheme)
     positions = np.random.RandomState(seed).permutation(len(faces) * len(patches))
     positions = positions.reshape(len(faces), len(patches))
@@ -193,10 +195,14 @@ def _native_errors(out: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _new_folder(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out` that takes its name when the block ends well."""
+    # Through a link, so that the folder is written on the file system where it will be.
+    out = out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already; delete it or choose another name")
+    if out.is_mount():
+        raise InputError(f"{out}: is a mount point; choose a name inside it")
+    _make_folder(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         folder = out.with_name(f".{out.name}.partial")
         descriptor = _lock_folder(folder, out)
     except OSError as error:
@@ -217,6 +223,14 @@ def _new_folder(out: Path) -> Iterator[Path]:
         # Removed while the lock is held, unless it has its final name.
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder that `path` will be in."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _lock_folder(folder: Path, out: Path) -> int:

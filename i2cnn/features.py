@@ -13,7 +13,7 @@ from i2cnn.errors import InputError
 from i2cnn.faces import Face
 from i2cnn.files import digest, read_json, write_json
 from i2cnn.images import as_gray, read_image
-from i2cnn.patches import extract
+from i2cnn.patches import extract, get_scheme
 from i2cnn.prototxt import FEATURE_BLOB
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.torchcaffe.prototext import read_net
@@ -107,7 +107,8 @@ def extract_features(
         Folder that the image paths start from.
     out : Path
         The .npy file; `OUT.progress.json` beside it says how many faces are done. A second call
-        goes on there, if faces, patches and `fingerprint` are the same, else starts over.
+        goes on there, if faces, patches, the scheme's table and `fingerprint` are the same, else
+        starts over.
     patches : sequence of int
         Patch indices.
     scheme : str
@@ -126,7 +127,7 @@ def extract_features(
         [
             [(f.image, [round(float(v), 3) for v in f.points.ravel()]) for f in faces],
             list(patches),
-            scheme,
+            get_scheme(scheme).digest,
             fingerprint,
             shape,
         ]

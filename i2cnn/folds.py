@@ -66,7 +66,7 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
     Raises
     ------
     InputError
-        There are fewer subjects than folds.
+        There are fewer subjects than folds, or the training subjects of a fold lack a class.
     """
     names = sorted(set(subjects))
     if n_folds < 3:
@@ -84,7 +84,23 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
         folds.append(Fold(tuple(groups[i]), tuple(groups[validation]), tuple(training)))
     result = Folds(seed, tuple(folds))
     check_folds(result, "folds")
+    _check_classes(result, subjects, labels)
     return result
+
+
+def _check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) -> None:
+    """InputError if a class has no sample among a fold's training subjects."""
+    people: dict[str, set[str]] = {}
+    for subject, label in zip(subjects, labels, strict=True):
+        people.setdefault(label, set()).add(subject)
+    for number, fold in enumerate(folds.folds, 1):
+        for label, who in sorted(people.items()):
+            if who.isdisjoint(fold.training):
+                raise InputError(
+                    f"fold {number} has no {label!r} to train on: only {', '.join(sorted(who))} "
+                    "show it, and they test or validate there; add images of other people with "
+                    "it, leave it out, or try other --folds"
+                )
 
 
 def _groups(

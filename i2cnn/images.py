@@ -99,8 +99,11 @@ def as_bgr(image: np.ndarray) -> np.ndarray:
 
 def write_image(path: Path, image: np.ndarray) -> None:
     """Write a picture in the format of its ending."""
-    ok, data = cv2.imencode(path.suffix, image)
-    if not ok:
-        raise InputError(f"{path}: cannot be written as {path.suffix}")
+    try:
+        _, data = cv2.imencode(path.suffix, image)
+    except cv2.error:
+        raise InputError(
+            f"{path}: cannot be written in the format of its ending; end its name in .png"
+        ) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.tobytes())

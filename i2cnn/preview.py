@@ -1,4 +1,4 @@
-"""Draws a patch scheme on a photograph, and all patches of one face with their names."""
+"""Draws a patch scheme on a face, and all patches of it with their names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from i2cnn import _native
-from i2cnn.images import as_bgr
-from i2cnn.patches import FACE, Scheme
+from i2cnn.images import as_bgr, as_gray
+from i2cnn.patches import FACE, Scheme, extract
 
-_TILE, _LEFT, _TOP, _GAP = 110, 150, 26, 4
-
+_TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
+#: Longer side of the drawn face in pixels.
+_LONGEST = 900
 
 #: One colour (B, G, R) a region, told apart by people with red-green blindness, too.
 _COLOURS = (
@@ -25,6 +26,10 @@ _COLOURS = (
     (128, 60, 60),
     (90, 90, 90),
 )
+
+
+def _colour(region: int) -> tuple[int, int, int]:
+    return _COLOURS[region % len(_COLOURS)]
 
 
 def box_corners(points: np.ndarray, scheme: Scheme) -> np.ndarray:
@@ -51,10 +56,10 @@ def box_corners(points: np.ndarray, scheme: Scheme) -> np.ndarray:
 
 
 def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """The photograph with every region's frame at the scale nearest 1, and the landmarks.
+    """The face with every region's frame at the scale nearest 1, and the landmarks.
 
-    Frames that leave the photograph enlarge the picture; what is added repeats the border, as in
-    the patches.
+    Shows what the frames cover and a little around it, enlarged or shrunk to 900 pixels. Outside
+    the photograph its border is repeated, as in the patches; a thin line shows where it ends.
 
     Parameters
     ----------
@@ -67,40 +72,70 @@ def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.nda
     -------
     ndarray of uint8, (H', W', 3)
     """
-    height, width = image.shape[:2]
     middle = min(range(len(scheme.scales)), key=lambda i: abs(scheme.scales[i] - 1))
     corners = box_corners(points, scheme)[middle :: len(scheme.scales)]
-    # Small photographs are enlarged so that lines and names can be told apart.
-    zoom = max(1.0, 640 / max(height, width))
-    low = np.minimum(corners.min(axis=(0, 1)), 0)
-    high = np.maximum(corners.max(axis=(0, 1)), (width - 1, height - 1))
-    most = 2.0 * max(height, width)  # a face far outside must not ask for a huge canvas
-    low, high = np.maximum(low, -most) - 2, np.minimum(high, most + max(height, width)) + 2
-    matrix = np.array([[zoom, 0, -zoom * low[0]], [0, zoom, -zoom * low[1]]])
-    size = np.ceil((high - low) * zoom).astype(int) + 1
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    margin = 0.04 * float((high - low).max())
+    low, high = low - margin, high + margin
+    zoom = _LONGEST / float((high - low).max())
+    width, height = (max(1, round(float(v))) for v in (high - low) * zoom)
+    # Shrinking needs averages, which warpAffine does not take.
+    shrink = min(zoom, 1.0)
+    small = as_bgr(image)
+    if shrink < 1:
+        size = tuple(max(1, round(n * shrink)) for n in image.shape[1::-1])
+        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    steps = zoom * np.array(image.shape[1::-1]) / small.shape[1::-1]
+    # Pixel p of the shrunken picture is at (p + 0.5) * size / shrunken size - 0.5 of the picture.
+    shift = (0.5 * steps / zoom - 0.5 - low) * zoom
     canvas = cv2.warpAffine(
-        as_bgr(image),
-        matrix,
-        (int(size[0]), int(size[1])),
+        small,
+        np.array([[steps[0], 0, shift[0]], [0, steps[1], shift[1]]]),
+        (width, height),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    for i, (region, frame) in enumerate(zip(scheme.regions, corners, strict=True)):
-        colour = _COLOURS[i % len(_COLOURS)]
+    # Clipped, since OpenCV draws lines of at most 32767 pixels; here they only have to leave it.
+    edges = np.array([(-0.5, -0.5), (image.shape[1] - 0.5, image.shape[0] - 0.5)])
+    first, last = np.clip((edges - low) * zoom, -9, _LONGEST + 9).round().astype(int).tolist()
+    cv2.rectangle(canvas, first, last, (255, 255, 255), 1)
+    for i, frame in enumerate(corners):
+        # A light rim keeps frames apart from any picture.
         line = np.round((frame - low) * zoom).astype(np.int32)
-        cv2.polylines(canvas, [line], True, colour, 2, cv2.LINE_AA)
-        x, y = (int(v) for v in line[0])
-        # A light rim keeps the names readable on any picture.
-        for ink, thickness in (((255, 255, 255), 3), (colour, 1)):
-            _write(canvas, region.name, x + 4, y + 15, ink, thickness)
-    for x, y in np.round((np.asarray(points) - low) * zoom).astype(int):
-        cv2.circle(canvas, (int(x), int(y)), 4, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(canvas, (int(x), int(y)), 4, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.polylines(canvas, [line], True, (255, 255, 255), 4, cv2.LINE_AA)
+        cv2.polylines(canvas, [line], True, _colour(i), 2, cv2.LINE_AA)
+    for point in (np.asarray(points) - low) * zoom:
+        x, y = np.clip(point, -99, 2 * _LONGEST).round().astype(int).tolist()
+        cv2.circle(canvas, (x, y), 4, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(canvas, (x, y), 4, (0, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def draw_preview(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """The scheme's frames on a face beside all patches of it, as gray as databases hold them.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W) or (H, W, 3)
+    points : ndarray, (5, 2)
+    scheme : Scheme
+
+    Returns
+    -------
+    ndarray of uint8, (H', W', 3)
+    """
+    left = draw_scheme(image, points, scheme)
+    right = draw_patches(extract(as_gray(image), points, scheme.name), scheme)
+    gap = 16
+    height = max(left.shape[0], right.shape[0])
+    canvas = np.full((height, left.shape[1] + gap + right.shape[1], 3), 255, np.uint8)
+    canvas[: left.shape[0], : left.shape[1]] = left
+    canvas[: right.shape[0], left.shape[1] + gap :] = right
     return canvas
 
 
 def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """All patches of one face: a row a region, a column a scale and mirror.
+    """All patches of one face: a row a region in its frame's colour, a column a scale and mirror.
 
     Parameters
     ----------
@@ -119,7 +154,9 @@ def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
         text = f"{scheme.scales[c // 2]:g}" + (" mirrored" if c % 2 else "")
         _write(canvas, text, _LEFT + c * step + 4, 17)
     for r, region in enumerate(scheme.regions):
-        _write(canvas, region.name, 4, _TOP + r * step + _TILE // 2)
+        y = _TOP + r * step + _TILE // 2
+        cv2.rectangle(canvas, (4, y - 10), (14, y), _colour(r), -1)
+        _write(canvas, region.name, 20, y)
         for c in range(columns):
             tile = cv2.resize(
                 as_bgr(patches[r * columns + c]), (_TILE, _TILE), interpolation=cv2.INTER_AREA
@@ -129,14 +166,6 @@ def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
     return canvas
 
 
-def _write(
-    canvas: np.ndarray,
-    text: str,
-    x: int,
-    y: int,
-    colour: tuple[int, int, int] = (30, 30, 30),
-    thickness: int = 1,
-) -> None:
-    cv2.putText(
-        canvas, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA
-    )
+def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(canvas, text, (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

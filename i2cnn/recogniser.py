@@ -21,13 +21,15 @@ from i2cnn.files import read_json, write_json
 from i2cnn.images import as_bgr
 from i2cnn.job import RESULT_FILE, NetworkJob
 from i2cnn.labels import Task
-from i2cnn.patches import get_scheme
+from i2cnn.patches import SCHEMES, get_scheme
 from i2cnn.settings import Settings
 from i2cnn.svm import PairWeights
 from i2cnn.torchcaffe.proto import TEST
 
 _FILES = ("deploy.prototxt", "train_val.prototxt", "net.caffemodel", "mean.binaryproto", "svm.npz")
 _ABOUT = "recogniser.json"
+#: A person's own patch scheme goes along.
+_SCHEME = "scheme.toml"
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,16 @@ def save_recogniser(
     partial.mkdir(parents=True)
     for name in _FILES:
         shutil.copyfile(folder / name, partial / name)
+    scheme = settings.scheme
+    if scheme not in SCHEMES:
+        shutil.copyfile(scheme, partial / _SCHEME)
+        scheme = _SCHEME
     methods = read_json(folder / RESULT_FILE)["methods"]
     write_json(
         partial / _ABOUT,
         {
             "labels": list(task.labels),
-            "scheme": settings.scheme,
+            "scheme": scheme,
             "patches": list(get_scheme(settings.scheme).select(job.k)),
             "profile": settings.profile,
             "dataset": settings.dataset,
@@ -106,6 +112,8 @@ class Recogniser:
             self.patches: list[int] = self.about["patches"]
         except KeyError as error:
             raise InputError(f"{folder / _ABOUT}: {error} is missing") from None
+        if self.scheme not in SCHEMES:
+            self.scheme = str(folder / self.scheme)
         self._pairs = _read_pairs(folder / "svm.npz")
         self._transform = Transform.from_job(folder)
         module = get_engine(engine)

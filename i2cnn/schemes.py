@@ -120,18 +120,16 @@ class Scheme:
         middle = min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
         if k == len(self):
             return tuple(range(len(self)))
-        if k == 1:
-            regions = [i for i, r in enumerate(self.regions) if r.anchor == FACE][:1]
-        elif k == 5:
-            regions = [i for i, r in enumerate(self.regions) if r.anchor != FACE]
-        else:
-            regions = []
-        if len(regions) != k:
+        whole = [i for i, r in enumerate(self.regions) if r.anchor == FACE]
+        local = [i for i, r in enumerate(self.regions) if r.anchor != FACE]
+        choices = {n: found for n, found in ((1, whole[:1]), (5, local)) if len(found) == n}
+        if k not in choices:
+            known = ", ".join(map(str, choices))
             raise InputError(
                 f"scheme {self.name}: {k} patches a face are not defined; "
-                f"choose 1, 5 or {len(self)}"
+                f"choose {known}{' or ' if known else ''}{len(self)}"
             )
-        return tuple((i * len(self.scales) + middle) * 2 for i in regions)
+        return tuple((i * len(self.scales) + middle) * 2 for i in choices[k])
 
 
 def _locals(side: float) -> tuple[Region, ...]:

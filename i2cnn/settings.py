@@ -9,6 +9,7 @@ from typing import Any
 from i2cnn.baselines import RIVALS
 from i2cnn.errors import InputError
 from i2cnn.files import digest, read_json, write_json
+from i2cnn.schemes import SCHEMES
 
 DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
 POINTS = ("given", "detected")
@@ -16,8 +17,9 @@ PATCH_COUNTS = (1, 5, 60)
 
 #: What to do, in contrast to how: a run can be given more of it later.
 _EXTENDABLE = ("patch_counts", "seeds", "rivals")
-#: The data set may have moved and still be the same, so its folder is not part of the digest.
-_NOT_IN_DIGEST = ("root", *_EXTENDABLE)
+#: The data set and a scheme's file may have moved and still be the same, so their paths are not
+#: part of the digest; the scheme's table is.
+_NOT_IN_DIGEST = ("root", "scheme", *_EXTENDABLE)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Settings:
         if self.points not in POINTS:
             raise InputError(f"unknown points {self.points!r}; choose {', '.join(POINTS)}")
         for k in self.patch_counts:
-            if k not in PATCH_COUNTS:
+            if k not in PATCH_COUNTS and self.scheme in SCHEMES:
                 raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
         for name in self.rivals:
             if name not in RIVALS:

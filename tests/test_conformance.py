@@ -12,13 +12,14 @@ import pytest
 
 from i2cnn.database import write_database
 from i2cnn.datasets import embedded_root
+from i2cnn.images import write_image
 from i2cnn.prototxt import write_job
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.prototext import read_net, read_solver, write_prototxt
 from i2cnn.torchcaffe.resume import resume_file
-from i2cnn.torchcaffe.storage import read_weights
-from tests.test_database import some_faces
+from i2cnn.torchcaffe.storage import read_mean, read_weights
+from tests.test_database import decode, records, some_faces, write
 
 CAFFE = os.environ.get("I2CNN_CAFFE")
 pytestmark = pytest.mark.skipif(
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run_caffe(*arguments: str) -> str:
+def run_caffe(*arguments: str, tool: str = "caffe") -> str:
     assert CAFFE
     process = subprocess.run(
         [CAFFE, *arguments],
@@ -34,10 +35,23 @@ def run_caffe(*arguments: str) -> str:
         text=True,
         timeout=300,
         check=False,
-        env={**os.environ, "GLOG_minloglevel": "0"},
+        # The script of tools/get_caffe.sh starts this tool, `caffe` if none is named.
+        env={**os.environ, "GLOG_minloglevel": "0", "CAFFE_TOOL": tool},
     )
     assert process.returncode == 0, process.stderr[-2000:]
     return process.stderr
+
+
+def has_tool(name: str) -> bool:
+    """Whether Caffe's other tools can be started: a bare `caffe` program has none."""
+    text = subprocess.run(
+        [str(CAFFE), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CAFFE_TOOL": name},
+    )
+    return name in text.stdout + text.stderr
 
 
 def losses(text: str) -> list[float]:
@@ -140,6 +154,41 @@ def losses_from(state: str) -> list[float]:
         solver.step(1)
         found.append(solver._core.smoothed_loss)
     return found
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
+def test_genuine_tool_takes_the_mean_of_our_databases(
+    encoding: str, color: bool, tmp_path: Path
+) -> None:
+    if not has_tool("compute_image_mean"):
+        pytest.skip("this Caffe has no compute_image_mean")
+    db, ours, theirs = (str(tmp_path / name) for name in ("db", "ours", "theirs"))
+    write(Path(db), number=3, encoding=encoding, color=color, mean_file=Path(ours))
+    run_caffe("--backend=lmdb", db, theirs, tool="compute_image_mean")
+    found, genuine = read_mean(Path(ours)), read_mean(Path(theirs))
+    # A gray file has one plane for Caffe's tool, and three in our mean, as the network reads it.
+    assert len(genuine) == (1 if encoding != "raw" and not color else 3)
+    # Ours is taken before JPEG's losses; else only the order of float32 sums differs.
+    tolerance = 2 if encoding == "jpeg" else 1e-3
+    assert np.abs(found - genuine).max() <= tolerance
+
+
+def test_genuine_tool_writes_the_same_raw_records(tmp_path: Path) -> None:
+    if not has_tool("convert_imageset"):
+        pytest.skip("this Caffe has no convert_imageset")
+    write(tmp_path / "ours", number=2, encoding="raw")
+    lines, expected = [], []
+    for key, value in records(tmp_path / "ours"):
+        image, datum = decode(value)
+        write_image(tmp_path / "images" / f"{key.decode()}.png", image)
+        lines.append(f"{key.decode()}.png {datum.label}\n")
+        expected.append((datum.channels, datum.height, datum.width, datum.label, datum.data))
+    (tmp_path / "list.txt").write_text("".join(lines))
+    folder, names, out = f"{tmp_path / 'images'}/", str(tmp_path / "list.txt"), tmp_path / "theirs"
+    run_caffe("--backend=lmdb", folder, names, str(out), tool="convert_imageset")
+    found = [decode(value)[1] for _, value in records(out)]
+    assert [(d.channels, d.height, d.width, d.label, d.data) for d in found] == expected
 
 
 @pytest.mark.slow

@@ -5,11 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.errors import InputError
+from i2cnn.faces import FaceFinder
+from i2cnn.images import read_image
+from i2cnn.patches import extract
 
 CKPLUS = Path(__file__).parent / "data" / "ckplus"
 
@@ -95,6 +100,58 @@ def test_ckplus_leaves_out_and_counts(tmp_path: Path) -> None:
     (root / "Emotion/S02/003/S02_003_00000004_emotion.txt").write_text("happy")
     with pytest.raises(InputError, match="not an emotion code"):
         load_dataset("ckplus", root, "seven")
+
+
+def test_ckplus_stray_files_are_listed(tmp_path: Path) -> None:
+    root = tmp_path / "ck"
+    shutil.copytree(CKPLUS, root)
+    folder = root / "cohn-kanade-images/S01/001"
+    frame = sorted(folder.glob("*.png"))[-1]
+    before = load_dataset("ckplus", root, "seven")
+    assert before.left_out == {}
+    for name in (".DS_Store", "Thumbs.db", "S01_001_00000099 copy.png", "S01_002_00000099.png"):
+        shutil.copy(frame, folder / name)
+    dataset = load_dataset("ckplus", root, "seven")
+    # A copy's frame or another sequence's must not become the peak.
+    assert dataset.samples == before.samples
+    (reason, names), *others = dataset.left_out.items()
+    assert reason == "not named like a frame of its sequence (S005_001_00000001.png)"
+    assert names == [
+        "S01/001/.DS_Store",
+        "S01/001/S01_001_00000099 copy.png",
+        "S01/001/S01_002_00000099.png",
+        "S01/001/Thumbs.db",
+    ]
+    assert not others
+    assert "4 not named like a frame" in "\n".join(dataset.summary())
+
+
+def test_ckplus_time_codes_in_the_frames(tmp_path: Path) -> None:
+    # As in CK+ itself: 640x490, white digits at the lower edge. The scheme tight avoids them.
+    root = tmp_path / "ck"
+    shutil.copytree(CKPLUS, root)
+    dataset = load_dataset("ckplus", root, "seven")
+    assert any("time code" in note and "--scheme tight" in note for note in dataset.notes)
+    face = np.array(Image.open(embedded_root() / "S03.HA1.010.png").convert("L"))
+    frame = np.full((490, 640), 60, np.uint8)
+    frame[90:346, 200:456] = face
+    overlaid = frame.copy()
+    cv2.putText(overlaid, "00:12:23:07", (420, 478), 0, 1, 255, 2)
+    path = root / dataset.samples[0].image
+    Image.fromarray(overlaid).save(path)
+    found, number = FaceFinder().find_one(read_image(path))
+    assert number == 1
+    tight = [extract(x, found.points, "tight") for x in (frame, overlaid)]
+    np.testing.assert_array_equal(*tight)
+
+
+def test_ckplus_without_emotions(tmp_path: Path) -> None:
+    shutil.copytree(CKPLUS / "cohn-kanade-images", tmp_path / "cohn-kanade-images")
+    with pytest.raises(InputError, match=f"{tmp_path}: no folder Emotion .* unpack CK"):
+        load_dataset("ckplus", tmp_path, "seven")
+    (tmp_path / "Emotion").mkdir()
+    with pytest.raises(InputError, match=r"2 sequences without an emotion code; check the folder"):
+        load_dataset("ckplus", tmp_path, "seven")
 
 
 def test_folder_and_csv(tmp_path: Path) -> None:

@@ -21,9 +21,15 @@ from i2cnn.datasets import embedded_root
 from i2cnn.errors import InputError
 from i2cnn.folds import read_folds
 from i2cnn.images import read_image
+from i2cnn.job import NetworkJob
+from i2cnn.labels import Task
 from i2cnn.metrics import read_predictions, write_predictions
+from i2cnn.patches import FACE, get_scheme
+from i2cnn.recogniser import Recogniser, save_recogniser
 from i2cnn.report import write_report
 from i2cnn.results import leak_audit
+from i2cnn.schemes import ANCHORS
+from i2cnn.settings import read_settings
 from tests.check_report import check
 
 JOB = "fold_01/k5_seed0"
@@ -281,6 +287,27 @@ def test_prediction_on_photographs(run: Path, tmp_path: Path, capsys) -> None:
     assert "Scores are shares" in capsys.readouterr().out
 
 
+def test_an_own_scheme_goes_along_with_a_recogniser(run: Path, tmp_path: Path) -> None:
+    # deepid's table in a file must give deepid's answers, wherever the bundle lies.
+    scheme = get_scheme("deepid")
+    table = [f"mouth = {scheme.mouth}", f"scales = {list(scheme.scales)}"]
+    for r in scheme.regions:
+        anchor = "face" if r.anchor == FACE else ANCHORS[r.anchor]
+        table += ["[[region]]", f"name = '{r.name}'", f"anchor = '{anchor}'"]
+        table += [f"centre = [{r.x}, {r.y}]", f"size = [{r.width}, {r.height}]"]
+    (tmp_path / "mine.toml").write_text("\n".join(table))
+    settings = replace(read_settings(run / "run.json"), scheme=str(tmp_path / "mine.toml"))
+    task = Task("seven", tuple(json.loads((run / "dataset.json").read_text())["task"]["labels"]))
+    save_recogniser(tmp_path / "first", run / JOB, settings, task, NetworkJob(1, 5, 0))
+    (tmp_path / "first").rename(tmp_path / "moved")
+    (tmp_path / "mine.toml").unlink()
+    image = read_image(next(embedded_root().glob("*.png")))
+    mine = Recogniser(tmp_path / "moved", device="cpu").predict(image)
+    theirs = Recogniser(run / "recogniser", device="cpu").predict(image)
+    assert [p.patches for p in mine] == [p.patches for p in theirs]
+    assert len(mine) == 1
+
+
 def test_prediction_without_a_face(run: Path, tmp_path: Path, capsys) -> None:
     from i2cnn.images import write_image
 
@@ -330,7 +357,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
         (["evaluate", "nowhere", "--out=r"], "no such folder"),
         (["evaluate", "--out=r", "--folds=30"], "use --folds 20"),
         (["evaluate", "--out=r", "--folds=5", "--only-folds=9"], "fold 9 is not one of 1 to 5"),
-        (["evaluate", "--out=r", "--k=7"], "patch count 7"),
+        (["evaluate", "--out=r", "--k=7"], "choose 1, 5 or 60"),
         (["evaluate", "--out=r", "--scheme=mine"], "unknown patch scheme"),
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not there"),

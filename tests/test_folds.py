@@ -23,7 +23,7 @@ LABELS = list("abcdefg") * 20
     seed=st.integers(0, 100),
 )
 def test_every_subject_is_tested_once_and_never_leaks(counts, n_folds, seed) -> None:
-    subjects = [f"p{i}" for i, n in enumerate(counts) for _ in range(n)]
+    subjects = [f"p{i}" for i, n in enumerate(counts) for _ in range(2 * n)]
     labels = ["ab"[i % 2] for i in range(len(subjects))]
     if len(counts) < n_folds:
         with pytest.raises(InputError, match=f"use --folds {len(counts)}"):
@@ -76,10 +76,31 @@ def test_edited_files_are_refused(tmp_path: Path) -> None:
     bad["seed"] = 99
     path.write_text(json.dumps(bad))
     check("digest does not match")
+    bad = json.loads(json.dumps(good))
+    bad["folds"][0]["training"].append(bad["folds"][0]["training"][0])
+    path.write_text(json.dumps(bad))
+    check(r"folds\.json: fold 1 has subject S\d+ in training and in training; a person must be on")
     path.write_text("{}")
     check("not a fold file")
     path.write_text("no json")
     check("not valid JSON")
+
+
+def test_a_class_absent_from_a_training_fold_is_named() -> None:
+    # Only two people are surprised; in one fold one of them tests and the other validates.
+    subjects = [f"S{i:02d}" for i in range(5) for _ in range(2)]
+    labels = ["happy", "neutral"] * 5
+    folds = make_folds(subjects, labels, 5, 0)
+    order = [fold.test[0] for fold in folds.folds]
+    for person in order[2], order[3]:
+        subjects.append(person)
+        labels.append("surprise")
+    names = ", ".join(sorted(order[2:4]))
+    message = f"fold 3 has no 'surprise' to train on: only {names} show it.*add images of other"
+    with pytest.raises(InputError, match=message):
+        make_folds(subjects, labels, 5, 0)
+    # A third person's surprise is enough.
+    assert len(make_folds([*subjects, order[0]], [*labels, "surprise"], 5, 0)) == 5
 
 
 def test_two_folds_are_too_few() -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from i2cnn.cli import build_parser
+from i2cnn.commands import make_settings
+from i2cnn.datasets import embedded_root
 from i2cnn.errors import InputError
+from i2cnn.features import Transform, extract_features
 from i2cnn.patches import extract
-from i2cnn.preview import box_corners, draw_patches, draw_scheme
+from i2cnn.preview import box_corners, draw_patches, draw_preview, draw_scheme
 from i2cnn.schemes import FACE, SCHEMES, get_scheme
+from i2cnn.settings import Settings, agree
 from tests import twin
+from tests.test_database import some_faces
 from tests.test_patches import face_points, smooth_image
 
 OWN = """
@@ -59,7 +66,7 @@ def test_own_scheme(own: Path) -> None:
     ours = extract(image, points, str(own), size=32)
     assert ours.shape == (8, 32, 32)
     assert np.abs(ours - twin.extract(image, points, scheme, 32)).max() <= 1
-    with pytest.raises(InputError, match="choose 1, 5 or 8"):
+    with pytest.raises(InputError, match="choose 1 or 8"):
         scheme.select(5)
 
 
@@ -109,21 +116,113 @@ def test_drawings(own: Path) -> None:
     image, points = smooth_image(1, 200, 220), face_points(110, 80, 60, 0.1)
     scheme = get_scheme(str(own))
     drawn = draw_scheme(image, points, scheme)
-    assert drawn.dtype == np.uint8
-    # The boxes are inside the photograph: it is enlarged to 640 pixels, with a small margin.
-    assert drawn.shape == (592, 650, 3)
-    # The photograph is gray, the frame is not.
-    zoom = 640 / 220
-    x, y = np.round((box_corners(points, scheme)[1].mean(axis=0) + 2) * zoom).astype(int)
-    top_left = np.round((box_corners(points, scheme)[1][0] + 2) * zoom).astype(int)
-    assert np.ptp(drawn[top_left[1], top_left[0]].astype(int)) > 40
-    assert drawn[y + 60, x - 60].max() - drawn[y + 60, x - 60].min() == 0
+    assert max(drawn.shape) == 900
+    # The frames at scale 1 have their colours, all between them is the gray photograph.
+    corners = box_corners(points, scheme)[1::2]
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    margin = 0.04 * (high - low).max()
+    zoom = 900 / ((high - low).max() + 2 * margin)
+    for frame in corners:
+        x, y = np.round((frame[0] - low + margin) * zoom).astype(int)
+        assert np.ptp(drawn[y, x].astype(int)) > 40
+    x, y = np.round((points[4] - low + margin) * zoom).astype(int)
+    assert (drawn[y, x] == 255).all()
+    x, y = np.round((points[:2].mean(axis=0) - low + margin) * zoom).astype(int)
+    assert np.ptp(drawn[y, x]) == 0
+    assert abs(int(drawn[y, x, 0]) - int(image[74 + 6, 110])) <= 6
     sheet = draw_patches(extract(image, points, str(own)), scheme)
-    assert sheet.shape == (26 + 2 * 114, 150 + 4 * 114, 3)
+    assert sheet.shape == (26 + 2 * 114, 170 + 4 * 114, 3)
+    both = draw_preview(image, points, scheme)
+    np.testing.assert_array_equal(both[: drawn.shape[0], : drawn.shape[1]], drawn)
+    np.testing.assert_array_equal(both[: sheet.shape[0], -sheet.shape[1] :], sheet)
+
+
+@pytest.mark.parametrize("iod", [3, 40, 500, 30_000])
+def test_drawings_of_any_face_are_of_one_size(iod: float) -> None:
+    # Shrunk or enlarged, the landmarks are where they are in the photograph.
+    image = np.full((700, 900), 90, np.uint8)
+    image[300, 440:460] = 200
+    points = face_points(450, 300, iod, 0)
+    drawn = draw_scheme(image, points, get_scheme("tight"))
+    assert max(drawn.shape) == 900
+    if iod == 40:
+        rows = np.flatnonzero((drawn[:, drawn.shape[1] // 2] > 120).all(axis=1))
+        corners = box_corners(points, get_scheme("tight"))[1::3]
+        low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+        margin = 0.04 * (high - low).max()
+        zoom = 900 / ((high - low).max() + 2 * margin)
+        # In the middle between the eyes, the bright line is where they are.
+        assert any(abs(rows - (300 - low[1] + margin) * zoom) < 2)
 
 
 def test_a_face_far_outside_is_drawn_small() -> None:
-    drawn = draw_scheme(
-        smooth_image(1, 50, 50), face_points(90_000, 0, 500, 0), get_scheme("deepid")
-    )
-    assert max(drawn.shape) < 4000
+    far = face_points(90_000, 0, 500, 0)
+    drawn = draw_scheme(smooth_image(1, 50, 50), far, get_scheme("deepid"))
+    assert max(drawn.shape) == 900
+
+
+def test_a_digest_is_of_the_table_alone(own: Path, tmp_path: Path) -> None:
+    scheme = get_scheme(str(own))
+    moved = tmp_path / "moved.toml"
+    moved.write_text("# a comment\n" + OWN)
+    assert get_scheme(str(moved)).digest == scheme.digest
+    for old, new in (("2.5", "2.6"), ("tip", "top"), ("[0.5, 1.0]", "[1.0]"), ("= 1.0", "= 1.1")):
+        moved.write_text(OWN.replace(old, new))
+        assert get_scheme(str(moved)).digest != scheme.digest
+    assert len({s.digest for s in SCHEMES.values()}) == len(SCHEMES)
+
+
+def test_a_run_keeps_its_scheme(own: Path, tmp_path: Path) -> None:
+    def wanted(scheme: Path) -> Settings:
+        options = build_parser().parse_args(
+            ["evaluate", "--out=run", "--k=8", f"--scheme={scheme}"]
+        )
+        return make_settings(options)
+
+    run = tmp_path / "run.json"
+    agree(run, wanted(own))
+    own.rename(tmp_path / "moved.toml")
+    assert agree(run, wanted(tmp_path / "moved.toml")).scheme == str(tmp_path / "moved.toml")
+    own.write_text(OWN.replace("2.5", "2.6"))
+    with pytest.raises(InputError, match=r"another configuration \(scheme_digest: "):
+        agree(run, wanted(own))
+    with pytest.raises(InputError, match=r"mine.toml: 5 patches .* choose 1 or 8"):
+        make_settings(build_parser().parse_args(["evaluate", "--out=run", f"--scheme={own}"]))
+
+
+def test_features_of_an_edited_scheme_are_made_again(own: Path, tmp_path: Path) -> None:
+    class Net:
+        """Counts its calls; fc7 is the mean of each patch."""
+
+        def __init__(self) -> None:
+            self.blobs = {
+                "data": SimpleNamespace(data=np.zeros((2, 3, 8, 8), np.float32)),
+                "fc7": SimpleNamespace(data=np.zeros((2, 1), np.float32)),
+            }
+            self.calls = 0
+
+        def forward(self, end: str) -> None:
+            self.calls += 1
+            self.blobs["fc7"].data = self.blobs["data"].data.mean(axis=(1, 2, 3))[:, None]
+
+    net = Net()
+    faces = some_faces(2)
+
+    def features() -> np.ndarray:
+        return extract_features(
+            net,
+            Transform(np.zeros((3, 256, 256), np.float32), 8, 1.0),
+            faces,
+            embedded_root(),
+            tmp_path / "f.npy",
+            patches=[0, 2],
+            scheme=str(own),
+        )
+
+    first = np.array(features())
+    features()
+    assert net.calls == 2
+    own.write_text(OWN.replace("[0, 0.4]", "[1.5, 0.4]"))
+    second = features()
+    assert net.calls == 4
+    assert not np.array_equal(first, second)

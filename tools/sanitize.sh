@@ -1,5 +1,6 @@
 #!/bin/sh
-# The extension's tests and a short fuzzing under AddressSanitizer and UBSan, in a build of their own.
+# The extension's tests and a short fuzzing under AddressSanitizer and UBSan, in a build of their own,
+# in which warnings are errors. Needs gcc; where clang++ is installed, it looks for warnings, too.
 #   sh tools/sanitize.sh [python] [seconds of fuzzing]
 set -eu
 cd "$(dirname "$0")/.."
@@ -9,8 +10,15 @@ python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")
 build=build/sanitize
 tree=$build/tree
 
-cmake -S . -B $build -DI2CNN_SANITIZE=ON -DCMAKE_BUILD_TYPE=None \
-    -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" > /dev/null
+includes=$("$python" -m pybind11 --includes | sed 's/-I/-isystem/g')
+if command -v clang++ > /dev/null; then
+    for source in cpp/*.cpp; do
+        # shellcheck disable=SC2086
+        clang++ -std=c++17 -fsyntax-only -Wall -Wextra -Wconversion -Werror $includes "$source"
+    done
+fi
+cmake -S . -B $build -DI2CNN_SANITIZE=ON -DI2CNN_WERROR=ON -DCMAKE_BUILD_TYPE=None \
+    -DCMAKE_CXX_COMPILER=g++ -DPython_EXECUTABLE="$python" -Dpybind11_DIR="$("$python" -m pybind11 --cmakedir)" > /dev/null
 cmake --build $build --parallel 2
 
 UBSAN_OPTIONS=print_stacktrace=1 $build/fuzz_patches "$seconds"
@@ -18,12 +26,12 @@ UBSAN_OPTIONS=print_stacktrace=1 $build/fuzz_patches "$seconds"
 # A copy of the package with the sanitized extension in it.
 rm -rf $tree
 mkdir -p $tree
-cp -r i2cnn tests pyproject.toml $tree/
+cp -r i2cnn prototxt tests pyproject.toml $tree/
 rm -f $tree/i2cnn/_native*.so
 cp $build/_native*.so $tree/i2cnn/
 cd $tree
-# Python itself is not built for the leak detector; tests/test_database.py looks for leaks its way.
+# Python itself is not built for the leak detector; tests/test_unbreakable.py looks for leaks its way.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)"
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. I2CNN_SANITIZED=1
 "$python" -c 'import i2cnn._native as n; print(n.__file__); assert "sanitize" in n.__file__'
-"$python" -m pytest -q -p no:cacheprovider tests/test_patches.py tests/test_schemes.py tests/test_database.py
+"$python" -m pytest -q -p no:cacheprovider tests/test_patches.py tests/test_schemes.py tests/test_database.py tests/test_unbreakable.py

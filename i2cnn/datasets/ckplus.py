@@ -36,7 +36,7 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
             continue
         name = folder.relative_to(images).as_posix()
         label, reason = _label(emotions / name)
-        frames = sorted(p for p in folder.iterdir() if FRAME.fullmatch(p.name))
+        frames = _frames(folder, images, left_out)
         if label is not None and len(frames) < PEAK_FRAMES + with_neutral:
             label, reason = None, f"sequences of fewer than {PEAK_FRAMES + with_neutral} frames"
         if label is None:
@@ -58,7 +58,24 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
     if with_neutral:
         expected[NEUTRAL] = 309
     expected["images"] = sum(v for k, v in expected.items() if k in task.labels)
-    return Dataset("ckplus", root, task, samples, expected, left_out)
+    notes = [
+        "frames may show a time code at their lower edge, which large patches reach; "
+        "--scheme tight keeps away from it"
+    ]
+    return Dataset("ckplus", root, task, samples, expected, left_out, notes)
+
+
+def _frames(folder: Path, images: Path, left_out: dict[str, list[str]]) -> list[Path]:
+    """Frames of a sequence in their order; any other file is put on the list."""
+    frames = []
+    for path in sorted(folder.iterdir()):
+        match = FRAME.fullmatch(path.name)
+        if match and (match[1].upper(), match[2]) == (folder.parent.name.upper(), folder.name):
+            frames.append(path)
+        else:
+            reason = "not named like a frame of its sequence (S005_001_00000001.png)"
+            left_out.setdefault(reason, []).append(path.relative_to(images).as_posix())
+    return sorted(frames, key=lambda p: int(p.stem.split("_")[-1]))
 
 
 def _folder(root: Path, names: tuple[str, ...], what: str) -> Path:
