@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "simd.hpp"
+
 namespace i2cnn {
 
 // Columns that the widest kernel handles at once; tables are padded to a multiple of it.
@@ -38,8 +40,7 @@ using RowFunction = void (*)(const Kernel& kernel, const Start* starts, int coun
                              std::uint8_t* const* out);
 
 void row_plain(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
-#if defined(__x86_64__) && defined(__GNUC__)
-#define I2CNN_X86 1
+#ifdef I2CNN_X86
 // Need count <= kFewSamples and positions of 30 bits.
 void row_avx2(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
 // Needs, in addition, columns that step by at most kWidestStep and rows by kSteepestStep.

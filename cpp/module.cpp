@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "patch_writer.hpp"
+#include "simd.hpp"
 #include "warp.hpp"
 
 namespace py = pybind11;

@@ -1,13 +1,13 @@
 #include "warp.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
 
 #include "kernels.hpp"
+#include "simd.hpp"
 
 namespace i2cnn {
 
@@ -17,24 +17,6 @@ namespace {
 constexpr double kMostSamples = 32;
 // In inter-ocular distances; together with the limit of the landmarks it keeps positions in range.
 constexpr double kFarthestBox = 1000;
-
-enum class Simd { kPlain, kAvx2, kAvx512 };
-
-Simd best_simd() {
-#ifdef I2CNN_X86
-  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
-    return Simd::kAvx512;
-  }
-  if (__builtin_cpu_supports("avx2")) return Simd::kAvx2;
-#endif
-  return Simd::kPlain;
-}
-
-std::atomic<Simd>& simd() {
-  static std::atomic<Simd> level{best_simd()};
-  return level;
-}
 
 int samples(double x_step, double y_step) {
   const double length = std::hypot(x_step, y_step);
@@ -122,7 +104,7 @@ class Columns {
 
 RowFunction choose(const Sampling& s, const Window& window, const Columns& columns) {
 #ifdef I2CNN_X86
-  const Simd level = simd().load(std::memory_order_relaxed);
+  const Simd level = simd();
   const bool small = columns.fits() && window.width() < (1 << 13) && window.height() < (1 << 13) &&
                      s.across * s.down <= kFewSamples;
   if (!small || level == Simd::kPlain) return row_plain;
@@ -202,7 +184,7 @@ void sample_patch(const Window& window, const Sampling& s, int size, std::uint8_
 
 void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out) {
 #ifdef I2CNN_X86
-  const bool vector = simd().load(std::memory_order_relaxed) != Simd::kPlain;
+  const bool vector = simd() != Simd::kPlain;
 #endif
   for (int i = 0; i < size; ++i) {
 #ifdef I2CNN_X86
@@ -223,40 +205,13 @@ void interleave(const std::uint8_t* planes, std::size_t area, bool reversed, std
   const std::uint8_t* in[3] = {planes, planes + area, planes + 2 * area};
   if (reversed) std::swap(in[0], in[2]);
 #ifdef I2CNN_X86
-  if (simd().load(std::memory_order_relaxed) != Simd::kPlain) {
+  if (simd() != Simd::kPlain) {
     interleave_avx2(in, area, out);
     return;
   }
 #endif
   for (std::size_t i = 0; i < area; ++i) {
     for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = in[c][i];
-  }
-}
-
-void set_simd(const std::string& name) {
-  const Simd best = best_simd();
-  Simd wanted = best;
-  if (name == "plain") {
-    wanted = Simd::kPlain;
-  } else if (name == "avx2") {
-    wanted = Simd::kAvx2;
-  } else if (name == "avx512") {
-    wanted = Simd::kAvx512;
-  } else if (name != "auto") {
-    throw std::invalid_argument("choose auto, plain, avx2 or avx512, not '" + name + "'");
-  }
-  if (wanted > best) throw std::invalid_argument("this processor has no " + name);
-  simd().store(wanted);
-}
-
-std::string simd_level() {
-  switch (simd().load()) {
-    case Simd::kAvx512:
-      return "avx512";
-    case Simd::kAvx2:
-      return "avx2";
-    default:
-      return "plain";
   }
 }
 

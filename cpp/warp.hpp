@@ -46,9 +46,4 @@ void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out);
 // Three planes, one after the other, to interleaved pixels; `reversed` puts the last plane first.
 void interleave(const std::uint8_t* planes, std::size_t area, bool reversed, std::uint8_t* out);
 
-// Instruction sets: "avx512", "avx2" or "plain"; "auto" takes the best that the processor has.
-// Throws std::invalid_argument where it is missing. For tests and measurements.
-void set_simd(const std::string& name);
-std::string simd_level();
-
 }  // namespace i2cnn
