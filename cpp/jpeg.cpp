@@ -12,8 +12,10 @@ namespace i2cnn {
 namespace {
 
 // Rows of Y, Cb and Cr from those of B, G and R, as libjpeg computes them.
-I2CNN_INLINE void convert(const std::uint8_t* b, const std::uint8_t* g, const std::uint8_t* r,
-                          std::size_t width, std::uint8_t* y, std::uint8_t* cb, std::uint8_t* cr) {
+I2CNN_INLINE void convert(const std::uint8_t* __restrict b, const std::uint8_t* __restrict g,
+                          const std::uint8_t* __restrict r, std::size_t width,
+                          std::uint8_t* __restrict y, std::uint8_t* __restrict cb,
+                          std::uint8_t* __restrict cr) {
   constexpr int kHalf = 1 << 15;
   constexpr int kCentre = 128 << 16;
   for (std::size_t j = 0; j < width; ++j) {
@@ -26,8 +28,8 @@ I2CNN_INLINE void convert(const std::uint8_t* b, const std::uint8_t* g, const st
 }
 
 // Means of squares of four; the rounding alternates so that it has no drift.
-I2CNN_INLINE void halve(const std::uint8_t* upper, const std::uint8_t* lower, std::size_t width,
-                        std::uint8_t* out) {
+I2CNN_INLINE void halve(const std::uint8_t* __restrict upper, const std::uint8_t* __restrict lower,
+                        std::size_t width, std::uint8_t* __restrict out) {
   for (std::size_t j = 0; j < width / 2; ++j) {
     const unsigned sum = 1U + upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1];
     out[j] = static_cast<std::uint8_t>((sum + j % 2) >> 2);

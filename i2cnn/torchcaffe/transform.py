@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 
 from i2cnn.errors import InputError
@@ -91,11 +92,25 @@ class DataTransformer:
                 top = int(values[0] % (height - rows + 1))
                 left = int(values[1] % (width - columns + 1))
         window = (slice(top, top + rows), slice(left, left + columns))
-        target = out[:, ::-1] if mirror else out
-        if self.mean is None:
-            target[...] = image[window]
+        crop = image[window]
+        if image.dtype == np.uint8 and self.mean is not None and self.mean.ndim == 3:
+            self._subtract_mean_image(crop, self.mean[window], mirror, out)
         else:
-            mean = self.mean[window] if self.mean.ndim == 3 else self.mean
-            np.subtract(image[window], mean, out=target, dtype=np.float32)
+            target = out[:, ::-1] if mirror else out
+            if self.mean is None:
+                target[...] = crop
+            else:
+                mean = self.mean[window] if self.mean.ndim == 3 else self.mean
+                np.subtract(crop, mean, out=target, dtype=np.float32)
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
+
+    @staticmethod
+    def _subtract_mean_image(
+        crop: np.ndarray, mean: np.ndarray, mirror: bool, out: np.ndarray
+    ) -> None:
+        # As NumPy would, several times faster: this is most of what reading raw patches costs.
+        if crop.shape[2] == 1 and mean.shape[2] == 3:
+            crop = cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)
+        difference = cv2.subtract(crop, mean, dtype=cv2.CV_32F).reshape(out.shape)
+        out[...] = difference[:, ::-1] if mirror else difference
