@@ -1,9 +1,10 @@
 """Patches a second: the extension beside the usual Python pipeline, same faces, one process.
 
 The rival is what one writes with OpenCV, protobuf and py-lmdb: cv2.warpAffine, cv2.flip,
-cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits are a memory copy of the
-same bytes and bare puts of ready-made values of the same sizes. Runs alternate and the best of each
-counts, since other work on the machine only ever slows one down.
+cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits, from limits.cpp, are a
+copy of the same bytes in memory and bare mdb_put of values of the same sizes, both on one thread.
+Runs alternate and the best of each counts, since other work on the machine only ever slows one
+down. The processor's time is given, too: it depends less on what else runs.
 
     python benchmarks/patches.py [--json FILE] [--folder DIR] [--faces N] [--repeat N]
 """
@@ -15,11 +16,14 @@ import itertools
 import json
 import os
 import platform
+import resource
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -131,28 +135,57 @@ def run_ours(work: list, encoding: str, threads: int, folder: Path) -> None:
     writer.finish()
 
 
-def measure(function: Callable[[], object]) -> tuple[float, float]:
-    """Seconds, and peak memory in MB above what there was before."""
+def build_limits(folder: Path) -> Path:
+    """Compile limits.cpp."""
+    program = folder / "limits"
+    source = Path(__file__).with_name("limits.cpp")
+    command = ["c++", "-std=c++17", "-O2", str(source), "-o", str(program), "-llmdb"]
+    subprocess.run(command, check=True)
+    return program
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall and processor seconds, and peak memory in MB above what there was before."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
+def measure(function: Callable[[], object]) -> Cost:
     status = Path("/proc/self/status")
 
     def memory(field: str) -> float:
         lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
         return int(lines[field].split()[0]) / 1000
 
+    def processor() -> float:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
     Path("/proc/self/clear_refs").write_text("5")
-    before = memory("VmRSS")
+    before, used = memory("VmRSS"), processor()
     start = time.perf_counter()
     function()
-    return time.perf_counter() - start, memory("VmHWM") - before
+    seconds = time.perf_counter() - start
+    return Cost(seconds, processor() - used, memory("VmHWM") - before)
 
 
-def best(functions: dict[str, Callable[[], object]], repeat: int) -> dict[str, tuple[float, float]]:
-    """Least seconds and memory of each, runs alternating."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in functions}
+def best(functions: dict[str, Callable[[], object]], repeat: int) -> dict[str, Cost]:
+    """Least cost of each, runs alternating."""
+    found: dict[str, list[Cost]] = {name: [] for name in functions}
     for _ in range(repeat):
         for name, function in functions.items():
             found[name].append(measure(function))
-    return {name: (min(s for s, _ in r), min(m for _, m in r)) for name, r in found.items()}
+    return {
+        name: Cost(
+            min(r.seconds for r in runs),
+            min(r.processor for r in runs),
+            min(r.memory for r in runs),
+        )
+        for name, runs in found.items()
+    }
 
 
 def measure_warping(count: int, color: bool, repeat: int) -> dict:
@@ -168,21 +201,32 @@ def measure_warping(count: int, color: bool, repeat: int) -> dict:
         for image, points in work:
             extract(image, points)
 
-    cv2.setNumThreads(1)
-    seconds = {n: s for n, (s, _) in best({"rival": rival, "ours": ours}, 3 * repeat).items()}
     total = count * len(SCHEME)
+    costs = best({"rival": rival, "ours": ours}, 3 * repeat)
+    return {"step": "warp", "color": color, "threads": 1} | compare(costs, total)
+
+
+def compare(costs: dict[str, Cost], total: int) -> dict[str, float]:
+    """Patches a second, microseconds of processor a patch, and their ratios."""
+    rival, ours = costs["rival"], costs["ours"]
     return {
-        "step": "warp",
-        "color": color,
-        "threads": 1,
-        "rival": total / seconds["rival"],
-        "ours": total / seconds["ours"],
-        "ratio": seconds["rival"] / seconds["ours"],
+        "rival": total / rival.seconds,
+        "ours": total / ours.seconds,
+        "ratio": rival.seconds / ours.seconds,
+        "rival_processor_us": 1e6 * rival.processor / total,
+        "processor_us": 1e6 * ours.processor / total,
+        "processor_ratio": rival.processor / ours.processor,
     }
 
 
 def measure_database(
-    encoding: str, color: bool, threads: int, count: int, folder: Path, repeat: int
+    encoding: str,
+    color: bool,
+    threads: int,
+    count: int,
+    folder: Path,
+    limits: Path,
+    repeat: int,
 ) -> dict:
     """End to end into an LMDB, images in memory."""
     work = faces(count, color)
@@ -200,39 +244,33 @@ def measure_database(
         env.begin() as txn,
     ):
         sizes = [len(value) for _, value in txn.cursor()]
-    buffers = {size: os.urandom(size) for size in set(sizes)}
-    ready = [[buffers[size] for size in sizes[i * 60 : i * 60 + 60]] for i in range(count)]
-    target = np.empty(max(sizes), np.uint8)
-    sources = {size: np.frombuffer(data, np.uint8) for size, data in buffers.items()}
-
-    def copy() -> None:
-        for size in sizes:
-            target[:size] = sources[size]
-
-    seconds = best(
+    costs = best(
         {
             "rival": lambda: run_rival(work, encoding, threads, fresh()),
             "ours": lambda: run_ours(work, encoding, threads, fresh()),
-            "put": lambda: put_all(fresh(), zip(keys(count), ready, strict=True)),
-            "copy": copy,
         },
         repeat,
     )
-    ours = seconds["ours"][0]
-    return {
-        "step": encoding,
-        "color": color,
-        "threads": threads,
-        "rival": total / seconds["rival"][0],
-        "ours": total / ours,
-        "ratio": seconds["rival"][0] / ours,
-        "bytes_per_patch": sum(sizes) / total,
-        "bytes_per_second": sum(sizes) / ours,
-        "share_of_put": seconds["put"][0] / ours,
-        "share_of_copy": seconds["copy"][0] / ours,
-        "peak_mb": seconds["ours"][1],
-        "rival_peak_mb": seconds["rival"][1],
-    }
+    text = "\n".join(map(str, sizes))
+    runs = [
+        subprocess.run([limits, fresh()], input=text, capture_output=True, text=True, check=True)
+        for _ in range(repeat)
+    ]
+    put, copy = (min(map(float, c)) for c in zip(*(r.stdout.split() for r in runs), strict=True))
+    ours = costs["ours"].seconds
+    return (
+        {"step": encoding, "color": color, "threads": threads}
+        | compare(costs, total)
+        | {
+            "bytes_per_patch": sum(sizes) / total,
+            "bytes_per_second": sum(sizes) / ours,
+            "put": total / put,
+            "share_of_put": put / ours,
+            "share_of_copy": copy / ours,
+            "peak_mb": costs["ours"].memory,
+            "rival_peak_mb": costs["rival"].memory,
+        }
+    )
 
 
 def row(r: dict) -> str:
@@ -240,10 +278,11 @@ def row(r: dict) -> str:
     colour = "colour" if r["color"] else "gray"
     line = (
         f"| {r['step']} | {colour} | {r['threads']} | {r['rival']:.0f} | {r['ours']:.0f} "
-        f"| {r['ratio']:.1f} |"
+        f"| {r['ratio']:.1f} "
+        f"| {r['rival_processor_us']:.0f} / {r['processor_us']:.0f} = {r['processor_ratio']:.1f} |"
     )
     if "share_of_put" not in r:
-        return line + " | | | | |"
+        return line + " | | | |"
     return (
         line + f" {r['bytes_per_patch'] / 1e3:.1f} | {r['bytes_per_second'] / 1e6:.0f} "
         f"| {100 * r['share_of_put']:.0f} / {100 * r['share_of_copy']:.0f} "
@@ -263,18 +302,21 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, {_native.simd_level()}\n")
     print(
         "| step | image | threads | OpenCV + py-lmdb, patches/s | ours, patches/s | ratio "
-        "| kB a patch | MB/s | % of bare put / memory copy | peak MB, ours / rival |"
+        "| processor, us a patch | kB a patch | MB/s | % of bare mdb_put / memory copy "
+        "| peak MB, ours / rival |"
     )
-    print("|---" * 10 + "|")
+    print("|---" * 11 + "|")
     results = []
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        limits = build_limits(Path(folder))
         for step, color in itertools.product(steps, (False, True)):
             for threads in (1,) if step == "warp" else (1, 2):
                 if step == "warp":
                     result = measure_warping(options.faces, color, options.repeat)
                 else:
                     result = measure_database(
-                        step, color, threads, options.faces, Path(folder), options.repeat
+                        step, color, threads, options.faces, Path(folder), limits, options.repeat
                     )
                 results.append(result)
                 print(row(result), flush=True)

@@ -1,9 +1,12 @@
 // Image files in memory: PNG and JPEG.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
+
+#include "huffman.hpp"
 
 namespace i2cnn {
 
@@ -14,13 +17,23 @@ using Bytes = std::vector<std::uint8_t>;
 class PngEncoder {
  public:
   // Appends a file. pixels: rows of `channels` interleaved values, gray or R, G, B.
-  void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
+  // mirror: they mirror the last call's; the filtered values are the same, so its code serves
+  // again.
+  void append(const std::uint8_t* pixels, int channels, int size, bool mirror, Bytes& out);
 
  private:
+  HuffmanCode code_{};
   Bytes filtered_;
 };
 
-// libjpeg-turbo with the set-up kept between images.
+// Which of a patch and its mirror image are wanted.
+struct Copies {
+  bool plain, mirrored;
+};
+
+// Writes baseline JPEG files with libjpeg's tables and sampling (4:2:0 for colour). The files of a
+// mirror pair come from one transform: mirroring reverses the order of blocks in a row and the sign
+// of the coefficients in odd columns.
 class JpegEncoder {
  public:
   explicit JpegEncoder(int quality);
@@ -28,8 +41,9 @@ class JpegEncoder {
   JpegEncoder(const JpegEncoder&) = delete;
   JpegEncoder& operator=(const JpegEncoder&) = delete;
 
-  // Appends a file. pixels: rows of `channels` interleaved values, gray or B, G, R.
-  void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
+  // Appends the files of a patch (planes of gray or B, G, R) and adds where each of them ends.
+  void append(const std::uint8_t* planes, int channels, int size, Copies copies, Bytes& out,
+              std::vector<std::size_t>& ends);
 
  private:
   struct State;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "encode.hpp"
+#include "simd.hpp"
 #include "warp.hpp"
 
 namespace {
@@ -113,8 +114,16 @@ void run(Input& in) {
       mirror_plane(first.data() + c, size, mirrored.data() + c);
     }
     Bytes file;
-    png.append(pixels.data(), static_cast<int>(channels), size, file);
-    jpeg.append(pixels.data(), static_cast<int>(channels), size, file);
+    png.append(pixels.data(), static_cast<int>(channels), size, false, file);
+    Bytes files;
+    for (const char* level : {"plain", "auto"}) {
+      set_simd(level);
+      std::vector<std::size_t> ends;
+      Bytes pair;
+      jpeg.append(first.data(), static_cast<int>(channels), size, {true, true}, pair, ends);
+      if (!files.empty() && pair != files) throw std::logic_error("other files without SIMD");
+      files = pair;
+    }
   }
 }
 

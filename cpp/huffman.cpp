@@ -64,7 +64,7 @@ void limit(const std::vector<Symbol>& leaves, Lengths& depths) {
 
 }  // namespace
 
-std::array<Code, kSymbols> huffman_code(const std::array<std::uint32_t, kSymbols>& counts) {
+HuffmanCode huffman_code(const std::array<std::uint32_t, kSymbols>& counts) {
   std::vector<Symbol> leaves;
   for (std::size_t s = 0; s < kSymbols; ++s) {
     if (counts[s] > 0) leaves.emplace_back(counts[s], s);
@@ -84,7 +84,7 @@ std::array<Code, kSymbols> huffman_code(const std::array<std::uint32_t, kSymbols
     sum = here;
     next[l] = static_cast<unsigned>(first);
   }
-  std::array<Code, kSymbols> codes{};
+  HuffmanCode codes{};
   for (std::size_t s = 0; s < kSymbols; ++s) {
     const int length = depths[s];
     if (length == 0) continue;

@@ -17,7 +17,9 @@ struct Code {
   std::uint16_t length;  // 0: the symbol does not occur
 };
 
+using HuffmanCode = std::array<Code, kSymbols>;
+
 // Optimal prefix code of these counts, with no code longer than kLongestCode.
-std::array<Code, kSymbols> huffman_code(const std::array<std::uint32_t, kSymbols>& counts);
+HuffmanCode huffman_code(const std::array<std::uint32_t, kSymbols>& counts);
 
 }  // namespace i2cnn

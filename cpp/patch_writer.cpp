@@ -189,50 +189,55 @@ void PatchWriter::process(const FaceJob& job, Worker& worker, Result& result) co
   result.keys = job.keys;
   result.label = job.label;
   worker.patch.resize(bytes);
-  worker.mirrored.resize(bytes);
-  for (std::size_t i = 0; i < job.patches.size(); ++i) {
-    const int box = job.patches[i] / 2;
-    const bool mirrored = job.patches[i] % 2 == 1;
+  for (std::size_t i = 0; i < job.patches.size();) {
+    const int patch = job.patches[i];
     // Both copies of a mirror pair come from one sampling.
-    const bool again = i > 0 && job.patches[i - 1] / 2 == box;
-    if (!again) {
-      sample_patch(*job.window, job.samplings[static_cast<std::size_t>(box)], size_,
-                   worker.patch.data());
+    const bool plain = patch % 2 == 0;
+    const bool pair = plain && i + 1 < job.patches.size() && job.patches[i + 1] == patch + 1;
+    const Copies copies{plain, pair || !plain};
+    sample_patch(*job.window, job.samplings[static_cast<std::size_t>(patch / 2)], size_,
+                 worker.patch.data());
+    worker.mean.add(worker.patch.data(), bytes, copies.plain, copies.mirrored);
+    encode(channels, copies, worker, result);
+    i += pair ? 2 : 1;
+  }
+}
+
+// Appends the images of the worker's patch.
+void PatchWriter::encode(int channels, Copies copies, Worker& worker, Result& result) const {
+  if (encoding_ == Encoding::kJpeg) {
+    worker.jpeg.append(worker.patch.data(), channels, size_, copies, result.images, result.ends);
+    return;
+  }
+  if (copies.plain) {
+    append(worker.patch.data(), channels, false, worker, result.images);
+    result.ends.push_back(result.images.size());
+  }
+  if (copies.mirrored) {
+    const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
+    worker.mirrored.resize(worker.patch.size());
+    for (std::size_t c = 0; c < worker.patch.size(); c += area) {
+      mirror_plane(worker.patch.data() + c, size_, worker.mirrored.data() + c);
     }
-    const bool pair =
-        i + 1 < job.patches.size() && !mirrored && job.patches[i + 1] == job.patches[i] + 1;
-    const bool counted = again && mirrored && job.patches[i - 1] == job.patches[i] - 1;
-    if (!counted) worker.mean.add(worker.patch.data(), bytes, !mirrored, mirrored || pair);
-    if (mirrored) {
-      for (std::size_t c = 0; c < bytes; c += area) {
-        mirror_plane(worker.patch.data() + c, size_, worker.mirrored.data() + c);
-      }
-    }
-    append(mirrored ? worker.mirrored.data() : worker.patch.data(), channels, worker,
-           result.images);
+    append(worker.mirrored.data(), channels, copies.plain, worker, result.images);
     result.ends.push_back(result.images.size());
   }
 }
 
-void PatchWriter::append(const std::uint8_t* planes, int channels, Worker& worker,
+// `again`: the planes mirror the last call's.
+void PatchWriter::append(const std::uint8_t* planes, int channels, bool again, Worker& worker,
                          Bytes& out) const {
   const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
   if (encoding_ == Encoding::kRaw) {
     out.insert(out.end(), planes, planes + area * static_cast<std::size_t>(channels));
     return;
   }
-  const std::uint8_t* pixels = planes;
   if (channels == 3) {
     worker.pixels.resize(3 * area);
-    // PNG wants R, G, B; the JPEG encoder takes B, G, R.
-    interleave(planes, area, encoding_ == Encoding::kPng, worker.pixels.data());
-    pixels = worker.pixels.data();
+    interleave(planes, area, true, worker.pixels.data());
+    planes = worker.pixels.data();
   }
-  if (encoding_ == Encoding::kPng) {
-    worker.png.append(pixels, channels, size_, out);
-  } else {
-    worker.jpeg.append(pixels, channels, size_, out);
-  }
+  worker.png.append(planes, channels, size_, again, out);
 }
 
 std::vector<float> PatchWriter::finish() {

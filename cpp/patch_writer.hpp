@@ -68,7 +68,9 @@ class PatchWriter {
   void write();
   void write_faces();
   void process(const FaceJob& job, Worker& worker, Result& result) const;
-  void append(const std::uint8_t* planes, int channels, Worker& worker, Bytes& out) const;
+  void encode(int channels, Copies copies, Worker& worker, Result& result) const;
+  void append(const std::uint8_t* planes, int channels, bool again, Worker& worker,
+              Bytes& out) const;
   void put(const Result& result);
   Result take_result();
   void fail(std::exception_ptr error);

@@ -2,8 +2,10 @@
 
 #include <cstring>
 
+#include "bytes.hpp"
 #include "encode.hpp"
 #include "huffman.hpp"
+#include "simd.hpp"
 
 namespace i2cnn {
 
@@ -35,24 +37,18 @@ class BitWriter {
  public:
   explicit BitWriter(std::uint8_t* out) : out_(out) {}
 
-  // At most 56 bits between two flushes.
-  void put(std::uint64_t bits, unsigned count) {
+  // At most 56 bits.
+  I2CNN_INLINE void put(std::uint64_t bits, unsigned count) {
     buffer_ |= bits << filled_;
     filled_ += count;
-  }
-
-  void flush() {
-    std::uint8_t bytes[8];
-    for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(buffer_ >> (8 * i));
-    std::memcpy(out_, bytes, 8);
+    store_u64(buffer_, out_);
     out_ += filled_ / 8;
     buffer_ >>= filled_ / 8 * 8;
     filled_ %= 8;
   }
 
   std::uint8_t* finish() {
-    filled_ = (filled_ + 7) / 8 * 8;
-    flush();
+    put(0, (8 - filled_) % 8);
     return out_;
   }
 
@@ -78,46 +74,72 @@ std::array<std::uint32_t, kSymbols> count_symbols(const Bytes& data) {
   return counts;
 }
 
+// Codes one after the other.
+struct Codes {
+  std::uint64_t bits;
+  unsigned length;
+  I2CNN_INLINE Codes operator+(const Codes& next) const {
+    return {bits | next.bits << length, length + next.length};
+  }
+};
+
+// Codes are joined in pairs before they meet the stream: each step of the stream has to wait for
+// the last one.
+I2CNN_INLINE void put_literals(const Bytes& data, const HuffmanCode& code, BitWriter& bits) {
+  const auto get = [&code](std::uint8_t byte) { return Codes{code[byte].bits, code[byte].length}; };
+  const auto four = [&get](const std::uint8_t* in) {
+    return (get(in[0]) + get(in[1])) + (get(in[2]) + get(in[3]));
+  };
+  std::size_t i = 0;
+  for (; i + 8 <= data.size(); i += 8) {
+    const Codes low = four(data.data() + i);
+    const Codes high = four(data.data() + i + 4);
+    if (low.length + high.length <= 56) {
+      const Codes all = low + high;
+      bits.put(all.bits, all.length);
+    } else {
+      bits.put(low.bits, low.length);
+      bits.put(high.bits, high.length);
+    }
+  }
+  for (; i < data.size(); ++i) bits.put(get(data[i]).bits, get(data[i]).length);
+}
+
+void literals_plain(const Bytes& data, const HuffmanCode& code, BitWriter& bits) {
+  put_literals(data, code, bits);
+}
+
+#ifdef I2CNN_X86
+// The same with shifts by any register.
+__attribute__((target("avx2,bmi2"))) void literals_bmi2(const Bytes& data, const HuffmanCode& code,
+                                                        BitWriter& bits) {
+  put_literals(data, code, bits);
+}
+#endif
+
 // A zlib stream of one dynamic block of literals (RFC 1950, RFC 1951).
-std::uint8_t* deflate(const Bytes& data, std::uint8_t* out) {
-  const std::array<Code, kSymbols> codes = huffman_code(count_symbols(data));
+std::uint8_t* deflate(const Bytes& data, const HuffmanCode& code, std::uint8_t* out) {
   BitWriter bits(out);
   bits.put(0x0178, 16);     // deflate, window of 32 KB, fastest
   bits.put(1 | 2 << 1, 3);  // last block, dynamic codes
   bits.put(0, 5);           // 257 literal codes
   bits.put(0, 5);           // 1 distance code, which nothing uses
   bits.put(15, 4);          // 19 lengths of the code that the lengths are written in:
-  bits.flush();
   // 16, 17, 18 (repetitions) do not occur; 0 to 15 have four bits each.
-  for (int i = 0; i < 19; ++i) {
-    bits.put(i < 3 ? 0 : 4, 3);
-    bits.flush();
-  }
+  for (int i = 0; i < 19; ++i) bits.put(i < 3 ? 0 : 4, 3);
   const auto put_length = [&bits](unsigned length) {
     unsigned reversed = 0;
     for (unsigned b = 0; b < 4; ++b) reversed |= ((length >> b) & 1U) << (3 - b);
     bits.put(reversed, 4);
-    bits.flush();
   };
-  for (const Code& code : codes) put_length(code.length);
+  for (const Code& literal : code) put_length(literal.length);
   put_length(1);
-  std::array<std::uint32_t, 256> table;  // code and, above it, length
-  for (std::size_t s = 0; s < 256; ++s) {
-    table[s] = codes[s].bits | static_cast<std::uint32_t>(codes[s].length) << 16;
-  }
-  std::size_t i = 0;
-  for (; i + 4 <= data.size(); i += 4) {
-    for (std::size_t t = 0; t < 4; ++t) {
-      const std::uint32_t code = table[data[i + t]];
-      bits.put(code & 0xffff, code >> 16);
-    }
-    bits.flush();
-  }
-  for (; i < data.size(); ++i) {
-    bits.put(codes[data[i]].bits, codes[data[i]].length);
-    bits.flush();
-  }
-  bits.put(codes[256].bits, codes[256].length);
+#ifdef I2CNN_X86
+  (simd() == Simd::kPlain ? literals_plain : literals_bmi2)(data, code, bits);
+#else
+  literals_plain(data, code, bits);
+#endif
+  bits.put(code[256].bits, code[256].length);
   out = bits.finish();
   const std::uint32_t sum = libdeflate_adler32(1, data.data(), data.size());
   for (int shift = 24; shift >= 0; shift -= 8) *out++ = static_cast<std::uint8_t>(sum >> shift);
@@ -126,7 +148,8 @@ std::uint8_t* deflate(const Bytes& data, std::uint8_t* out) {
 
 }  // namespace
 
-void PngEncoder::append(const std::uint8_t* pixels, int channels, int size, Bytes& out) {
+void PngEncoder::append(const std::uint8_t* pixels, int channels, int size, bool mirror,
+                        Bytes& out) {
   const auto rows = static_cast<std::size_t>(size);
   const std::size_t width = rows * static_cast<std::size_t>(channels);
   // Filter 2, the difference to the row above, suits smooth faces and is quick to undo. The row
@@ -143,6 +166,7 @@ void PngEncoder::append(const std::uint8_t* pixels, int channels, int size, Byte
     for (std::size_t j = 0; j < width; ++j)
       row[j] = static_cast<std::uint8_t>(line[j] - (line - width)[j]);
   }
+  if (!mirror) code_ = huffman_code(count_symbols(filtered_));
   static constexpr std::uint8_t kSignature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   out.insert(out.end(), std::begin(kSignature), std::end(kSignature));
   std::size_t chunk = begin_chunk("IHDR", out);
@@ -156,7 +180,7 @@ void PngEncoder::append(const std::uint8_t* pixels, int channels, int size, Byte
   const std::size_t start = out.size();
   // The longest codes, the head and the checksum.
   out.resize(start + filtered_.size() * kLongestCode / 8 + 512);
-  const std::uint8_t* end = deflate(filtered_, out.data() + start);
+  const std::uint8_t* end = deflate(filtered_, code_, out.data() + start);
   out.resize(static_cast<std::size_t>(end - out.data()));
   end_chunk(chunk, out);
   end_chunk(begin_chunk("IEND", out), out);

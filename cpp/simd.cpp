@@ -9,19 +9,19 @@ namespace {
 
 Simd best_simd() {
 #ifdef I2CNN_X86
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
-    return Simd::kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("bmi2")) {
+    const bool wide = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq");
+    return wide ? Simd::kAvx512 : Simd::kAvx2;
   }
-  if (avx2) return Simd::kAvx2;
 #endif
   return Simd::kPlain;
 }
 
 std::atomic<Simd>& level() {
-  static std::atomic<Simd> chosen{best_simd()};
-  return chosen;
+  static std::atomic<Simd> value{best_simd()};
+  return value;
 }
 
 }  // namespace

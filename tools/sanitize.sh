@@ -34,4 +34,4 @@ cd $tree
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)"
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. I2CNN_SANITIZED=1
 "$python" -c 'import i2cnn._native as n; print(n.__file__); assert "sanitize" in n.__file__'
-"$python" -m pytest -q -p no:cacheprovider tests/test_patches.py tests/test_schemes.py tests/test_database.py tests/test_unbreakable.py
+"$python" -m pytest -q -p no:cacheprovider tests/test_patches.py tests/test_encoders.py tests/torchcaffe/test_kernels.py tests/test_schemes.py tests/test_database.py tests/test_unbreakable.py

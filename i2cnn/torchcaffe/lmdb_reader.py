@@ -300,7 +300,10 @@ class BatchReader:
             raise self._bad(
                 key, f"holds {flat.size} numbers, not {shape} (channels, height, width)"
             )
-        return flat.reshape(shape).transpose(1, 2, 0), datum.label
+        planes = flat.reshape(shape)
+        # Interleaved by OpenCV: NumPy would walk over three planes pixel by pixel.
+        image = cv2.merge(list(planes)) if shape[0] == 3 else planes.transpose(1, 2, 0)
+        return image, datum.label
 
     def _decode_image(self, key: bytes, data: bytes) -> np.ndarray:
         buffer = np.frombuffer(data, np.uint8)

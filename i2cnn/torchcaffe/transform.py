@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -83,14 +84,19 @@ class DataTransformer:
         rows, columns = out.shape[:2]
         self.check_size(image, rows, columns)
         places = self._places(None if draws is None else draws[None], height, width, rows, columns)
-        top, left, mirror = (int(place[0]) for place in places)
+        top, left = int(places[0][0]), int(places[1][0])
+        mirror = bool(places[2][0])
         window = (slice(top, top + rows), slice(left, left + columns))
-        target = out[:, ::-1] if mirror else out
-        if self.mean is None:
-            target[...] = image[window]
+        crop = image[window]
+        if image.dtype == np.uint8 and self.mean is not None and self.mean.ndim == 3:
+            self._subtract_mean_image(crop, self.mean[window], mirror, out)
         else:
-            mean = self.mean[window] if self.mean.ndim == 3 else self.mean
-            np.subtract(image[window], mean, out=target, dtype=np.float32)
+            target = out[:, ::-1] if mirror else out
+            if self.mean is None:
+                target[...] = crop
+            else:
+                mean = self.mean[window] if self.mean.ndim == 3 else self.mean
+                np.subtract(crop, mean, out=target, dtype=np.float32)
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
 
@@ -151,3 +157,13 @@ class DataTransformer:
                 tops = (draws[:, -2] % (height - rows + 1)).astype(np.int64)
                 lefts = (draws[:, -1] % (width - columns + 1)).astype(np.int64)
         return tops, lefts, mirrors
+
+    @staticmethod
+    def _subtract_mean_image(
+        crop: np.ndarray, mean: np.ndarray, mirror: bool, out: np.ndarray
+    ) -> None:
+        # As NumPy would, several times faster: this is most of what reading raw patches costs.
+        if crop.shape[2] == 1 and mean.shape[2] == 3:
+            crop = cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)
+        difference = cv2.subtract(crop, mean, dtype=cv2.CV_32F).reshape(out.shape)
+        out[...] = difference[:, ::-1] if mirror else difference

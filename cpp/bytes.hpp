@@ -1,0 +1,24 @@
+// Numbers as bytes in memory; compilers make one instruction of each.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "simd.hpp"
+
+namespace i2cnn {
+
+// Lowest byte first.
+I2CNN_INLINE void store_u64(std::uint64_t value, std::uint8_t* out) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  value = __builtin_bswap64(value);
+#endif
+  std::memcpy(out, &value, 8);
+}
+
+// Highest byte first.
+I2CNN_INLINE void store_u64_big(std::uint64_t value, std::uint8_t* out) {
+  store_u64(__builtin_bswap64(value), out);
+}
+
+}  // namespace i2cnn
