@@ -16,9 +16,4 @@ I2CNN_INLINE void store_u64(std::uint64_t value, std::uint8_t* out) {
   std::memcpy(out, &value, 8);
 }
 
-// Highest byte first.
-I2CNN_INLINE void store_u64_big(std::uint64_t value, std::uint8_t* out) {
-  store_u64(__builtin_bswap64(value), out);
-}
-
 }  // namespace i2cnn

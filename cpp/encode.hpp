@@ -26,14 +26,7 @@ class PngEncoder {
   Bytes filtered_;
 };
 
-// Which of a patch and its mirror image are wanted.
-struct Copies {
-  bool plain, mirrored;
-};
-
-// Writes baseline JPEG files with libjpeg's tables and sampling (4:2:0 for colour). The files of a
-// mirror pair come from one transform: mirroring reverses the order of blocks in a row and the sign
-// of the coefficients in odd columns.
+// libjpeg-turbo with the set-up kept between images.
 class JpegEncoder {
  public:
   explicit JpegEncoder(int quality);
@@ -41,9 +34,8 @@ class JpegEncoder {
   JpegEncoder(const JpegEncoder&) = delete;
   JpegEncoder& operator=(const JpegEncoder&) = delete;
 
-  // Appends the files of a patch (planes of gray or B, G, R) and adds where each of them ends.
-  void append(const std::uint8_t* planes, int channels, int size, Copies copies, Bytes& out,
-              std::vector<std::size_t>& ends);
+  // Appends a file. pixels: rows of `channels` interleaved values, gray or B, G, R.
+  void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
 
  private:
   struct State;

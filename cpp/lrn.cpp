@@ -13,8 +13,6 @@ namespace {
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
 
-#define I2CNN_INLINE inline __attribute__((always_inline))
-
 // Sums of `window` neighbours; `in` begins window / 2 values before the first sum's centre.
 I2CNN_INLINE void window_sums(const float* __restrict in, std::size_t n, std::size_t window,
                               float* __restrict out) {

@@ -205,10 +205,6 @@ void PatchWriter::process(const FaceJob& job, Worker& worker, Result& result) co
 
 // Appends the images of the worker's patch.
 void PatchWriter::encode(int channels, Copies copies, Worker& worker, Result& result) const {
-  if (encoding_ == Encoding::kJpeg) {
-    worker.jpeg.append(worker.patch.data(), channels, size_, copies, result.images, result.ends);
-    return;
-  }
   if (copies.plain) {
     append(worker.patch.data(), channels, false, worker, result.images);
     result.ends.push_back(result.images.size());
@@ -234,10 +230,15 @@ void PatchWriter::append(const std::uint8_t* planes, int channels, bool again, W
   }
   if (channels == 3) {
     worker.pixels.resize(3 * area);
-    interleave(planes, area, true, worker.pixels.data());
+    // PNG wants R, G, B; the JPEG encoder takes B, G, R.
+    interleave(planes, area, encoding_ == Encoding::kPng, worker.pixels.data());
     planes = worker.pixels.data();
   }
-  worker.png.append(planes, channels, size_, again, out);
+  if (encoding_ == Encoding::kPng) {
+    worker.png.append(planes, channels, size_, again, out);
+  } else {
+    worker.jpeg.append(planes, channels, size_, out);
+  }
 }
 
 std::vector<float> PatchWriter::finish() {

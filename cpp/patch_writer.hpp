@@ -62,6 +62,10 @@ class PatchWriter {
     std::vector<std::string> keys;
     std::int32_t label = 0;
   };
+  // Which of a patch and its mirror image are wanted.
+  struct Copies {
+    bool plain, mirrored;
+  };
   struct Worker;
 
   void work(Worker& worker);

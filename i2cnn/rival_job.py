@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from i2cnn.baselines import RIVALS, describe, predict_fold
+from i2cnn.baselines import RIVALS
+from i2cnn.baselines.rivals import describe, predict_fold
 from i2cnn.errors import InputError
 from i2cnn.files import atomic_path
 from i2cnn.job import Execution, Inputs, RivalJob, Steps, begin, finish, save_predictions

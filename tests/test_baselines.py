@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from i2cnn.baselines import RIVALS, describe, predict_fold
+from i2cnn.baselines import RIVALS
 from i2cnn.baselines.align import EYE_ROW, HEIGHT, WIDTH, align
 from i2cnn.baselines.boosting import (
     CELL,
@@ -21,6 +21,7 @@ from i2cnn.baselines.boosting import (
 )
 from i2cnn.baselines.gabor import GRID_HEIGHT, GRID_WIDTH, magnitudes
 from i2cnn.baselines.lbp import BINS, patterns, region_histograms
+from i2cnn.baselines.rivals import describe, predict_fold
 from i2cnn.datasets import load_dataset
 from i2cnn.errors import InputError
 from i2cnn.faces import Face, locate_faces

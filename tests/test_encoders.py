@@ -62,28 +62,14 @@ def test_png_is_without_loss(color: bool, size: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize(("size", "quality"), [(64, 95), (19, 95), (40, 20), (48, 100)])
-def test_jpeg_is_as_near_as_libjpeg(color: bool, size: int, quality: int, tmp_path: Path) -> None:
-    image = picture(color)
-    files = write(tmp_path / "db", image, "jpeg", size, quality)
-    expected = extract(image, face_points(120, 100, 70, 0.1), size=size)
+def test_jpeg_is_libjpegs(color: bool, size: int, quality: int, tmp_path: Path) -> None:
+    files = write(tmp_path / "db", picture(color), "jpeg", size, quality)
+    expected = extract(picture(color), face_points(120, 100, 70, 0.1), size=size)
     for p, file in zip(PATCHES, files, strict=True):
         theirs = cv2.imencode(".jpg", expected[p], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        ours_off, theirs_off = (
-            np.abs(decode(f).astype(int) - expected[p]).mean() for f in (file, theirs.tobytes())
-        )
-        assert ours_off < 1.05 * theirs_off + 0.1
-        # libjpeg leaves whole blocks beyond the edge empty, which shows in small images.
-        assert len(file) < (1.02 if size % 16 == 0 else 1.1) * len(theirs)
-
-
-@pytest.mark.parametrize("size", [64, 256])
-def test_jpeg_mirror_pairs_are_mirrors(size: int, tmp_path: Path) -> None:
-    files = write(tmp_path / "db", picture(False), "jpeg", size, 95)
-    images = [decode(file).astype(int) for file in files]
-    for plain, mirrored in zip(images[0::2], images[1::2], strict=True):
-        # A decoder rounds halves of a number and of its negative differently.
-        assert np.abs(plain - mirrored[:, ::-1]).max() <= 1
-        assert (plain != mirrored[:, ::-1]).mean() < 1e-3
+        # Two builds of libjpeg-turbo may differ by a rounding of the transform.
+        assert np.abs(decode(file).astype(int) - decode(theirs.tobytes())).mean() < 0.2
+        assert len(file) == pytest.approx(len(theirs), rel=0.02)
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])

@@ -1,7 +1,10 @@
-"""The paper's rivals that can be run, and the raw-pixel floor: describe faces, predict a fold."""
+"""The paper's rivals that can be run, and the raw-pixel floor.
+
+:mod:`i2cnn.baselines.rivals` describes faces and predicts a fold.
+"""
 
 from __future__ import annotations
 
-from i2cnn.baselines.rivals import RIVALS, Rival, RivalResult, describe, predict_fold
+from i2cnn.baselines.table import RIVALS, Rival
 
-__all__ = ["RIVALS", "Rival", "RivalResult", "describe", "predict_fold"]
+__all__ = ["RIVALS", "Rival"]
