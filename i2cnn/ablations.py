@@ -52,7 +52,7 @@ def variants(scheme: Scheme, k: int) -> tuple[Variant, ...]:
     def add(method: str, title: str, group: str, chosen: tuple[int, ...]) -> None:
         found.append(Variant(method, title, group, TRAINED, chosen))
 
-    for fewer in (5, 1):
+    for fewer in reversed(scheme.counts[:-1]):
         add(f"select{fewer}", f"{fewer} of the {k}", "selected", scheme.select(fewer))
     for i, region in enumerate(scheme.regions):
         chosen = tuple(range(2 * scales * i, 2 * scales * (i + 1)))

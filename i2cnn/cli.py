@@ -51,11 +51,18 @@ PROFILES = ("paper", "quick")
 
 
 def integers(text: str) -> tuple[int, ...]:
-    """Comma-separated integers of an option."""
+    """Comma-separated integers of an option; "none" is an empty list."""
     try:
-        return tuple(int(part) for part in text.split(","))
+        return () if text == "none" else tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list like 1,5,60") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers like 1,5") from None
+
+
+def number(text: str) -> int:
+    """A number above 0."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -70,7 +77,9 @@ def share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither full nor a share such as 0.1")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither full nor a share above 0 and at most 1, such as 0.1"
+        )
     return value
 
 
@@ -273,7 +282,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         metavar="1,5,60",
         help="patches a face, one training each (default: 1,5,60 as in the paper's Table 4)",
     )
-    parser.add_argument("--seeds", type=int, default=1, help="repetitions (default: 1)")
+    parser.add_argument("--seeds", type=number, default=1, help="repetitions (default: 1)")
     parser.add_argument(
         "--rivals",
         type=names,
@@ -287,7 +296,7 @@ def _evaluate_options(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="show the plan with its time, disk and memory"
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="jobs at a time, each in a process (default: 1)"
+        "--jobs", type=number, metavar="N", help="jobs at a time, each in a process (default: 1)"
     )
     parser.add_argument(
         "--slurm",
@@ -318,17 +327,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"i2cnn: error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         if error.filename is None and error.errno is None:
             raise
         print(f"i2cnn: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("i2cnn: interrupted; the same command goes on from here", file=sys.stderr)
+        resumes = options.verb in ("evaluate", "demo", "train", "features")
+        words = "the same command goes on from here" if resumes else "nothing is left half-written"
+        print(f"i2cnn: interrupted; {words}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 if __name__ == "__main__":

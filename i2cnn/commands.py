@@ -18,8 +18,8 @@ from i2cnn.datasets import load_dataset
 from i2cnn.doctor import checks
 from i2cnn.engine import choose_device, get_engine, set_device
 from i2cnn.errors import InputError
+from i2cnn.experiment import check_out, jobs_of
 from i2cnn.experiment import evaluate as run_evaluation
-from i2cnn.experiment import jobs_of
 from i2cnn.faces import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
 from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.files import digest
@@ -39,7 +39,7 @@ from i2cnn.report import compare, print_comparison, print_report, write_report
 from i2cnn.settings import Settings
 from i2cnn.svm import GramSVC, linear_gram
 from i2cnn.torchcaffe.proto import TEST
-from i2cnn.workers import Workers
+from i2cnn.workers import Workers, slurm_parameters
 
 
 def chosen_schedule(options: argparse.Namespace) -> dict[str, int]:
@@ -81,9 +81,12 @@ def evaluate(options: argparse.Namespace) -> int:
     """The whole run, then its report; status 1 if a job failed."""
     settings = make_settings(options)
     workers = Workers(options.jobs, options.slurm)
-    # A cluster's login node need not have the workers' devices.
-    device = options.device if options.slurm else choose_device(options.device)
-    execution = Execution(options.engine, device, options.keep)
+    if not options.slurm:  # a cluster's login node need not have the workers' devices
+        choose_device(options.device)
+    execution = Execution(options.engine, options.device, options.keep)
+    check_out(options.out, settings)
+    if options.slurm:
+        slurm_parameters(workers, execution)
     if options.dry_run:
         print_plan(make_plan(settings, execution, options.only_folds), options.out, workers)
         return 0

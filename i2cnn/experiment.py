@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,14 +26,14 @@ from i2cnn.contact_sheet import contact_sheets
 from i2cnn.datasets import Dataset, load_dataset
 from i2cnn.errors import InputError
 from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
-from i2cnn.files import write_json
+from i2cnn.files import read_json, write_json
 from i2cnn.folds import Folds, make_folds, read_folds, write_folds
-from i2cnn.job import Execution, Inputs, Job, NetworkJob, RivalJob, is_done
+from i2cnn.job import RESULT_FILE, Execution, Inputs, Job, NetworkJob, RivalJob, is_done
 from i2cnn.network_job import clean_up, run_network_job
 from i2cnn.progress import progress, say
-from i2cnn.recogniser import save_recogniser
+from i2cnn.recogniser import bundled_net, save_recogniser
 from i2cnn.rival_job import FEATURES_FOLDER, run_rival_job, write_rival_features
-from i2cnn.settings import Settings, agree
+from i2cnn.settings import Settings, agree, merge
 from i2cnn.workers import Failure, Workers, run_all
 
 SETTINGS_FILE = "run.json"
@@ -42,7 +43,7 @@ DATASET_FILE = "dataset.json"
 RECOGNISER = "recogniser"
 _LOCK_FILE = ".lock"
 #: The folds are the same whatever else is repeated.
-_FOLDS_SEED = 0
+FOLDS_SEED = 0
 
 
 def prepare(run: Path, settings: Settings) -> Inputs:
@@ -53,12 +54,14 @@ def prepare(run: Path, settings: Settings) -> Inputs:
     InputError
         The run directory belongs to another configuration, or something in it was damaged.
     """
-    if run.exists() and not run.is_dir():
-        raise InputError(f"{run}: is a file; give the folder of a run")
     dataset = load_dataset(
         settings.dataset, None if settings.root is None else Path(settings.root), settings.task
     )
     run.mkdir(parents=True, exist_ok=True)
+    if not (run / SETTINGS_FILE).exists():
+        # Too many folds are refused before the run is bound to them.
+        subjects = [s.subject for s in dataset.samples]
+        make_folds(subjects, [s.label for s in dataset.samples], settings.folds, FOLDS_SEED)
     settings = agree(run / SETTINGS_FILE, settings)
     faces = _faces(run, dataset, settings)
     for face in faces:
@@ -68,7 +71,13 @@ def prepare(run: Path, settings: Settings) -> Inputs:
 
 def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
     path = run / FACES_FILE
-    if path.exists():
+    if path.exists() and (run / DATASET_FILE).exists():
+        before = read_json(run / DATASET_FILE).get("task", {}).get("labels")
+        if before != list(dataset.task.labels):
+            raise InputError(
+                f"{dataset.root}: its labels are {', '.join(dataset.task.labels)} now, and were "
+                f"{', '.join(before or ())} when {run} began; start a new run directory"
+            )
         return read_faces_csv(path)
     for line in dataset.summary():
         say(line)
@@ -76,13 +85,16 @@ def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
         faces, notes = locate_faces(
             dataset, use_given_points=settings.points == "given", progress=report
         )
-    counts = {kind: sum(f.found == kind for f in faces) for kind in {f.found for f in faces}}
-    say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))
+    counts = dict(sorted(Counter(f.found for f in faces).items()))
+    say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    for note in notes:
+        say(f"  {note}")
     write_json(
         run / DATASET_FILE, dataset.to_json() | {"faces_found": counts, "faces_notes": notes}
     )
-    contact_sheets(faces, dataset.root, run / "faces.png")
-    write_faces_csv(path, faces)
+    if not path.exists():  # else somebody has put their own landmarks there
+        contact_sheets(faces, dataset.root, run / "faces.png")
+        write_faces_csv(path, faces)
     return read_faces_csv(path)  # what later calls will read, digit for digit
 
 
@@ -92,9 +104,13 @@ def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
         folds = read_folds(path)
     else:
         folds = make_folds(
-            [f.subject for f in faces], [f.label for f in faces], settings.folds, _FOLDS_SEED
+            [f.subject for f in faces], [f.label for f in faces], settings.folds, FOLDS_SEED
         )
         write_folds(path, folds)
+    if len(folds) != settings.folds:
+        raise InputError(
+            f"{path}: has {len(folds)} folds, the run {settings.folds}; start a new run"
+        )
     unknown = {f.subject for f in faces} ^ {s for fold in folds.folds for s in fold.test}
     if unknown:
         raise InputError(
@@ -130,9 +146,17 @@ def finished_jobs(run: Path, inputs: Inputs) -> list[Job]:
 def run_job(run: Path, job: Job, inputs: Inputs, execution: Execution) -> None:
     """Do what is not yet done of a job."""
     if isinstance(job, RivalJob):
-        run_rival_job(run, job, inputs, execution)
+        run_rival_job(run, job, inputs)
     elif isinstance(job, NetworkJob):
         run_network_job(run, job, inputs, execution)
+
+
+def check_out(run: Path, settings: Settings) -> None:
+    """InputError if a run directory cannot be used for these settings; writes nothing."""
+    if run.exists() and not run.is_dir():
+        raise InputError(f"{run}: is a file; give the folder of a run")
+    if (run / SETTINGS_FILE).exists():
+        merge(run / SETTINGS_FILE, settings)
 
 
 def evaluate(
@@ -150,6 +174,7 @@ def evaluate(
         Jobs that failed; the others' results are there, and another call tries the failed again.
     """
     jobs = jobs_of(settings, only_folds)
+    check_out(run, settings)
     with _locked(run):
         inputs = prepare(run, settings)
         todo = []
@@ -170,8 +195,6 @@ def evaluate(
 @contextmanager
 def _locked(run: Path) -> Iterator[None]:
     """One command works on a run at a time; the lock ends with the process, however it ends."""
-    if run.exists() and not run.is_dir():
-        raise InputError(f"{run}: is a file; give the folder of a run")
     run.mkdir(parents=True, exist_ok=True)
     with open(run / _LOCK_FILE, "w") as file:
         try:
@@ -189,7 +212,9 @@ def _bundle(run: Path, inputs: Inputs) -> None:
     """A recogniser from the first finished job of the most patches."""
     target = run / RECOGNISER
     done = [job for job in finished_jobs(run, inputs) if isinstance(job, NetworkJob)]
-    if target.exists() or not done:
+    if not done:
         return
     job = max(done, key=lambda j: (j.k, -j.seed, -j.fold))
-    save_recogniser(target, run / job.folder, inputs.settings, inputs.task, job)
+    net = read_json(run / job.folder / RESULT_FILE)["training"]["net_sha256"]
+    if bundled_net(target) != net:
+        save_recogniser(target, run / job.folder, inputs.settings, inputs.task, job)

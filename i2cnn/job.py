@@ -12,7 +12,9 @@ job.json
 from __future__ import annotations
 
 import datetime
+import fcntl
 import hashlib
+import os
 import resource
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +37,8 @@ from i2cnn.metrics import Prediction, write_predictions
 from i2cnn.settings import Settings
 
 RESULT_FILE = "job.json"
+#: Traceback of what is no user's error; gone once the job succeeds.
+ERROR_FILE = "error.txt"
 _INPUTS_FILE = "inputs.json"
 
 
@@ -167,12 +171,28 @@ def is_done(run: Path, job: Job, inputs: Inputs) -> bool:
     return (run / job.folder / RESULT_FILE).exists()
 
 
-def begin(run: Path, job: Job, inputs: Inputs) -> Path:
-    """Make a job's folder and note what it works on; returns the folder."""
+@contextmanager
+def working_on(run: Path, job: Job, inputs: Inputs) -> Iterator[Path]:
+    """Make a job's folder, note what it works on, and keep other processes out of it.
+
+    A worker may outlive the command that started it, so the run's own lock is not enough.
+    """
     folder = run / job.folder
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
-    return folder
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{folder}: a worker of an earlier command is still at it; wait for it or stop it"
+            ) from None
+        except OSError:
+            pass  # some network file systems cannot lock
+        write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
+        yield folder
+    finally:
+        os.close(descriptor)
 
 
 def predictions_file(method: str) -> str:
@@ -215,7 +235,8 @@ def finish(
             },
         },
     )
-    (folder / _INPUTS_FILE).unlink(missing_ok=True)
+    for name in (_INPUTS_FILE, ERROR_FILE):
+        (folder / name).unlink(missing_ok=True)
     steps.forget()
 
 

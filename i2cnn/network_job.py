@@ -32,18 +32,19 @@ from i2cnn.job import (
     Inputs,
     NetworkJob,
     Steps,
-    begin,
     file_digest,
     finish,
     save_predictions,
+    working_on,
 )
-from i2cnn.patches import get_scheme
 from i2cnn.progress import progress, say
 from i2cnn.prototxt import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
+from i2cnn.settings import run_scheme
 from i2cnn.svm import GramSVC, collapse, per_patch_gram, sum_gram
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.training import (
     SNAPSHOT_PREFIX,
+    STATE_FILE,
     UNTRAINED_FILE,
     Schedule,
     Training,
@@ -54,14 +55,19 @@ from i2cnn.training import (
 
 NET_FILE = "net.caffemodel"
 SVM_FILE = "svm.npz"
+_TRAINING_SETTINGS = "training_settings.json"
 _WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
 def run_network_job(run: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
     """Do what is not yet done of a job."""
-    folder = begin(run, job, inputs)
+    with working_on(run, job, inputs) as folder:
+        _run(folder, job, inputs, execution)
+
+
+def _run(folder: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
     steps = Steps(folder)
-    scheme = get_scheme(inputs.settings.scheme)
+    scheme = run_scheme(inputs.settings)
     patches = scheme.select(job.k)
     say(job.title)
     training = _train(folder, job, inputs, execution, patches, steps)
@@ -159,7 +165,13 @@ def train_network(
     seed : int
     execution : Execution
     """
+    for name in ("max_iter", "validate_every", "batch_size"):
+        if schedule[name] < 1:
+            raise InputError(f"{name} must be at least 1, not {schedule[name]}")
     records = database_size(folder / databases[1])
+    _same_training(
+        folder, [profile, classes, dict(schedule), seed, records, file_digest(folder / mean_file)]
+    )
     batch = exact_batch(records)
     write_job(
         folder,
@@ -184,12 +196,23 @@ def train_network(
         return train(engine, folder, plan, report)
 
 
+def _same_training(folder: Path, settings: list[Any]) -> None:
+    """Note what a folder trains with; InputError if it was begun with something else."""
+    path = folder / _TRAINING_SETTINGS
+    if not path.exists():
+        write_json(path, settings)
+    elif read_json(path) != settings:
+        raise InputError(
+            f"{folder}: holds a training with other settings or data; choose another folder, or "
+            "delete this one to train anew"
+        )
+
+
 def keep_best(folder: Path, training: Training) -> Path:
     """Copy the best snapshot of a training to `net.caffemodel`."""
     net = folder / NET_FILE
-    if not net.exists():
-        with atomic_path(net) as partial:
-            shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
+    with atomic_path(net) as partial:
+        shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
     return net
 
 
@@ -239,10 +262,10 @@ def _score(
     steps: Steps,
 ) -> dict[str, Any]:
     """Features of one net and an SVM on each choice of them; what was chosen, by method."""
-    summary = folder / f"svm_{net}.json"
+    summary = folder / _summary_file(net)
     if summary.exists():
         return read_json(summary)
-    features_file = folder / f"features_{net}.npy"
+    features_file = folder / _features_file(net)
     with steps(f"features, {net}"):
         features = _features(folder, net, features_file, job, inputs, execution, patches)
     with steps(f"SVM, {net}"), progress(f"SVMs of the {net} net") as report:
@@ -305,16 +328,18 @@ def _fit_and_test(
     model = GramSVC().fit(among, labels, subjects)
     predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
     accuracy = save_predictions(folder, variant.method, job, inputs, tested, predicted)
+    result: dict[str, Any] = {"accuracy": accuracy}
     if variant.method == TRAINED:
         linear = model
         if model.choice_.kernel != "linear":
             linear = GramSVC(("linear",)).fit(among, labels, subjects)
+        named = linear.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        result["linear_accuracy"] = float(np.mean(named == inputs.labels[tested]))
         pair = collapse(linear, features, fitted)
         with atomic_path(folder / SVM_FILE) as partial:
             np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
     choice = model.choice_
-    return {
-        "accuracy": accuracy,
+    return result | {
         "kernel": choice.kernel,
         "C": choice.C,
         "gamma": choice.gamma,
@@ -326,5 +351,16 @@ def clean_up(folder: Path) -> None:
     """Remove what only the way to a done job's results needed; the net and the mean stay."""
     for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (UNTRAINED_FILE, "training.json", "svm_trained.json", "svm_untrained.json"):
+    for net in _WEIGHTS:
+        remove_features(folder / _features_file(net))
+        (folder / _summary_file(net)).unlink(missing_ok=True)
+    for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS):
         (folder / name).unlink(missing_ok=True)
+
+
+def _features_file(net: str) -> str:
+    return f"features_{net}.npy"
+
+
+def _summary_file(net: str) -> str:
+    return f"svm_{net}.json"

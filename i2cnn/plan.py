@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,17 +24,16 @@ from i2cnn.ablations import variants
 from i2cnn.database import write_database
 from i2cnn.datasets import load_dataset
 from i2cnn.engine import choose_device, get_engine, set_device
-from i2cnn.experiment import jobs_of
+from i2cnn.experiment import FOLDS_SEED, jobs_of
 from i2cnn.faces import Face, locate_faces
 from i2cnn.features import Transform, face_patches, net_features
 from i2cnn.folds import make_folds
 from i2cnn.images import read_image
 from i2cnn.job import Execution, NetworkJob, peak_memory
 from i2cnn.labels import Task
-from i2cnn.patches import get_scheme
 from i2cnn.progress import duration
 from i2cnn.prototxt import FEATURE_BLOB, MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
-from i2cnn.settings import Settings
+from i2cnn.settings import Settings, run_scheme
 from i2cnn.svm import GramSVC
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.training import SNAPSHOT_PREFIX, UNTRAINED_FILE, working_directory
@@ -112,40 +112,52 @@ class Plan:
 
     def peak_bytes(self, jobs_at_a_time: int) -> float:
         """Most disk in use at one time."""
-        return self.kept_bytes + jobs_at_a_time * max(e.peak_bytes for e in self.estimates)
+        return self.kept_bytes + jobs_at_a_time * max(
+            (e.peak_bytes for e in self.estimates), default=0
+        )
 
     def memory_bytes(self, jobs_at_a_time: int) -> float:
         """Most memory in use at one time."""
-        return jobs_at_a_time * max(e.memory_bytes for e in self.estimates)
+        return jobs_at_a_time * max((e.memory_bytes for e in self.estimates), default=0)
 
 
 def make_plan(
     settings: Settings, execution: Execution, only_folds: Sequence[int] | None = None
 ) -> Plan:
     """Estimate a run; nothing is written but into a temporary folder that is removed."""
+    jobs = jobs_of(settings, only_folds)
     dataset = load_dataset(
         settings.dataset, None if settings.root is None else Path(settings.root), settings.task
     )
     samples = dataset.samples
     subjects = [s.subject for s in samples]
-    folds = make_folds(subjects, [s.label for s in samples], settings.folds, 0)
+    folds = make_folds(subjects, [s.label for s in samples], settings.folds, FOLDS_SEED)
     few = samples[:: max(1, len(samples) // _SAMPLE_FACES)][:_SAMPLE_FACES]
     faces, _ = locate_faces(
         replace(dataset, samples=few), use_given_points=settings.points == "given"
     )
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
-    counts = {s: subjects.count(s) for s in set(subjects)}
+    counts = Counter(subjects)
     fold = folds.folds[0]
     training = sum(counts[s] for s in fold.training)
     validation = sum(counts[s] for s in fold.validation)
     svm = _svm_seconds(training + validation, len(dataset.task))
-    jobs = jobs_of(settings, only_folds)
     estimates = []
     for k in sorted(settings.patch_counts):
         number = sum(isinstance(j, NetworkJob) and j.k == k for j in jobs)
         estimates.append(
-            _network(settings, speed, k, number, training, validation, len(samples), svm)
+            _network(
+                settings,
+                speed,
+                k,
+                number,
+                training,
+                validation,
+                len(samples),
+                len(dataset.task),
+                svm,
+            )
         )
     return Plan(speed, len(samples), len(counts), tuple(estimates))
 
@@ -158,9 +170,10 @@ def _network(
     training: int,
     validation: int,
     faces: int,
+    classes: int,
     svm: float,
 ) -> Estimate:
-    fits = len(variants(get_scheme(settings.scheme), k)) + 1
+    fits = len(variants(run_scheme(settings), k)) + 1
     validations = -(-settings.max_iter // settings.validate_every)
     seconds = (
         k * (training + validation) * speed.patch_seconds
@@ -171,7 +184,7 @@ def _network(
     )
     features = 4 * k * faces * speed.feature_numbers
     peak = k * (training + validation) * speed.patch_bytes + 2 * speed.snapshot_bytes + features
-    pairs = 21 if settings.task == "seven" else 15
+    pairs = classes * (classes - 1) // 2
     kept = speed.net_bytes + 4 * pairs * k * speed.feature_numbers
     memory = speed.memory_bytes + 4 * k * faces**2 + 16 * faces**2
     return Estimate(f"k = {k}", jobs, seconds, peak, kept, memory)
@@ -219,7 +232,7 @@ def measure(
 def _measure_patches(
     folder: Path, settings: Settings, faces: Sequence[Face], root: Path, task: Task
 ) -> tuple[float, float]:
-    patches = get_scheme(settings.scheme).select(60)
+    patches = range(len(run_scheme(settings)))
     labels = [task.index(face.label) for face in faces]
     options: dict[str, Any] = {"patches": patches, "encoding": settings.encoding}
     options["scheme"] = settings.scheme
@@ -257,7 +270,7 @@ def _measure_features(
 ) -> tuple[float, int]:
     net = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / UNTRAINED_FILE))
     transform = Transform.from_job(folder)
-    every = get_scheme(settings.scheme).select(60)
+    every = range(len(run_scheme(settings)))
 
     def one_face() -> None:
         image = read_image(root / face.image)

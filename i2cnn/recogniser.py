@@ -68,7 +68,7 @@ def save_recogniser(
     if scheme not in SCHEMES:
         shutil.copyfile(scheme, partial / _SCHEME)
         scheme = _SCHEME
-    methods = read_json(folder / RESULT_FILE)["methods"]
+    result = read_json(folder / RESULT_FILE)
     write_json(
         partial / _ABOUT,
         {
@@ -78,11 +78,20 @@ def save_recogniser(
             "profile": settings.profile,
             "dataset": settings.dataset,
             "run_digest": settings.digest,
-            "fold": job.fold,
-            "test_accuracy": methods[TRAINED]["accuracy"],
+            "job": job.folder,
+            "net_sha256": result["training"]["net_sha256"],
+            # The bundle's SVM is the linear one, whichever kernel the evaluation chose.
+            "test_accuracy": result["methods"][TRAINED]["linear_accuracy"],
         },
     )
+    shutil.rmtree(target, ignore_errors=True)
     partial.replace(target)
+
+
+def bundled_net(target: Path) -> str:
+    """SHA-256 of a bundle's net; empty where there is no bundle."""
+    about = target / _ABOUT
+    return read_json(about).get("net_sha256", "") if about.is_file() else ""
 
 
 class Recogniser:

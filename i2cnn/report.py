@@ -13,7 +13,6 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from rich.console import Console
 from rich.table import Table
 
-from i2cnn.datasets import embedded_root
 from i2cnn.files import read_json, write_json, write_text
 from i2cnn.images import as_gray, read_image
 from i2cnn.job import NetworkJob
@@ -25,7 +24,7 @@ from i2cnn.tables import PaperTable, column_title, paper_tables
 
 REPORT_FOLDER = "report"
 METRICS_FILE = "metrics.json"
-PROFILE_WORDS = {
+_PROFILE_WORDS = {
     "paper": "the paper's AlexNet and solver",
     "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
 }
@@ -50,7 +49,7 @@ def write_report(run: Path) -> Path:
         (out / name).write_bytes(data)
     context = content | {
         "title": column_title(content),
-        "profile_words": PROFILE_WORDS[results.settings.profile],
+        "profile_words": _profile_words(content),
         "main_methods": [m for m in content["methods"] if m["group"] in _MAIN],
         "patch_methods": [m for m in content["methods"] if m["group"] in _PATCH_GROUPS],
         "tables": paper_tables([content]),
@@ -64,6 +63,11 @@ def write_report(run: Path) -> Path:
     return path
 
 
+def _profile_words(content: dict[str, Any]) -> str:
+    """The profile, and what of the run is not as it has it."""
+    return "; ".join([_PROFILE_WORDS[content["profile"]], *content["departures"]])
+
+
 def _pictures(results: Results, content: dict[str, Any]) -> dict[str, bytes]:
     pictures = {}
     shown = [results.find(f"k{results.best_k}_trained"), results.find(_FIGURE_8)]
@@ -75,7 +79,7 @@ def _pictures(results: Results, content: dict[str, Any]) -> dict[str, bytes]:
     published = {p["ours"]: p["accuracy"] for p in content["paper"]}
     for name, groups, title in (
         ("methods.png", _MAIN, "methods" + (" (diamond: published)" if published else "")),
-        ("patches.png", _PATCH_GROUPS, "parts of the 60 patches, one network"),
+        ("patches.png", _PATCH_GROUPS, f"parts of the {results.best_k} patches, one network"),
     ):
         bars = [_bar(m, published) for m in content["methods"] if m["group"] in groups]
         if bars:
@@ -141,16 +145,16 @@ def _confused(results: Results) -> list[dict[str, str]]:
     pairs = Counter((p.truth, p.predicted) for p in wrong)
     wrong.sort(key=lambda p: (-pairs[p.truth, p.predicted], p.truth, p.predicted, p.image))
     faces = {face.image: face for face in results.inputs.faces}
-    root = embedded_root() if results.settings.root is None else Path(results.settings.root)
-    root = root.parent if root.suffix.lower() == ".csv" else root
     shown = []
     for p in wrong[:_MOST_CONFUSED]:
-        path = root / p.image
+        path = results.inputs.root / p.image
         if p.image not in faces or not path.is_file():
             continue  # the data set has moved; the table still counts the face
         x, y, w, h = (round(v) for v in faces[p.image].box)
         image = as_gray(read_image(path))
-        crop = image[max(0, y) : max(0, y) + h, max(0, x) : max(0, x) + w]
+        crop = image[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)]
+        if not crop.size:
+            continue  # somebody's own box lies outside the image
         thumb = cv2.resize(crop, (110, round(110 * crop.shape[0] / crop.shape[1])))
         data = cv2.imencode(".png", thumb)[1].tobytes()
         shown.append(
@@ -179,7 +183,7 @@ def compare(runs: Sequence[Path], out: Path) -> list[PaperTable]:
             "run": str(run),
             "title": column_title(m),
             "metrics": m,
-            "words": PROFILE_WORDS[m["profile"]],
+            "words": _profile_words(m),
         }
         for run, m in zip(runs, contents, strict=True)
     ]
@@ -236,9 +240,10 @@ def print_report(run: Path, console: Console | None = None) -> None:
     profile = content["profile"]
     table = Table(
         title=f"{column_title(content)}, person-independent, fold(s) {done}",
-        caption=f"Profile {profile}: {PROFILE_WORDS[profile]}.",
+        caption=f"Profile {profile}: {_profile_words(content)}.\n"
+        "* interval of the pooled accuracy, over people",
     )
-    for column in ("method", "accuracy %", "std", "95 % interval", "macro-F1", "paper %"):
+    for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
         table.add_column(column, justify="left" if column == "method" else "right")
     published = {p["ours"]: p["accuracy"] for p in content["paper"]}
     for row in content["methods"]:
@@ -247,17 +252,20 @@ def print_report(run: Path, console: Console | None = None) -> None:
         low, high = row["interval95"]
         table.add_row(
             row["method"],
+            str(len(row["folds"])),
             f"{100 * row['mean']:.1f}",
             f"{100 * row['std']:.1f}" if len(row["folds"]) > 1 else "-",
             f"{100 * low:.1f} - {100 * high:.1f}",
             f"{row['macro_f1']:.3f}",
             f"{published[row['id']]:g}" if row["id"] in published else "",
         )
-    table.add_row("chance", f"{100 * content['chance']:.1f}", "", "", "", "")
+    table.add_row("chance", "", f"{100 * content['chance']:.1f}", "", "", "", "")
     for p in content["paper"]:
         if not p["ours"]:
             mark = "" if p["certain"] else " ?"
-            table.add_row(f"{p['method']} (published)", "", "", "", "", f"{p['accuracy']:g}{mark}")
+            table.add_row(
+                f"{p['method']} (published)", "", "", "", "", "", f"{p['accuracy']:g}{mark}"
+            )
     console.print(table)
     if content["flat"]:
         folds = ", ".join(f"k {f['k']} fold {f['fold']}" for f in content["flat"])

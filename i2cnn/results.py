@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from i2cnn.ablations import TRAINED, variants
 from i2cnn.baselines import RIVALS
+from i2cnn.datasets import embedded_root
 from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
 from i2cnn.experiment import (
@@ -26,8 +29,8 @@ from i2cnn.job import RESULT_FILE, Inputs, Job, NetworkJob, RivalJob, file_diges
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, Scores, chance, read_predictions, score
 from i2cnn.paper import published
-from i2cnn.patches import get_scheme
-from i2cnn.settings import Settings, read_settings
+from i2cnn.prototxt import template_schedule
+from i2cnn.settings import Settings, read_settings, run_scheme
 
 _KERNEL_TITLES = {"linear": "linear", "polynomial": "polynomial", "rbf": "RBF"}
 
@@ -60,16 +63,16 @@ class Results:
     Parameters
     ----------
     run : Path
-    settings : Settings
-    task : Task
-    folds : Folds
+    inputs : Inputs
     dataset : dict
         Content of dataset.json.
-    inputs : Inputs
     jobs : list of Job
-        Those that are finished, and `details` what their job.json says, by folder.
+        Those that are finished.
+    details : dict of str to dict
+        What their job.json says, by folder.
     predictions : dict of Method to list of list of Prediction
         One list a seed.
+    scores : dict of Method to Scores
     """
 
     run: Path
@@ -119,10 +122,12 @@ def read_results(run: Path) -> Results:
     """
     settings = read_settings(run / SETTINGS_FILE)
     dataset = read_json(run / DATASET_FILE)
-    task = Task(dataset["task"]["name"], tuple(dataset["task"]["labels"]))
+    try:
+        task = Task(dataset["task"]["name"], tuple(dataset["task"]["labels"]))
+    except (KeyError, TypeError):
+        raise InputError(f"{run / DATASET_FILE}: damaged; start a new run directory") from None
     folds = read_folds(run / FOLDS_FILE)
-    root = Path(settings.root) if settings.root else Path()
-    inputs = Inputs(settings, task, root, read_faces_csv(run / FACES_FILE), folds)
+    inputs = Inputs(settings, task, _data_root(settings), read_faces_csv(run / FACES_FILE), folds)
     jobs = finished_jobs(run, inputs)
     if not jobs:
         raise InputError(f"{run}: no finished fold yet; `i2cnn evaluate` with this --out goes on")
@@ -130,6 +135,12 @@ def read_results(run: Path) -> Results:
     predictions = _predictions(run, inputs, jobs, details)
     scores = {method: score(rows, task.labels) for method, rows in predictions.items()}
     return Results(run, inputs, dataset, jobs, details, predictions, scores)
+
+
+def _data_root(settings: Settings) -> Path:
+    """Folder that the images' paths start from; it may have moved since the run."""
+    root = embedded_root() if settings.root is None else Path(settings.root)
+    return root.parent if root.suffix.lower() == ".csv" else root
 
 
 def _predictions(
@@ -141,15 +152,14 @@ def _predictions(
         for name, method in _methods(job, inputs.settings):
             path = run / job.folder / predictions_file(name)
             stored = details[job.folder]["provenance"]["predictions"].get(name)
-            rows = read_predictions(path)
-            if file_digest(path) != stored:
+            if not path.is_file() or file_digest(path) != stored:
                 raise InputError(
-                    f"{path}: was edited by hand (its digest does not match); undo the edit, or "
+                    f"{path}: was edited or removed (its digest does not match); undo that, or "
                     f"delete {run / job.folder} and repeat `i2cnn evaluate`"
                 )
-            by_seed.setdefault(method, {}).setdefault(seed, []).extend(rows)
-    order = {m: i for i, m in enumerate(sorted(by_seed, key=_rank))}
-    return {m: [by_seed[m][s] for s in sorted(by_seed[m])] for m in order}
+            rows = by_seed.setdefault(method, {}).setdefault(seed, [])
+            rows.extend(read_predictions(path))
+    return {m: [by_seed[m][s] for s in sorted(by_seed[m])] for m in sorted(by_seed, key=_rank)}
 
 
 def _methods(job: Job, settings: Settings) -> list[tuple[str, Method]]:
@@ -157,7 +167,7 @@ def _methods(job: Job, settings: Settings) -> list[tuple[str, Method]]:
     if isinstance(job, NetworkJob):
         return [
             (v.method, Method(f"k{job.k}_{v.method}", v.title, v.group))
-            for v in variants(get_scheme(settings.scheme), job.k)
+            for v in variants(run_scheme(settings), job.k)
         ]
     assert isinstance(job, RivalJob)
     rival = RIVALS[job.rival]
@@ -222,10 +232,10 @@ def metrics(results: Results) -> dict[str, Any]:
     settings = results.settings
     every = [p for runs in results.predictions.values() for rows in runs for p in rows]
     flat = {(j.k, j.fold) for j in results.flat}
-    first = next(iter(results.predictions.values()))[0]
     return {
         "run_digest": settings.digest,
         "profile": settings.profile,
+        "departures": departures(settings),
         "settings": asdict(settings) | {"root": None},
         "dataset": results.dataset,
         "labels": list(results.labels),
@@ -236,7 +246,7 @@ def metrics(results: Results) -> dict[str, Any]:
         "jobs_total": len(jobs_of(settings)),
         "methods": [_row(m, s, results.predictions[m], flat) for m, s in results.scores.items()],
         "flat": [{"k": j.k, "fold": j.fold, "seed": j.seed} for j in results.flat],
-        "chance": chance([p.truth for p in first]),
+        "chance": chance([face.label for face in results.inputs.faces]),
         "paper": [asdict(p) for p in published(settings.dataset, results.inputs.task.name)],
         "leak_audit": leak_audit(results.inputs.folds, every),
         "jobs": results.details,
@@ -245,15 +255,26 @@ def metrics(results: Results) -> dict[str, Any]:
     }
 
 
+def departures(settings: Settings) -> list[str]:
+    """What of a run is not as its profile has it, in words."""
+    own = template_schedule(settings.profile)
+    found = [
+        f"{name} {getattr(settings, name)} instead of {value}"
+        for name, value in own.items()
+        if getattr(settings, name) != value
+    ]
+    if settings.scheme != "deepid":
+        found.append(f"patch scheme {settings.scheme} instead of deepid")
+    return found
+
+
 def _row(
     method: Method, s: Scores, runs: list[list[Prediction]], flat: set[tuple[int, int]]
 ) -> dict[str, Any]:
-    learned = [
-        value
-        for fold, value in s.fold_accuracies.items()
-        if method.group == "untrained"
-        or not any(method.id.startswith(f"k{k}_") and fold == f for k, f in flat)
-    ]
+    trained = method.id.startswith("k") and method.group != "untrained"
+    k = int(method.id[1:].partition("_")[0]) if trained else 0
+    flat_folds = [fold for fold in s.fold_accuracies if (k, fold) in flat]
+    learned = [v for fold, v in s.fold_accuracies.items() if fold not in flat_folds]
     return {
         "id": method.id,
         "method": method.title,
@@ -262,7 +283,8 @@ def _row(
         "mean": s.mean,
         "std": s.std,
         "seed_means": list(s.seed_means),
-        "mean_without_flat_folds": sum(learned) / len(learned) if learned else None,
+        "flat_folds": flat_folds,
+        "mean_without_flat_folds": float(np.mean(learned)) if learned else None,
         "pooled": s.pooled,
         "interval95": list(s.interval),
         "interval95_wilson": list(s.wilson),

@@ -10,7 +10,7 @@ from i2cnn.baselines import RIVALS
 from i2cnn.baselines.rivals import describe, predict_fold
 from i2cnn.errors import InputError
 from i2cnn.files import atomic_path
-from i2cnn.job import Execution, Inputs, RivalJob, Steps, begin, finish, save_predictions
+from i2cnn.job import Inputs, RivalJob, Steps, finish, save_predictions, working_on
 from i2cnn.progress import progress, say
 
 FEATURES_FOLDER = "rivals"
@@ -33,9 +33,13 @@ def write_rival_features(run: Path, rival: str, inputs: Inputs) -> None:
         np.save(partial, features)
 
 
-def run_rival_job(run: Path, job: RivalJob, inputs: Inputs, execution: Execution) -> None:
+def run_rival_job(run: Path, job: RivalJob, inputs: Inputs) -> None:
     """Fit the rival's SVMs and write their predictions of the test faces."""
-    folder = begin(run, job, inputs)
+    with working_on(run, job, inputs) as folder:
+        _fit_and_test(run, folder, job, inputs)
+
+
+def _fit_and_test(run: Path, folder: Path, job: RivalJob, inputs: Inputs) -> None:
     steps = Steps(folder)
     fitted, tested = inputs.sides(job)
     path = features_file(run, job.rival, inputs)

@@ -117,19 +117,30 @@ class Scheme:
         1 is the first global region at scale 1, 5 the five landmarks' regions at scale 1, any
         other number must be all of them.
         """
-        middle = min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
-        if k == len(self):
-            return tuple(range(len(self)))
-        whole = [i for i, r in enumerate(self.regions) if r.anchor == FACE]
-        local = [i for i, r in enumerate(self.regions) if r.anchor != FACE]
-        choices = {n: found for n, found in ((1, whole[:1]), (5, local)) if len(found) == n}
+        choices = self._choices()
         if k not in choices:
-            known = ", ".join(map(str, choices))
+            *most, last = map(str, choices)
             raise InputError(
                 f"scheme {self.name}: {k} patches a face are not defined; "
-                f"choose {known}{' or ' if known else ''}{len(self)}"
+                f"choose {', '.join(most)}{' or ' if most else ''}{last}"
             )
-        return tuple((i * len(self.scales) + middle) * 2 for i in choices[k])
+        return choices[k]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Numbers of patches that `select` takes, fewest first."""
+        return tuple(self._choices())
+
+    def _choices(self) -> dict[int, tuple[int, ...]]:
+        middle = min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
+        whole = [i for i, r in enumerate(self.regions) if r.anchor == FACE]
+        local = [i for i, r in enumerate(self.regions) if r.anchor != FACE]
+        choices = {
+            n: tuple((i * len(self.scales) + middle) * 2 for i in found)
+            for n, found in ((1, whole[:1]), (5, local))
+            if len(found) == n
+        }
+        return choices | {len(self): tuple(range(len(self)))}
 
 
 def _locals(side: float) -> tuple[Region, ...]:

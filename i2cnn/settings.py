@@ -9,7 +9,7 @@ from typing import Any
 from i2cnn.baselines import RIVALS
 from i2cnn.errors import InputError
 from i2cnn.files import digest, read_json, write_json
-from i2cnn.schemes import SCHEMES
+from i2cnn.schemes import SCHEMES, Scheme, get_scheme
 
 DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
 POINTS = ("given", "detected")
@@ -87,6 +87,10 @@ class Settings:
         for name in self.rivals:
             if name not in RIVALS:
                 raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
+        for name in _EXTENDABLE:
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise InputError(f"{name} {', '.join(map(str, values))}: one is given twice")
         for name in ("folds", "max_iter", "validate_every", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -102,6 +106,16 @@ class Settings:
         return digest(values)
 
 
+def run_scheme(settings: Settings) -> Scheme:
+    """The patch scheme of a run; InputError if its file was edited since the run began."""
+    scheme = get_scheme(settings.scheme)
+    if scheme.digest != settings.scheme_digest:
+        raise InputError(
+            f"{settings.scheme}: was edited since the run began; undo the edit, or start a new run"
+        )
+    return scheme
+
+
 def write_settings(path: Path, settings: Settings) -> None:
     """Write `run.json`."""
     write_json(path, {"settings": asdict(settings), "digest": settings.digest})
@@ -109,6 +123,8 @@ def write_settings(path: Path, settings: Settings) -> None:
 
 def read_settings(path: Path) -> Settings:
     """Read `run.json`; InputError if it was edited or comes from another version."""
+    if not path.is_file():
+        raise InputError(f"{path.parent}: not a run directory of `i2cnn evaluate` (no {path.name})")
     content = read_json(path)
     try:
         values: dict[str, Any] = dict(content["settings"])
@@ -123,8 +139,11 @@ def read_settings(path: Path) -> Settings:
             "start a new run directory"
         )
     for name in _EXTENDABLE:
-        values[name] = tuple(values[name])
-    settings = Settings(**values)
+        values[name] = tuple(values[name] or ())
+    try:
+        settings = Settings(**values)
+    except TypeError as error:
+        raise InputError(f"{path}: was edited by hand ({error}); undo the edit") from None
     if settings.digest != stored:
         raise InputError(
             f"{path}: was edited by hand (its digest does not match); finished work would not "
@@ -146,6 +165,14 @@ def agree(path: Path, wanted: Settings) -> Settings:
     if not path.exists():
         write_settings(path, wanted)
         return wanted
+    merged = merge(path, wanted)
+    if merged != read_settings(path):
+        write_settings(path, merged)
+    return merged
+
+
+def merge(path: Path, wanted: Settings) -> Settings:
+    """What :func:`agree` makes of stored and wanted settings, without writing it."""
     stored = read_settings(path)
     if stored.digest != wanted.digest:
         differences = [
@@ -160,7 +187,4 @@ def agree(path: Path, wanted: Settings) -> Settings:
     more = {name: getattr(stored, name) for name in _EXTENDABLE}
     for name in _EXTENDABLE:
         more[name] += tuple(x for x in getattr(wanted, name) if x not in more[name])
-    merged = replace(wanted, **more)
-    if merged != stored:
-        write_settings(path, merged)
-    return merged
+    return replace(wanted, **more)

@@ -71,10 +71,11 @@ class PaperTable:
 
 
 def column_title(metrics: dict[str, Any]) -> str:
-    """Data set and number of classes, such as `CK+ (6)`."""
+    """Data set and number of classes, such as `CK+ (6)`; `changed` if not the profile's own."""
     name = _DATASETS[metrics["settings"]["dataset"]]
-    quick = "" if metrics["profile"] == "paper" else f", {metrics['profile']}"
-    return f"{name} ({len(metrics['labels'])}{quick})"
+    other = "" if metrics["profile"] == "paper" else f", {metrics['profile']}"
+    other += ", changed" if metrics["departures"] else ""
+    return f"{name} ({len(metrics['labels'])}{other})"
 
 
 def paper_tables(runs: Sequence[dict[str, Any]]) -> list[PaperTable]:
@@ -149,6 +150,6 @@ def _cell(key: str, metrics: dict[str, Any]) -> Cell:
             "spread": 100 * spread if seeds[1:] else None,
             "low": 100 * ours["interval95"][0],
             "high": 100 * ours["interval95"][1],
-            "flat": ours["mean_without_flat_folds"] != ours["mean"] and len(seeds) == 1,
+            "flat": bool(ours["flat_folds"]),
         }
     return Cell(**cell)

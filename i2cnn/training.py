@@ -158,8 +158,12 @@ def train(
             solver.restore(snapshot_name(training.resume_iter, "solverstate"))
         else:
             solver.net.save(UNTRAINED_FILE)
-        while not training.finished:
-            _train_to_next_validation(solver, training, schedule, asked, report)
+        try:
+            while not training.finished:
+                _train_to_next_validation(solver, training, schedule, asked, report)
+        finally:
+            if hasattr(solver, "close"):  # genuine pycaffe closes with the object
+                solver.close()
     return training
 
 

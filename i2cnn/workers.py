@@ -6,12 +6,14 @@ and repeating the command tries it again from where it stood.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from i2cnn.engine import choose_device
 from i2cnn.errors import InputError
-from i2cnn.job import Execution, Inputs, Job
+from i2cnn.job import ERROR_FILE, Execution, Inputs, Job
 from i2cnn.progress import say
 
 #: Pickled calls and logs of the worker processes.
@@ -47,6 +49,10 @@ class Workers:
     jobs: int | None = None
     slurm: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise InputError(f"--jobs must be at least 1, not {self.jobs}")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -65,8 +71,6 @@ def run_all(
     run_job: RunJob,
 ) -> list[Failure]:
     """Do all jobs; returns those that failed."""
-    if workers.jobs is not None and workers.jobs < 1:
-        raise InputError(f"--jobs must be at least 1, not {workers.jobs}")
     if not jobs:
         return []
     if (workers.jobs or 1) == 1 and not workers.slurm:
@@ -101,11 +105,20 @@ def _attempt(
     except (InputError, OSError) as error:
         return str(error)
     except Exception as error:
-        log = run / job.folder / "error.txt"
+        log = run / job.folder / ERROR_FILE
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(traceback.format_exc())
         return f"{type(error).__name__}: {error} (see {log})"
     return None
+
+
+def _in_local_worker(visible: str | None, *call: Any) -> str | None:
+    """`_attempt` in a process of submitit's local executor, which hides all GPUs from it."""
+    if visible is None:
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible
+    return _attempt(*call)
 
 
 def _in_processes(
@@ -116,7 +129,14 @@ def _in_processes(
     workers: Workers,
     run_job: RunJob,
 ) -> list[Failure]:
-    executor = _executor(run, execution, workers)
+    if workers.slurm:
+        parameters = slurm_parameters(workers, execution)
+        execution = replace(execution, threads=parameters["cpus_per_task"])
+        submit = _submitter(run, "slurm", parameters, _attempt)
+    else:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        parameters = {"timeout_min": _TIMEOUT_MINUTES}
+        submit = _submitter(run, "local", parameters, partial(_in_local_worker, visible))
     waiting = list(reversed(jobs))
     running: dict[int, tuple[Job, Any]] = {}
     slots = min(workers.jobs or len(jobs), len(jobs))
@@ -127,8 +147,7 @@ def _in_processes(
                 if slot not in running and waiting:
                     job = waiting.pop()
                     mine = execution if workers.slurm else _share(execution, slot, slots)
-                    call = (run.resolve(), job, inputs, mine, run_job)
-                    running[slot] = (job, executor.submit(_attempt, *call))
+                    running[slot] = (job, submit(run.resolve(), job, inputs, mine, run_job))
             time.sleep(_POLL_SECONDS)
             for slot, (job, submitted) in list(running.items()):
                 if submitted.done():
@@ -141,6 +160,9 @@ def _in_processes(
     except BaseException:
         for _, submitted in running.values():
             submitted.cancel(check=False)
+        say("waiting for the workers to stop")
+        while not workers.slurm and not all(s.done() for _, s in running.values()):
+            time.sleep(_POLL_SECONDS)
         raise
     if not failures:
         shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
@@ -159,30 +181,35 @@ def _outcome(submitted: Any) -> str | None:
 def _share(execution: Execution, slot: int, slots: int) -> Execution:
     """A slot's own GPU where there are several, and its part of the CPU's threads."""
     device = execution.device
-    if device != "cpu" and torch.cuda.device_count() > 1:
+    if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
         device = f"cuda:{slot % torch.cuda.device_count()}"
     threads = execution.threads or max(1, torch.get_num_threads() // slots)
     return replace(execution, device=device, threads=threads)
 
 
-def _executor(run: Path, execution: Execution, workers: Workers) -> Any:
+def _submitter(
+    run: Path, cluster: str, parameters: dict[str, Any], work: Callable[..., str | None]
+) -> Callable[..., Any]:
+    """A function that submits `work` with its arguments and returns submitit's job."""
     try:
         import submitit
     except ImportError:
         raise InputError(
             "--jobs and --slurm need the package submitit: pip install 'i2cnn[cluster]'"
         ) from None
-    folder = run.resolve() / LOG_FOLDER
-    if not workers.slurm:
-        executor = submitit.AutoExecutor(folder, cluster="local")
-        executor.update_parameters(timeout_min=_TIMEOUT_MINUTES)
-        return executor
     try:
-        executor = submitit.AutoExecutor(folder, cluster="slurm")
-        executor.update_parameters(**slurm_parameters(workers, execution))
+        executor = submitit.AutoExecutor(run.resolve() / LOG_FOLDER, cluster=cluster)
+        executor.update_parameters(**parameters)
     except (RuntimeError, NameError, ValueError, TypeError) as error:
         raise InputError(f"--slurm: {error}") from None
-    return executor
+
+    def submit(*call: Any) -> Any:
+        try:
+            return executor.submit(work, *call)
+        except RuntimeError as error:  # sbatch refused: a wrong partition, account, ...
+            raise InputError(f"--slurm: {error}") from None
+
+    return submit
 
 
 def slurm_parameters(workers: Workers, execution: Execution) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def run_of(dataset: str, task: str, labels: int, methods: dict[str, float]) -> d
     return {
         "settings": {"dataset": dataset},
         "profile": "paper",
+        "departures": [],
         "labels": ["l"] * labels,
         "dataset": {"task": {"name": task}},
         "methods": [
@@ -95,7 +96,7 @@ def run_of(dataset: str, task: str, labels: int, methods: dict[str, float]) -> d
                 "method": key,
                 "group": "rival" if key.startswith("rival") else "trained",
                 "mean": value,
-                "mean_without_flat_folds": value,
+                "flat_folds": [],
                 "std": 0.05,
                 "seed_means": [value],
                 "folds": {"1": value, "2": value},

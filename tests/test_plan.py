@@ -79,8 +79,9 @@ def test_runs_are_compared(run: Path, tmp_path: Path, capsys) -> None:
     page = tmp_path / "page.html"
     assert main(["report", str(run), str(other), "--out", str(page)]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("synthetic (7, quick)") >= 6  # three tables, two columns
+    assert "Table 4: number of patches" in printed
     html = page.read_text()
     assert "2 runs compared" in html
+    assert html.count("synthetic (7, quick, changed)") >= 6  # three tables, two columns
     assert "Table 4: number of patches" in html
     assert "http" not in html

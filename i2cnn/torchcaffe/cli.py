@@ -84,6 +84,8 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
     for name in ("iterations", "level"):
         if not flags[name].removeprefix("-" if name == "level" else "").isdigit():
             raise InputError(f"flag -{name}: {flags[name]!r} is not a number")
+    if int(flags["iterations"]) < 1:
+        raise InputError("flag -iterations: must be at least 1")
     for name in ("sigint_effect", "sighup_effect"):
         if flags[name] not in _EFFECTS:
             raise InputError(f"flag -{name}: {flags[name]!r} is not one of {', '.join(_EFFECTS)}")
@@ -289,7 +291,7 @@ _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": dev
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0, or 1 wherever Caffe would abort."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    if not words or words[0] in ("-h", "-help", "--help"):
+    if not words or {"-h", "-help", "--help"} & set(words):
         print(USAGE, end="", file=sys.stderr if not words else sys.stdout)
         return 0
     command = next((w for w in words if w in _COMMANDS), None)
@@ -306,16 +308,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> int:
     try:
         command(flags)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, torch.OutOfMemoryError) as error:
         return _say(error)
+    except KeyboardInterrupt:
+        return _say("interrupted", status=130)
     except SystemExit as end:
         return int(end.code or 0)
     return 0
 
 
-def _say(error: Exception) -> int:
+def _say(error: Exception | str, status: int = 1) -> int:
     print(f"i2cnn caffe: error: {error}", file=sys.stderr)
-    return 1
+    return status
 
 
 if __name__ == "__main__":

@@ -65,6 +65,10 @@ class SGDSolver:
         """Update the parameters from their diffs."""
         self._core.apply_update()
 
+    def close(self) -> None:
+        """Stop the data layers' threads and close their files. Not in pycaffe."""
+        self._core.close()
+
 
 class NesterovSolver(SGDSolver):
     """Nesterov's accelerated gradient."""

@@ -186,3 +186,12 @@ def test_levels_and_stages_of_nets(golden: Path) -> None:
     assert not there(stages=["deploy"], level=3)
     assert not there(level=1)
     assert not there()
+
+
+def test_caffe_pb2_has_caffes_messages() -> None:
+    from i2cnn.torchcaffe.proto import caffe_pb2
+
+    assert caffe.proto.caffe_pb2 is caffe_pb2
+    datum = caffe_pb2.Datum(channels=1, height=1, width=2, data=b"ab", label=3)
+    assert caffe.io.datum_to_array(datum).tolist() == [[[97, 98]]]
+    assert caffe_pb2.BlobProto(shape={"dim": [2, 3]}).shape.dim[1] == 3
