@@ -100,6 +100,16 @@ def test_same_records_for_any_number_of_threads(tmp_path: Path) -> None:
     assert database_digest(tmp_path / "other") not in digests
 
 
+def test_the_embedded_set_has_one_digest(tmp_path: Path) -> None:
+    """All 420 faces, a mirror pair each, whatever the threads and however often."""
+    digests = set()
+    for run, threads in enumerate((1, 2, 8, 8)):
+        write(tmp_path / str(run), number=420, patches=(0, 1), threads=threads)
+        digests.add(database_digest(tmp_path / str(run)))
+    assert len(digests) == 1
+    assert database_size(tmp_path / "0") == 840
+
+
 def test_keys_sort_in_the_shuffled_order(tmp_path: Path) -> None:
     # Caffe reads in key order: it must be the seed's, in which faces and patches are mixed.
     write(tmp_path / "db", number=3, seed=5, encoding="jpeg")
