@@ -25,7 +25,7 @@ from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.files import digest
 from i2cnn.folds import make_folds
 from i2cnn.images import SUFFIXES, read_image, write_image
-from i2cnn.job import Execution
+from i2cnn.job import RESULT_FILE, Execution
 from i2cnn.labels import TASKS, Task, get_task
 from i2cnn.metrics import Prediction, score, write_predictions
 from i2cnn.network_job import NET_FILE, keep_best, train_network
@@ -88,7 +88,9 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.slurm:
         slurm_parameters(workers, execution)
     if options.dry_run:
-        print_plan(make_plan(settings, execution, options.only_folds), options.out, workers)
+        jobs = jobs_of(settings, options.only_folds)
+        left = [job for job in jobs if not (options.out / job.folder / RESULT_FILE).exists()]
+        print_plan(make_plan(settings, execution, left), options.out, workers)
         return 0
     failures = run_evaluation(options.out, settings, execution, workers, options.only_folds)
     if len(failures) == len(jobs_of(settings, options.only_folds)):

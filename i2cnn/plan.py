@@ -24,12 +24,12 @@ from i2cnn.ablations import variants
 from i2cnn.database import write_database
 from i2cnn.datasets import load_dataset
 from i2cnn.engine import choose_device, get_engine, set_device
-from i2cnn.experiment import FOLDS_SEED, jobs_of
+from i2cnn.experiment import FOLDS_SEED
 from i2cnn.faces import Face, locate_faces
 from i2cnn.features import Transform, face_patches, net_features
 from i2cnn.folds import make_folds
 from i2cnn.images import read_image
-from i2cnn.job import Execution, NetworkJob, peak_memory
+from i2cnn.job import Execution, Job, NetworkJob, RivalJob, peak_memory
 from i2cnn.labels import Task
 from i2cnn.progress import duration
 from i2cnn.prototxt import FEATURE_BLOB, MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
@@ -93,12 +93,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimates of a run's kinds of jobs, and the speed they follow from."""
+    """Estimates of a run's kinds of jobs, and the speed they follow from; rivals are counted."""
 
     speed: Speed
     faces: int
     subjects: int
     estimates: tuple[Estimate, ...]
+    rivals: int = 0
 
     @property
     def seconds(self) -> float:
@@ -121,11 +122,8 @@ class Plan:
         return jobs_at_a_time * max((e.memory_bytes for e in self.estimates), default=0)
 
 
-def make_plan(
-    settings: Settings, execution: Execution, only_folds: Sequence[int] | None = None
-) -> Plan:
-    """Estimate a run; nothing is written but into a temporary folder that is removed."""
-    jobs = jobs_of(settings, only_folds)
+def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> Plan:
+    """Estimate jobs of a run; nothing is written but into a temporary folder that is removed."""
     dataset = load_dataset(
         settings.dataset, None if settings.root is None else Path(settings.root), settings.task
     )
@@ -146,20 +144,11 @@ def make_plan(
     estimates = []
     for k in sorted(settings.patch_counts):
         number = sum(isinstance(j, NetworkJob) and j.k == k for j in jobs)
-        estimates.append(
-            _network(
-                settings,
-                speed,
-                k,
-                number,
-                training,
-                validation,
-                len(samples),
-                len(dataset.task),
-                svm,
-            )
-        )
-    return Plan(speed, len(samples), len(counts), tuple(estimates))
+        if number:
+            sizes = (training, validation, len(samples), len(dataset.task))
+            estimates.append(_network(settings, speed, k, number, *sizes, svm))
+    rivals = sum(isinstance(j, RivalJob) for j in jobs)
+    return Plan(speed, len(samples), len(counts), tuple(estimates), rivals)
 
 
 def _network(
@@ -335,7 +324,11 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
             else ""
         )
         + f"; disk at most {peak / 1e9:.1f} GB ({free / 1e9:.0f} GB free); memory at most "
-        f"{plan.memory_bytes(at_a_time) / 1e9:.1f} GB. Rivals: minutes."
+        f"{plan.memory_bytes(at_a_time) / 1e9:.1f} GB."
     )
+    if plan.rivals:
+        console.print(
+            f"{plan.rivals} rival jobs, not estimated: seconds each, some minutes in all."
+        )
     if peak > free:
         console.print(f"The disk of {out} is too small: choose another --out or fewer --jobs.")

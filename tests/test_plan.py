@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.cli import main
+from i2cnn.experiment import jobs_of
 from i2cnn.job import Execution
 from i2cnn.plan import Estimate, Plan, Speed, make_plan
 from tests.test_experiment import arguments, small_set
@@ -45,7 +46,8 @@ def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
 
     data = small_set(tmp_path / "data")
     words = arguments(data, tmp_path / "run", k="1,60", iterations=1000)
-    plan = make_plan(make_settings(build_parser().parse_args(words)), Execution())
+    settings = make_settings(build_parser().parse_args(words))
+    plan = make_plan(settings, Execution(), jobs_of(settings))
     few, many = plan.estimates
     assert (few.jobs, many.jobs) == (4, 4)
     assert few.seconds > 1000 * plan.speed.iteration_seconds
