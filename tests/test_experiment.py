@@ -296,7 +296,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
         (["evaluate", "--out=r", "--scheme=mine"], "unknown patch scheme"),
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not there"),
-        (["report", "nowhere"], "no such file"),
+        (["report", "nowhere"], "not a run directory"),
         (["faces", "--dataset=folder", "--out=f.csv"], "needs the path"),
         (["svm", "f.npy", "--faces=none.csv", "--out=p"], "no such file"),
     ],
