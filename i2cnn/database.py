@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +16,7 @@ import numpy as np
 from i2cnn import _native
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import sync_folder
+from i2cnn.files import sync_folder, try_lock
 from i2cnn.images import as_bgr, as_gray, read_image
 from i2cnn.patches import PATCH_SIZE, get_scheme
 from i2cnn.torchcaffe.proto import Datum
@@ -241,13 +239,9 @@ def _lock_folder(folder: Path, out: Path) -> int:
             descriptor = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                os.close(descriptor)
-                raise InputError(f"{out}: another process is writing it") from None
-            # Some network file systems cannot lock folders; their users must not write twice.
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            raise InputError(f"{out}: another process is writing it")
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
                 return descriptor

@@ -15,7 +15,6 @@ RUN/
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ from i2cnn.contact_sheet import contact_sheets
 from i2cnn.datasets import Dataset, load_dataset
 from i2cnn.errors import InputError
 from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
-from i2cnn.files import read_json, write_json
+from i2cnn.files import read_json, try_lock, write_json
 from i2cnn.folds import Folds, make_folds, read_folds, write_folds
 from i2cnn.job import RESULT_FILE, Execution, Inputs, Job, NetworkJob, RivalJob, is_done
 from i2cnn.network_job import clean_up, run_network_job
@@ -197,14 +196,10 @@ def _locked(run: Path) -> Iterator[None]:
     """One command works on a run at a time; the lock ends with the process, however it ends."""
     run.mkdir(parents=True, exist_ok=True)
     with open(run / _LOCK_FILE, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(file.fileno()):
             raise InputError(
                 f"{run}: another command is working on this run; wait for it, or stop it"
-            ) from None
-        except OSError:
-            pass  # some network file systems cannot lock
+            )
         yield
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +31,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def try_lock(file: int) -> bool:
+    """Lock an open file or folder without waiting; False if another process has it locked.
+
+    The lock ends with the process, however it ends. Some network file systems cannot lock at all:
+    there this is True, and their users must not do the same thing twice.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 def sync_folder(path: Path) -> None:

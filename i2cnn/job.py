@@ -12,7 +12,6 @@ job.json
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
 import os
 import resource
@@ -30,7 +29,7 @@ import torch
 from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import digest, read_json, write_json
+from i2cnn.files import digest, read_json, try_lock, write_json
 from i2cnn.folds import Fold, Folds
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, write_predictions
@@ -181,14 +180,10 @@ def working_on(run: Path, job: Job, inputs: Inputs) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not try_lock(descriptor):
             raise InputError(
                 f"{folder}: a worker of an earlier command is still at it; wait for it or stop it"
-            ) from None
-        except OSError:
-            pass  # some network file systems cannot lock
+            )
         write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
         yield folder
     finally:

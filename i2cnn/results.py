@@ -46,6 +46,8 @@ class Method:
     title : str
     group : str
         Of :class:`i2cnn.ablations.Variant`, or "rival"; raw pixels are a "floor".
+    k : int
+        Patches a face of the network; 0 for rivals.
     protocol : str
         What it is, in a sentence; empty where the title says it.
     """
@@ -53,6 +55,7 @@ class Method:
     id: str
     title: str
     group: str
+    k: int = 0
     protocol: str = ""
 
 
@@ -166,7 +169,7 @@ def _methods(job: Job, settings: Settings) -> list[tuple[str, Method]]:
     """Names in file names and methods of a job."""
     if isinstance(job, NetworkJob):
         return [
-            (v.method, Method(f"k{job.k}_{v.method}", v.title, v.group))
+            (v.method, Method(f"k{job.k}_{v.method}", v.title, v.group, job.k))
             for v in variants(run_scheme(settings), job.k)
         ]
     assert isinstance(job, RivalJob)
@@ -179,7 +182,7 @@ def _methods(job: Job, settings: Settings) -> list[tuple[str, Method]]:
                 f"rival_{rival.name}_{kernel}",
                 f"SVM ({_KERNEL_TITLES[kernel]}) + {rival.title}",
                 group,
-                rival.protocol,
+                protocol=rival.protocol,
             ),
         )
         for kernel in rival.kernels
@@ -200,9 +203,8 @@ _GROUPS = (
 
 def _rank(method: Method) -> tuple[int, int, str]:
     """Groups in order; more patches first; the rest as they come."""
-    k = int(method.id[1:].partition("_")[0]) if method.id[0] == "k" else 0
     within = "" if method.group in ("region", "scale", "selected") else method.id
-    return _GROUPS.index(method.group), -k, within
+    return _GROUPS.index(method.group), -method.k, within
 
 
 def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> dict[str, Any]:
@@ -271,9 +273,8 @@ def departures(settings: Settings) -> list[str]:
 def _row(
     method: Method, s: Scores, runs: list[list[Prediction]], flat: set[tuple[int, int]]
 ) -> dict[str, Any]:
-    trained = method.id.startswith("k") and method.group != "untrained"
-    k = int(method.id[1:].partition("_")[0]) if trained else 0
-    flat_folds = [fold for fold in s.fold_accuracies if (k, fold) in flat]
+    trained = method.group != "untrained"
+    flat_folds = [fold for fold in s.fold_accuracies if trained and (method.k, fold) in flat]
     learned = [v for fold, v in s.fold_accuracies.items() if fold not in flat_folds]
     return {
         "id": method.id,
