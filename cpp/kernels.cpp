@@ -19,8 +19,11 @@ std::int32_t sample(const std::uint16_t* plane, int stride, std::int64_t x, std:
   const std::uint16_t* p = plane + (y >> 16) * stride + (x >> 16);
   const std::int32_t wy = weight_255(static_cast<std::int32_t>(y & 0xffff));
   const std::int32_t wx = static_cast<std::int32_t>(x & 0xffff) >> 1;
-  const std::int32_t left = (255 - wy) * ((p[0] & 255) - 128) + wy * ((p[0] >> 8) - 128);
-  const std::int32_t right = (255 - wy) * ((p[1] & 255) - 128) + wy * ((p[1] >> 8) - 128);
+  const auto column = [wy](std::uint16_t pair) {
+    return (255 - wy) * static_cast<std::int8_t>(pair) + wy * static_cast<std::int8_t>(pair >> 8);
+  };
+  const std::int32_t left = column(p[0]);
+  const std::int32_t right = column(p[1]);
   return rounded_product(left, 32767 - wx) + rounded_product(right, wx);
 }
 
@@ -57,7 +60,6 @@ __attribute__((target("avx2"))) void row_avx2(const Kernel& k, const Start* star
   const __m256i bottom = _mm256_set1_epi32(static_cast<int>(k.bottom));
   const __m256i stride = _mm256_set1_epi32(k.stride);
   const __m256i fraction = _mm256_set1_epi32(0xffff);
-  const __m256i sign = _mm256_set1_epi8(-128);
   const __m256i ones = _mm256_set1_epi16(1);
   const __m256i share = _mm256_set1_epi32((32768 + count / 2) / count);
   for (int j = 0; j < k.columns; j += 8) {
@@ -82,8 +84,8 @@ __attribute__((target("avx2"))) void row_avx2(const Kernel& k, const Start* star
       const __m256i horizontal = _mm256_add_epi32(_mm256_sub_epi32(_mm256_slli_epi32(wx, 16), wx),
                                                   _mm256_set1_epi32(32767));
       for (int c = 0; c < k.channels; ++c) {
-        const __m256i pixels = _mm256_xor_si256(
-            _mm256_i32gather_epi32(reinterpret_cast<const int*>(k.planes[c]), at, 2), sign);
+        const __m256i pixels =
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(k.planes[c]), at, 2);
         __m256i value = _mm256_mulhrs_epi16(_mm256_maddubs_epi16(vertical, pixels), horizontal);
         value = _mm256_madd_epi16(value, ones);
         if (count > 1) {
@@ -122,33 +124,41 @@ __attribute__((target("avx2"))) void mirror_row_avx2(const std::uint8_t* in, int
 
 __attribute__((target("avx2"))) void interleave_avx2(const std::uint8_t* const* planes,
                                                      std::size_t area, std::uint8_t* out) {
-  // Byte i of an output vector is pixel (16 v + i) / 3 of plane (16 v + i) % 3.
-  alignas(16) std::int8_t order[3][3][16];
+  // Of 16 pixels' 48 bytes, byte i of vector v is pixel (16 v + i) / 3 of plane (16 v + i) % 3.
+  __m256i order[3][3];
   for (int v = 0; v < 3; ++v) {
-    for (int i = 0; i < 16; ++i) {
-      for (int c = 0; c < 3; ++c) {
+    for (int c = 0; c < 3; ++c) {
+      alignas(16) std::int8_t bytes[16];
+      for (int i = 0; i < 16; ++i) {
         const int at = 16 * v + i;
-        order[v][c][i] = static_cast<std::int8_t>(at % 3 == c ? at / 3 : -1);
+        bytes[i] = static_cast<std::int8_t>(at % 3 == c ? at / 3 : -1);
       }
+      order[v][c] =
+          _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(bytes)));
     }
   }
+  const auto store = [&out](int vector, __m256i bytes) __attribute__((target("avx2"))) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out) + vector, bytes);
+  };
   std::size_t i = 0;
-  for (; i + 16 <= area; i += 16) {
-    __m128i in[3];
+  for (; i + 32 <= area; i += 32, out += 96) {
+    __m256i in[3];
     for (std::size_t c = 0; c < 3; ++c) {
-      in[c] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(planes[c] + i));
+      in[c] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(planes[c] + i));
     }
+    // Each half of a vector has its own 16 pixels.
+    __m256i mixed[3];
     for (std::size_t v = 0; v < 3; ++v) {
-      __m128i mixed = _mm_setzero_si128();
-      for (std::size_t c = 0; c < 3; ++c) {
-        const __m128i shuffle = _mm_load_si128(reinterpret_cast<const __m128i*>(order[v][c]));
-        mixed = _mm_or_si128(mixed, _mm_shuffle_epi8(in[c], shuffle));
-      }
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 3 * i + 16 * v), mixed);
+      mixed[v] = _mm256_or_si256(_mm256_or_si256(_mm256_shuffle_epi8(in[0], order[v][0]),
+                                                 _mm256_shuffle_epi8(in[1], order[v][1])),
+                                 _mm256_shuffle_epi8(in[2], order[v][2]));
     }
+    store(0, _mm256_permute2x128_si256(mixed[0], mixed[1], 0x20));
+    store(1, _mm256_permute2x128_si256(mixed[2], mixed[0], 0x30));
+    store(2, _mm256_permute2x128_si256(mixed[1], mixed[2], 0x31));
   }
   for (; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c][i];
+    for (std::size_t c = 0; c < 3; ++c) *out++ = planes[c][i];
   }
 }
 

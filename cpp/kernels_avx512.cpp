@@ -26,6 +26,14 @@ struct Positions {
   int low, high;     // smallest and largest integer part
 };
 
+// Word indices of the low halves of two vectors' 32-bit lanes; the high halves come one later.
+I2CNN_TARGET inline __m512i low_halves() {
+  alignas(64) static constexpr std::uint16_t kLow[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
+                                                         22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
+                                                         44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+  return _mm512_load_si512(kLow);
+}
+
 I2CNN_TARGET inline Positions positions(const std::int32_t* table, std::int64_t start,
                                         std::int64_t limit) {
   const __m512i first = _mm512_set1_epi32(static_cast<int>(start));
@@ -35,16 +43,15 @@ I2CNN_TARGET inline Positions positions(const std::int32_t* table, std::int64_t 
   __m512i b = _mm512_add_epi32(_mm512_loadu_si512(table + 16), first);
   a = _mm512_min_epi32(_mm512_max_epi32(a, zero), most);
   b = _mm512_min_epi32(_mm512_max_epi32(b, zero), most);
-  const int i = _mm_cvtsi128_si32(_mm512_castsi512_si128(a)) >> 16;
-  const int j =
-      static_cast<int>(std::clamp(start + table[kBlock - 1], std::int64_t{0}, limit) >> 16);
-  // The low and high halves of the 32-bit lanes.
-  const __m512i even = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(a)),
-                                          _mm512_cvtepi32_epi16(b), 1);
-  const __m512i odd =
-      _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16(_mm512_srli_epi32(a, 16))),
-                         _mm512_cvtepi32_epi16(_mm512_srli_epi32(b, 16)), 1);
-  return {odd, even, std::min(i, j), std::max(i, j)};
+  const auto whole = [start, limit](std::int32_t step) {
+    return static_cast<int>(std::clamp(start + step, std::int64_t{0}, limit) >> 16);
+  };
+  const int i = whole(table[0]);
+  const int j = whole(table[kBlock - 1]);
+  const __m512i low = low_halves();
+  const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(1));
+  return {_mm512_permutex2var_epi16(a, high, b), _mm512_permutex2var_epi16(a, low, b),
+          std::min(i, j), std::max(i, j)};
 }
 
 // Pixels left and right of each column's position.
@@ -52,33 +59,45 @@ struct Pixels {
   __m512i left, right;
 };
 
-I2CNN_TARGET inline Pixels fetch(const std::uint16_t* plane, int stride, const Positions& x,
-                                 const Positions& y) {
+template <int kChannels>
+I2CNN_TARGET inline void fetch(const Kernel& k, const Positions& x, const Positions& y,
+                               Pixels* found) {
   const __m512i at = _mm512_sub_epi16(x.whole, _mm512_set1_epi16(static_cast<short>(x.low)));
-  Pixels found{_mm512_setzero_si512(), _mm512_setzero_si512()};
+  for (int c = 0; c < kChannels; ++c) found[c] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
   for (int row = y.low; row <= y.high; ++row) {
     const __mmask32 here =
         _mm512_cmpeq_epi16_mask(y.whole, _mm512_set1_epi16(static_cast<short>(row)));
-    const std::uint16_t* p = plane + static_cast<std::ptrdiff_t>(row) * stride + x.low;
-    for (int first = 0; first <= x.high - x.low; first += 64, p += 64) {
+    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(row) * k.stride + x.low;
+    if (x.high - x.low < kBlock) {
+      for (int c = 0; c < kChannels; ++c) {
+        const std::uint16_t* p = k.planes[c] + offset;
+        found[c].left =
+            _mm512_mask_permutexvar_epi16(found[c].left, here, at, _mm512_loadu_si512(p));
+        found[c].right =
+            _mm512_mask_permutexvar_epi16(found[c].right, here, at, _mm512_loadu_si512(p + 1));
+      }
+      continue;
+    }
+    for (int first = 0; first <= x.high - x.low; first += 64) {
       // Bit 6 of `at` tells the pair of vectors.
       const __mmask32 mask = _mm512_mask_cmpeq_epi16_mask(
           here, _mm512_srli_epi16(at, 6), _mm512_set1_epi16(static_cast<short>(first / 64)));
-      const __m512i left =
-          _mm512_permutex2var_epi16(_mm512_loadu_si512(p), at, _mm512_loadu_si512(p + 32));
-      const __m512i right =
-          _mm512_permutex2var_epi16(_mm512_loadu_si512(p + 1), at, _mm512_loadu_si512(p + 33));
-      found.left = _mm512_mask_mov_epi16(found.left, mask, left);
-      found.right = _mm512_mask_mov_epi16(found.right, mask, right);
+      for (int c = 0; c < kChannels; ++c) {
+        const std::uint16_t* p = k.planes[c] + offset + first;
+        const __m512i left =
+            _mm512_permutex2var_epi16(_mm512_loadu_si512(p), at, _mm512_loadu_si512(p + 32));
+        const __m512i right =
+            _mm512_permutex2var_epi16(_mm512_loadu_si512(p + 1), at, _mm512_loadu_si512(p + 33));
+        found[c].left = _mm512_mask_mov_epi16(found[c].left, mask, left);
+        found[c].right = _mm512_mask_mov_epi16(found[c].right, mask, right);
+      }
     }
   }
-  return found;
 }
 
 I2CNN_TARGET inline __m512i blend(const Pixels& pixels, __m512i vertical, __m512i wx) {
-  const __m512i sign = _mm512_set1_epi8(-128);
-  const __m512i left = _mm512_maddubs_epi16(vertical, _mm512_xor_si512(pixels.left, sign));
-  const __m512i right = _mm512_maddubs_epi16(vertical, _mm512_xor_si512(pixels.right, sign));
+  const __m512i left = _mm512_maddubs_epi16(vertical, pixels.left);
+  const __m512i right = _mm512_maddubs_epi16(vertical, pixels.right);
   return _mm512_add_epi16(_mm512_mulhrs_epi16(left, _mm512_sub_epi16(_mm512_set1_epi16(32767), wx)),
                           _mm512_mulhrs_epi16(right, wx));
 }
@@ -103,8 +122,10 @@ I2CNN_TARGET void row(const Kernel& k, const Start* starts, int count, std::uint
       const Positions y = positions(k.y32 + j, starts[s].y, k.bottom);
       const __m512i vertical = vertical_weights(y.fraction);
       const __m512i wx = _mm512_srli_epi16(x.fraction, 1);
+      Pixels pixels[kChannels];
+      fetch<kChannels>(k, x, y, pixels);
       for (int c = 0; c < kChannels; ++c) {
-        __m512i value = blend(fetch(k.planes[c], k.stride, x, y), vertical, wx);
+        __m512i value = blend(pixels[c], vertical, wx);
         if (count > 1) value = _mm512_mulhrs_epi16(value, share);
         sums[c] = _mm512_add_epi16(sums[c], value);
       }

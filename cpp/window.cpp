@@ -57,7 +57,7 @@ Window::Window(const ImageView& view, const Bounds& bounds) {
         lower = upper;
       }
       for (std::size_t j = 0; j < width; ++j) {
-        out[j] = static_cast<std::uint16_t>(upper[j] | (lower[j] << 8));
+        out[j] = static_cast<std::uint16_t>((upper[j] | (lower[j] << 8)) ^ 0x8080);
       }
       out[width] = out[width - 1];
     }

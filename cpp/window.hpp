@@ -23,9 +23,10 @@ struct Bounds {
   double left, top, right, bottom;
 };
 
-// Planes of 16-bit words: a pixel in the low byte, the one below it in the high byte. A 32-bit read
-// brings the four neighbours of a position. The last row and column repeat, so that reads at the
-// border need no test. Only this part of the image is ever copied.
+// Planes of 16-bit words: a pixel in the low byte, the one below it in the high byte, both less 128
+// as the kernels want them. A 32-bit read brings the four neighbours of a position. The last row
+// and column repeat, so that reads at the border need no test. Only this part of the image is ever
+// copied.
 class Window {
  public:
   // Vector code reads this many words past a position.
