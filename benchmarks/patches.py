@@ -1,8 +1,10 @@
 """Patches a second: the extension beside the usual Python pipeline, same faces, one process.
 
 The rival is what one writes with OpenCV, protobuf and py-lmdb: cv2.warpAffine, cv2.flip,
-cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits, from limits.cpp, are a
-copy of the same bytes in memory and bare mdb_put of values of the same sizes, both on one thread.
+cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits, from limits.cpp, are bare
+mdb_put of values of the same sizes, write(2) of as many bytes to a file and a copy of them in
+memory, all on one thread; for JPEG, libjpeg-turbo alone on ready patches as well. The ceiling is
+the ratio that a program would reach that did nothing but the slower of write(2) and libjpeg-turbo.
 Runs alternate and the best of each counts, since other work on the machine only ever slows one
 down. The processor's time is given, too: it depends less on what else runs.
 
@@ -144,6 +146,35 @@ def build_limits(folder: Path) -> Path:
     return program
 
 
+def run_limits(program: Path, folder: Path, sizes: list[int]) -> list[float]:
+    """Seconds of mdb_put, write(2) and a copy."""
+    text = "\n".join(map(str, sizes))
+    done = subprocess.run([program, folder], input=text, capture_output=True, text=True, check=True)
+    return [float(number) for number in done.stdout.split()]
+
+
+def measure_codec(work: list, threads: int, repeat: int) -> float:
+    """Seconds that OpenCV's libjpeg-turbo takes for the patches."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+
+    def encode(patches: list[np.ndarray]) -> None:
+        for patch in patches:
+            cv2.imencode(".jpg", patch, options)
+
+    seconds = []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(repeat):
+            total = 0.0
+            # A few faces at a time, so that memory stays bounded.
+            for first in range(0, len(work), 2 * threads):
+                ready = [list(rival_patches(*item)) for item in work[first : first + 2 * threads]]
+                start = time.perf_counter()
+                list(pool.map(encode, ready))
+                total += time.perf_counter() - start
+            seconds.append(total)
+    return min(seconds)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Wall and processor seconds, and peak memory in MB above what there was before."""
@@ -172,11 +203,16 @@ def measure(function: Callable[[], object]) -> Cost:
     return Cost(seconds, processor() - used, memory("VmHWM") - before)
 
 
-def best(functions: dict[str, Callable[[], object]], repeat: int) -> dict[str, Cost]:
-    """Least cost of each, runs alternating."""
+def best(
+    functions: dict[str, Callable[[], object]],
+    repeat: int,
+    prepare: Callable[[], object] = lambda: None,
+) -> dict[str, Cost]:
+    """Least cost of each, runs alternating; `prepare` is not counted."""
     found: dict[str, list[Cost]] = {name: [] for name in functions}
     for _ in range(repeat):
         for name, function in functions.items():
+            prepare()
             found[name].append(measure(function))
     return {
         name: Cost(
@@ -232,32 +268,33 @@ def measure_database(
     work = faces(count, color)
     total = count * len(SCHEME)
 
-    def fresh() -> Path:
-        path = folder / "db"
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir()
-        return path
+    database = folder / "db"
 
-    run_ours(work, encoding, threads, fresh())
-    with (
-        lmdb.open(str(folder / "db"), readonly=True, lock=False) as env,
-        env.begin() as txn,
-    ):
+    def prepare() -> None:
+        shutil.rmtree(database, ignore_errors=True)
+        database.mkdir()
+        # Nothing of the run before is still on its way to the disk.
+        os.sync()
+
+    prepare()
+    run_ours(work, encoding, threads, database)
+    with lmdb.open(str(database), readonly=True, lock=False) as env, env.begin() as txn:
         sizes = [len(value) for _, value in txn.cursor()]
     costs = best(
         {
-            "rival": lambda: run_rival(work, encoding, threads, fresh()),
-            "ours": lambda: run_ours(work, encoding, threads, fresh()),
+            "rival": lambda: run_rival(work, encoding, threads, database),
+            "ours": lambda: run_ours(work, encoding, threads, database),
         },
         repeat,
+        prepare,
     )
-    text = "\n".join(map(str, sizes))
-    runs = [
-        subprocess.run([limits, fresh()], input=text, capture_output=True, text=True, check=True)
-        for _ in range(repeat)
-    ]
-    put, copy = (min(map(float, c)) for c in zip(*(r.stdout.split() for r in runs), strict=True))
+    runs = []
+    for _ in range(repeat):
+        prepare()
+        runs.append(run_limits(limits, database, sizes))
+    put, write, copy = (min(column) for column in zip(*runs, strict=True))
     ours = costs["ours"].seconds
+    floor = max(write, measure_codec(work, threads, repeat) if encoding == "jpeg" else 0)
     return (
         {"step": encoding, "color": color, "threads": threads}
         | compare(costs, total)
@@ -265,7 +302,10 @@ def measure_database(
             "bytes_per_patch": sum(sizes) / total,
             "bytes_per_second": sum(sizes) / ours,
             "put": total / put,
+            "write": total / write,
+            "ceiling": costs["rival"].seconds / floor,
             "share_of_put": put / ours,
+            "share_of_write": write / ours,
             "share_of_copy": copy / ours,
             "peak_mb": costs["ours"].memory,
             "rival_peak_mb": costs["rival"].memory,
@@ -273,39 +313,51 @@ def measure_database(
     )
 
 
+HEADER = (
+    "| step | image | threads | OpenCV + py-lmdb, patches/s | ours, patches/s | ratio | ceiling "
+    "| processor, us a patch | kB a patch | MB/s | % of mdb_put / write(2) / copy "
+    "| peak MB, ours / rival |"
+)
+
+
 def row(r: dict) -> str:
     """One line of the table."""
-    colour = "colour" if r["color"] else "gray"
-    line = (
-        f"| {r['step']} | {colour} | {r['threads']} | {r['rival']:.0f} | {r['ours']:.0f} "
-        f"| {r['ratio']:.1f} "
-        f"| {r['rival_processor_us']:.0f} / {r['processor_us']:.0f} = {r['processor_ratio']:.1f} |"
-    )
-    if "share_of_put" not in r:
-        return line + " | | | |"
-    return (
-        line + f" {r['bytes_per_patch'] / 1e3:.1f} | {r['bytes_per_second'] / 1e6:.0f} "
-        f"| {100 * r['share_of_put']:.0f} / {100 * r['share_of_copy']:.0f} "
-        f"| {r['peak_mb']:.0f} / {r['rival_peak_mb']:.0f} |"
-    )
+    processor = f"{r['rival_processor_us']:.0f} / {r['processor_us']:.0f}"
+    cells = [
+        r["step"],
+        "colour" if r["color"] else "gray",
+        f"{r['threads']}",
+        f"{r['rival']:.0f}",
+        f"{r['ours']:.0f}",
+        f"{r['ratio']:.1f}",
+        f"{r['ceiling']:.1f}" if "ceiling" in r else "",
+        f"{processor} = {r['processor_ratio']:.1f}",
+    ]
+    if "ceiling" in r:
+        limits = ("share_of_put", "share_of_write", "share_of_copy")
+        cells += [
+            f"{r['bytes_per_patch'] / 1e3:.1f}",
+            f"{r['bytes_per_second'] / 1e6:.0f}",
+            " / ".join(f"{100 * r[name]:.0f}" for name in limits),
+            f"{r['peak_mb']:.0f} / {r['rival_peak_mb']:.0f}",
+        ]
+    else:
+        cells += [""] * 4
+    return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--folder", type=Path, help="where databases go (default: temporary)")
-    parser.add_argument("--faces", type=int, default=20, help="default: 20")
+    parser.add_argument("--faces", type=int, default=60, help="default: 60")
     parser.add_argument("--repeat", type=int, default=3, help="default: 3")
     parser.add_argument("--only", nargs="*", help="steps: warp, raw, png, jpeg (default: all)")
     options = parser.parse_args()
     steps = options.only or ["warp", "raw", "png", "jpeg"]
     print(f"{platform.machine()}, {os.cpu_count()} cores, {_native.simd_level()}\n")
-    print(
-        "| step | image | threads | OpenCV + py-lmdb, patches/s | ours, patches/s | ratio "
-        "| processor, us a patch | kB a patch | MB/s | % of bare mdb_put / memory copy "
-        "| peak MB, ours / rival |"
-    )
-    print("|---" * 11 + "|")
+    print(HEADER)
+    print("|---" * (HEADER.count("|") - 1) + "|")
     results = []
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

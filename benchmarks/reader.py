@@ -14,6 +14,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
@@ -120,11 +121,13 @@ layer {{ name: "end" type: "Silence" bottom: "data" bottom: "label" }}
 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict]:
     count = options.faces * len(get_scheme("deepid"))
-    results = {e: {"encoding": e} | write(e, options.faces, folder) for e in ENCODINGS}
+    results: dict[str, dict] = {encoding: {"encoding": encoding} for encoding in ENCODINGS}
     for _ in range(options.repeat):
         for encoding, result in results.items():
-            seconds, used = read(encoding, count, folder)
-            found = {"read_us": seconds, "read_processor_us": used}
+            shutil.rmtree(folder / encoding, ignore_errors=True)
+            os.sync()
+            found = write(encoding, options.faces, folder)
+            found["read_us"], found["read_processor_us"] = read(encoding, count, folder)
             if options.caffe:
                 found["caffe_us"] = read_by_caffe(options.caffe, encoding, count, folder)
             for name, value in found.items():

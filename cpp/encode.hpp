@@ -16,19 +16,30 @@ using Bytes = std::vector<std::uint8_t>;
 // after filtering hardly repeats, so searching matches costs much and wins little.
 class PngEncoder {
  public:
-  // Appends a file. pixels: rows of `channels` interleaved values, gray or R, G, B.
-  // mirror: they mirror the last call's; the filtered values are the same, so its code serves
-  // again.
-  void append(const std::uint8_t* pixels, int channels, int size, bool mirror, Bytes& out);
+  // Takes a patch: planes of size x size, gray or B, G, R.
+  void load(const std::uint8_t* planes, int channels, int size);
+
+  // Appends the patch, or its mirror image, as a file. Both have the same filtered values and so
+  // share their code.
+  void append(bool mirrored, Bytes& out);
 
  private:
+  void make_rows(bool mirrored);
+
+  std::size_t channels_ = 0;
+  std::size_t size_ = 0;
   HuffmanCode code_{};
-  Bytes filtered_;
+  Bytes differences_;  // planes of what is left after filtering
+  Bytes rows_;
+  Bytes line_;
+  Bytes stream_;
 };
 
 // libjpeg-turbo with the set-up kept between images.
 class JpegEncoder {
  public:
+  struct State;
+
   explicit JpegEncoder(int quality);
   ~JpegEncoder();
   JpegEncoder(const JpegEncoder&) = delete;
@@ -38,7 +49,6 @@ class JpegEncoder {
   void append(const std::uint8_t* pixels, int channels, int size, Bytes& out);
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

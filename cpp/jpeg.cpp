@@ -3,8 +3,10 @@
 // jpeglib.h needs the two above.
 #include <jpeglib.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -20,6 +22,7 @@ struct JpegEncoder::State {
   char message[JMSG_LENGTH_MAX];
   int quality;
   int channels = 0;  // that the parameters are set for
+  Bytes padded;
   unsigned char* buffer = nullptr;
   unsigned long capacity = 0;
 };
@@ -29,6 +32,43 @@ namespace {
 [[noreturn]] void on_error(j_common_ptr info) {
   auto* state = static_cast<std::jmp_buf*>(info->client_data);
   std::longjmp(*state, 1);
+}
+
+// Gray rows need no conversion, so whole blocks of them go in as they are, which saves libjpeg two
+// copies. At the border a block repeats the last row and column, as libjpeg would have it.
+void write_gray(const std::uint8_t* pixels, int size, JpegEncoder::State& s) {
+  const auto width = static_cast<std::size_t>(size);
+  const std::size_t blocks = (width + DCTSIZE - 1) / DCTSIZE * DCTSIZE;
+  if (blocks != width) {
+    s.padded.resize(blocks * width);
+    for (std::size_t i = 0; i < width; ++i) {
+      std::uint8_t* row = s.padded.data() + i * blocks;
+      std::memcpy(row, pixels + i * width, width);
+      std::memset(row + width, row[width - 1], blocks - width);
+    }
+    pixels = s.padded.data();
+  }
+  while (s.info.next_scanline < s.info.image_height) {
+    JSAMPROW lines[DCTSIZE];
+    for (std::size_t i = 0; i < DCTSIZE; ++i) {
+      const std::size_t row = std::min(s.info.next_scanline + i, width - 1);
+      lines[i] = const_cast<JSAMPROW>(pixels + row * blocks);
+    }
+    JSAMPARRAY planes[] = {lines};
+    jpeg_write_raw_data(&s.info, planes, DCTSIZE);
+  }
+}
+
+void write_color(const std::uint8_t* pixels, int size, JpegEncoder::State& s) {
+  const std::size_t row = 3 * static_cast<std::size_t>(size);
+  while (s.info.next_scanline < s.info.image_height) {
+    JSAMPROW lines[16];
+    JDIMENSION count = 0;
+    for (; count < 16 && s.info.next_scanline + count < s.info.image_height; ++count) {
+      lines[count] = const_cast<JSAMPROW>(pixels + (s.info.next_scanline + count) * row);
+    }
+    jpeg_write_scanlines(&s.info, lines, count);
+  }
 }
 
 }  // namespace
@@ -51,9 +91,9 @@ JpegEncoder::~JpegEncoder() {
 
 void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Bytes& out) {
   State& s = *state_;
-  const std::size_t row = static_cast<std::size_t>(size) * static_cast<std::size_t>(channels);
+  const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   // Room for the largest file, so that libjpeg never replaces the buffer.
-  const unsigned long room = 2 * row * static_cast<std::size_t>(size) + 4096;
+  const unsigned long room = 2 * area * static_cast<std::size_t>(channels) + 4096;
   if (s.capacity < room) {
     std::free(s.buffer);
     s.buffer = static_cast<unsigned char*>(std::malloc(room));
@@ -77,14 +117,12 @@ void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Byt
     jpeg_set_quality(&s.info, s.quality, TRUE);
     s.channels = channels;
   }
+  s.info.raw_data_in = channels == 1 ? TRUE : FALSE;
   jpeg_start_compress(&s.info, TRUE);
-  while (s.info.next_scanline < s.info.image_height) {
-    JSAMPROW lines[16];
-    JDIMENSION count = 0;
-    for (; count < 16 && s.info.next_scanline + count < s.info.image_height; ++count) {
-      lines[count] = const_cast<JSAMPROW>(pixels + (s.info.next_scanline + count) * row);
-    }
-    jpeg_write_scanlines(&s.info, lines, count);
+  if (channels == 1) {
+    write_gray(pixels, size, s);
+  } else {
+    write_color(pixels, size, s);
   }
   jpeg_finish_compress(&s.info);
   out.insert(out.end(), buffer, buffer + bytes);

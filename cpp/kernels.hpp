@@ -47,8 +47,8 @@ void row_avx2(const Kernel& kernel, const Start* starts, int count, std::uint8_t
 void row_avx512(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
 constexpr double kWidestStep = 4.0;
 constexpr double kSteepestStep = 0.3;
-void mirror_row_avx2(const std::uint8_t* in, int size, std::uint8_t* out);
-void interleave_avx2(const std::uint8_t* const* planes, std::size_t area, std::uint8_t* out);
+void mirror_row_avx2(const std::uint8_t* in, std::size_t size, std::uint8_t* out);
+void interleave_avx2(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out);
 #endif
 
 }  // namespace i2cnn

@@ -4,16 +4,9 @@
 
 #ifdef I2CNN_X86
 
-// GCC 12 believes that its own AVX-512 intrinsics read uninitialised values.
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#include <immintrin.h>
-
 #include <algorithm>
 
-#define I2CNN_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,bmi2")))
+#include "avx512.hpp"
 
 namespace i2cnn {
 
@@ -27,14 +20,14 @@ struct Positions {
 };
 
 // Word indices of the low halves of two vectors' 32-bit lanes; the high halves come one later.
-I2CNN_TARGET inline __m512i low_halves() {
+I2CNN_AVX512 inline __m512i low_halves() {
   alignas(64) static constexpr std::uint16_t kLow[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
                                                          22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
                                                          44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
   return _mm512_load_si512(kLow);
 }
 
-I2CNN_TARGET inline Positions positions(const std::int32_t* table, std::int64_t start,
+I2CNN_AVX512 inline Positions positions(const std::int32_t* table, std::int64_t start,
                                         std::int64_t limit) {
   const __m512i first = _mm512_set1_epi32(static_cast<int>(start));
   const __m512i most = _mm512_set1_epi32(static_cast<int>(limit));
@@ -60,7 +53,7 @@ struct Pixels {
 };
 
 template <int kChannels>
-I2CNN_TARGET inline void fetch(const Kernel& k, const Positions& x, const Positions& y,
+I2CNN_AVX512 inline void fetch(const Kernel& k, const Positions& x, const Positions& y,
                                Pixels* found) {
   const __m512i at = _mm512_sub_epi16(x.whole, _mm512_set1_epi16(static_cast<short>(x.low)));
   for (int c = 0; c < kChannels; ++c) found[c] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -95,7 +88,7 @@ I2CNN_TARGET inline void fetch(const Kernel& k, const Positions& x, const Positi
   }
 }
 
-I2CNN_TARGET inline __m512i blend(const Pixels& pixels, __m512i vertical, __m512i wx) {
+I2CNN_AVX512 inline __m512i blend(const Pixels& pixels, __m512i vertical, __m512i wx) {
   const __m512i left = _mm512_maddubs_epi16(vertical, pixels.left);
   const __m512i right = _mm512_maddubs_epi16(vertical, pixels.right);
   return _mm512_add_epi16(_mm512_mulhrs_epi16(left, _mm512_sub_epi16(_mm512_set1_epi16(32767), wx)),
@@ -103,7 +96,7 @@ I2CNN_TARGET inline __m512i blend(const Pixels& pixels, __m512i vertical, __m512
 }
 
 // Bytes 255 - w, w from fractions, w = 0 .. 255.
-I2CNN_TARGET inline __m512i vertical_weights(__m512i fraction) {
+I2CNN_AVX512 inline __m512i vertical_weights(__m512i fraction) {
   const __m512i w =
       _mm512_srli_epi16(_mm512_add_epi16(_mm512_sub_epi16(fraction, _mm512_srli_epi16(fraction, 8)),
                                          _mm512_set1_epi16(128)),
@@ -112,7 +105,7 @@ I2CNN_TARGET inline __m512i vertical_weights(__m512i fraction) {
 }
 
 template <int kChannels>
-I2CNN_TARGET void row(const Kernel& k, const Start* starts, int count, std::uint8_t* const* out) {
+I2CNN_AVX512 void row(const Kernel& k, const Start* starts, int count, std::uint8_t* const* out) {
   const __m512i share = _mm512_set1_epi16(static_cast<short>((32768 + count / 2) / count));
   for (int j = 0; j < k.columns; j += kBlock) {
     __m512i sums[kChannels];
@@ -142,7 +135,7 @@ I2CNN_TARGET void row(const Kernel& k, const Start* starts, int count, std::uint
 
 }  // namespace
 
-I2CNN_TARGET void row_avx512(const Kernel& k, const Start* starts, int count,
+I2CNN_AVX512 void row_avx512(const Kernel& k, const Start* starts, int count,
                              std::uint8_t* const* out) {
   if (k.channels == 1) {
     row<1>(k, starts, count, out);

@@ -110,11 +110,14 @@ py::array_t<std::uint8_t> extract(const Image& image, const Numbers& points, con
         mirror_plane(out, size, out + step);
       } else {
         sample_patch(window, sampling, size, planes.data());
+        const std::uint8_t* copies[2][3];
         for (std::size_t c = 0; c < 3; ++c) {
-          mirror_plane(planes.data() + c * area, size, planes.data() + step + c * area);
+          copies[0][c] = planes.data() + c * area;
+          copies[1][c] = planes.data() + step + c * area;
+          mirror_plane(copies[0][c], size, planes.data() + step + c * area);
         }
-        interleave(planes.data(), area, false, out);
-        interleave(planes.data() + step, area, false, out + step);
+        interleave(copies[0], area, out);
+        interleave(copies[1], area, out + step);
       }
       out += 2 * step;
     }

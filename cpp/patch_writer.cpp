@@ -205,40 +205,39 @@ void PatchWriter::process(const FaceJob& job, Worker& worker, Result& result) co
 
 // Appends the images of the worker's patch.
 void PatchWriter::encode(int channels, Copies copies, Worker& worker, Result& result) const {
-  if (copies.plain) {
-    append(worker.patch.data(), channels, false, worker, result.images);
-    result.ends.push_back(result.images.size());
-  }
-  if (copies.mirrored) {
-    const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
-    worker.mirrored.resize(worker.patch.size());
-    for (std::size_t c = 0; c < worker.patch.size(); c += area) {
-      mirror_plane(worker.patch.data() + c, size_, worker.mirrored.data() + c);
-    }
-    append(worker.mirrored.data(), channels, copies.plain, worker, result.images);
+  if (encoding_ == Encoding::kPng) worker.png.load(worker.patch.data(), channels, size_);
+  for (const bool mirrored : {false, true}) {
+    if (!(mirrored ? copies.mirrored : copies.plain)) continue;
+    append(channels, mirrored, worker, result.images);
     result.ends.push_back(result.images.size());
   }
 }
 
-// `again`: the planes mirror the last call's.
-void PatchWriter::append(const std::uint8_t* planes, int channels, bool again, Worker& worker,
-                         Bytes& out) const {
+void PatchWriter::append(int channels, bool mirrored, Worker& worker, Bytes& out) const {
+  if (encoding_ == Encoding::kPng) {
+    worker.png.append(mirrored, out);
+    return;
+  }
   const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
+  const std::uint8_t* planes = worker.patch.data();
+  if (mirrored) {
+    worker.mirrored.resize(worker.patch.size());
+    for (std::size_t c = 0; c < worker.patch.size(); c += area) {
+      mirror_plane(planes + c, size_, worker.mirrored.data() + c);
+    }
+    planes = worker.mirrored.data();
+  }
   if (encoding_ == Encoding::kRaw) {
-    out.insert(out.end(), planes, planes + area * static_cast<std::size_t>(channels));
+    out.insert(out.end(), planes, planes + worker.patch.size());
     return;
   }
   if (channels == 3) {
+    const std::uint8_t* bgr[3] = {planes, planes + area, planes + 2 * area};
     worker.pixels.resize(3 * area);
-    // PNG wants R, G, B; the JPEG encoder takes B, G, R.
-    interleave(planes, area, encoding_ == Encoding::kPng, worker.pixels.data());
+    interleave(bgr, area, worker.pixels.data());
     planes = worker.pixels.data();
   }
-  if (encoding_ == Encoding::kPng) {
-    worker.png.append(planes, channels, size_, again, out);
-  } else {
-    worker.jpeg.append(planes, channels, size_, out);
-  }
+  worker.jpeg.append(planes, channels, size_, out);
 }
 
 std::vector<float> PatchWriter::finish() {

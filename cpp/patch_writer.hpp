@@ -73,8 +73,7 @@ class PatchWriter {
   void write_faces();
   void process(const FaceJob& job, Worker& worker, Result& result) const;
   void encode(int channels, Copies copies, Worker& worker, Result& result) const;
-  void append(const std::uint8_t* planes, int channels, bool again, Worker& worker,
-              Bytes& out) const;
+  void append(int channels, bool mirrored, Worker& worker, Bytes& out) const;
   void put(const Result& result);
   Result take_result();
   void fail(std::exception_ptr error);

@@ -2,10 +2,10 @@
 
 #include <cstring>
 
-#include "bytes.hpp"
 #include "encode.hpp"
 #include "huffman.hpp"
-#include "simd.hpp"
+#include "literals.hpp"
+#include "warp.hpp"
 
 namespace i2cnn {
 
@@ -32,33 +32,10 @@ void end_chunk(std::size_t start, Bytes& out) {
   put_u32(libdeflate_crc32(0, out.data() + start, out.size() - start), out);
 }
 
-// Packs bits, the lowest first. Needs eight bytes of room beyond what is written.
-class BitWriter {
- public:
-  explicit BitWriter(std::uint8_t* out) : out_(out) {}
+// What each row begins with: it holds the differences to the row above.
+constexpr std::uint8_t kFilter = 2;
 
-  // At most 56 bits.
-  I2CNN_INLINE void put(std::uint64_t bits, unsigned count) {
-    buffer_ |= bits << filled_;
-    filled_ += count;
-    store_u64(buffer_, out_);
-    out_ += filled_ / 8;
-    buffer_ >>= filled_ / 8 * 8;
-    filled_ %= 8;
-  }
-
-  std::uint8_t* finish() {
-    put(0, (8 - filled_) % 8);
-    return out_;
-  }
-
- private:
-  std::uint8_t* out_;
-  std::uint64_t buffer_ = 0;
-  unsigned filled_ = 0;
-};
-
-std::array<std::uint32_t, kSymbols> count_symbols(const Bytes& data) {
+std::array<std::uint32_t, kSymbols> count_symbols(const Bytes& data, std::size_t rows) {
   // Four tables, so that equal neighbours need not wait for each other.
   std::array<std::array<std::uint32_t, 256>, 4> tables{};
   std::size_t i = 0;
@@ -70,52 +47,19 @@ std::array<std::uint32_t, kSymbols> count_symbols(const Bytes& data) {
   for (std::size_t s = 0; s < 256; ++s) {
     for (const auto& table : tables) counts[s] += table[s];
   }
+  counts[kFilter] += static_cast<std::uint32_t>(rows);
   counts[256] = 1;
   return counts;
 }
 
-// Codes one after the other.
-struct Codes {
-  std::uint64_t bits;
-  unsigned length;
-  I2CNN_INLINE Codes operator+(const Codes& next) const {
-    return {bits | next.bits << length, length + next.length};
+// Filter 2, the difference to the row above, suits smooth faces and is quick to undo. The row above
+// the first counts as zero.
+void subtract_rows(const std::uint8_t* plane, std::size_t size, std::uint8_t* out) {
+  std::memcpy(out, plane, size);
+  for (std::size_t i = size; i < size * size; ++i) {
+    out[i] = static_cast<std::uint8_t>(plane[i] - plane[i - size]);
   }
-};
-
-// Codes are joined in pairs before they meet the stream: each step of the stream has to wait for
-// the last one.
-I2CNN_INLINE void put_literals(const Bytes& data, const HuffmanCode& code, BitWriter& bits) {
-  const auto get = [&code](std::uint8_t byte) { return Codes{code[byte].bits, code[byte].length}; };
-  const auto four = [&get](const std::uint8_t* in) {
-    return (get(in[0]) + get(in[1])) + (get(in[2]) + get(in[3]));
-  };
-  std::size_t i = 0;
-  for (; i + 8 <= data.size(); i += 8) {
-    const Codes low = four(data.data() + i);
-    const Codes high = four(data.data() + i + 4);
-    if (low.length + high.length <= 56) {
-      const Codes all = low + high;
-      bits.put(all.bits, all.length);
-    } else {
-      bits.put(low.bits, low.length);
-      bits.put(high.bits, high.length);
-    }
-  }
-  for (; i < data.size(); ++i) bits.put(get(data[i]).bits, get(data[i]).length);
 }
-
-void literals_plain(const Bytes& data, const HuffmanCode& code, BitWriter& bits) {
-  put_literals(data, code, bits);
-}
-
-#ifdef I2CNN_X86
-// The same with shifts by any register.
-__attribute__((target("avx2,bmi2"))) void literals_bmi2(const Bytes& data, const HuffmanCode& code,
-                                                        BitWriter& bits) {
-  put_literals(data, code, bits);
-}
-#endif
 
 // A zlib stream of one dynamic block of literals (RFC 1950, RFC 1951).
 std::uint8_t* deflate(const Bytes& data, const HuffmanCode& code, std::uint8_t* out) {
@@ -134,11 +78,7 @@ std::uint8_t* deflate(const Bytes& data, const HuffmanCode& code, std::uint8_t* 
   };
   for (const Code& literal : code) put_length(literal.length);
   put_length(1);
-#ifdef I2CNN_X86
-  (simd() == Simd::kPlain ? literals_plain : literals_bmi2)(data, code, bits);
-#else
-  literals_plain(data, code, bits);
-#endif
+  put_literals(data.data(), data.size(), code, bits);
   bits.put(code[256].bits, code[256].length);
   out = bits.finish();
   const std::uint32_t sum = libdeflate_adler32(1, data.data(), data.size());
@@ -148,40 +88,57 @@ std::uint8_t* deflate(const Bytes& data, const HuffmanCode& code, std::uint8_t* 
 
 }  // namespace
 
-void PngEncoder::append(const std::uint8_t* pixels, int channels, int size, bool mirror,
-                        Bytes& out) {
-  const auto rows = static_cast<std::size_t>(size);
-  const std::size_t width = rows * static_cast<std::size_t>(channels);
-  // Filter 2, the difference to the row above, suits smooth faces and is quick to undo. The row
-  // above the first counts as zero.
-  filtered_.resize((width + 1) * rows);
-  for (std::size_t i = 0; i < rows; ++i) {
-    const std::uint8_t* line = pixels + i * width;
-    std::uint8_t* row = filtered_.data() + i * (width + 1);
-    *row++ = 2;
-    if (i == 0) {
-      std::memcpy(row, line, width);
-      continue;
-    }
-    for (std::size_t j = 0; j < width; ++j)
-      row[j] = static_cast<std::uint8_t>(line[j] - (line - width)[j]);
+void PngEncoder::load(const std::uint8_t* planes, int channels, int size) {
+  channels_ = static_cast<std::size_t>(channels);
+  size_ = static_cast<std::size_t>(size);
+  differences_.resize(channels_ * size_ * size_);
+  for (std::size_t c = 0; c < channels_; ++c) {
+    const std::size_t plane = c * size_ * size_;
+    subtract_rows(planes + plane, size_, differences_.data() + plane);
   }
-  if (!mirror) code_ = huffman_code(count_symbols(filtered_));
+  code_ = huffman_code(count_symbols(differences_, size_));
+}
+
+// Rows as PNG stores them: each with its filter's number in front.
+void PngEncoder::make_rows(bool mirrored) {
+  const std::size_t width = size_ * channels_;
+  rows_.resize((width + 1) * size_);
+  line_.resize(width);
+  for (std::size_t i = 0; i < size_; ++i) {
+    std::uint8_t* row = rows_.data() + i * (width + 1);
+    *row++ = kFilter;
+    const std::uint8_t* lines[3];
+    for (std::size_t c = 0; c < channels_; ++c) {
+      lines[c] = differences_.data() + (c * size_ + i) * size_;
+      if (!mirrored) continue;
+      mirror_row(lines[c], size_, line_.data() + c * size_);
+      lines[c] = line_.data() + c * size_;
+    }
+    if (channels_ == 1) {
+      std::memcpy(row, lines[0], size_);
+    } else {
+      const std::uint8_t* rgb[3] = {lines[2], lines[1], lines[0]};
+      interleave(rgb, size_, row);
+    }
+  }
+}
+
+void PngEncoder::append(bool mirrored, Bytes& out) {
+  make_rows(mirrored);
   static constexpr std::uint8_t kSignature[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   out.insert(out.end(), std::begin(kSignature), std::end(kSignature));
   std::size_t chunk = begin_chunk("IHDR", out);
-  put_u32(static_cast<std::uint32_t>(size), out);
-  put_u32(static_cast<std::uint32_t>(size), out);
-  out.push_back(8);                      // bits a sample
-  out.push_back(channels == 1 ? 0 : 2);  // gray or RGB
-  out.insert(out.end(), 3, 0);           // deflate, adaptive filters, not interlaced
+  put_u32(static_cast<std::uint32_t>(size_), out);
+  put_u32(static_cast<std::uint32_t>(size_), out);
+  out.push_back(8);                       // bits a sample
+  out.push_back(channels_ == 1 ? 0 : 2);  // gray or RGB
+  out.insert(out.end(), 3, 0);            // deflate, adaptive filters, not interlaced
   end_chunk(chunk, out);
   chunk = begin_chunk("IDAT", out);
-  const std::size_t start = out.size();
   // The longest codes, the head and the checksum.
-  out.resize(start + filtered_.size() * kLongestCode / 8 + 512);
-  const std::uint8_t* end = deflate(filtered_, code_, out.data() + start);
-  out.resize(static_cast<std::size_t>(end - out.data()));
+  stream_.resize(rows_.size() * kLongestCode / 8 + 512);
+  const std::uint8_t* end = deflate(rows_, code_, stream_.data());
+  out.insert(out.end(), static_cast<const std::uint8_t*>(stream_.data()), end);
   end_chunk(chunk, out);
   end_chunk(begin_chunk("IEND", out), out);
 }

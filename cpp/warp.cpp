@@ -183,36 +183,30 @@ void sample_patch(const Window& window, const Sampling& s, int size, std::uint8_
   }
 }
 
-void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out) {
-#ifdef I2CNN_X86
-  const bool vector = simd() != Simd::kPlain;
-#endif
-  for (int i = 0; i < size; ++i) {
-#ifdef I2CNN_X86
-    if (vector) {
-      mirror_row_avx2(in, size, out);
-    } else {
-      std::reverse_copy(in, in + size, out);
-    }
-#else
-    std::reverse_copy(in, in + size, out);
-#endif
-    in += size;
-    out += size;
-  }
-}
-
-void interleave(const std::uint8_t* planes, std::size_t area, bool reversed, std::uint8_t* out) {
-  const std::uint8_t* in[3] = {planes, planes + area, planes + 2 * area};
-  if (reversed) std::swap(in[0], in[2]);
+void mirror_row(const std::uint8_t* in, std::size_t size, std::uint8_t* out) {
 #ifdef I2CNN_X86
   if (simd() != Simd::kPlain) {
-    interleave_avx2(in, area, out);
+    mirror_row_avx2(in, size, out);
     return;
   }
 #endif
-  for (std::size_t i = 0; i < area; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = in[c][i];
+  std::reverse_copy(in, in + size, out);
+}
+
+void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out) {
+  const auto width = static_cast<std::size_t>(size);
+  for (std::size_t i = 0; i < width * width; i += width) mirror_row(in + i, width, out + i);
+}
+
+void interleave(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out) {
+#ifdef I2CNN_X86
+  if (simd() != Simd::kPlain) {
+    interleave_avx2(planes, count, out);
+    return;
+  }
+#endif
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c][i];
   }
 }
 

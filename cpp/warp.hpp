@@ -39,10 +39,11 @@ Bounds bounds_of(const std::vector<Sampling>& samplings, int size);
 // The arithmetic is in integers, so that every instruction set gives the same bits.
 void sample_patch(const Window& window, const Sampling& sampling, int size, std::uint8_t* out);
 
-// Left-right mirror of a plane.
+// Left-right mirror of a row, of a plane.
+void mirror_row(const std::uint8_t* in, std::size_t size, std::uint8_t* out);
 void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out);
 
-// Three planes, one after the other, to interleaved pixels; `reversed` puts the last plane first.
-void interleave(const std::uint8_t* planes, std::size_t area, bool reversed, std::uint8_t* out);
+// Three planes' values, `count` each, to interleaved pixels.
+void interleave(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out);
 
 }  // namespace i2cnn

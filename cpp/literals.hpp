@@ -1,0 +1,23 @@
+// Bytes as Huffman codes: the inner loop of the PNG encoder.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bits.hpp"
+#include "huffman.hpp"
+#include "simd.hpp"
+
+namespace i2cnn {
+
+// Appends the codes of `count` bytes; every instruction set gives the same bits.
+void put_literals(const std::uint8_t* data, std::size_t count, const HuffmanCode& code,
+                  BitWriter& bits);
+
+#ifdef I2CNN_X86
+// As many bytes as whole vectors hold; returns how many.
+std::size_t literals_avx512(const std::uint8_t* data, std::size_t count, const HuffmanCode& code,
+                            BitWriter& bits);
+#endif
+
+}  // namespace i2cnn
