@@ -164,7 +164,6 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--out",
         type=Path,
-        default=Path("comparison.html"),
         help="page that compares several runs in the paper's tables (default: comparison.html)",
     )
 

@@ -110,10 +110,13 @@ def evaluate(options: argparse.Namespace) -> int:
 def report(options: argparse.Namespace) -> None:
     """Write a run's report again, or compare several runs."""
     if len(options.runs) > 1:
-        print_comparison(compare(options.runs, options.out))
-        print(f"comparison: {options.out}")
+        out = options.out or Path("comparison.html")
+        print_comparison(compare(options.runs, out))
+        print(f"comparison: {out}")
         return
     (run,) = options.runs
+    if options.out is not None:
+        raise InputError(f"--out is for several runs; the report of one is in {run / 'report'}")
     path = write_report(run)
     print_report(run)
     print(f"report: {path}")
@@ -128,6 +131,8 @@ def demo(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> int:
     """Expressions of the faces in photographs; status 1 if a picture has no face."""
+    if options.save:
+        _check_names(options.images)
     recogniser = Recogniser(options.model, options.engine, options.device)
     console = Console(highlight=False)
     answers, empty = [], 0
@@ -136,7 +141,7 @@ def predict(options: argparse.Namespace) -> int:
         found = recogniser.predict(image)
         empty += not found
         if options.save:
-            write_image(options.save / f"{path.stem}_expressions.png", annotate(image, found))
+            write_image(options.save / _annotated(path), annotate(image, found))
         if options.json:
             answers += [
                 {
@@ -172,6 +177,22 @@ def predict(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(answers, indent=1))
     return 1 if empty else 0
+
+
+def _annotated(path: Path) -> str:
+    return f"{path.stem}_expressions.png"
+
+
+def _check_names(images: Sequence[Path]) -> None:
+    """Refuse photographs whose annotated pictures would have one name."""
+    names: dict[str, Path] = {}
+    for path in images:
+        other = names.setdefault(_annotated(path), path)
+        if other != path:
+            raise InputError(
+                f"{other} and {path} would both be saved as {_annotated(path)}; give them to two "
+                "commands with a --save of their own"
+            )
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -19,9 +19,11 @@ from i2cnn.errors import InputError
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
-    A reader never sees half a file, and a killed process leaves the old one untouched. The
-    temporary file keeps the suffix, since some writers choose the format by it.
+    A reader never sees half a file, and a killed process leaves the old one untouched. Missing
+    folders are made. The temporary file keeps the suffix, since some writers choose the format by
+    it.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary

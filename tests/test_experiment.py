@@ -252,6 +252,13 @@ def test_prediction_without_a_face(run: Path, tmp_path: Path, capsys) -> None:
     assert "no face found" in capsys.readouterr().out
 
 
+def test_pictures_of_one_name_are_not_overwritten(run: Path, tmp_path: Path, capsys) -> None:
+    photos = [str(tmp_path / "a" / "face.png"), str(tmp_path / "b" / "face.jpg")]
+    command = ["predict", *photos, "--model", str(run / "recogniser"), "--save", str(tmp_path)]
+    assert main(command) == 1
+    assert "would both be saved as face_expressions.png" in capsys.readouterr().err
+
+
 def test_damaged_recognisers_are_named(run: Path, tmp_path: Path, capsys) -> None:
     photo = str(next(embedded_root().glob("*.png")))
     copy = tmp_path / "recogniser"
@@ -297,6 +304,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not there"),
         (["report", "nowhere"], "not a run directory"),
+        (["report", "nowhere", "--out", "x.html"], "--out is for several runs"),
         (["faces", "--dataset=folder", "--out=f.csv"], "needs the path"),
         (["svm", "f.npy", "--faces=none.csv", "--out=p"], "no such file"),
     ],

@@ -71,7 +71,7 @@ def test_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_csv_round_trip_and_hand_edits(tmp_path: Path) -> None:
     faces, _ = locate_faces(some_dataset())
-    path = tmp_path / "faces.csv"
+    path = tmp_path / "folder" / "to be made" / "faces.csv"
     write_faces_csv(path, faces)
     again = read_faces_csv(path)
     for a, b in zip(faces, again, strict=True):

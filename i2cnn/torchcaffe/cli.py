@@ -94,17 +94,16 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
 
 def _devices(gpu: str) -> list[int]:
     """Device numbers of -gpu: 0, or 0,1, or all."""
-    if gpu == "all":
-        if not torch.cuda.device_count():
-            raise InputError("flag -gpu: PyTorch sees no CUDA device; leave it out for the CPU")
-        return list(range(torch.cuda.device_count()))
     words = [word.strip() for word in gpu.split(",")] if gpu else []
-    if not all(word.isdigit() for word in words):
+    if gpu != "all" and not all(word.isdigit() for word in words):
         raise InputError(f"flag -gpu: {gpu!r} is not device numbers (0 or 0,1), nor all")
-    devices = [int(word) for word in words]
-    if len(set(devices)) != len(devices):
+    if len(set(words)) != len(words):
         raise InputError(f"flag -gpu: {gpu!r} names a device twice")
-    return devices
+    if gpu and not torch.cuda.device_count():
+        raise InputError("flag -gpu: PyTorch sees no CUDA device; leave it out for the CPU")
+    if gpu == "all":
+        return list(range(torch.cuda.device_count()))
+    return [int(word) for word in words]
 
 
 def _use_device(flags: dict[str, str], solver: Any = None) -> None:

@@ -30,6 +30,9 @@ from i2cnn.torchcaffe.pysolver import (
 )
 from i2cnn.torchcaffe.runtime import runtime
 
+#: The Caffe whose meaning this is.
+__version__ = "1.0.0"
+
 __all__ = [
     "TEST",
     "TRAIN",

@@ -91,6 +91,18 @@ class Net:
         return [node.name for node in self._core.nodes]
 
     @property
+    def _blob_names(self) -> list[str]:
+        return list(self.blobs)
+
+    @property
+    def _inputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.outputs]
+
+    @property
     def inputs(self) -> list[str]:
         return list(self._core.inputs)
 

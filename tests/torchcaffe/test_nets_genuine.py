@@ -42,6 +42,8 @@ def test_net(case: str, tmp_path: Path) -> None:
     assert net.outputs == facts["outputs"]
     assert [layer.type for layer in net.layers] == facts["types"]
     assert list(net._layer_names) == facts["names"]
+    assert [net._blob_names[i] for i in net._inputs] == facts["inputs"]
+    assert [net._blob_names[i] for i in net._outputs] == facts["outputs"]
     assert [[k, v] for k, v in net.top_names.items()] == facts["tops"]
     assert [[k, v] for k, v in net.bottom_names.items()] == facts["bottoms"]
     assert dict(net.blob_loss_weights) == pytest.approx(facts["loss_weights"])

@@ -97,8 +97,8 @@ def test_refused(
     ("prepare", "arguments", "message"),
     [
         (solver("mode: CPU", "mode: GPU"), TRAIN, r"sees no CUDA device; use solver_mode: CPU"),
-        (nothing, [*TRAIN, "-gpu", "0"], r"sees no CUDA device"),
-        (nothing, [*TRAIN, "-gpu", "0,1"], r"sees 0 CUDA device"),
+        (nothing, [*TRAIN, "-gpu", "0"], r"flag -gpu: PyTorch sees no CUDA device; leave it out"),
+        (nothing, [*TRAIN, "-gpu", "0,1"], r"flag -gpu: PyTorch sees no CUDA device"),
         (nothing, [*TRAIN, "-gpu", "all"], r"sees no CUDA device; leave it out for the CPU"),
         (nothing, ["device_query"], r"sees no CUDA device; nets run on the CPU"),
         (nothing, [*TRAIN, "-precision=tf32"], r"tf32 needs a CUDA device; on the CPU"),
