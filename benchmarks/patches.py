@@ -137,20 +137,39 @@ def run_ours(work: list, encoding: str, threads: int, folder: Path) -> None:
     writer.finish()
 
 
-def build_limits(folder: Path) -> Path:
-    """Compile limits.cpp."""
-    program = folder / "limits"
-    source = Path(__file__).with_name("limits.cpp")
-    command = ["c++", "-std=c++17", "-O2", str(source), "-o", str(program), "-llmdb"]
-    subprocess.run(command, check=True)
-    return program
+def fresh(folder: Path) -> Path:
+    """An empty folder, with nothing of earlier runs still on its way to the disk."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    os.sync()
+    return folder
 
 
-def run_limits(program: Path, folder: Path, sizes: list[int]) -> list[float]:
-    """Seconds of mdb_put, write(2) and a copy."""
-    text = "\n".join(map(str, sizes))
-    done = subprocess.run([program, folder], input=text, capture_output=True, text=True, check=True)
-    return [float(number) for number in done.stdout.split()]
+class Limits:
+    """limits.cpp, and the bytes a second that write(2) and a copy in memory reach.
+
+    The disk's moods would show in a ratio of two runs: these are the best of several, taken once.
+    """
+
+    def __init__(self, folder: Path, faces: int, repeat: int) -> None:
+        self.program, self.folder = folder / "limits", folder / "limit"
+        source = Path(__file__).with_name("limits.cpp")
+        command = ["c++", "-std=c++17", "-O2", str(source), "-o", str(self.program), "-llmdb"]
+        subprocess.run(command, check=True)
+        sizes = [3 * PATCH_SIZE**2] * (faces * len(SCHEME))
+        self.write = sum(sizes) / self.seconds("write", sizes, 2 * repeat)
+        self.copy = sum(sizes) / self.seconds("copy", sizes, repeat)
+
+    def seconds(self, limit: str, sizes: list[int], repeat: int) -> float:
+        """Least seconds of put (bare mdb_put), write or copy for values of these sizes."""
+        text = "\n".join(map(str, sizes))
+        command = [str(self.program), limit, str(self.folder)]
+        found = []
+        for _ in range(repeat):
+            fresh(self.folder)
+            run = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+            found.append(float(run.stdout))
+        return min(found)
 
 
 def measure_codec(work: list, threads: int, repeat: int) -> float:
@@ -261,7 +280,7 @@ def measure_database(
     threads: int,
     count: int,
     folder: Path,
-    limits: Path,
+    limits: Limits,
     repeat: int,
 ) -> dict:
     """End to end into an LMDB, images in memory."""
@@ -269,15 +288,7 @@ def measure_database(
     total = count * len(SCHEME)
 
     database = folder / "db"
-
-    def prepare() -> None:
-        shutil.rmtree(database, ignore_errors=True)
-        database.mkdir()
-        # Nothing of the run before is still on its way to the disk.
-        os.sync()
-
-    prepare()
-    run_ours(work, encoding, threads, database)
+    run_ours(work, encoding, threads, fresh(database))
     with lmdb.open(str(database), readonly=True, lock=False) as env, env.begin() as txn:
         sizes = [len(value) for _, value in txn.cursor()]
     costs = best(
@@ -286,13 +297,10 @@ def measure_database(
             "ours": lambda: run_ours(work, encoding, threads, database),
         },
         repeat,
-        prepare,
+        lambda: fresh(database),
     )
-    runs = []
-    for _ in range(repeat):
-        prepare()
-        runs.append(run_limits(limits, database, sizes))
-    put, write, copy = (min(column) for column in zip(*runs, strict=True))
+    put = limits.seconds("put", sizes, repeat)
+    write, copy = sum(sizes) / limits.write, sum(sizes) / limits.copy
     ours = costs["ours"].seconds
     floor = max(write, measure_codec(work, threads, repeat) if encoding == "jpeg" else 0)
     return (
@@ -301,8 +309,6 @@ def measure_database(
         | {
             "bytes_per_patch": sum(sizes) / total,
             "bytes_per_second": sum(sizes) / ours,
-            "put": total / put,
-            "write": total / write,
             "ceiling": costs["rival"].seconds / floor,
             "share_of_put": put / ours,
             "share_of_write": write / ours,
@@ -356,12 +362,13 @@ def main() -> None:
     options = parser.parse_args()
     steps = options.only or ["warp", "raw", "png", "jpeg"]
     print(f"{platform.machine()}, {os.cpu_count()} cores, {_native.simd_level()}\n")
-    print(HEADER)
-    print("|---" * (HEADER.count("|") - 1) + "|")
     results = []
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        limits = build_limits(Path(folder))
+        limits = Limits(Path(folder), options.faces, options.repeat)
+        print(f"write(2) {limits.write / 1e6:.0f} MB/s, copy {limits.copy / 1e6:.0f} MB/s\n")
+        print(HEADER)
+        print("|---" * (HEADER.count("|") - 1) + "|")
         for step, color in itertools.product(steps, (False, True)):
             for threads in (1,) if step == "warp" else (1, 2):
                 if step == "warp":
