@@ -165,5 +165,7 @@ class DataTransformer:
         # As NumPy would, several times faster: this is most of what reading raw patches costs.
         if crop.shape[2] == 1 and mean.shape[2] == 3:
             crop = cv2.cvtColor(crop, cv2.COLOR_GRAY2BGR)
-        difference = cv2.subtract(crop, mean, dtype=cv2.CV_32F).reshape(out.shape)
-        out[...] = difference[:, ::-1] if mirror else difference
+        if mirror:
+            cv2.flip(cv2.subtract(crop, mean, dtype=cv2.CV_32F), 1, dst=out)
+        else:
+            cv2.subtract(crop, mean, dst=out, dtype=cv2.CV_32F)
