@@ -30,6 +30,7 @@ from i2cnn.patches import get_scheme
 from i2cnn.torchcaffe.lmdb_reader import BatchReader
 from i2cnn.torchcaffe.proto import TransformationParameter
 from i2cnn.torchcaffe.random import CaffeRNG
+from i2cnn.torchcaffe.runtime import keep_freed_memory
 
 BATCH = 64
 #: Patches of CK+ with seven classes: 1236 faces of 60.
@@ -142,6 +143,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=64, help="default: 64, 3840 patches")
     parser.add_argument("--repeat", type=int, default=3, help="default: 3")
     options = parser.parse_args()
+    keep_freed_memory()  # as a net does
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
     print(f"{os.cpu_count()} cores, {options.faces * len(get_scheme('deepid'))} gray patches\n")
