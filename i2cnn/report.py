@@ -50,6 +50,7 @@ def write_report(run: Path) -> Path:
     context = content | {
         "title": column_title(content),
         "profile_words": _profile_words(content),
+        "flat_words": _flat_words(content),
         "main_methods": [m for m in content["methods"] if m["group"] in _MAIN],
         "patch_methods": [m for m in content["methods"] if m["group"] in _PATCH_GROUPS],
         "tables": paper_tables([content]),
@@ -232,14 +233,29 @@ def environment() -> Environment:
     return environment
 
 
+def _flat_words(content: dict[str, Any]) -> str:
+    """The trainings that learned nothing, by k and fold."""
+    flat, several = content["flat"], len(content["settings"]["seeds"]) > 1
+    words = []
+    for k in dict.fromkeys(f["k"] for f in flat):
+        folds = []
+        for fold in sorted({f["fold"] for f in flat if f["k"] == k}):
+            seeds = [str(f["seed"]) for f in flat if (f["k"], f["fold"]) == (k, fold)]
+            folds.append(f"{fold} (seed {', '.join(seeds)})" if several else str(fold))
+        words.append(f"k = {k}: fold {', '.join(folds)}")
+    return "; ".join(words)
+
+
 def print_report(run: Path, console: Console | None = None) -> None:
     """The report's main table on the terminal."""
     content = read_json(run / REPORT_FOLDER / METRICS_FILE)
     console = console or Console(highlight=False)
     done = ", ".join(str(f) for f in content["folds_done"])
     profile = content["profile"]
+    seeds = len(content["settings"]["seeds"])
     table = Table(
-        title=f"{column_title(content)}, person-independent, fold(s) {done}",
+        title=f"{column_title(content)}, person-independent, fold(s) {done}"
+        + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=f"Profile {profile}: {_profile_words(content)}.\n"
         "* interval of the pooled accuracy, over people",
     )
@@ -268,9 +284,8 @@ def print_report(run: Path, console: Console | None = None) -> None:
             )
     console.print(table)
     if content["flat"]:
-        folds = ", ".join(f"k {f['k']} fold {f['fold']}" for f in content["flat"])
         console.print(
-            f"The loss never left ln({len(content['labels'])}) in {folds}: the network learned "
-            "nothing there. Train longer.",
+            f"The loss never left ln({len(content['labels'])}) in {_flat_words(content)}: the "
+            "network learned nothing there. Train longer.",
             markup=False,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -155,6 +156,31 @@ def test_only_flat_trainings_are_starred(run: Path) -> None:
     assert {r["group"]: r["flat_folds"] for r in rows} == {"trained": [1], "untrained": []}
     assert rows[0]["mean_without_flat_folds"] is None
     assert rows[1]["mean_without_flat_folds"] == rows[1]["mean"]
+
+
+def test_seeds_are_added_to_a_run(tmp_path: Path, capsys) -> None:
+    """Three trainings a fold: means over seeds and folds, their spread, and which were flat."""
+    command = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="1", iterations=3)
+    assert main(command) == 0
+    first = tmp_path / "run" / "fold_01" / "k1_seed0" / "job.json"
+    before = first.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main([*command, "--seeds=3"]) == 0
+    assert first.stat().st_mtime_ns == before
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "means over 3 seeds" in printed
+    assert "k = 1: fold 1 (seed 0, 1, 2)" in printed
+    content = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    row = content["methods"][0]
+    seeds = []
+    for seed in range(3):
+        file = tmp_path / "run" / "fold_01" / f"k1_seed{seed}" / "predictions_trained.csv"
+        with open(file, newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        seeds.append(sum(r["truth"] == r["predicted"] for r in rows) / len(rows))
+    assert row["seed_means"] == pytest.approx(seeds)
+    assert row["mean"] == pytest.approx(sum(seeds) / 3)
+    assert check(tmp_path / "run") == []
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
