@@ -53,7 +53,7 @@ def write_report(run: Path) -> Path:
         "flat_words": _flat_words(content),
         "main_methods": [m for m in content["methods"] if m["group"] in _MAIN],
         "patch_methods": [m for m in content["methods"] if m["group"] in _PATCH_GROUPS],
-        "tables": paper_tables([content]),
+        "tables": paper_tables({run: content}),
         "images": {name: _data_uri(data) for name, data in pictures.items()},
         "confused": _confused(results),
         "costs": _costs(results),
@@ -174,19 +174,14 @@ def compare(runs: Sequence[Path], out: Path) -> list[PaperTable]:
     out : Path
         The .html file.
     """
-    contents = []
+    contents = {}
     for run in runs:
         write_report(run)
-        contents.append(read_json(run / REPORT_FOLDER / METRICS_FILE))
+        contents[run] = read_json(run / REPORT_FOLDER / METRICS_FILE)
     tables = paper_tables(contents)
     columns = [
-        {
-            "run": str(run),
-            "title": column_title(m),
-            "metrics": m,
-            "words": _profile_words(m),
-        }
-        for run, m in zip(runs, contents, strict=True)
+        {"run": str(run), "title": title, "metrics": m, "words": _profile_words(m)}
+        for title, (run, m) in zip(tables[0].columns, contents.items(), strict=True)
     ]
     write_text(
         out,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from i2cnn.labels import TASKS
@@ -69,6 +71,12 @@ class PaperTable:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def beside(self) -> tuple[bool, ...]:
+        """For each column, whether the paper has any number of its own."""
+        cells = zip(*(row.cells for row in self.rows), strict=True)
+        return tuple(any(c.published is not None for c in column) for column in cells)
+
 
 def column_title(metrics: dict[str, Any]) -> str:
     """Data set and number of classes, such as `CK+ (6)`; `changed` if not the profile's own."""
@@ -78,20 +86,30 @@ def column_title(metrics: dict[str, Any]) -> str:
     return f"{name} ({len(metrics['labels'])}{other})"
 
 
-def paper_tables(runs: Sequence[dict[str, Any]]) -> list[PaperTable]:
+def _column_titles(runs: Mapping[Path, dict[str, Any]]) -> tuple[str, ...]:
+    titles = {run: column_title(metrics) for run, metrics in runs.items()}
+    number = Counter(titles.values())
+    return tuple(
+        title if number[title] == 1 else f"{title}, {run.resolve().name}"
+        for run, title in titles.items()
+    )
+
+
+def paper_tables(runs: Mapping[Path, dict[str, Any]]) -> list[PaperTable]:
     """Tables 1 and 2 as one, Table 3, Table 4.
 
     Parameters
     ----------
-    runs : sequence of dict
-        Contents of the runs' metrics.json.
+    runs : mapping of Path to dict
+        Contents of metrics.json by run directory; the directory's name tells columns apart whose
+        titles are the same.
     """
-    columns = tuple(column_title(m) for m in runs)
+    columns, contents = _column_titles(runs), list(runs.values())
     compared = " and ".join(str(n) for n in _COMPARISON)
     return [
-        PaperTable(f"Tables {compared}: methods compared", columns, _rows(runs, _COMPARISON)),
-        PaperTable(f"Table 3: {TABLES[3]}", columns, _rows(runs, (3,))),
-        PaperTable(f"Table 4: {TABLES[4]}", columns, _rows(runs, (4,))),
+        PaperTable(f"Tables {compared}: methods compared", columns, _rows(contents, _COMPARISON)),
+        PaperTable(f"Table 3: {TABLES[3]}", columns, _rows(contents, (3,))),
+        PaperTable(f"Table 4: {TABLES[4]}", columns, _rows(contents, (4,))),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,8 +111,9 @@ def run_of(dataset: str, task: str, labels: int, methods: dict[str, float]) -> d
 def test_tables_put_ours_beside_the_published() -> None:
     jaffe = run_of("jaffe", "seven", 7, {"k60_trained": 0.7, "k1_trained": 0.6})
     ck = run_of("ckplus", "six", 6, {"k60_trained": 0.9, "rival_lbp_rbf": 0.91})
-    compared, third, fourth = paper_tables([jaffe, ck])
+    compared, third, fourth = paper_tables({Path("a"): jaffe, Path("b"): ck})
     assert compared.columns == ("JAFFE (7)", "CK+ (6)")
+    assert compared.beside == (True, True)
     rows = {row.method: row.cells for row in compared.rows}
     assert rows["I2CNN-60"][0].published == 75.2806
     assert rows["I2CNN-60"][0].difference == pytest.approx(-5.2806)
@@ -127,7 +129,8 @@ def test_tables_put_ours_beside_the_published() -> None:
 
 def test_tables_of_data_the_paper_did_not_use() -> None:
     run = run_of("synthetic", "seven", 7, {"k60_trained": 0.7, "k5_trained": 0.65})
-    compared, _, fourth = paper_tables([run])
+    compared, _, fourth = paper_tables({Path("run"): run})
+    assert compared.beside == (False,)
     assert [row.method for row in compared.rows] == ["I2CNN-60"]
     assert [row.method for row in fourth.rows] == ["I2CNN-60", "I2CNN-5"]
     assert all(cell.published is None for row in fourth.rows for cell in row.cells)

@@ -84,6 +84,9 @@ def test_runs_are_compared(run: Path, tmp_path: Path, capsys) -> None:
     assert "Table 4: number of patches" in printed
     html = page.read_text()
     assert "2 runs compared" in html
-    assert html.count("synthetic (7, quick, changed)") >= 6  # three tables, two columns
+    # Three tables and the list of runs, two columns each, which their directories tell apart.
+    assert html.count("synthetic (7, quick, changed), other<") >= 4
+    assert html.count(f"synthetic (7, quick, changed), {run.name}<") >= 4
+    assert ">published<" not in html
     assert "Table 4: number of patches" in html
     assert "http" not in html
