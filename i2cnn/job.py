@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import os
 import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
@@ -279,12 +279,18 @@ class Steps:
         self._path.unlink(missing_ok=True)
 
 
+def _cuda() -> Any:
+    """torch.cuda if it is in use; PyTorch is slow to import and many commands do without."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
+
+
 def _reset_peaks() -> None:
     # Elsewhere than on Linux the peak is the process's since its start.
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    if torch.cuda.is_initialized():
-        torch.cuda.reset_peak_memory_stats()
+    if cuda := _cuda():
+        cuda.reset_peak_memory_stats()
 
 
 def peak_memory() -> int:
@@ -299,6 +305,6 @@ def peak_memory() -> int:
 
 def _peaks() -> dict[str, int]:
     peaks = {"peak_bytes": peak_memory()}
-    if torch.cuda.is_initialized():
-        peaks["peak_device_bytes"] = torch.cuda.max_memory_allocated()
+    if cuda := _cuda():
+        peaks["peak_device_bytes"] = cuda.max_memory_allocated()
     return peaks

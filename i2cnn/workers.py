@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from i2cnn.engine import choose_device
@@ -96,6 +95,8 @@ def _attempt(
     """Do a job; returns why it failed, or None. What is no user's error is logged in full."""
     limits = threadpool_limits(execution.threads) if execution.threads else nullcontext()
     if execution.threads:
+        import torch
+
         torch.set_num_threads(execution.threads)
     try:
         # On a cluster only the worker knows its devices.
@@ -180,6 +181,8 @@ def _outcome(submitted: Any) -> str | None:
 
 def _share(execution: Execution, slot: int, slots: int) -> Execution:
     """A slot's own GPU where there are several, and its part of the CPU's threads."""
+    import torch  # slow, and of use to workers only
+
     device = execution.device
     if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
         device = f"cuda:{slot % torch.cuda.device_count()}"

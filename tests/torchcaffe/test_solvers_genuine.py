@@ -16,6 +16,9 @@ from i2cnn.torchcaffe import pycaffe as caffe
 
 FOLDER = Path(__file__).parents[1] / "golden" / "solvers"
 CASES = json.loads((FOLDER / "solvers.json").read_text())
+#: Losses until a pooling window or a ReLU comes within rounding of a tie. Which way it goes differs
+#: between one thread and two on one processor, and moves later losses by 1e-4 and the last weights by 5e-3.
+UNTIL_A_TIE = {"nesterov_iter2": 16}
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -29,7 +32,10 @@ def test_training(name: str, golden: Path) -> None:
     for _ in range(20):
         solver.step(1)
         losses.append(float(solver.net.blobs["loss"].data))
-    np.testing.assert_allclose(losses, stored["loss"], rtol=0, atol=5e-6)
+    exact = UNTIL_A_TIE.get(name, len(losses))
+    after, of_weights = (5e-6, 1e-5) if exact == len(losses) else (1e-3, 1e-2)
+    np.testing.assert_allclose(losses[:exact], stored["loss"][:exact], rtol=0, atol=5e-6)
+    np.testing.assert_allclose(losses, stored["loss"], rtol=0, atol=after)
     weights = {
         f"{layer}.{i}": blob.data
         for layer, blobs in solver.net.params.items()
@@ -40,11 +46,13 @@ def test_training(name: str, golden: Path) -> None:
         theirs = stored[f"w020/{key}"]
         assert value.shape == theirs.shape
         scale = max(float(np.abs(theirs).max()), 1e-3)
-        np.testing.assert_allclose(value / scale, theirs / scale, rtol=0, atol=1e-5, err_msg=key)
+        np.testing.assert_allclose(
+            value / scale, theirs / scale, rtol=0, atol=of_weights, err_msg=key
+        )
     test = solver.test_nets[0]
     test.share_with(solver.net)
     test.forward()
-    assert float(test.blobs["loss"].data) == pytest.approx(float(stored["test_loss"]), abs=5e-6)
+    assert float(test.blobs["loss"].data) == pytest.approx(float(stored["test_loss"]), abs=after)
 
 
 @pytest.mark.parametrize(
