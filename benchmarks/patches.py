@@ -1,10 +1,10 @@
 """Patches a second: the extension beside the usual Python pipeline, same faces, one process.
 
 The rival is what one writes with OpenCV, protobuf and py-lmdb: cv2.warpAffine, cv2.flip,
-cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. Limits, from limits.cpp, are bare
-mdb_put of values of the same sizes, write(2) of as many bytes to a file and a copy of them in
-memory, all on one thread; for JPEG, libjpeg-turbo alone on ready patches as well. The ceiling is
-the ratio that a program would reach that did nothing but the slower of write(2) and libjpeg-turbo.
+cv2.imencode, Datum.SerializeToString, txn.put, on a thread pool. From limits.cpp: bare mdb_put of
+values of the same sizes, and, by the speed that many bytes reach, write(2) to a file and a copy in
+memory, all on one thread. The ceiling of raw is the ratio of a program that did nothing but
+write(2); that of JPEG of one that did nothing but cv2.imencode.
 Runs alternate and the best of each counts, since other work on the machine only ever slows one
 down. The processor's time is given, too: it depends less on what else runs.
 
@@ -23,8 +23,9 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from i2cnn.torchcaffe.proto import Datum
 
 SCHEME = get_scheme("deepid")
 QUALITY = 95
-#: Records in one transaction of the rival and of the bare puts.
+#: Records in one transaction of the rival, as Caffe's own tools have it.
 TRANSACTION = 1000
 
 
@@ -83,9 +84,9 @@ def rival_datum(patch: np.ndarray, encoding: str) -> bytes:
     """A serialised Datum."""
     datum = Datum(label=3)
     if encoding == "raw":
-        planes = cv2.cvtColor(patch, cv2.COLOR_GRAY2BGR) if patch.ndim == 2 else patch
         datum.channels, datum.height, datum.width = 3, PATCH_SIZE, PATCH_SIZE
-        datum.data = planes.transpose(2, 0, 1).tobytes()
+        planes = 3 * [patch] if patch.ndim == 2 else cv2.split(patch)
+        datum.data = b"".join(plane.tobytes() for plane in planes)
     else:
         options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if encoding == "jpeg" else []
         _, file = cv2.imencode(".png" if encoding == "png" else ".jpg", patch, options)
@@ -120,11 +121,18 @@ def run_rival(work: list, encoding: str, threads: int, folder: Path) -> None:
     def one(item: tuple[np.ndarray, np.ndarray]) -> list[bytes]:
         return [rival_datum(p, encoding) for p in rival_patches(*item)]
 
+    def ahead(pool: ThreadPoolExecutor) -> Iterator[list[bytes]]:
+        """Values in order, a few faces ahead, so that memory stays bounded for it, too."""
+        waiting: deque[Future[list[bytes]]] = deque()
+        for item in work:
+            waiting.append(pool.submit(one, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
     with ThreadPoolExecutor(threads) as pool:
-        # A few faces ahead, so that memory stays bounded for it, too.
-        chunks = (work[i : i + 2 * threads] for i in range(0, len(work), 2 * threads))
-        values = itertools.chain.from_iterable(pool.map(one, chunk) for chunk in chunks)
-        put_all(folder, zip(keys(len(work)), values, strict=True))
+        put_all(folder, zip(keys(len(work)), ahead(pool), strict=True))
 
 
 def run_ours(work: list, encoding: str, threads: int, folder: Path) -> None:
@@ -173,7 +181,7 @@ class Limits:
 
 
 def measure_codec(work: list, threads: int, repeat: int) -> float:
-    """Seconds that OpenCV's libjpeg-turbo takes for the patches."""
+    """Seconds of cv2.imencode alone for the patches, as JPEG."""
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
 
     def encode(patches: list[np.ndarray]) -> None:
@@ -227,7 +235,7 @@ def best(
     repeat: int,
     prepare: Callable[[], object] = lambda: None,
 ) -> dict[str, Cost]:
-    """Least cost of each, runs alternating; `prepare` is not counted."""
+    """Least time and most memory of each, runs alternating; `prepare` is not counted."""
     found: dict[str, list[Cost]] = {name: [] for name in functions}
     for _ in range(repeat):
         for name, function in functions.items():
@@ -237,7 +245,7 @@ def best(
         name: Cost(
             min(r.seconds for r in runs),
             min(r.processor for r in runs),
-            min(r.memory for r in runs),
+            max(r.memory for r in runs),
         )
         for name, runs in found.items()
     }
@@ -302,14 +310,16 @@ def measure_database(
     put = limits.seconds("put", sizes, repeat)
     write, copy = sum(sizes) / limits.write, sum(sizes) / limits.copy
     ours = costs["ours"].seconds
-    floor = max(write, measure_codec(work, threads, repeat) if encoding == "jpeg" else 0)
+    floor = write if encoding == "raw" else None
+    if encoding == "jpeg":
+        floor = measure_codec(work, threads, repeat)
     return (
         {"step": encoding, "color": color, "threads": threads}
         | compare(costs, total)
         | {
             "bytes_per_patch": sum(sizes) / total,
             "bytes_per_second": sum(sizes) / ours,
-            "ceiling": costs["rival"].seconds / floor,
+            "ceiling": costs["rival"].seconds / floor if floor else None,
             "share_of_put": put / ours,
             "share_of_write": write / ours,
             "share_of_copy": copy / ours,
@@ -336,10 +346,10 @@ def row(r: dict) -> str:
         f"{r['rival']:.0f}",
         f"{r['ours']:.0f}",
         f"{r['ratio']:.1f}",
-        f"{r['ceiling']:.1f}" if "ceiling" in r else "",
+        f"{r['ceiling']:.1f}" if r.get("ceiling") else "",
         f"{processor} = {r['processor_ratio']:.1f}",
     ]
-    if "ceiling" in r:
+    if "share_of_put" in r:
         limits = ("share_of_put", "share_of_write", "share_of_copy")
         cells += [
             f"{r['bytes_per_patch'] / 1e3:.1f}",

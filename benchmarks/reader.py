@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=64, help="default: 64, 3840 patches")
     parser.add_argument("--repeat", type=int, default=3, help="default: 3")
     options = parser.parse_args()
-    keep_freed_memory()  # as a net does
+    keep_freed_memory()  # as a net does; to writing it makes no difference
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
     print(f"{os.cpu_count()} cores, {options.faces * len(get_scheme('deepid'))} gray patches\n")

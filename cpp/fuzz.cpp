@@ -59,7 +59,7 @@ class Input {
 
 void run(Input& in) {
   const auto height = static_cast<std::ptrdiff_t>(in.number(80));
-  const auto width = static_cast<std::ptrdiff_t>(in.number(80));
+  const auto width = static_cast<std::ptrdiff_t>(in.number(in.number(4) == 0 ? 300 : 80));
   const std::ptrdiff_t channels = in.number(2) == 0 ? 1 : 3;
   const auto gap = static_cast<std::ptrdiff_t>(1 + in.number(3));
   // Exactly the bytes that the strides reach, so that a sanitizer sees any read beside them.

@@ -19,7 +19,8 @@ struct Code {
 
 using HuffmanCode = std::array<Code, kSymbols>;
 
-// Optimal prefix code of these counts, with no code longer than kLongestCode.
+// Prefix code of these counts, optimal but that codes longer than kLongestCode are cut and others
+// made longer for it.
 HuffmanCode huffman_code(const std::array<std::uint32_t, kSymbols>& counts);
 
 }  // namespace i2cnn

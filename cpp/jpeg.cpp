@@ -92,7 +92,7 @@ JpegEncoder::~JpegEncoder() {
 void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Bytes& out) {
   State& s = *state_;
   const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  // Room for the largest file, so that libjpeg never replaces the buffer.
+  // Room for what files usually are; libjpeg takes a larger buffer of its own if it has to.
   const unsigned long room = 2 * area * static_cast<std::size_t>(channels) + 4096;
   if (s.capacity < room) {
     std::free(s.buffer);
@@ -126,6 +126,7 @@ void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Byt
   }
   jpeg_finish_compress(&s.info);
   out.insert(out.end(), buffer, buffer + bytes);
+  if (buffer != s.buffer) std::free(buffer);
 }
 
 }  // namespace i2cnn

@@ -1,4 +1,5 @@
-// Inner loops of the sampling, one for each instruction set; all give the same bits.
+// Inner loops, of the sampling and of turning and mixing its rows, one for each instruction set;
+// all give the same bits.
 //
 // Positions are in 1/65536 pixel. With u, v the position's fractions and the pixels p around it:
 //   left  = (255 - wy) * (p00 - 128) + wy * (p10 - 128)     wy = v in 1/255, fits 16 bits signed

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "avx512.hpp"
+#include "window.hpp"
 
 namespace i2cnn {
 
@@ -18,6 +19,10 @@ struct Positions {
   __m512i fraction;  // 16-bit fractions
   int low, high;     // smallest and largest integer part
 };
+
+// fetch() reads two vectors and a word from the last multiple of 64 columns that a block reaches.
+constexpr int kSpan = static_cast<int>(kWidestStep) * (kBlock - 1) + 1;
+static_assert(kSpan / 64 * 64 + 2 * kBlock + 1 <= static_cast<int>(Window::kSlack));
 
 // Word indices of the low halves of two vectors' 32-bit lanes; the high halves come one later.
 I2CNN_AVX512 inline __m512i low_halves() {

@@ -63,7 +63,7 @@ I2CNN_AVX512 std::size_t literals_avx512(const std::uint8_t* data, std::size_t c
     entries[s] = static_cast<std::uint16_t>(code[s].bits << kLengthBits | code[s].length);
   }
   __m512i table[8];
-  for (int t = 0; t < 8; ++t) table[t] = _mm512_load_si512(entries + kVector * t);
+  for (std::size_t t = 0; t < 8; ++t) table[t] = _mm512_load_si512(entries + kVector * t);
   BitWriter stream = bits;
   std::size_t i = 0;
   for (; i + kVector <= count; i += kVector) {

@@ -107,17 +107,18 @@ void PngEncoder::make_rows(bool mirrored) {
   for (std::size_t i = 0; i < size_; ++i) {
     std::uint8_t* row = rows_.data() + i * (width + 1);
     *row++ = kFilter;
-    const std::uint8_t* lines[3];
-    for (std::size_t c = 0; c < channels_; ++c) {
-      lines[c] = differences_.data() + (c * size_ + i) * size_;
-      if (!mirrored) continue;
-      mirror_row(lines[c], size_, line_.data() + c * size_);
-      lines[c] = line_.data() + c * size_;
-    }
-    if (channels_ == 1) {
-      std::memcpy(row, lines[0], size_);
+    const auto line = [&](std::size_t c) { return differences_.data() + (c * size_ + i) * size_; };
+    if (channels_ == 1 && mirrored) {
+      mirror_row(line(0), size_, row);
+    } else if (channels_ == 1) {
+      std::memcpy(row, line(0), size_);
     } else {
-      const std::uint8_t* rgb[3] = {lines[2], lines[1], lines[0]};
+      const std::uint8_t* rgb[3] = {line(2), line(1), line(0)};
+      for (std::size_t c = 0; c < 3 && mirrored; ++c) {
+        std::uint8_t* turned = line_.data() + c * size_;
+        mirror_row(rgb[c], size_, turned);
+        rgb[c] = turned;
+      }
       interleave(rgb, size_, row);
     }
   }

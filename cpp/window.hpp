@@ -29,7 +29,7 @@ struct Bounds {
 // copied.
 class Window {
  public:
-  // Vector code reads this many words past a position.
+  // Vector code reads at most this many words past a position.
   static constexpr std::size_t kSlack = 160;
 
   Window(const ImageView& view, const Bounds& bounds);

@@ -17,7 +17,7 @@ from i2cnn.torchcaffe import pycaffe as caffe
 FOLDER = Path(__file__).parents[1] / "golden" / "solvers"
 CASES = json.loads((FOLDER / "solvers.json").read_text())
 #: Losses until a pooling window or a ReLU comes within rounding of a tie. Which way it goes differs
-#: between one thread and two on one processor, and moves later losses by 1e-4 and the last weights by 5e-3.
+#: between one thread and two on one processor; it moves later losses by 1e-4, weights by 5e-3.
 UNTIL_A_TIE = {"nesterov_iter2": 16}
 
 
