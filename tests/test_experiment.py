@@ -297,6 +297,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
     [
         (["evaluate", "--dataset=jaffe", "--out=r"], "needs the path of your copy"),
         (["evaluate", "nowhere", "--out=r"], "no such folder"),
+        (["evaluate", "jaffe", "--out=r"], "chosen by --dataset jaffe"),
         (["evaluate", "--out=r", "--folds=30"], "use --folds 20"),
         (["evaluate", "--out=r", "--folds=5", "--only-folds=9"], "fold 9 is not one of 1 to 5"),
         (["evaluate", "--out=r", "--k=7"], "choose 1, 5 or 60"),

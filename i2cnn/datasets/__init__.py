@@ -37,6 +37,11 @@ def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Datas
         if kind != "synthetic":
             raise InputError(f"the data set {kind!r} needs the path of your copy of it")
         root = embedded_root()
+    if root.name in (*_READERS, "folder") and not root.is_dir():
+        raise InputError(
+            f"{root}: no such folder; the kind of data is chosen by --dataset {root.name}, with the "
+            "folder of your copy beside it (the embedded synthetic faces need none)"
+        )
     if kind == "folder":
         return read_folder(root, None if task in (None, "folder") else get_task(task))
     if kind not in _READERS:
