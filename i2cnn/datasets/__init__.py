@@ -39,8 +39,8 @@ def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Datas
         root = embedded_root()
     if root.name in (*_READERS, "folder") and not root.is_dir():
         raise InputError(
-            f"{root}: no such folder; the kind of data is chosen by --dataset {root.name}, with the "
-            "folder of your copy beside it (the embedded synthetic faces need none)"
+            f"{root}: no such folder; the kind of data is chosen by --dataset {root.name}, beside "
+            "the folder of your copy (the embedded synthetic faces need none)"
         )
     if kind == "folder":
         return read_folder(root, None if task in (None, "folder") else get_task(task))
