@@ -354,11 +354,7 @@ def features(options: argparse.Namespace) -> None:
 def svm(options: argparse.Namespace) -> None:
     """Person-independent SVM on features."""
     chosen = read_faces_csv(options.faces)
-    stored = load_features(options.features)
-    if len(stored) != len(chosen):
-        raise InputError(
-            f"{options.features}: {len(stored)} faces, but {options.faces} has {len(chosen)}"
-        )
+    stored = load_features(options.features, chosen)
     task = _task(options, [f.label for f in chosen])
     labels = np.array([task.index(f.label) for f in chosen])
     subjects = np.array([f.subject for f in chosen])

@@ -125,7 +125,7 @@ def extract_features(
     shape = (len(faces), len(patches), dim)
     key = digest(
         [
-            [(f.image, [round(float(v), 3) for v in f.points.ravel()]) for f in faces],
+            _faces_key(faces),
             list(patches),
             get_scheme(scheme).digest,
             fingerprint,
@@ -146,13 +146,27 @@ def extract_features(
             progress(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
             store.flush()
-            write_json(_progress_file(out), {"key": key, "done": i + 1})
+            content = {"key": key, "faces": _faces_key(faces), "done": i + 1}
+            write_json(_progress_file(out), content)
     del store
     return load_features(out)
 
 
-def load_features(path: Path) -> np.ndarray:
-    """Memory-mapped features (faces, patches, dim) of a .npy file."""
+def load_features(path: Path, faces: Sequence[Face] | None = None) -> np.ndarray:
+    """Memory-mapped features (faces, patches, dim) of a .npy file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; `PATH.progress.json` beside it tells whether it is complete.
+    faces : sequence of Face, optional
+        The faces it must be of, in this order.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or unfinished, or its features are of other faces.
+    """
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
@@ -161,6 +175,20 @@ def load_features(path: Path) -> np.ndarray:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
     if features.ndim != 3:
         raise InputError(f"{path}: features are (faces, patches, dim), this is {features.shape}")
+    # Features from elsewhere have no such file.
+    progress = read_json(_progress_file(path)) if _progress_file(path).exists() else {}
+    if progress.get("done", len(features)) != len(features):
+        raise InputError(
+            f"{path}: holds {progress['done']} of {len(features)} faces; repeat `i2cnn features`, "
+            "which goes on from there"
+        )
+    if faces is not None and (
+        len(features) != len(faces) or progress.get("faces", _faces_key(faces)) != _faces_key(faces)
+    ):
+        raise InputError(
+            f"{path}: its {len(features)} faces are not the {len(faces)} given, with these "
+            "landmarks; repeat `i2cnn features` for them"
+        )
     return features
 
 
@@ -168,6 +196,10 @@ def remove_features(path: Path) -> None:
     """Delete a features file and its progress file."""
     path.unlink(missing_ok=True)
     _progress_file(path).unlink(missing_ok=True)
+
+
+def _faces_key(faces: Sequence[Face]) -> str:
+    return digest([(f.image, [round(float(v), 3) for v in f.points.ravel()]) for f in faces])
 
 
 def _progress_file(out: Path) -> Path:

@@ -290,6 +290,17 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
     assert main(["svm", "f.npy", "--faces=faces.csv", "--folds=4", "--out=p.csv"]) == 0
     assert len(read_predictions(Path("p.csv"))) == 28
     assert "accuracy" in capsys.readouterr().out
+    # Features that are unfinished, or of other faces, are refused.
+    state = Path("f.npy.progress.json")
+    svm = ["svm", "f.npy", "--folds=4", "--out=q.csv"]
+    lines = Path("faces.csv").read_text().splitlines()
+    Path("turned.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+    assert main([*svm, "--faces=turned.csv"]) == 1
+    assert "its 28 faces are not the 28 given" in capsys.readouterr().err
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"done": 16}))
+    assert main([*svm, "--faces=faces.csv"]) == 1
+    assert "holds 16 of 28 faces; repeat `i2cnn features`" in capsys.readouterr().err
+    assert not Path("q.csv").exists()
 
 
 @pytest.mark.parametrize(
