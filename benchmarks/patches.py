@@ -8,7 +8,7 @@ write(2); that of JPEG of one that did nothing but cv2.imencode.
 Runs alternate and the best of each counts, since other work on the machine only ever slows one
 down. The processor's time is given, too: it depends less on what else runs.
 
-    python benchmarks/patches.py [--json FILE] [--folder DIR] [--faces N] [--repeat N]
+    python benchmarks/patches.py [--json FILE] [--folder DIR] [--faces N] [--repeat N] [--simd S]
 """
 
 from __future__ import annotations
@@ -369,7 +369,9 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=60, help="default: 60")
     parser.add_argument("--repeat", type=int, default=3, help="default: 3")
     parser.add_argument("--only", nargs="*", help="steps: warp, raw, png, jpeg (default: all)")
+    parser.add_argument("--simd", default="auto", help="plain, avx2, avx512 (default: the best)")
     options = parser.parse_args()
+    _native.set_simd(options.simd)
     steps = options.only or ["warp", "raw", "png", "jpeg"]
     print(f"{platform.machine()}, {os.cpu_count()} cores, {_native.simd_level()}\n")
     results = []

@@ -70,6 +70,13 @@ def names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(part.strip() for part in text.split(","))
 
 
+def seed(text: str) -> int:
+    """A seed of NumPy's and Caffe's generators."""
+    if not text.isdigit() or int(text) > 2**31 - 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed: a number from 0 to 2147483647")
+    return int(text)
+
+
 def share(text: str) -> float:
     """A share above 0, at most 1; "full" is 1."""
     try:
@@ -199,7 +206,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--classes", type=int, required=True, help="number of classes")
     train.add_argument("--out", type=Path, required=True, help="folder for nets and snapshots")
     _schedule_options(train)
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=seed, default=0)
     _engine_options(train)
 
     features = verbs.add_parser("features", help="step 4: fc7 features of every patch -> .npy")
@@ -214,7 +221,7 @@ def build_parser() -> argparse.ArgumentParser:
     svm.add_argument("features", type=Path, help=".npy of `i2cnn features`")
     svm.add_argument("--faces", type=Path, required=True, help="the faces.csv of those features")
     svm.add_argument("--folds", type=int, default=10, help="default: 10")
-    svm.add_argument("--seed", type=int, default=0, help="of the folds (default: 0)")
+    svm.add_argument("--seed", type=seed, default=0, help="of the folds (default: 0)")
     svm.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
     svm.add_argument("--out", type=Path, required=True, help="predictions (.csv)")
 
@@ -235,7 +242,7 @@ def _patches_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--k", type=int, help="patches a face: 1, 5 or all (default)")
     parser.add_argument("--task", choices=("six", "seven"), help="default: the CSV's own labels")
     parser.add_argument("--subjects", help="only these subjects, comma-separated")
-    parser.add_argument("--seed", type=int, default=0, help="of the shuffled order (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of the shuffled order (default: 0)")
     parser.add_argument("--mean", type=Path, help="also write the mean image (.binaryproto)")
     parser.add_argument(
         "--skip-bad",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from i2cnn.contact_sheet import contact_sheets
-from i2cnn.database import database_size, write_database
+from i2cnn.database import database_contents, database_size, write_database
 from i2cnn.datasets import load_dataset
 from i2cnn.doctor import checks
 from i2cnn.engine import choose_device, get_engine, set_device
@@ -22,7 +24,7 @@ from i2cnn.experiment import check_out, jobs_of
 from i2cnn.experiment import evaluate as run_evaluation
 from i2cnn.faces import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
 from i2cnn.features import Transform, extract_features, load_features
-from i2cnn.files import digest
+from i2cnn.files import atomic_path, digest, file_digest
 from i2cnn.folds import make_folds
 from i2cnn.images import SUFFIXES, read_image, write_image
 from i2cnn.job import RESULT_FILE, Execution
@@ -33,8 +35,8 @@ from i2cnn.patches import Scheme, get_scheme
 from i2cnn.plan import make_plan, print_plan
 from i2cnn.preview import draw_preview
 from i2cnn.progress import progress, say
-from i2cnn.prototxt import template_schedule
-from i2cnn.recogniser import Recogniser, annotate
+from i2cnn.prototxt import MEAN_FILE, template_schedule
+from i2cnn.recogniser import FacePrediction, Recogniser, annotate
 from i2cnn.report import compare, print_comparison, print_report, write_report
 from i2cnn.settings import Settings
 from i2cnn.svm import GramSVC, linear_gram
@@ -130,53 +132,84 @@ def demo(options: argparse.Namespace) -> None:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Expressions of the faces in photographs; status 1 if a picture has no face."""
+    """Expressions of the faces in photographs.
+
+    Status 1 if a picture cannot be read or has no face; the others are done all the same.
+    """
     if options.save:
         _check_names(options.images)
     recogniser = Recogniser(options.model, options.engine, options.device)
-    console = Console(highlight=False)
-    answers, empty = [], 0
+    answers: list[dict[str, Any]] = []
+    status = 0
     for path in options.images:
-        image = read_image(path)
-        found = recogniser.predict(image)
-        empty += not found
+        try:
+            image, found = _recognise(recogniser, path)
+        except InputError as error:
+            print(f"i2cnn: error: {error}", file=sys.stderr)
+            status = 1
+            continue
+        if not found:
+            status = 1
         if options.save:
             write_image(options.save / _annotated(path), annotate(image, found))
         if options.json:
-            answers += [
-                {
-                    "image": str(path),
-                    "box": list(p.detection.box),
-                    "found": p.detection.found,
-                    "label": p.label,
-                    "scores": p.scores,
-                    **({"patches": p.patches} if options.explain else {}),
-                }
-                for p in found
-            ]
-            continue
-        if not found:
-            print(f"{path}: no face found")
-            continue
-        table = Table(title=str(path), caption="Scores are shares of the SVM's votes.")
-        table.add_column("face")
-        for label in recogniser.labels:
-            table.add_column(label, justify="right")
-        for number, p in enumerate(found, 1):
-            cells = [
-                f"[bold]{v:.2f}[/]" if name == p.label else f"{v:.2f}"
-                for name, v in p.scores.items()
-            ]
-            table.add_row(f"{number}: {p.label}", *cells)
-        console.print(table)
-        if options.explain:
-            for number, p in enumerate(found, 1):
-                ranked = sorted(p.patches.items(), key=lambda item: -item[1])
-                best = ", ".join(f"{name} {value:+.2f}" for name, value in ranked[:5])
-                console.print(f"  face {number}, for {p.label}: {best}", markup=False)
+            answers += _answers(path, found, options.explain)
+        else:
+            _print_faces(path, found, recogniser.labels, options.explain)
     if options.json:
         print(json.dumps(answers, indent=1))
-    return 1 if empty else 0
+    return status
+
+
+def _recognise(recogniser: Recogniser, path: Path) -> tuple[np.ndarray, list[FacePrediction]]:
+    """A picture and its faces; InputError names the picture."""
+    image = read_image(path)
+    try:
+        return image, recogniser.predict(image)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _answers(path: Path, found: Sequence[FacePrediction], explain: bool) -> list[dict[str, Any]]:
+    """An entry of `predict --json` for each face, or one that says there is none."""
+    if not found:
+        none: dict[str, Any] = {"box": None, "found": None, "label": None, "scores": {}}
+        return [{"image": str(path), **none, **({"patches": {}} if explain else {})}]
+    return [
+        {
+            "image": str(path),
+            "box": list(p.detection.box),
+            "found": p.detection.found,
+            "label": p.label,
+            "scores": p.scores,
+            **({"patches": p.patches} if explain else {}),
+        }
+        for p in found
+    ]
+
+
+def _print_faces(
+    path: Path, found: Sequence[FacePrediction], labels: Sequence[str], explain: bool
+) -> None:
+    if not found:
+        print(f"{path}: no face found")
+        return
+    console = Console(highlight=False)
+    table = Table(title=str(path), caption="Scores are shares of the SVM's votes.")
+    table.add_column("face")
+    for label in labels:
+        table.add_column(label, justify="right")
+    for number, p in enumerate(found, 1):
+        cells = [
+            f"[bold]{v:.2f}[/]" if name == p.label else f"{v:.2f}" for name, v in p.scores.items()
+        ]
+        table.add_row(f"{number}: {p.label}", *cells)
+    console.print(table)
+    if explain:
+        for number, p in enumerate(found, 1):
+            ranked = sorted(p.patches.items(), key=lambda item: -item[1])
+            best = ", ".join(f"{name} {value:+.2f}" for name, value in ranked[:5])
+            console.print(f"  face {number}, for {p.label}: {best}", markup=False)
 
 
 def _annotated(path: Path) -> str:
@@ -239,6 +272,12 @@ def patches(options: argparse.Namespace) -> int:
     if options.out is None and options.preview is None:
         raise InputError("nothing to do: give --out LMDB, --preview PNG or both")
     scheme = get_scheme(options.scheme)
+    chosen_patches = scheme.select(len(scheme) if options.k is None else options.k)
+    if options.mean is not None and options.mean.exists():
+        raise InputError(
+            f"{options.mean}: exists already, and a net may have been trained with it; delete it, "
+            "or choose another name (only the training patches' mean is needed)"
+        )
     if options.faces.suffix.lower() in SUFFIXES:
         if options.out is not None:
             raise InputError(
@@ -250,7 +289,7 @@ def patches(options: argparse.Namespace) -> int:
     chosen, root = _load_faces(options)
     labels = [f.label for f in chosen]
     if options.subjects:
-        wanted = set(options.subjects.split(","))
+        wanted = {name.strip() for name in options.subjects.split(",")}
         absent = sorted(wanted - {f.subject for f in chosen})
         if absent:
             raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
@@ -268,12 +307,13 @@ def patches(options: argparse.Namespace) -> int:
             [task.index(f.label) for f in chosen],
             root,
             options.out,
-            patches=scheme.select(options.k or len(scheme)),
+            patches=chosen_patches,
             encoding=options.encoding,
             seed=options.seed,
             mean_file=options.mean,
             scheme=options.scheme,
             skip_bad=options.skip_bad,
+            classes=task.labels,
             progress=show,
         )
     print(
@@ -309,6 +349,7 @@ def train(options: argparse.Namespace) -> None:
     for database in (options.train, options.validation):
         database_size(database)
     options.out.mkdir(parents=True, exist_ok=True)
+    _keep_mean(options.mean, options.out)
     training = train_network(
         options.out,
         options.profile,
@@ -317,13 +358,25 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         execution=Execution(options.engine, choose_device(options.device)),
         databases=(str(options.train.resolve()), str(options.validation.resolve())),
-        mean_file=str(options.mean.resolve()),
     )
     net = keep_best(options.out, training)
     print(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "
         f"{training.best.iteration} of {training.curve[-1].iteration} ({training.reason})"
     )
+
+
+def _keep_mean(mean: Path, folder: Path) -> None:
+    """A net's own copy of its mean image, which nobody overwrites."""
+    own = folder / MEAN_FILE
+    if not own.exists():
+        with atomic_path(own) as partial:
+            shutil.copyfile(mean, partial)
+    elif file_digest(own) != file_digest(mean):
+        raise InputError(
+            f"{folder}: holds a training with another mean image; choose another folder, or delete "
+            "this one to train anew"
+        )
 
 
 def features(options: argparse.Namespace) -> None:
@@ -335,6 +388,12 @@ def features(options: argparse.Namespace) -> None:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
     scheme = get_scheme(options.scheme)
+    trained = database_contents(options.net).get("scheme", scheme.digest)
+    if trained != scheme.digest:
+        raise InputError(
+            f"{options.net}: was trained on patches of another scheme than {options.scheme}; give "
+            "the --scheme that its databases were written with"
+        )
     net = engine.Net(str(options.net / "deploy.prototxt"), TEST, weights=str(weights))
     with progress("features") as show:
         result = extract_features(
@@ -343,7 +402,7 @@ def features(options: argparse.Namespace) -> None:
             chosen,
             root,
             options.out,
-            patches=scheme.select(options.k or len(scheme)),
+            patches=scheme.select(len(scheme) if options.k is None else options.k),
             scheme=options.scheme,
             fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
             progress=show,

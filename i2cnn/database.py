@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import numpy as np
@@ -16,14 +17,18 @@ import numpy as np
 from i2cnn import _native
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import sync_folder, try_lock
+from i2cnn.files import read_json, sync_folder, try_lock, write_json
 from i2cnn.images import as_bgr, as_gray, read_image
-from i2cnn.patches import PATCH_SIZE, get_scheme
+from i2cnn.patches import PATCH_SIZE, check_landmarks, get_scheme
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.storage import write_mean
 
 ENCODINGS = ("png", "jpeg", "raw")
 JPEG_QUALITY = 95
+#: Beside data.mdb: what the records are.
+CONTENTS_FILE = "patches.json"
+#: Records that a sketch of a database reads.
+_SKETCHED = 64
 #: Keys must fit into LMDB's 511 bytes.
 _LONGEST_STEM = 150
 
@@ -60,6 +65,7 @@ def write_database(
     threads: int = 0,
     color: bool = False,
     skip_bad: bool = False,
+    classes: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> DatabaseInfo:
     """Cut faces into patches and write them into a Caffe LMDB.
@@ -98,6 +104,9 @@ def write_database(
     skip_bad : bool
         Leave out faces whose image or landmarks cannot be used, and list them in the result,
         instead of stopping at the first. The other records keep their keys.
+    classes : sequence of str
+        Labels in class order, for `patches.json` beside data.mdb, which says what the records are
+        (scheme, patches, classes), so that what does not belong together is not put together.
     progress : callable, optional
         Called with (faces done, faces).
 
@@ -139,6 +148,8 @@ def write_database(
             mean = writer.finish()
         if mean_file is not None:
             write_mean(mean_file, np.repeat(mean, 3, axis=0) if len(mean) == 1 else mean)
+        contents = {"scheme": table.digest, "patches": list(patches), "classes": list(classes)}
+        write_json(folder / CONTENTS_FILE, contents)
         size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
     return DatabaseInfo(written * len(patches), written, size, tuple(skipped))
 
@@ -175,6 +186,10 @@ def _add(
 ) -> None:
     image = read_image(path)
     image = as_bgr(image) if color else as_gray(image)
+    try:
+        check_landmarks(image, face.points)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     try:
         writer.add(image, face.points, patches, keys, label)
     except (ValueError, TypeError) as error:
@@ -261,6 +276,25 @@ def database_size(path: Path) -> int:
     """Number of records of an LMDB."""
     with _open(path) as env:
         return int(env.stat()["entries"])
+
+
+def database_contents(path: Path) -> dict[str, Any]:
+    """Scheme, patches and classes of a database's records; empty if somebody else wrote it."""
+    file = path / CONTENTS_FILE
+    return dict(read_json(file)) if file.exists() else {}
+
+
+def database_sketch(path: Path) -> str:
+    """SHA-256 of all keys and of some values: tells databases apart without reading all of one."""
+    total = hashlib.sha256()
+    with _open(path) as env, env.begin() as transaction:
+        every = max(1, env.stat()["entries"] // _SKETCHED)
+        cursor = transaction.cursor()
+        for number, key in enumerate(cursor.iternext(keys=True, values=False)):
+            total.update(key)
+            if number % every == 0:
+                total.update(cursor.value())
+    return total.hexdigest()
 
 
 def database_digest(path: Path) -> str:

@@ -5,6 +5,7 @@ RUN/
     dataset.json     what was found against what was expected
     faces.csv        faces and landmarks; edit by hand before the trainings if need be
     faces*.png       contact sheets
+    pictures.json    SHA-256 of every picture, so that a run keeps to those it began with
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
     fold_NN/rival_X  one rival each (see rival_job.py)
@@ -25,8 +26,8 @@ from i2cnn.contact_sheet import contact_sheets
 from i2cnn.datasets import Dataset, load_dataset
 from i2cnn.errors import InputError
 from i2cnn.faces import Face, locate_faces, read_faces_csv, write_faces_csv
-from i2cnn.files import read_json, try_lock, write_json
-from i2cnn.folds import Folds, make_folds, read_folds, write_folds
+from i2cnn.files import file_digest, read_json, try_lock, write_json
+from i2cnn.folds import Folds, check_classes, make_folds, read_folds, write_folds
 from i2cnn.job import RESULT_FILE, Execution, Inputs, Job, NetworkJob, RivalJob, is_done
 from i2cnn.network_job import clean_up, run_network_job
 from i2cnn.progress import progress, say
@@ -39,6 +40,7 @@ SETTINGS_FILE = "run.json"
 FACES_FILE = "faces.csv"
 FOLDS_FILE = "folds.json"
 DATASET_FILE = "dataset.json"
+PICTURES_FILE = "pictures.json"
 RECOGNISER = "recogniser"
 _LOCK_FILE = ".lock"
 #: The folds are the same whatever else is repeated.
@@ -65,6 +67,7 @@ def prepare(run: Path, settings: Settings) -> Inputs:
     faces = _faces(run, dataset, settings)
     for face in faces:
         dataset.task.index(face.label)
+    _check_pictures(run, dataset, faces)
     return Inputs(settings, dataset.task, dataset.root, faces, _folds(run, faces, settings))
 
 
@@ -97,6 +100,28 @@ def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
     return read_faces_csv(path)  # what later calls will read, digit for digit
 
 
+def _check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
+    """Pictures are those that the run began with, and each is of one person."""
+    path = run / PICTURES_FILE
+    names = dict.fromkeys([s.image for s in dataset.samples] + [f.image for f in faces])
+    found = {name: file_digest(dataset.root / name) for name in names}
+    if not path.exists():
+        write_json(path, found)
+    before = read_json(path)
+    for name, value in found.items():
+        if before.get(name) != value:
+            what = "is another picture than" if name in before else "was not there"
+            raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
+    people: dict[str, Face] = {}
+    for face in faces:
+        other = people.setdefault(found[face.image], face)
+        if other.subject != face.subject:
+            raise InputError(
+                f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
+                f"{other.subject} and of {face.subject}; leave one out"
+            )
+
+
 def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
     path = run / FOLDS_FILE
     if path.exists():
@@ -116,6 +141,7 @@ def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
             f"{path}: does not fit {FACES_FILE} (subjects {', '.join(sorted(unknown)[:5])}); "
             "start a new run directory"
         )
+    check_classes(folds, [f.subject for f in faces], [f.label for f in faces])
     return folds
 
 

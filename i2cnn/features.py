@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import digest, read_json, write_json
+from i2cnn.files import digest, file_digest, read_json, write_json
 from i2cnn.images import as_gray, read_image
-from i2cnn.patches import extract, get_scheme
+from i2cnn.patches import check_landmarks, extract, get_scheme
 from i2cnn.prototxt import FEATURE_BLOB
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.torchcaffe.prototext import read_net
@@ -52,6 +53,12 @@ class Transform:
                 return cls(read_mean(mean_file), param.crop_size, param.scale)
         raise InputError(f"{folder / 'train_val.prototxt'}: no Data layer for phase TEST")
 
+    @property
+    def digest(self) -> str:
+        """Names the transform."""
+        mean = hashlib.sha256(np.ascontiguousarray(self.mean).tobytes()).hexdigest()
+        return digest([mean, self.crop, self.scale])
+
     def __call__(self, patches: np.ndarray) -> np.ndarray:
         """Net inputs (n, 3, crop, crop) float32 of patches (n, size, size[, 3]) uint8."""
         size = patches.shape[1]
@@ -69,7 +76,9 @@ class Transform:
 
 def face_patches(image: np.ndarray, points: np.ndarray, patches: Sequence[int], scheme: str) -> Any:
     """The chosen gray patches (n, 256, 256) of one face."""
-    return extract(as_gray(image), points, scheme)[list(patches)]
+    gray = as_gray(image)
+    check_landmarks(gray, points)
+    return extract(gray, points, scheme)[list(patches)]
 
 
 def net_features(net: Any, inputs: np.ndarray) -> np.ndarray:
@@ -107,8 +116,8 @@ def extract_features(
         Folder that the image paths start from.
     out : Path
         The .npy file; `OUT.progress.json` beside it says how many faces are done. A second call
-        goes on there, if faces, patches, the scheme's table and `fingerprint` are the same, else
-        starts over.
+        goes on there, if faces, their pictures, patches, the scheme's table, the transform and
+        `fingerprint` are the same, else starts over.
     patches : sequence of int
         Patch indices.
     scheme : str
@@ -126,13 +135,18 @@ def extract_features(
     key = digest(
         [
             _faces_key(faces),
+            [file_digest(root / face.image) for face in faces],
             list(patches),
             get_scheme(scheme).digest,
+            transform.digest,
             fingerprint,
             shape,
         ]
     )
     done = _rows_done(out, key)
+    if not done:
+        # Before the old features go, so that no half of the new ones is taken for a whole.
+        _note_progress(out, key, faces, 0)
     mode = "r+" if done else "w+"
     store = np.lib.format.open_memmap(out, mode, np.float32, None if done else shape)
     for i in range(done, len(faces)):
@@ -146,8 +160,7 @@ def extract_features(
             progress(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
             store.flush()
-            content = {"key": key, "faces": _faces_key(faces), "done": i + 1}
-            write_json(_progress_file(out), content)
+            _note_progress(out, key, faces, i + 1)
     del store
     return load_features(out)
 
@@ -196,6 +209,10 @@ def remove_features(path: Path) -> None:
     """Delete a features file and its progress file."""
     path.unlink(missing_ok=True)
     _progress_file(path).unlink(missing_ok=True)
+
+
+def _note_progress(out: Path, key: str, faces: Sequence[Face], done: int) -> None:
+    write_json(_progress_file(out), {"key": key, "faces": _faces_key(faces), "done": done})
 
 
 def _faces_key(faces: Sequence[Face]) -> str:

@@ -84,11 +84,11 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
         folds.append(Fold(tuple(groups[i]), tuple(groups[validation]), tuple(training)))
     result = Folds(seed, tuple(folds))
     check_folds(result, "folds")
-    _check_classes(result, subjects, labels)
+    check_classes(result, subjects, labels)
     return result
 
 
-def _check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) -> None:
+def check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) -> None:
     """InputError if a class has no sample among a fold's training subjects."""
     people: dict[str, set[str]] = {}
     for subject, label in zip(subjects, labels, strict=True):

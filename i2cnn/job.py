@@ -12,7 +12,6 @@ job.json
 from __future__ import annotations
 
 import datetime
-import hashlib
 import os
 import resource
 import sys
@@ -29,7 +28,7 @@ import numpy as np
 from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import digest, read_json, try_lock, write_json
+from i2cnn.files import digest, file_digest, read_json, try_lock, write_json
 from i2cnn.folds import Fold, Folds
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, write_predictions
@@ -233,11 +232,6 @@ def finish(
     for name in (_INPUTS_FILE, ERROR_FILE):
         (folder / name).unlink(missing_ok=True)
     steps.forget()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class Steps:

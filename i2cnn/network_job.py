@@ -22,17 +22,23 @@ from typing import Any
 import numpy as np
 
 from i2cnn.ablations import TRAINED, UNTRAINED, Variant, variants
-from i2cnn.database import database_size, is_encoded, write_database
+from i2cnn.database import (
+    CONTENTS_FILE,
+    database_contents,
+    database_size,
+    database_sketch,
+    is_encoded,
+    write_database,
+)
 from i2cnn.engine import get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.features import Transform, extract_features, remove_features
-from i2cnn.files import atomic_path, digest, read_json, write_json
+from i2cnn.files import atomic_path, digest, file_digest, read_json, write_json
 from i2cnn.job import (
     Execution,
     Inputs,
     NetworkJob,
     Steps,
-    file_digest,
     finish,
     save_predictions,
     working_on,
@@ -168,10 +174,16 @@ def train_network(
     for name in ("max_iter", "validate_every", "batch_size"):
         if schedule[name] < 1:
             raise InputError(f"{name} must be at least 1, not {schedule[name]}")
-    records = database_size(folder / databases[1])
-    _same_training(
-        folder, [profile, classes, dict(schedule), seed, records, file_digest(folder / mean_file)]
-    )
+    if schedule["patience"] < 0 or classes < 2:
+        raise InputError(
+            f"patience must be at least 0, not {schedule['patience']}, and classes 2, not {classes}"
+        )
+    paths = [folder / name for name in databases]
+    records = database_size(paths[1])
+    contents = _alike(paths, classes)
+    data = [file_digest(folder / mean_file), *map(database_sketch, paths)]
+    _same_training(folder, [profile, classes, dict(schedule), seed, data])
+    write_json(folder / CONTENTS_FILE, contents)
     batch = exact_batch(records)
     write_job(
         folder,
@@ -194,6 +206,30 @@ def train_network(
     plan = Schedule(schedule["max_iter"], every, schedule["patience"], records // batch)
     with progress("training") as report:
         return train(engine, folder, plan, report)
+
+
+def _alike(databases: Sequence[Path], classes: int) -> dict[str, Any]:
+    """What the databases hold; InputError if they do not go together, or with the classes."""
+    contents = [database_contents(path) for path in databases]
+    known = [c for c in contents if c]
+    for name in ("scheme", "patches", "classes"):
+        if len(known) == len(contents) and known[0][name] != known[1][name]:
+            raise InputError(
+                f"{databases[0]} and {databases[1]} were written with other {name} "
+                f"({known[0][name]} and {known[1][name]}); write one of them again"
+            )
+    if len({is_encoded(path) for path in databases}) > 1:
+        raise InputError(
+            f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "
+            "write one of them again with the other's --encoding"
+        )
+    labels = known[0]["classes"] if known else ()
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{databases[0]}: has {len(labels)} classes ({', '.join(labels)}), not {classes}; give "
+            f"--classes {len(labels)}"
+        )
+    return known[0] if known else {}
 
 
 def _same_training(folder: Path, settings: list[Any]) -> None:
@@ -246,6 +282,7 @@ def _write_patches(
             seed=seed,
             mean_file=mean,
             scheme=inputs.settings.scheme,
+            classes=inputs.task.labels,
             progress=report,
         )
     say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
@@ -354,7 +391,7 @@ def clean_up(folder: Path) -> None:
     for net in _WEIGHTS:
         remove_features(folder / _features_file(net))
         (folder / _summary_file(net)).unlink(missing_ok=True)
-    for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS):
+    for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS, CONTENTS_FILE):
         (folder / name).unlink(missing_ok=True)
 
 

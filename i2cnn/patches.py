@@ -23,6 +23,23 @@ __all__ = [
 PATCH_SIZE = 256
 
 
+def check_landmarks(image: np.ndarray, points: np.ndarray) -> None:
+    """InputError if the landmarks' middle is not on the image, so that they are another picture's.
+
+    Parameters
+    ----------
+    image : ndarray, (H, W) or (H, W, 3)
+    points : ndarray, (5, 2)
+    """
+    x, y = np.mean(points, axis=0)
+    height, width = image.shape[:2]
+    if x < -0.5 or x > width - 0.5 or y < -0.5 or y > height - 0.5:
+        raise InputError(
+            f"the middle of its landmarks, ({x:.0f}, {y:.0f}), is outside of its {width} x "
+            f"{height} pixels; is this the picture, and --root the folder, that they were found in?"
+        )
+
+
 def extract(
     image: np.ndarray,
     points: np.ndarray,

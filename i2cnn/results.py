@@ -23,9 +23,9 @@ from i2cnn.experiment import (
     jobs_of,
 )
 from i2cnn.faces import read_faces_csv
-from i2cnn.files import read_json
+from i2cnn.files import file_digest, read_json
 from i2cnn.folds import Folds, read_folds
-from i2cnn.job import RESULT_FILE, Inputs, Job, NetworkJob, RivalJob, file_digest, predictions_file
+from i2cnn.job import RESULT_FILE, Inputs, Job, NetworkJob, RivalJob, predictions_file
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, Scores, chance, read_predictions, score
 from i2cnn.paper import published

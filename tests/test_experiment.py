@@ -114,6 +114,7 @@ def test_files_of_a_run(run: Path) -> None:
         "faces.csv",
         "faces.png",
         "folds.json",
+        "pictures.json",
         "fold_01",
         "recogniser",
         "report",
@@ -273,15 +274,22 @@ def test_damaged_recognisers_are_named(run: Path, tmp_path: Path, capsys) -> Non
     assert "no such folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("verb", ["patches faces.csv", "svm f.npy --faces=f.csv", "train"])
+def test_seeds_are_natural_numbers(verb: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main([*verb.split(), "--out=x", "--seed=-1"])
+    assert "is not a seed: a number from 0 to 2147483647" in capsys.readouterr().err
+
+
 def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
     data = small_set(tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     faces = ["faces.csv", "--root", str(data)]
     assert main(["faces", str(data), "--sheet", "sheet.png"]) == 0
-    people = {"train_db": "S01,S02", "val_db": "S03"}
-    for name, subjects in people.items():
-        options = [*faces, "--task=seven", f"--out={name}", "--k=5", f"--subjects={subjects}"]
-        assert main(["patches", *options, "--mean=mean.binaryproto"]) == 0
+    options = [*faces, "--task=seven", "--k=5"]
+    train = [*options, "--out=train_db", "--subjects=S01, S02", "--mean=mean.binaryproto"]
+    assert main(["patches", *train]) == 0
+    assert main(["patches", *options, "--out=val_db", "--subjects=S03"]) == 0
     databases = ["--train=train_db", "--validation=val_db", "--mean=mean.binaryproto"]
     schedule = ["--profile=quick", "--max-iter=2", "--batch-size=4", "--device=cpu"]
     assert main(["train", *databases, "--classes=7", "--out=net", *schedule]) == 0
@@ -315,6 +323,7 @@ def test_the_steps_one_by_one(tmp_path: Path, monkeypatch, capsys) -> None:
         (["evaluate", "--out=r", "--scheme=mine"], "unknown patch scheme"),
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not there"),
+        (["patches", "f.csv", "--out=db", "--k=0"], "choose 1, 5 or 60"),
         (["report", "nowhere"], "not a run directory"),
         (["report", "nowhere", "--out", "x.html"], "--out is for several runs"),
         (["faces", "--dataset=folder", "--out=f.csv"], "needs the path"),

@@ -119,6 +119,9 @@ def test_one_bad_image_stops_everything_or_is_left_out(
     assert read_mean(tmp_path / "mean").shape == (3, 256, 256)
     shutil.copy(embedded_root() / bad, tmp_path)
     shutil.rmtree(out)
+    assert main(command) == 1
+    assert "mean: exists already, and a net may have been" in capsys.readouterr().err
+    (tmp_path / "mean").unlink()
     assert main([*command, "--skip-bad"]) == 0
 
 

@@ -12,7 +12,7 @@ from i2cnn.cli import build_parser
 from i2cnn.commands import make_settings
 from i2cnn.datasets import embedded_root
 from i2cnn.errors import InputError
-from i2cnn.features import Transform, extract_features
+from i2cnn.features import Transform, extract_features, load_features
 from i2cnn.patches import extract
 from i2cnn.preview import box_corners, draw_patches, draw_preview, draw_scheme
 from i2cnn.schemes import FACE, SCHEMES, get_scheme
@@ -226,3 +226,14 @@ def test_features_of_an_edited_scheme_are_made_again(own: Path, tmp_path: Path) 
     second = features()
     assert net.calls == 4
     assert not np.array_equal(first, second)
+
+    # A first or another run that is stopped before its first checkpoint leaves no whole features.
+    def stop(end: str) -> None:
+        raise KeyboardInterrupt
+
+    own.write_text(OWN)
+    net.forward = stop  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        features()
+    with pytest.raises(InputError, match="holds 0 of 2 faces"):
+        load_features(tmp_path / "f.npy", faces)
