@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ from i2cnn.experiment import check_out, jobs_of
 from i2cnn.experiment import evaluate as run_evaluation
 from i2cnn.faces import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
 from i2cnn.features import Transform, extract_features, load_features
-from i2cnn.files import atomic_path, digest, file_digest
+from i2cnn.files import atomic_path, digest, file_digest, locked
 from i2cnn.folds import make_folds
 from i2cnn.images import SUFFIXES, read_image, write_image
 from i2cnn.job import RESULT_FILE, Execution
 from i2cnn.labels import TASKS, Task, get_task
 from i2cnn.metrics import Prediction, score, write_predictions
 from i2cnn.network_job import NET_FILE, keep_best, train_network
-from i2cnn.patches import Scheme, get_scheme
+from i2cnn.patches import SCHEMES, Scheme, get_scheme
 from i2cnn.plan import make_plan, print_plan
 from i2cnn.preview import draw_preview
 from i2cnn.progress import progress, say
@@ -73,7 +74,8 @@ def make_settings(options: argparse.Namespace) -> Settings:
         rivals=options.rivals,
         encoding=options.encoding,
         points=options.points,
-        scheme=scheme.name,
+        # A table of one's own is found again from any folder.
+        scheme=scheme.name if scheme.name in SCHEMES else str(Path(scheme.name).resolve()),
         scheme_digest=scheme.digest,
         **schedule,
     )
@@ -112,6 +114,8 @@ def evaluate(options: argparse.Namespace) -> int:
 def report(options: argparse.Namespace) -> None:
     """Write a run's report again, or compare several runs."""
     if len(options.runs) > 1:
+        if len({run.resolve() for run in options.runs}) < len(options.runs):
+            raise InputError("a run is given twice; give each once")
         out = options.out or Path("comparison.html")
         print_comparison(compare(options.runs, out))
         print(f"comparison: {out}")
@@ -250,7 +254,12 @@ def faces(options: argparse.Namespace) -> None:
     write_faces_csv(options.out, found)
     for note in notes:
         say(f"  {note}")
-    print(f"{options.out}: {len(found)} faces; --root {dataset.root}")
+    kinds = Counter(face.found for face in found)
+    print(
+        f"{options.out}: {len(found)} faces ("
+        + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+        + f"); --root {dataset.root}"
+    )
     if options.sheet:
         for path in contact_sheets(found, dataset.root, options.sheet):
             print(path)
@@ -349,16 +358,17 @@ def train(options: argparse.Namespace) -> None:
     for database in (options.train, options.validation):
         database_size(database)
     options.out.mkdir(parents=True, exist_ok=True)
-    _keep_mean(options.mean, options.out)
-    training = train_network(
-        options.out,
-        options.profile,
-        classes=options.classes,
-        schedule=schedule,
-        seed=options.seed,
-        execution=Execution(options.engine, choose_device(options.device)),
-        databases=(str(options.train.resolve()), str(options.validation.resolve())),
-    )
+    with locked(options.out, "another command is training there; wait for it or stop it"):
+        _keep_mean(options.mean, options.out)
+        training = train_network(
+            options.out,
+            options.profile,
+            classes=options.classes,
+            schedule=schedule,
+            seed=options.seed,
+            execution=Execution(options.engine, choose_device(options.device)),
+            databases=(str(options.train.resolve()), str(options.validation.resolve())),
+        )
     net = keep_best(options.out, training)
     print(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "

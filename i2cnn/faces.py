@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from i2cnn.datasets.base import Dataset
+from i2cnn.datasets.base import Dataset, csv_rows
 from i2cnn.errors import InputError
 from i2cnn.files import write_text
 from i2cnn.images import as_gray, read_image
@@ -302,19 +302,8 @@ def read_faces_csv(path: Path) -> list[Face]:
     InputError
         Names the line and what is wrong with it.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; `i2cnn faces` writes it") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8; save it as CSV UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    absent = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
-    if absent:
-        raise InputError(f"{path}:1: column {', '.join(absent)} is missing")
     faces, seen = [], dict[str, int]()
-    for row in reader:
-        line = reader.line_num
+    for line, row in csv_rows(path, COLUMNS, "; `i2cnn faces` writes it"):
         face = _parse_row(row, f"{path}:{line}")
         if face.image in seen:
             raise InputError(f"{path}:{line}: {face.image} is already in line {seen[face.image]}")
@@ -325,15 +314,17 @@ def read_faces_csv(path: Path) -> list[Face]:
     return faces
 
 
-def _parse_row(row: dict[str, str], where: str) -> Face:
+def _parse_row(cells: dict[str, str], where: str) -> Face:
+    # A blank after a name must not make one person two. A picture's folder may begin with one.
+    row = {k: v.rstrip() if k == "image" else v.strip() for k, v in cells.items()}
     for name in ("image", "subject", "label"):
-        if not (row[name] or "").strip():
+        if not row[name]:
             raise InputError(f"{where}: {name} is empty")
     numbers = {}
     for name in COLUMNS[5:-1]:
         try:
             numbers[name] = float(row[name])
-        except (TypeError, ValueError):
+        except ValueError:
             raise InputError(f"{where}: {name} is {row[name]!r}, not a number") from None
     frame = row["frame"] or "0"
     if not frame.isdigit():
@@ -348,7 +339,7 @@ def _parse_row(row: dict[str, str], where: str) -> Face:
     return Face(
         row["image"],
         row["subject"],
-        row["sequence"] or "",
+        row["sequence"],
         int(frame),
         row["label"],
         box,  # type: ignore[arg-type]

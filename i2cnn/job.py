@@ -12,7 +12,6 @@ job.json
 from __future__ import annotations
 
 import datetime
-import os
 import resource
 import sys
 import time
@@ -28,7 +27,7 @@ import numpy as np
 from i2cnn.doctor import machine, versions
 from i2cnn.errors import InputError
 from i2cnn.faces import Face
-from i2cnn.files import digest, file_digest, read_json, try_lock, write_json
+from i2cnn.files import digest, file_digest, locked, read_json, write_json
 from i2cnn.folds import Fold, Folds
 from i2cnn.labels import Task
 from i2cnn.metrics import Prediction, write_predictions
@@ -177,16 +176,9 @@ def working_on(run: Path, job: Job, inputs: Inputs) -> Iterator[Path]:
     """
     folder = run / job.folder
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if not try_lock(descriptor):
-            raise InputError(
-                f"{folder}: a worker of an earlier command is still at it; wait for it or stop it"
-            )
+    with locked(folder, "a worker of an earlier command is still at it; wait for it or stop it"):
         write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
         yield folder
-    finally:
-        os.close(descriptor)
 
 
 def predictions_file(method: str) -> str:

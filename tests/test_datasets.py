@@ -126,6 +126,21 @@ def test_ckplus_stray_files_are_listed(tmp_path: Path) -> None:
     assert "4 not named like a frame" in "\n".join(dataset.summary())
 
 
+def test_ckplus_without_the_peak(tmp_path: Path) -> None:
+    root = tmp_path / "ck"
+    shutil.copytree(CKPLUS, root)
+    folder = root / "cohn-kanade-images/S01/001"
+    shutil.copy(folder / "S01_001_00000008.png", folder / "S01_001_00000007.png")
+    (folder / "S01_001_00000010.png").unlink()
+    dataset = load_dataset("ckplus", root, "seven")
+    assert {s.sequence for s in dataset.samples} == {"002"}
+    assert dataset.left_out == {
+        "sequences whose last frame is not that of the emotion file": [
+            "S01/001 (frame 9, not 10)",
+        ]
+    }
+
+
 def test_ckplus_time_codes_in_the_frames(tmp_path: Path) -> None:
     # As in CK+ itself: 640x490, white digits at the lower edge. The scheme tight avoids them.
     root = tmp_path / "ck"
@@ -177,6 +192,83 @@ def test_folder_and_csv(tmp_path: Path) -> None:
     table.write_text("picture,label\n")
     with pytest.raises(InputError, match="image, subject is missing"):
         load_dataset("folder", table)
+
+
+def photos(root: Path, *names: str) -> Path:
+    """A folder with the same picture under these names."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(embedded_root() / "S03.HA1.010.png", root / name)
+    return root
+
+
+def test_folder_blanks_make_nobody_two(tmp_path: Path) -> None:
+    root = photos(tmp_path, "happy/S01_1.png", "happy /S01 _2.png", "Happy/S02_1.png")
+    photos(root, "sadness/S02_2.png", "sadness/s02_3.png")
+    dataset = load_dataset("folder", root)
+    assert dataset.subjects == ["S01", "S02", "s02"]
+    assert dataset.task.labels == ("happy", "sadness", "Happy")
+    assert {s.image for s in dataset.samples} >= {"happy/S01_1.png", "happy /S01 _2.png"}
+    labels, case, blank = dataset.notes
+    assert labels.startswith("labels that differ only by letter case or blanks around them: ")
+    assert "'Happy', 'happy', 'happy ';" in labels
+    assert "'S01', 'S01 ';" in blank
+    assert "'S02', 's02';" in case
+
+
+def test_csv_blanks_make_nobody_two(tmp_path: Path) -> None:
+    root = photos(tmp_path, "a.png", "b.png", "c.png")
+    table = root / "list.csv"
+    table.write_text("image, subject, label\na.png,S01 ,joy\nb.png, S01,joy \nc.png,S01,calm\n")
+    dataset = load_dataset("folder", table)
+    assert dataset.subjects == ["S01"]
+    assert dataset.task.labels == ("calm", "joy")
+    assert ["'joy', 'joy ';" in note for note in dataset.notes] == [True, False]
+
+
+def test_csv_of_a_spreadsheet(tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png") / "list.csv"
+    table.write_bytes("image,subject,label\na.png,Zoë,joy\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"list.csv: not a text file in UTF-8; save it as"):
+        load_dataset("folder", table)
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        table.write_text("image,subject,label\na.png,a,joy\n".replace(",", mark))
+        with pytest.raises(InputError, match=rf"list.csv:1: .* separated by {name}: save it with"):
+            load_dataset("folder", table)
+
+
+def test_csv_with_an_image_twice(tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png", "b.png") / "list.csv"
+    table.write_text("image,subject,label\na.png,a,joy\n\nb.png,b,calm\n./a.png,a,calm\n")
+    with pytest.raises(InputError, match=r"list.csv:5: ./a.png is already in line 2"):
+        load_dataset("folder", table)
+
+
+def test_folder_names_what_it_left_out(tmp_path: Path) -> None:
+    root = photos(tmp_path, "joy/a_1.png", "calm/a_2.png", "calm/_3.png", "b.png", "anger/x/c.png")
+    (root / "fear").mkdir()
+    (root / "calm" / "folder.png").mkdir()
+    dataset = load_dataset("folder", root)
+    assert len(dataset.samples) == 2
+    assert dataset.left_out == {
+        "not an image": ["anger/x", "calm/folder.png"],
+        "label folders without a picture": ["anger", "fear"],
+        "pictures outside the label folders": ["b.png"],
+        "without a subject before the underscore": ["calm/_3.png"],
+    }
+
+
+@pytest.mark.parametrize("kind", ["jaffe", "ckplus", "synthetic", "folder"])
+def test_a_file_is_not_a_folder(kind: str, tmp_path: Path) -> None:
+    path = photos(tmp_path, "x.png") / "x.png"
+    wanted = "is a file; give the folder" + (".*or a CSV file" if kind == "folder" else "")
+    with pytest.raises(InputError, match=rf"x\.png: {wanted}"):
+        load_dataset(kind, path)
+
+
+def test_a_folder_may_be_named_like_a_csv(tmp_path: Path) -> None:
+    root = photos(tmp_path / "faces.csv", "joy/a_1.png", "calm/a_2.png")
+    assert len(load_dataset("folder", root).samples) == 2
 
 
 @pytest.mark.parametrize("kind", ["jaffe", "ckplus", "synthetic", "folder"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -82,6 +83,20 @@ def test_csv_round_trip_and_hand_edits(tmp_path: Path) -> None:
     assert len(read_faces_csv(path)) == len(faces)
 
 
+def test_csv_blanks_around_names_are_ignored(tmp_path: Path) -> None:
+    faces, _ = locate_faces(some_dataset())
+    path = tmp_path / "faces.csv"
+    blanks = {"subject": f"{faces[0].subject} ", "label": f" {faces[0].label} ", "sequence": " "}
+    # The blank in front may be a folder's.
+    write_faces_csv(path, [replace(faces[0], **blanks, image=" a/b.png"), *faces[1:]])
+    first = read_faces_csv(path)[0]
+    assert (first.subject, first.label) == (faces[0].subject, faces[0].label)
+    assert (first.image, first.sequence) == (" a/b.png", "")
+    write_faces_csv(path, [faces[0], replace(faces[0], image=f"{faces[0].image} ")])
+    with pytest.raises(InputError, match="already in line 2"):
+        read_faces_csv(path)
+
+
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
@@ -125,6 +140,9 @@ def test_other_bad_files(tmp_path: Path) -> None:
     path.write_text("image,subject\n")
     with pytest.raises(InputError, match="column sequence"):
         read_faces_csv(path)
+    path.write_text("image;subject\n")
+    with pytest.raises(InputError, match=r"is missing; .* separated by semicolons"):
+        read_faces_csv(path)
     write_faces_csv(path, locate_faces(some_dataset())[0])
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, lines[1]]))
@@ -133,8 +151,6 @@ def test_other_bad_files(tmp_path: Path) -> None:
 
 
 def test_contact_sheets_start_with_the_doubtful(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     faces, _ = locate_faces(some_dataset(4))
     faces[50] = replace(faces[50], found="prior")
     sheets = contact_sheets(faces, embedded_root(), tmp_path / "sheet.png")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,5 +124,35 @@ class Dataset:
 
 def check_folder(root: Path, name: str) -> None:
     """A data set's folder must be there."""
+    if root.is_file():
+        raise InputError(f"{root}: is a file; give the folder that holds your copy of {name}")
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the folder that holds your copy of {name}")
+
+
+def csv_rows(
+    path: Path, columns: Sequence[str], origin: str = ""
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(Line, cell of each column) of a CSV file; `origin` says where an absent file comes from."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file{origin}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8; save it as CSV UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    header = [name.strip() for name in reader.fieldnames or []]
+    absent = [c for c in columns if c not in header]
+    if absent:
+        raise InputError(f"{path}:1: column {', '.join(absent)} is missing{_separator(header)}")
+    reader.fieldnames = header
+    for row in reader:
+        yield reader.line_num, {c: row[c] or "" for c in columns}
+
+
+def _separator(header: Sequence[str]) -> str:
+    """A remedy if a spreadsheet has written something else than commas."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            return f"; the columns are separated by {name}: save it with commas"
+    return ""

@@ -20,6 +20,7 @@ CONTEMPT = 2
 SEQUENCES = {ANGER: 45, DISGUST: 59, FEAR: 25, HAPPY: 69, SADNESS: 28, SURPRISE: 83}
 PEAK_FRAMES = 3
 FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)\.png", re.IGNORECASE)
+EMOTION = re.compile(r"S\d+_\d+_(\d+)_emotion\.txt", re.IGNORECASE)
 
 
 def read_ckplus(root: Path, task: Task) -> Dataset:
@@ -35,10 +36,14 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
         if not folder.is_dir():
             continue
         name = folder.relative_to(images).as_posix()
-        label, reason = _label(emotions / name)
+        label, peak, reason = _label(emotions / name)
         frames = _frames(folder, images, left_out)
         if label is not None and len(frames) < PEAK_FRAMES + with_neutral:
             label, reason = None, f"sequences of fewer than {PEAK_FRAMES + with_neutral} frames"
+        elif label is not None and _number(frames[-1]) != peak:
+            # The peak is gone, and the frames before it may still be neutral.
+            label, reason = None, "sequences whose last frame is not that of the emotion file"
+            name += f" (frame {_number(frames[-1])}, not {peak})"
         if label is None:
             left_out.setdefault(reason, []).append(name)
             continue
@@ -46,13 +51,8 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
         chosen = [(frames[0], NEUTRAL)] if with_neutral else []
         chosen += [(frame, label) for frame in frames[-PEAK_FRAMES:]]
         for path, expression in chosen:
-            match = FRAME.fullmatch(path.name)
-            assert match is not None
-            samples.append(
-                Sample(
-                    path.relative_to(root).as_posix(), subject, expression, sequence, int(match[3])
-                )
-            )
+            image = path.relative_to(root).as_posix()
+            samples.append(Sample(image, subject, expression, sequence, _number(path)))
     expected = {"subjects": 106, "sequences": 309}
     expected |= {label: PEAK_FRAMES * n for label, n in SEQUENCES.items()}
     if with_neutral:
@@ -75,7 +75,11 @@ def _frames(folder: Path, images: Path, left_out: dict[str, list[str]]) -> list[
         else:
             reason = "not named like a frame of its sequence (S005_001_00000001.png)"
             left_out.setdefault(reason, []).append(path.relative_to(images).as_posix())
-    return sorted(frames, key=lambda p: int(p.stem.split("_")[-1]))
+    return sorted(frames, key=_number)
+
+
+def _number(frame: Path) -> int:
+    return int(frame.stem.split("_")[-1])
 
 
 def _folder(root: Path, names: tuple[str, ...], what: str) -> Path:
@@ -88,16 +92,22 @@ def _folder(root: Path, names: tuple[str, ...], what: str) -> Path:
     )
 
 
-def _label(folder: Path) -> tuple[str | None, str]:
-    """(label, "") of a sequence, or (None, why it is left out)."""
-    files = sorted(folder.glob("*_emotion.txt")) if folder.is_dir() else []
-    if not files:
-        return None, "sequences without an emotion code"
-    text = files[0].read_text(encoding="ascii", errors="replace").strip()
+def _label(folder: Path) -> tuple[str | None, int, str]:
+    """(label, number of the peak frame, "") of a sequence, or (None, 0, why it is left out)."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if match := EMOTION.fullmatch(path.name):
+            label, reason = _read_code(path)
+            return label, int(match[1]), reason
+    return None, 0, "sequences without an emotion code"
+
+
+def _read_code(path: Path) -> tuple[str | None, str]:
+    """(label, ""), or (None, why the sequence is left out)."""
+    text = path.read_text(encoding="ascii", errors="replace").strip()
     try:
         code = float(text)
     except ValueError:
-        raise InputError(f"{files[0]}: {text!r} is not an emotion code like 3.0") from None
+        raise InputError(f"{path}: {text!r} is not an emotion code like 3.0") from None
     if code == CONTEMPT:
         return None, "sequences of contempt"
     if code not in CODES:

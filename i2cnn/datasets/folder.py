@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import csv
+import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Sample, check_folder
+from i2cnn.datasets.base import Dataset, Sample, check_folder, csv_rows
 from i2cnn.errors import InputError
 from i2cnn.images import SUFFIXES
 from i2cnn.labels import TASKS, Task
@@ -16,14 +18,18 @@ COLUMNS = ("image", "subject", "label")
 def read_folder(root: Path, task: Task | None) -> Dataset:
     """Samples of a folder of label folders, or of a CSV file.
 
-    The subject is what stands before the first underscore of a file's name.
+    The subject is what stands before the first underscore of a file's name. Blanks around labels
+    and subjects are no part of them.
     """
     left_out: dict[str, list[str]] = {}
-    if root.suffix.lower() == ".csv":
+    if root.suffix.lower() == ".csv" and not root.is_dir():
         samples, root = _from_csv(root), root.parent
     else:
-        check_folder(root, "labelled images")
+        check_folder(root, "labelled images, or a CSV file with image, subject, label")
         samples = _from_folders(root, left_out)
+    notes = _look_alikes("labels", (s.label for s in samples))
+    notes += _look_alikes("subjects", (s.subject for s in samples))
+    samples = [replace(s, subject=s.subject.strip(), label=s.label.strip()) for s in samples]
     labels = {s.label for s in samples}
     if task is None:
         if len(labels) < 2:
@@ -34,7 +40,6 @@ def read_folder(root: Path, task: Task | None) -> Dataset:
         known = TASKS["seven"].labels
         ordered = [x for x in known if x in labels] + sorted(labels - set(known))
         task = Task("folder", tuple(ordered))
-    notes = []
     subjects = {s.subject for s in samples}
     if len(subjects) == len(samples) > 1:
         notes.append(
@@ -45,35 +50,58 @@ def read_folder(root: Path, task: Task | None) -> Dataset:
 
 
 def _from_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
-    samples = []
-    for folder in sorted(d for d in root.iterdir() if d.is_dir() and not d.name.startswith(".")):
-        for path in sorted(folder.iterdir()):
-            name = path.relative_to(root).as_posix()
-            if path.name.startswith("."):
-                continue
-            if path.suffix.lower() not in SUFFIXES:
-                left_out.setdefault("not an image", []).append(name)
-                continue
-            samples.append(Sample(name, path.stem.split("_")[0], folder.name))
+    samples: list[Sample] = []
+    for folder in sorted(p for p in root.iterdir() if not p.name.startswith(".")):
+        if folder.is_dir():
+            found = _from_label_folder(folder, left_out)
+            samples += found
+            if not found:
+                left_out.setdefault("label folders without a picture", []).append(folder.name)
+        elif folder.suffix.lower() in SUFFIXES:
+            left_out.setdefault("pictures outside the label folders", []).append(folder.name)
     return samples
 
 
-def _from_csv(path: Path) -> list[Sample]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    reader = csv.DictReader(text.splitlines())
-    absent = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
-    if absent:
-        raise InputError(f"{path}:1: column {', '.join(absent)} is missing")
+def _from_label_folder(folder: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     samples = []
-    for line, row in enumerate(reader, 2):
-        values = [(row[c] or "").strip() for c in COLUMNS]
-        if not all(values):
+    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+        name = f"{folder.name}/{path.name}"
+        subject = path.stem.split("_")[0]
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            left_out.setdefault("not an image", []).append(name)
+        elif not subject.strip():
+            left_out.setdefault("without a subject before the underscore", []).append(name)
+        else:
+            samples.append(Sample(name, subject, folder.name))
+    return samples
+
+
+def _look_alikes(what: str, names: Iterable[str]) -> list[str]:
+    """Notes on names that a person would read as one."""
+    groups: dict[str, set[str]] = {}
+    for name in names:
+        groups.setdefault(name.strip().casefold(), set()).add(name)
+    return [
+        f"{what} that differ only by letter case or blanks around them: "
+        f"{', '.join(map(repr, sorted(group)))}; blanks are ignored, but letter case makes them "
+        "different: give them one spelling if they mean the same"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _from_csv(path: Path) -> list[Sample]:
+    samples, seen = [], dict[str, int]()
+    for line, row in csv_rows(path, COLUMNS):
+        if not all(cell.strip() for cell in row.values()):
             raise InputError(f"{path}:{line}: image, subject and label must not be empty")
-        if not (path.parent / values[0]).is_file():
-            raise InputError(f"{path}:{line}: no such image: {values[0]}")
-        image, subject, label = values
-        samples.append(Sample(image, subject, label))
+        image = row["image"].strip()
+        if not (path.parent / image).is_file():
+            raise InputError(f"{path}:{line}: no such image: {image}")
+        first = seen.setdefault(os.path.normpath(image), line)
+        if first != line:
+            raise InputError(
+                f"{path}:{line}: {image} is already in line {first}; leave one of the two"
+            )
+        samples.append(Sample(image, row["subject"], row["label"]))
     return samples
