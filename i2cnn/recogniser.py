@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,23 @@ from i2cnn.engine import choose_device, get_engine, set_device
 from i2cnn.errors import InputError
 from i2cnn.faces import Detection, FaceFinder
 from i2cnn.features import Transform, face_patches, net_features
-from i2cnn.files import read_json, write_json
+from i2cnn.files import file_digest, read_json, write_json
 from i2cnn.images import as_bgr
 from i2cnn.job import RESULT_FILE, NetworkJob
 from i2cnn.labels import Task
 from i2cnn.patches import SCHEMES, get_scheme
+from i2cnn.prototxt import FEATURE_BLOB
 from i2cnn.settings import Settings
 from i2cnn.svm import PairWeights
 from i2cnn.torchcaffe.proto import TEST
 
-_FILES = ("deploy.prototxt", "train_val.prototxt", "net.caffemodel", "mean.binaryproto", "svm.npz")
+_NET = "net.caffemodel"
+_SVM = "svm.npz"
+_FILES = ("deploy.prototxt", "train_val.prototxt", _NET, "mean.binaryproto", _SVM)
 _ABOUT = "recogniser.json"
 #: A person's own patch scheme goes along.
 _SCHEME = "scheme.toml"
+_REMEDY = "copy the whole folder again, or repeat the evaluate command that made it"
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,19 @@ class FacePrediction:
 def save_recogniser(
     target: Path, folder: Path, settings: Settings, task: Task, job: NetworkJob
 ) -> None:
-    """Bundle a finished job's net, mean and SVM into a folder that :class:`Recogniser` reads."""
+    """Bundle a finished job's net, mean and SVM into a folder that :class:`Recogniser` reads.
+
+    Raises
+    ------
+    InputError
+        The net is not the one that the job trained.
+    """
+    result = read_json(folder / RESULT_FILE)
+    if file_digest(folder / _NET) != result["training"]["net_sha256"]:
+        raise InputError(
+            f"{folder / _NET}: is not the net that {RESULT_FILE} beside it tells of; delete "
+            f"{folder} and repeat the evaluate command"
+        )
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -68,7 +84,6 @@ def save_recogniser(
     if scheme not in SCHEMES:
         shutil.copyfile(scheme, partial / _SCHEME)
         scheme = _SCHEME
-    result = read_json(folder / RESULT_FILE)
     write_json(
         partial / _ABOUT,
         {
@@ -79,9 +94,10 @@ def save_recogniser(
             "dataset": settings.dataset,
             "run_digest": settings.digest,
             "job": job.folder,
-            "net_sha256": result["training"]["net_sha256"],
             # The bundle's SVM is the linear one, whichever kernel the evaluation chose.
             "test_accuracy": result["methods"][TRAINED]["linear_accuracy"],
+            # So that a folder put together from two recognisers is known for one.
+            "files": {name: file_digest(partial / name) for name in _names(scheme)},
         },
     )
     shutil.rmtree(target, ignore_errors=True)
@@ -89,9 +105,71 @@ def save_recogniser(
 
 
 def bundled_net(target: Path) -> str:
-    """SHA-256 of a bundle's net; empty where there is no bundle."""
-    about = target / _ABOUT
-    return read_json(about).get("net_sha256", "") if about.is_file() else ""
+    """SHA-256 of a bundle's net; empty where there is no bundle that can be used."""
+    try:
+        return _read_about(target)["files"][_NET]
+    except InputError:
+        return ""
+
+
+def _names(scheme: str) -> tuple[str, ...]:
+    """Files of a bundle beside recogniser.json."""
+    return _FILES if scheme in SCHEMES else (*_FILES, _SCHEME)
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    """What recogniser.json says, after a check that the folder's other files are its own."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; `i2cnn evaluate` makes RUN/recogniser")
+    _check_present(folder, (*_FILES, _ABOUT))
+    about = read_json(folder / _ABOUT)
+    _check_about(folder / _ABOUT, about)
+    _check_present(folder, about["files"])
+    for name, stored in about["files"].items():
+        if file_digest(folder / name) != stored:
+            raise InputError(
+                f"{folder / name}: damaged, or it is not the one this recogniser was made with; "
+                f"{_REMEDY}"
+            )
+    return about
+
+
+def _check_present(folder: Path, names: Iterable[str]) -> None:
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:
+        raise InputError(
+            f"{folder}: not a recogniser ({', '.join(absent)} missing); copy the whole "
+            "folder RUN/recogniser"
+        )
+
+
+def _check_about(path: Path, about: Any) -> None:
+    """InputError unless recogniser.json has the entries that are worked with, each in its form."""
+    if not isinstance(about, dict):
+        raise InputError(f"{path}: does not describe a recogniser; {_REMEDY}")
+    if "files" not in about:
+        raise InputError(
+            f"{path}: is of an older version of i2cnn; repeat the evaluate command of its run, "
+            "which writes RUN/recogniser again"
+        )
+    scheme, files = about.get("scheme"), about["files"]
+    known = scheme in (*SCHEMES, _SCHEME)
+    forms = {
+        "labels": _are_distinct(about.get("labels"), str),
+        "scheme": known,
+        "patches": _are_distinct(about.get("patches"), int),
+        "files": isinstance(files, dict) and (not known or set(files) == set(_names(f"{scheme}"))),
+    }
+    odd = [name for name, well in forms.items() if not well]
+    if odd:
+        raise InputError(f"{path}: {', '.join(odd)} missing or edited by hand; {_REMEDY}")
+
+
+def _are_distinct(values: Any, kind: type) -> bool:
+    """True for a list of one or more values of one type, each there once."""
+    # A boolean is an int to isinstance.
+    right = isinstance(values, list) and all(type(v) is kind for v in values)
+    return right and 0 < len(set(values)) == len(values)
 
 
 class Recogniser:
@@ -106,31 +184,40 @@ class Recogniser:
     """
 
     def __init__(self, folder: Path, engine: str = "torch", device: str = "auto") -> None:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; `i2cnn evaluate` makes RUN/recogniser")
-        absent = [n for n in (*_FILES, _ABOUT) if not (folder / n).is_file()]
-        if absent:
-            raise InputError(
-                f"{folder}: not a recogniser ({', '.join(absent)} missing); copy the whole "
-                "folder RUN/recogniser"
-            )
-        self.about: dict[str, Any] = read_json(folder / _ABOUT)
-        try:
-            self.labels: list[str] = self.about["labels"]
-            self.scheme: str = self.about["scheme"]
-            self.patches: list[int] = self.about["patches"]
-        except KeyError as error:
-            raise InputError(f"{folder / _ABOUT}: {error} is missing") from None
+        self.about = _read_about(folder)
+        self.labels: list[str] = self.about["labels"]
+        self.scheme: str = self.about["scheme"]
+        self.patches: list[int] = self.about["patches"]
         if self.scheme not in SCHEMES:
             self.scheme = str(folder / self.scheme)
-        self._pairs = _read_pairs(folder / "svm.npz")
+        self._pairs = _read_pairs(folder / _SVM)
         self._transform = Transform.from_job(folder)
         module = get_engine(engine)
         set_device(module, choose_device(device))
-        self._net = module.Net(
-            str(folder / "deploy.prototxt"), TEST, weights=str(folder / "net.caffemodel")
-        )
+        self._net = module.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / _NET))
+        self._check_fit(folder)
         self._finder = FaceFinder()
+
+    def _check_fit(self, folder: Path) -> None:
+        """InputError unless labels, patches, scheme, SVM and net go together."""
+        dim = self._net.blobs[FEATURE_BLOB].data.shape[1]
+        classes = self._net.blobs[self._net.outputs[0]].data.shape[1]
+        patches = len(get_scheme(self.scheme))
+        pairs, labels, number = self._pairs, len(self.labels), len(self._pairs.pairs)
+        if labels != classes:
+            fault = f"{labels} labels, but {_NET} has {classes} classes"
+        elif not all(0 <= p < patches for p in self.patches):
+            fault = f"its patches are not all of the scheme's, 0 to {patches - 1}"
+        elif pairs.weights.shape != (number, len(self.patches), dim):
+            fault = (
+                f"{number} pairs, {len(self.patches)} patches and {dim} features want other "
+                f"weights than those of {_SVM}, {pairs.weights.shape}"
+            )
+        elif pairs.pairs.min() < 0 or pairs.pairs.max() >= labels:
+            fault = f"{_SVM} has pairs of other classes than the {labels} labels"
+        else:
+            return
+        raise InputError(f"{folder / _ABOUT}: {fault}; {_REMEDY}")
 
     def predict(self, image: np.ndarray) -> list[FacePrediction]:
         """Expressions of every face found, from left to right; empty if there is none.
@@ -166,9 +253,14 @@ class Recogniser:
 def _read_pairs(path: Path) -> PairWeights:
     try:
         with np.load(path, allow_pickle=False) as file:
-            return PairWeights(file["weights"], file["intercepts"], file["pairs"])
+            found = PairWeights(file["weights"], file["intercepts"], file["pairs"])
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise InputError(f"{path}: damaged ({error}); copy the recogniser again") from None
+        raise InputError(f"{path}: damaged ({error}); {_REMEDY}") from None
+    number = found.intercepts.size
+    shapes = (found.intercepts.shape, found.pairs.shape, found.weights.shape[:1])
+    if number == 0 or shapes != ((number,), (number, 2), (number,)):
+        raise InputError(f"{path}: not one weight vector a pair of classes; {_REMEDY}")
+    return found
 
 
 def _soft_votes(decisions: np.ndarray, pairs: np.ndarray, classes: int) -> np.ndarray:
