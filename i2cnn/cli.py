@@ -179,7 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", type=Path, required=True, help="RUN/recogniser")
     predict.add_argument("--save", type=Path, help="write annotated pictures into this folder")
     predict.add_argument("--explain", action="store_true", help="also name the deciding patches")
-    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    predict.add_argument("--json", action="store_true", help="print JSON; without a face, label is null")
     _engine_options(predict)
 
     doctor = verbs.add_parser("doctor", help="what is installed, which engine and device are used")
@@ -326,10 +326,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verb is None:
         parser.print_help()
         return 2
-    from i2cnn import commands
+    from i2cnn import commands, steps
 
+    run = getattr(steps, options.verb, None) or getattr(commands, options.verb)
     try:
-        return getattr(commands, options.verb)(options) or 0
+        return run(options) or 0
     except InputError as error:
         print(f"i2cnn: error: {error}", file=sys.stderr)
         return 1
