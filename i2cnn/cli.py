@@ -179,7 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", type=Path, required=True, help="RUN/recogniser")
     predict.add_argument("--save", type=Path, help="write annotated pictures into this folder")
     predict.add_argument("--explain", action="store_true", help="also name the deciding patches")
-    predict.add_argument("--json", action="store_true", help="print JSON; without a face, label is null")
+    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _engine_options(predict)
 
     doctor = verbs.add_parser("doctor", help="what is installed, which engine and device are used")

@@ -182,21 +182,20 @@ class CoreNet:
 
     def _plan_backward(self, node: Node) -> None:
         layer, flags = node.layer, list(node.layer.param.propagate_down)
+        below = False
         for i, name in enumerate(node.bottom_names):
-            needs = self._blob_needs[name] or (flags[i] if flags else False)
-            if self.param.force_backward:
-                needs = True
-            if i in layer.blocked or not layer.differentiable or (flags and not flags[i]):
-                needs = False
-            node.bottom_needs.append(needs)
-        node.needs_backward = layer.differentiable and (
-            any(node.bottom_needs) or any(layer.param_needs)
-        )
+            asked = self.param.force_backward or (flags[i] if flags else self._blob_needs[name])
+            open_to_gradients = layer.differentiable and i not in layer.blocked
+            node.bottom_needs.append(asked and open_to_gradients)
+            below = below or (self._blob_needs[name] and open_to_gradients)
+        # What propagate_down asks for or forbids does not count here, as in Caffe.
+        reached = below or (layer.differentiable and any(layer.param_needs))
+        node.needs_backward = reached and (any(node.bottom_needs) or any(layer.param_needs))
         for name in node.top_names:
-            self._blob_needs[name] = node.needs_backward
+            self._blob_needs[name] = reached
 
     def _prune_backward(self) -> None:
-        """Layers from which no loss can be reached need no backward pass."""
+        """Layers that no gradient of a loss comes down to need no backward pass."""
         if self.param.force_backward:
             for node in self.nodes:
                 node.layer.param_needs = [True] * len(node.layer.param_needs)
@@ -205,13 +204,16 @@ class CoreNet:
                 )
             return
         under_loss: set[str] = set()
+        skipped: set[str] = set()  # read by layers that pass no gradient down
         for node in reversed(self.nodes):
             reaches = any(node.loss_weights) or any(name in under_loss for name in node.top_names)
-            if not reaches:
+            if not reaches or all(name in skipped for name in node.top_names):
                 node.needs_backward = False
                 node.bottom_needs = [False] * len(node.bottom_needs)
                 node.layer.param_needs = [False] * len(node.layer.param_needs)
-            else:
+            needs = zip(node.bottom_names, node.bottom_needs, strict=True)
+            skipped.update(name for name, need in needs if not need)
+            if reaches:
                 under_loss.update(
                     name for i, name in enumerate(node.bottom_names) if i not in node.layer.blocked
                 )

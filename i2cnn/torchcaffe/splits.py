@@ -83,9 +83,9 @@ def insert_splits(net: Any, source: str) -> Any:
             if readers[i, j] > 1:
                 _add_split(result, layer, j, readers[i, j], weights.get((i, j)))
                 if (i, j) in weights:
-                    new.loss_weight[:] = [
-                        0.0 if k == j else weights.get((i, k), 0.0) for k in range(len(layer.top))
-                    ]
+                    # Caffe forgets the weights of the layer's other tops here, and a loss layer
+                    # falls back to 1: the loss counts once more in the sum, not in gradients.
+                    del new.loss_weight[:]
     return result
 
 

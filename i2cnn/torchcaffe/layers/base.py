@@ -92,6 +92,9 @@ class Layer:
         self.param_needs: list[bool] = []
         #: Parameters as `compute` shall use them, set at each forward pass.
         self.weights: list[Tensor] = []
+        #: True while `compute` repeats a forward pass only for its gradient: nothing is drawn or
+        #: gathered anew then.
+        self.recomputing = False
         self._leaves: list[Tensor] = []
         self._outputs: list[Tensor] | None = None
 
@@ -159,12 +162,19 @@ class Layer:
         self._outputs = outputs
         return [output.detach() for output in outputs]
 
+    def _recompute(self, bottoms: Sequence[Tensor], needs: Sequence[bool]) -> None:
+        self.recomputing = True
+        try:
+            self.forward(bottoms, needs, graph=True)
+        finally:
+            self.recomputing = False
+
     def backward(
         self, bottoms: Sequence[Tensor], grads: Sequence[Tensor], needs: Sequence[bool]
     ) -> list[Tensor | None]:
         """Gradients of the bottoms that need one; the parameters' are added to their diffs."""
         if self._outputs is None:
-            self.forward(bottoms, needs, graph=True)
+            self._recompute(bottoms, needs)
         outputs, self._outputs = self._outputs or [], None
         pairs = [
             (o, g.reshape(o.shape)) for o, g in zip(outputs, grads, strict=True) if o.requires_grad

@@ -85,6 +85,8 @@ class PReLU(Layer):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.prelu_param
+        if len(shapes[0]) < 2:
+            raise self.fail(f"the bottom must have at least two axes, not be {shapes[0]}")
         filler = p.filler
         if not p.HasField("filler"):
             filler.type, filler.value = "constant", 0.25
@@ -176,13 +178,16 @@ class Dropout(Layer):
         ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= ratio < 1:
             raise self.fail(f"dropout_ratio {ratio} is not in [0, 1)")
+        self.mask: Tensor | None = None
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         if not self.context.train:
             return [x]
         keep = 1.0 - self.param.dropout_param.dropout_ratio
-        return [x * (dropout_mask(self.context.rng, x.shape, keep, x.device) * (1.0 / keep))]
+        if self.mask is None or not self.recomputing:
+            self.mask = dropout_mask(self.context.rng, x.shape, keep, x.device) * (1.0 / keep)
+        return [x * self.mask]
 
 
 def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device) -> Tensor:
@@ -262,7 +267,7 @@ class Concat(Layer):
 
     def _axis(self, ndim: int) -> int:
         p = self.param.concat_param
-        return p.concat_dim if p.HasField("concat_dim") else canonical_axis(self, p.axis, ndim)
+        return canonical_axis(self, p.concat_dim if p.HasField("concat_dim") else p.axis, ndim)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         axis = self._axis(len(shapes[0]))
@@ -284,7 +289,8 @@ class Slice(Layer):
 
     def _sizes(self, shape: Shape) -> tuple[int, list[int]]:
         p = self.param.slice_param
-        axis = p.slice_dim if p.HasField("slice_dim") else canonical_axis(self, p.axis, len(shape))
+        axis = p.slice_dim if p.HasField("slice_dim") else p.axis
+        axis = canonical_axis(self, axis, len(shape))
         number = len(self.param.top)
         if p.slice_point:
             points = [0, *p.slice_point, shape[axis]]

@@ -13,6 +13,12 @@ from i2cnn.torchcaffe.layers.base import LabelError, Layer, Shape, canonical_axi
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import HingeLossParameter, LossParameter
 
 
+def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
+    """Both bottoms of a loss must have as many items."""
+    if shapes[0][:1] != shapes[1][:1] or not shapes[0]:
+        raise layer.fail(f"bottoms {shapes[0]} and {shapes[1]} differ in their first dimension")
+
+
 @register("Softmax")
 class Softmax(Layer):
     """exp(x) / sum exp(x) along an axis."""
@@ -111,6 +117,7 @@ class SigmoidCrossEntropyLoss(_Labelled):
     is_loss = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        check_batch(self, shapes)
         if count(shapes[0]) != count(shapes[1]):
             raise self.fail(f"scores {shapes[0]} and targets {shapes[1]} differ in size")
         return [()]
@@ -139,6 +146,7 @@ class EuclideanLoss(Layer):
     is_loss = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        check_batch(self, shapes)
         if count(shapes[0][1:]) != count(shapes[1][1:]):
             raise self.fail(f"Inputs must have the same dimension: {shapes[0]} and {shapes[1]}")
         return [()]
@@ -156,15 +164,16 @@ class HingeLoss(_Labelled):
     is_loss = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        check_batch(self, shapes)
         if count(shapes[1]) != shapes[0][0]:
             raise self.fail(f"scores {shapes[0]} need {shapes[0][0]} labels, not {shapes[1]}")
         return [()]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        scores = bottoms[0].flatten(1)
+        scores = bottoms[0].reshape(len(bottoms[0]), -1)
         index = self.check_labels(bottoms[1], scores.shape[1], None).flatten()
         sign = torch.ones_like(scores).scatter_(1, index[:, None], -1.0)
-        margin = (1 + sign * scores).clamp(min=0)
+        margin = functional.relu(1 + sign * scores)  # no gradient at a margin of 0
         if self.param.hinge_loss_param.norm == HingeLossParameter.L2:
             margin = margin * margin
         return [margin.sum() / scores.shape[0]]
@@ -219,6 +228,7 @@ class ArgMax(Layer):
     def setup(self, shapes: Sequence[Shape]) -> None:
         p, shape = self.param.argmax_param, shapes[0]
         axis = canonical_axis(self, p.axis, len(shape)) if p.HasField("axis") else None
+        canonical_axis(self, 0, len(shape))  # a single number has no axis 0
         choices = count(shape[1:]) if axis is None else shape[axis]
         if not 1 <= p.top_k <= choices:
             raise self.fail(f"top_k must be from 1 to {choices}, not {p.top_k}")
@@ -236,7 +246,7 @@ class ArgMax(Layer):
         if p.HasField("axis"):
             values, indices = self._best(x, canonical_axis(self, p.axis, x.ndim))
             return [values if p.out_max_val else indices.float()]
-        values, indices = self._best(x.flatten(1), 1)
+        values, indices = self._best(x.reshape(len(x), -1), 1)
         parts = [indices.float(), values] if p.out_max_val else [indices.float()]
         return [torch.stack(parts, 1).reshape(self.reshape([tuple(x.shape)])[0])]
 

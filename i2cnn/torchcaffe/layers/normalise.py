@@ -23,6 +23,8 @@ class _Broadcast(Layer):
             self.shape = tuple(shapes[1])
         else:
             end = len(shape) if num_axes == -1 else self.axis + num_axes
+            if end > len(shape):
+                raise self.fail(f"{num_axes} axes from axis {self.axis} are more than {shape} has")
             self.shape = tuple(shape[self.axis : end])
         if tuple(shape[self.axis : self.axis + len(self.shape)]) != self.shape:
             raise self.fail(f"{self.shape} does not fit {shape} at axis {self.axis}")
@@ -103,7 +105,8 @@ class BatchNorm(Layer):
             mean = x.mean(axes)
             centred = x - mean.reshape(shape)
             variance = (centred * centred).mean(axes)
-            self._gather(mean.detach(), variance.detach(), x.numel() // mean.numel())
+            if not self.recomputing:
+                self._gather(mean.detach(), variance.detach(), x.numel() // mean.numel())
         return [(x - mean.reshape(shape)) / torch.sqrt(variance + p.eps).reshape(shape)]
 
     def _gather(self, mean: Tensor, variance: Tensor, samples: int) -> None:
@@ -139,8 +142,14 @@ class _UnitVariance(torch.autograd.Function):
 class MVN(Layer):
     """Zero mean and unit variance per image and channel (or per image)."""
 
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        if len(shapes[0]) > 4:
+            raise self.fail(f"the bottom must have at most four axes, not be {shapes[0]}")
+        return [(*shapes[0], *[1] * (4 - len(shapes[0])))]
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.mvn_param, bottoms[0]
+        x = x.reshape(self.reshape([tuple(x.shape)])[0])
         flat = x.reshape(x.shape[0], 1 if p.across_channels else x.shape[1], -1)
         flat = flat - flat.mean(-1, keepdim=True)
         if p.normalize_variance:

@@ -29,6 +29,10 @@ class _Spatial(Layer):
             if values if repeated else param.HasField(name):
                 raise self.fail(f"give either {name} or {h} and {w}, not both")
             return getattr(param, h), getattr(param, w)
+        return self.two(values, name, default)
+
+    def two(self, values: Sequence[int], name: str, default: int) -> Pair:
+        """(height, width) of a setting given never, once or twice."""
         if not values:
             return default, default
         if len(values) > 2:
@@ -47,13 +51,15 @@ class _ConvolutionBase(_Spatial):
         self.kernel = self.pair(p, "kernel_size", "kernel", 0)
         self.stride = self.pair(p, "stride", "stride", 1)
         self.pad = self.pair(p, "pad", "pad", 0)
-        self.dilation = (p.dilation[0], p.dilation[-1]) if p.dilation else (1, 1)
+        self.dilation = self.two(p.dilation, "dilation", 1)
         if min(self.kernel) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
         if min(self.stride) < 1:
             raise self.fail("stride must be at least 1")
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
+        if p.axis not in (1, -3):
+            raise self.fail(f"axis must be 1 (the channels), not {p.axis}")
         channels, group, outputs = shapes[0][1], p.group, p.num_output
         if outputs < 1:
             raise self.fail("num_output must be at least 1")
@@ -155,10 +161,16 @@ class Pooling(_Spatial):
             raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
         room = size + 2 * p - k
         out = (-(-room // s) if self.round_up else room // s) + 1
-        # A last window that would start inside the padding is dropped.
-        if p and (out - 1) * s >= size + p:
-            out -= 1
-        return out
+        if (out - 1) * s < size + p:
+            return out
+        # The last window begins behind the image. Where any axis is padded Caffe drops it; where
+        # none is Caffe keeps it and fills it with -FLT_MAX or 0 / 0.
+        if not any(self.pad):
+            raise self.fail(
+                f"the last window begins behind the end of an axis of {size}, with kernel {k} and "
+                f"stride {s}; give round_mode: FLOOR, which leaves it out"
+            )
+        return out - 1
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
