@@ -47,7 +47,7 @@ class Input {
   void take(void* out, std::size_t bytes) {
     const std::size_t count = std::min(bytes, left_);
     std::memset(out, 0, bytes);
-    std::memcpy(out, data_, count);
+    if (count > 0) std::memcpy(out, data_, count);
     data_ += count;
     left_ -= count;
   }

@@ -33,6 +33,10 @@ struct Kernel {
   const std::int64_t* y;
   const std::int32_t* x32;  // the same, where they fit
   const std::int32_t* y32;
+  const std::uint16_t* x_whole;  // and their integer parts and fractions
+  const std::uint16_t* x_fraction;
+  const std::uint16_t* y_whole;
+  const std::uint16_t* y_fraction;
   int columns;  // padded
 };
 
@@ -42,10 +46,15 @@ using RowFunction = void (*)(const Kernel& kernel, const Start* starts, int coun
 
 void row_plain(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
 #ifdef I2CNN_X86
-// Need count <= kFewSamples and positions of 30 bits.
-void row_avx2(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
-// Needs, in addition, columns that step by at most kWidestStep and rows by kSteepestStep.
+// All need count <= kFewSamples and positions of 30 bits.
+void gather_row_avx2(const Kernel& kernel, const Start* starts, int count,
+                     std::uint8_t* const* out);
+// Columns may step by at most kWidestShuffle, rows by kSteepestStep.
+void shuffle_row_avx2(const Kernel& kernel, const Start* starts, int count,
+                      std::uint8_t* const* out);
+// Columns may step by at most kWidestStep, rows by kSteepestStep.
 void row_avx512(const Kernel& kernel, const Start* starts, int count, std::uint8_t* const* out);
+constexpr double kWidestShuffle = 2.0;
 constexpr double kWidestStep = 4.0;
 constexpr double kSteepestStep = 0.3;
 void mirror_row_avx2(const std::uint8_t* in, std::size_t size, std::uint8_t* out);

@@ -1,6 +1,7 @@
 #include "warp.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -76,13 +77,18 @@ class Columns {
     fits_ = fits32(x_.back()) && fits32(y_.back());
     x32_.assign(count, 0);
     y32_.assign(count, 0);
+    for (auto& words : words_) words.assign(count, 0);
     for (std::size_t j = 0; fits_ && j < count; ++j) {
       x32_[j] = static_cast<std::int32_t>(x_[j]);
       y32_[j] = static_cast<std::int32_t>(y_[j]);
+      words_[0][j] = static_cast<std::uint16_t>(x_[j] >> 16);
+      words_[1][j] = static_cast<std::uint16_t>(x_[j] & 0xffff);
+      words_[2][j] = static_cast<std::uint16_t>(y_[j] >> 16);
+      words_[3][j] = static_cast<std::uint16_t>(y_[j] & 0xffff);
     }
   }
 
-  // Sums of two such numbers stay inside 32 bits.
+  // Sums of two such numbers stay inside 32 bits, their integer parts inside 16.
   static bool fits32(std::int64_t v) { return v > -(1 << 30) && v < (1 << 30); }
 
   bool fits() const { return fits_; }
@@ -92,6 +98,10 @@ class Columns {
     kernel.y = y_.data();
     kernel.x32 = x32_.data();
     kernel.y32 = y32_.data();
+    kernel.x_whole = words_[0].data();
+    kernel.x_fraction = words_[1].data();
+    kernel.y_whole = words_[2].data();
+    kernel.y_fraction = words_[3].data();
     kernel.columns = padded_;
   }
 
@@ -100,6 +110,7 @@ class Columns {
   bool fits_;
   std::vector<std::int64_t> x_, y_;
   std::vector<std::int32_t> x32_, y32_;
+  std::array<std::vector<std::uint16_t>, 4> words_;
 };
 
 RowFunction choose(const Sampling& s, const Window& window, const Columns& columns) {
@@ -108,8 +119,9 @@ RowFunction choose(const Sampling& s, const Window& window, const Columns& colum
   const bool small = columns.fits() && window.width() < (1 << 13) && window.height() < (1 << 13) &&
                      s.across * s.down <= kFewSamples;
   if (!small || level == Simd::kPlain) return row_plain;
-  const bool level_face = std::abs(s.xc) <= kWidestStep && std::abs(s.yc) <= kSteepestStep;
-  return level == Simd::kAvx512 && level_face ? row_avx512 : row_avx2;
+  const double step = std::abs(s.yc) <= kSteepestStep ? std::abs(s.xc) : kWidestStep + 1;
+  if (level == Simd::kAvx512 && step <= kWidestStep) return row_avx512;
+  return step <= kWidestShuffle ? shuffle_row_avx2 : gather_row_avx2;
 #else
   (void)s;
   (void)window;

@@ -42,7 +42,8 @@ Window::Window(const ImageView& view, const Bounds& bounds) {
   channels_ = static_cast<int>(view.channels);
   stride_ = width_ + 1;
   plane_words_ = static_cast<std::size_t>(stride_) * static_cast<std::size_t>(height_);
-  words_.resize(plane_words_ * static_cast<std::size_t>(channels_) + kSlack);
+  words_.resize(plane_words_ * static_cast<std::size_t>(channels_) +
+                kSpareRows * static_cast<std::size_t>(stride_) + kSlack);
   const auto width = static_cast<std::size_t>(width_);
   std::vector<std::uint8_t> upper(width);
   std::vector<std::uint8_t> lower(width);

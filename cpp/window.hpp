@@ -31,6 +31,8 @@ class Window {
  public:
   // Vector code reads at most this many words past a position.
   static constexpr std::size_t kSlack = 160;
+  // And as many rows below the last.
+  static constexpr std::size_t kSpareRows = 3;
 
   Window(const ImageView& view, const Bounds& bounds);
 
