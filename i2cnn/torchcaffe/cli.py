@@ -173,7 +173,13 @@ def train(flags: dict[str, str]) -> None:
 
 def _train_and_exit(flags: dict[str, str]) -> None:
     """One of the processes that :func:`train` launches."""
-    sys.exit(_run(train, flags))
+    status = _run(train, flags)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status:
+        # Threads of a group that has lost a member may abort an orderly exit.
+        os._exit(status)
+    sys.exit()
 
 
 def _train(flags: dict[str, str]) -> None:
