@@ -6,8 +6,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
-
 #define I2CNN_AVX2 __attribute__((target("avx2")))
 
 namespace i2cnn {

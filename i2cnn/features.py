@@ -132,9 +132,10 @@ def extract_features(
     """
     dim = int(net.blobs[FEATURE_BLOB].data.shape[1])
     shape = (len(faces), len(patches), dim)
+    faces_key = _faces_key(faces)
     key = digest(
         [
-            _faces_key(faces),
+            faces_key,
             [file_digest(root / face.image) for face in faces],
             list(patches),
             get_scheme(scheme).digest,
@@ -146,7 +147,7 @@ def extract_features(
     done = _rows_done(out, key)
     if not done:
         # Before the old features go, so that no half of the new ones is taken for a whole.
-        _note_progress(out, key, faces, 0)
+        _note_progress(out, key, faces_key, 0)
     mode = "r+" if done else "w+"
     store = np.lib.format.open_memmap(out, mode, np.float32, None if done else shape)
     for i in range(done, len(faces)):
@@ -160,7 +161,7 @@ def extract_features(
             progress(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
             store.flush()
-            _note_progress(out, key, faces, i + 1)
+            _note_progress(out, key, faces_key, i + 1)
     del store
     return load_features(out)
 
@@ -211,8 +212,8 @@ def remove_features(path: Path) -> None:
     _progress_file(path).unlink(missing_ok=True)
 
 
-def _note_progress(out: Path, key: str, faces: Sequence[Face], done: int) -> None:
-    write_json(_progress_file(out), {"key": key, "faces": _faces_key(faces), "done": done})
+def _note_progress(out: Path, key: str, faces_key: str, done: int) -> None:
+    write_json(_progress_file(out), {"key": key, "faces": faces_key, "done": done})
 
 
 def _faces_key(faces: Sequence[Face]) -> str:
