@@ -54,7 +54,7 @@ format: setup
 conformance: setup
 	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe || echo "No genuine Caffe can be unpacked here: its tests are skipped."
 	OPENBLAS_CORETYPE=HASWELL sh -c \
-	  'test -x build/caffe/caffe && export I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe; exec $(BIN)/python -m pytest -q tests/test_conformance.py'
+	  'test -x build/caffe/caffe && export I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe; exec $(BIN)/python -m pytest -q tests/torchcaffe/test_conformance.py'
 
 sanitize: setup
 	sh tools/sanitize.sh $(BIN)/python

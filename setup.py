@@ -65,7 +65,7 @@ class BuildWithPrototxt(build_py):
 setup(
     packages=find_packages(include=["i2cnn", "i2cnn.*"]),
     package_data={
-        "i2cnn": ["schemes/*.toml", "templates/*"],
+        "i2cnn.report": ["templates/*"],
         "i2cnn.datasets": ["synthetic_v1/*"],
         "i2cnn.torchcaffe.proto": ["*.proto", "*.pyi"],
     },

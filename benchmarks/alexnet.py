@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from i2cnn.prototxt import fill_deploy, fill_solver, fill_train_val
-from i2cnn.torchcaffe.prototext import write_prototxt
+from i2cnn.network.profiles import fill_deploy, fill_solver, fill_train_val
+from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
 CLASSES, CROP = 7, 227

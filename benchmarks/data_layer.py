@@ -23,12 +23,12 @@ from alexnet import CLASSES, write_solver
 from rich.console import Console
 from rich.table import Table
 
-from i2cnn.database import write_database
 from i2cnn.datasets import load_dataset
-from i2cnn.faces import locate_faces
-from i2cnn.patches import get_scheme
-from i2cnn.prototxt import fill_train_val
-from i2cnn.torchcaffe.prototext import write_prototxt
+from i2cnn.faces.finder import locate_faces
+from i2cnn.network.profiles import fill_train_val
+from i2cnn.patches.extract import get_scheme
+from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
 MEMORY = "memory"

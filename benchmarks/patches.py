@@ -35,9 +35,9 @@ import numpy as np
 
 from i2cnn import _native
 from i2cnn.datasets import load_dataset
-from i2cnn.images import as_bgr, as_gray, read_image
-from i2cnn.patches import FACE, PATCH_SIZE, extract, get_scheme
+from i2cnn.patches.extract import FACE, PATCH_SIZE, extract, get_scheme
 from i2cnn.torchcaffe.proto import Datum
+from i2cnn.util.images import as_bgr, as_gray, read_image
 
 SCHEME = get_scheme("deepid")
 QUALITY = 95

@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from i2cnn.database import ENCODINGS, write_database
 from i2cnn.datasets import load_dataset
-from i2cnn.faces import Face
-from i2cnn.patches import get_scheme
-from i2cnn.torchcaffe.lmdb_reader import BatchReader
+from i2cnn.faces.finder import Face
+from i2cnn.patches.extract import get_scheme
+from i2cnn.patches.lmdb_writer import ENCODINGS, write_database
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.core.runtime import keep_freed_memory
+from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.proto import TransformationParameter
-from i2cnn.torchcaffe.random import CaffeRNG
-from i2cnn.torchcaffe.runtime import keep_freed_memory
 
 BATCH = 64
 #: Patches of CK+ with seven classes: 1236 faces of 60.

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from i2cnn.torchcaffe import cli, pycaffe
+from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.layers import REGISTRY
 from i2cnn.torchcaffe.proto import NetParameter
-from i2cnn.torchcaffe.prototext import parse
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "torchcaffe.md"

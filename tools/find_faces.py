@@ -2,7 +2,7 @@
 
 import sys
 
-from i2cnn.cli import main
+from i2cnn.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(["faces", *sys.argv[1:]]))

@@ -30,8 +30,8 @@ cp -r i2cnn prototxt tests pyproject.toml $tree/
 rm -f $tree/i2cnn/_native*.so
 cp $build/_native*.so $tree/i2cnn/
 cd $tree
-# Python itself is not built for the leak detector; tests/test_unbreakable.py looks for leaks its way.
+# Python itself is not built for the leak detector; tests/patches/test_unbreakable.py looks for leaks its way.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)"
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. I2CNN_SANITIZED=1
 "$python" -c 'import i2cnn._native as n; print(n.__file__); assert "sanitize" in n.__file__'
-"$python" -m pytest -q -p no:cacheprovider tests/test_patches.py tests/test_encoders.py tests/torchcaffe/test_kernels.py tests/test_schemes.py tests/test_database.py tests/test_unbreakable.py
+"$python" -m pytest -q -p no:cacheprovider tests/patches tests/torchcaffe/layers/test_kernels.py

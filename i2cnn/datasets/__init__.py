@@ -8,9 +8,9 @@ from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.datasets.ckplus import read_ckplus
 from i2cnn.datasets.folder import read_folder
 from i2cnn.datasets.jaffe import read_jaffe
+from i2cnn.datasets.labels import get_task
 from i2cnn.datasets.synthetic import embedded_root, read_synthetic
-from i2cnn.errors import InputError
-from i2cnn.labels import get_task
+from i2cnn.util.errors import InputError
 
 __all__ = ["Dataset", "Sample", "embedded_root", "load_dataset"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from i2cnn.errors import InputError
-from i2cnn.labels import Task
+from i2cnn.datasets.labels import Task
+from i2cnn.util.errors import InputError
 
 Points = tuple[tuple[float, float], ...]
 

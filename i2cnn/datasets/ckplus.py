@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder
-from i2cnn.errors import InputError
-from i2cnn.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.util.errors import InputError
 
 #: Emotion codes; 0 is neutral and 2 contempt, which the paper leaves out.
 CODES = {1: ANGER, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}

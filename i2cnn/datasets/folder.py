@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder, csv_rows
-from i2cnn.errors import InputError
-from i2cnn.images import SUFFIXES
-from i2cnn.labels import TASKS, Task
+from i2cnn.datasets.labels import TASKS, Task
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import SUFFIXES
 
 COLUMNS = ("image", "subject", "label")
 

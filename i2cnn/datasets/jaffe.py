@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder
-from i2cnn.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 
 CODES = {
     "AN": ANGER,

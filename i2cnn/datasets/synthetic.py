@@ -8,8 +8,8 @@ from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Points, Sample, check_folder
 from i2cnn.datasets.jaffe import CODES
-from i2cnn.errors import InputError
-from i2cnn.labels import Task
+from i2cnn.datasets.labels import Task
+from i2cnn.util.errors import InputError
 
 SUBJECTS, TAKES = 20, 3
 _POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")

@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from i2cnn.errors import InputError
 from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.core.parallel import Group, Request, joined, launch
+from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.formats.net_rules import net_state
+from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.proto import TEST, TRAIN
-from i2cnn.torchcaffe.prototext import read_net, read_solver
-from i2cnn.torchcaffe.runtime import runtime
-from i2cnn.torchcaffe.solver import CoreSolver, log_outputs
-from i2cnn.torchcaffe.splits import net_state
+from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
+from i2cnn.util.errors import InputError
 
 USAGE = """\
 usage: i2cnn caffe <command> <args>

@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from i2cnn.errors import InputError
-from i2cnn.torchcaffe.blob import Blob
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.runtime import keep_freed_memory, runtime
+from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
+from i2cnn.torchcaffe.formats.storage import (
+    read_weights,
+    to_blobproto,
+    write_weights,
+    write_weights_hdf5,
+)
 from i2cnn.torchcaffe.layers import Context, LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers.data import Data, DataSource
 from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
-from i2cnn.torchcaffe.runtime import keep_freed_memory, runtime
-from i2cnn.torchcaffe.splits import filter_net, insert_splits
-from i2cnn.torchcaffe.storage import read_weights, to_blobproto, write_weights, write_weights_hdf5
+from i2cnn.util.errors import InputError
 
 #: Name of a loss's top that the prototxt leaves out; such tops are no outputs.
 AUTOMATIC = "(automatic)"

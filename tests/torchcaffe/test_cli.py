@@ -16,10 +16,10 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
+from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import NetParameter
-from i2cnn.torchcaffe.solver import CoreSolver
-from i2cnn.torchcaffe.storage import read_weights
+from i2cnn.torchcaffe.solvers.solver import CoreSolver
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.layers.common import dropout_mask
-from i2cnn.torchcaffe.random import CaffeRNG
 
 pytestmark = [
     pytest.mark.gpu,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from i2cnn.errors import InputError
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.util.errors import InputError
 
 SMALL = """
 name: "small"
@@ -241,7 +241,7 @@ def test_a_flat_loss_is_pointed_out_once(learns: bool, golden: Path, capfd, monk
 @pytest.mark.parametrize("name", ["init.caffemodel", "mean.binaryproto"])
 def test_damaged_files_are_named(name: str, golden: Path) -> None:
     Path(name).write_bytes(Path(name).read_bytes()[:-100])
-    from i2cnn.torchcaffe.storage import read_mean, read_weights
+    from i2cnn.torchcaffe.formats.storage import read_mean, read_weights
 
     with pytest.raises(InputError, match=rf"{name}: damaged"):
         (read_mean if "mean" in name else read_weights)(name)

@@ -1,7 +1,7 @@
 """Caffe's layers. Importing this package enters all of them into the registry."""
 
+from i2cnn.torchcaffe.core.layer import REGISTRY, Context, LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers import common, data, files, loss, normalise, vision
-from i2cnn.torchcaffe.layers.base import REGISTRY, Context, LabelError, Layer, create_layer
 
 __all__ = [
     "REGISTRY",

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.layers.base import Layer, Shape, canonical_axis, count, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
+from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import EltwiseParameter, ReductionParameter
-from i2cnn.torchcaffe.random import CaffeRNG
 
 
 @register("InnerProduct")

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.fillers import fill
-from i2cnn.torchcaffe.layers.base import Layer, Shape, register
-from i2cnn.torchcaffe.lmdb_reader import BatchReader
+from i2cnn.torchcaffe.core.fillers import fill
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.proto import FillerParameter
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.layers.base import Shape, register
+from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.transform import DataTransformer
 from i2cnn.torchcaffe.layers.data import DataSource
-from i2cnn.torchcaffe.random import CaffeRNG
-from i2cnn.torchcaffe.transform import DataTransformer
 
 
 def _below(rng: CaffeRNG, n: int) -> int:

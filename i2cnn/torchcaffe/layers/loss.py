@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.layers.base import LabelError, Layer, Shape, canonical_axis, count, register
+from i2cnn.torchcaffe.core.layer import LabelError, Layer, Shape, canonical_axis, count, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import HingeLossParameter, LossParameter
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.layers.base import Layer, Shape, canonical_axis, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, register
 from i2cnn.torchcaffe.proto import FillerParameter
 
 

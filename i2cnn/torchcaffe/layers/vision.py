@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from i2cnn import _native
-from i2cnn.torchcaffe.layers.base import Layer, Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter, PoolingParameter
 
 Pair = tuple[int, int]

@@ -1,0 +1,87 @@
+"""`i2cnn demo`: the main job on the embedded faces, then a taste of the paper's own network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from i2cnn.evaluation.cost_plan import measure
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.run import evaluate, prepare
+from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.workers import Workers
+from i2cnn.network.profiles import template_schedule
+from i2cnn.patches.extract import get_scheme
+from i2cnn.report.page import print_report, write_report
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import read_json, write_json
+from i2cnn.util.machine import machine
+from i2cnn.util.progress import duration, say
+
+SPEED_FILE = "paper_speed.json"
+#: 3 tasks x 3 values of k x 10 folds (paper, Table 4).
+PAPER_TRAININGS = 90
+
+_SETTINGS = Settings(
+    dataset="synthetic",
+    root=None,
+    task="seven",
+    profile="quick",
+    folds=5,
+    patch_counts=(60,),
+    seeds=(0,),
+    rivals=("pixels", "lbp"),
+    max_iter=1500,
+    validate_every=300,
+    patience=0,
+    batch_size=64,
+    encoding="png",
+    points="given",
+    scheme="deepid",
+    scheme_digest=get_scheme("deepid").digest,
+)
+
+
+def run_demo(out: Path, engine: str, device: str) -> None:
+    """Evaluate one person-independent fold with the quick profile, then time the paper's net."""
+    say("The quick profile: a small network that learns on this machine in minutes.")
+    execution = Execution(engine, device)
+    failures = evaluate(out, _SETTINGS, execution, Workers(), only_folds=(1,))
+    if failures:
+        raise InputError(f"{failures[0].job.title}: {failures[0].reason}")
+    say("The paper profile: a few iterations of the exact AlexNet, to know its speed here.")
+    speed = _paper_speed(out, execution)
+    path = write_report(out)
+    print_report(out)
+    schedule = template_schedule("paper")
+    full = schedule["max_iter"] * speed["seconds_per_iteration"]
+    print(
+        "The table's numbers come from the quick profile, on people the network has never seen "
+        "(fold 1 of 5).\n"
+        f"The paper's AlexNet trains {speed['images_per_second']:.1f} images/s here (batch "
+        f"{schedule['batch_size']}): its full schedule of {schedule['max_iter']} iterations would "
+        f"take {duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
+        f"{duration(PAPER_TRAININGS * full)}. Take a GPU for those.\n"
+        f"report: {path}"
+    )
+
+
+def _paper_speed(out: Path, execution: Execution) -> dict[str, Any]:
+    """Seconds an iteration of the paper's net and solver takes, its own batch of 256."""
+    path = out / SPEED_FILE
+    where = {"engine": execution.engine, "device": execution.device, **machine()}
+    if path.exists() and (stored := read_json(path)).get("where") == where:
+        return stored
+    inputs = prepare(out, _SETTINGS)
+    schedule: dict[str, Any] = template_schedule("paper")
+    settings = replace(_SETTINGS, profile="paper", **schedule)
+    faces = inputs.faces[:: len(inputs.faces) // 12]
+    speed = measure(settings, execution, faces, inputs.root, inputs.task)
+    result = {
+        "seconds_per_iteration": speed.iteration_seconds,
+        "images_per_second": settings.batch_size / speed.iteration_seconds,
+        "where": where,
+    }
+    write_json(path, result)
+    return result

@@ -1,0 +1,64 @@
+"""Expressions and tasks: which labels a run tells apart, in which order, under which name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from i2cnn.util.errors import InputError
+
+NEUTRAL = "neutral"
+ANGER = "anger"
+DISGUST = "disgust"
+FEAR = "fear"
+HAPPY = "happy"
+SADNESS = "sadness"
+SURPRISE = "surprise"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A classification task: a name and its labels in class order.
+
+    Parameters
+    ----------
+    name : str
+        "six" or "seven" for the paper's tasks, "folder" for the labels of a user's own folder.
+    labels : tuple of str
+        Label of each class; the position is the class number that Caffe sees.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels):
+            raise InputError(f"task {self.name}: a label appears twice in {list(self.labels)}")
+        if len(self.labels) < 2:
+            raise InputError(
+                f"task {self.name}: at least two labels are needed, found {list(self.labels)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def index(self, label: str) -> int:
+        """Class number of a label; InputError if the task does not have it."""
+        try:
+            return self.labels.index(label)
+        except ValueError:
+            raise InputError(
+                f"label {label!r} is outside the task {self.name!r} ({', '.join(self.labels)}); "
+                "correct the label or choose another task"
+            ) from None
+
+
+SIX = Task("six", (ANGER, DISGUST, FEAR, HAPPY, SADNESS, SURPRISE))
+SEVEN = Task("seven", (NEUTRAL, *SIX.labels))
+TASKS = {task.name: task for task in (SIX, SEVEN)}
+
+
+def get_task(name: str) -> Task:
+    """The paper's task of that name ("six" or "seven")."""
+    if name not in TASKS:
+        raise InputError(f"unknown task {name!r}; choose one of {', '.join(TASKS)}")
+    return TASKS[name]

@@ -1,0 +1,1 @@
+"""Person-independent folds, the jobs of a run, and who does them."""

@@ -1,0 +1,172 @@
+"""Person-independent folds: no subject is on two sides, in any fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import digest, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Subjects of one fold: 1 group tests, 1 validates, the others train."""
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...]
+    training: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Folds:
+    """All folds of a run and the seed they came from."""
+
+    seed: int
+    folds: tuple[Fold, ...]
+
+    def __len__(self) -> int:
+        return len(self.folds)
+
+    def to_json(self) -> dict[str, object]:
+        """Content of the JSON file, without its digest."""
+        return {
+            "seed": self.seed,
+            "folds": [
+                {
+                    "test": list(f.test),
+                    "validation": list(f.validation),
+                    "training": list(f.training),
+                }
+                for f in self.folds
+            ],
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 that is published with results."""
+        return digest(self.to_json())
+
+
+def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, seed: int) -> Folds:
+    """Split the subjects of samples into folds, classes balanced as well as subjects allow.
+
+    Parameters
+    ----------
+    subjects, labels : sequence of str
+        Of each sample.
+    n_folds : int
+        At least 3: test, validation and training.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        There are fewer subjects than folds, or the training subjects of a fold lack a class.
+    """
+    names = sorted(set(subjects))
+    if n_folds < 3:
+        raise InputError(f"{n_folds} folds are too few: one tests, one validates, others train")
+    if len(names) < n_folds:
+        raise InputError(
+            f"{len(names)} subjects cannot make {n_folds} person-independent folds; "
+            f"use --folds {len(names)} or fewer"
+        )
+    groups = _groups(list(subjects), list(labels), names, n_folds, seed)
+    folds = []
+    for i in range(n_folds):
+        validation = (i + 1) % n_folds
+        training = sorted(s for j, g in enumerate(groups) if j not in (i, validation) for s in g)
+        folds.append(Fold(tuple(groups[i]), tuple(groups[validation]), tuple(training)))
+    result = Folds(seed, tuple(folds))
+    check_folds(result, "folds")
+    check_classes(result, subjects, labels)
+    return result
+
+
+def check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) -> None:
+    """InputError if a class has no sample among a fold's training subjects."""
+    people: dict[str, set[str]] = {}
+    for subject, label in zip(subjects, labels, strict=True):
+        people.setdefault(label, set()).add(subject)
+    for number, fold in enumerate(folds.folds, 1):
+        for label, who in sorted(people.items()):
+            if who.isdisjoint(fold.training):
+                raise InputError(
+                    f"fold {number} has no {label!r} to train on: only {', '.join(sorted(who))} "
+                    "show it, and they test or validate there; add images of other people with "
+                    "it, leave it out, or try other --folds"
+                )
+
+
+def _groups(
+    subjects: list[str], labels: list[str], names: list[str], n_folds: int, seed: int
+) -> list[list[str]]:
+    if len(names) == n_folds:
+        order = np.random.RandomState(seed).permutation(n_folds)
+        return [[names[i]] for i in order]
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    subject_of = np.array(subjects)
+    parts = splitter.split(np.zeros(len(labels)), labels, subject_of)
+    groups = [sorted(set(subject_of[test])) for _, test in parts]
+    # With few samples the splitter can leave a group empty; give it the largest one's last.
+    for group in groups:
+        while not group:
+            group.append(max(groups, key=len).pop())
+    return [[str(s) for s in group] for group in groups]
+
+
+def check_folds(folds: Folds, source: str) -> None:
+    """InputError if a subject is on two sides of a fold, tests twice, or a side is empty."""
+    tested: dict[str, int] = {}
+    for number, fold in enumerate(folds.folds, 1):
+        seen: dict[str, str] = {}
+        for side in ("test", "validation", "training"):
+            members = getattr(fold, side)
+            if not members:
+                raise InputError(f"{source}: fold {number} has no subject for {side}")
+            for subject in members:
+                if subject in seen:
+                    raise InputError(
+                        f"{source}: fold {number} has subject {subject} in {seen[subject]} and "
+                        f"in {side}; a person must be on one side only"
+                    )
+                seen[subject] = side
+        for subject in fold.test:
+            if subject in tested:
+                raise InputError(
+                    f"{source}: subject {subject} is tested in fold {tested[subject]} and "
+                    f"again in fold {number}"
+                )
+            tested[subject] = number
+
+
+def write_folds(path: Path, folds: Folds) -> None:
+    """Write folds as JSON, with their digest."""
+    write_json(path, {**folds.to_json(), "digest": folds.digest})
+
+
+def read_folds(path: Path) -> Folds:
+    """Read folds; checks the digest and that people are kept apart."""
+    content = read_json(path)
+    try:
+        folds = Folds(
+            int(content["seed"]),
+            tuple(
+                Fold(tuple(f["test"]), tuple(f["validation"]), tuple(f["training"]))
+                for f in content["folds"]
+            ),
+        )
+        stored = content["digest"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a fold file ({error!r})") from None
+    check_folds(folds, str(path))
+    if folds.digest != stored:
+        raise InputError(
+            f"{path}: its digest does not match, it was edited; undo that or start a new run"
+        )
+    return folds

@@ -1,0 +1,403 @@
+"""One training and its scores: one fold, one number of patches, one seed.
+
+A step whose result is there is skipped, so a job can be killed at any moment and repeated. Beside
+what :mod:`i2cnn.evaluation.jobs` names, its folder has
+
+train_lmdb, validation_lmdb, mean.binaryproto, *.prototxt
+    Where genuine Caffe can be started by hand; databases are removed at the end.
+training.json, snapshots/
+    State of the training; the best snapshot is kept as net.caffemodel.
+svm.npz
+    The linear SVM on the trained net's features, one weight vector a pair of classes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from i2cnn.evaluation.jobs import (
+    Execution,
+    Inputs,
+    NetworkJob,
+    Steps,
+    finish,
+    save_predictions,
+    working_on,
+)
+from i2cnn.evaluation.settings import run_scheme
+from i2cnn.network.engine import get_engine, set_device
+from i2cnn.network.features import Transform, extract_features, remove_features
+from i2cnn.network.loop import (
+    SNAPSHOT_PREFIX,
+    STATE_FILE,
+    UNTRAINED_FILE,
+    Schedule,
+    Training,
+    load_training,
+    snapshot_name,
+    train,
+)
+from i2cnn.network.profiles import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
+from i2cnn.patches.lmdb_writer import (
+    CONTENTS_FILE,
+    database_contents,
+    database_size,
+    database_sketch,
+    is_encoded,
+    write_database,
+)
+from i2cnn.svm.gram_svc import GramSVC, collapse, per_patch_gram, sum_gram
+from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
+from i2cnn.torchcaffe.proto import TEST
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path, digest, file_digest, read_json, write_json
+from i2cnn.util.progress import progress, say
+
+NET_FILE = "net.caffemodel"
+SVM_FILE = "svm.npz"
+_TRAINING_SETTINGS = "training_settings.json"
+_WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
+
+
+def run_network_job(run: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
+    """Do what is not yet done of a job."""
+    with working_on(run, job, inputs) as folder:
+        _run(folder, job, inputs, execution)
+
+
+def _run(folder: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
+    steps = Steps(folder)
+    scheme = run_scheme(inputs.settings)
+    patches = scheme.select(job.k)
+    say(job.title)
+    training = _train(folder, job, inputs, execution, patches, steps)
+    methods: dict[str, Any] = {}
+    for net in (TRAINED, UNTRAINED):
+        chosen = [v for v in variants(scheme, job.k) if v.net == net]
+        methods |= _score(folder, net, chosen, job, inputs, execution, patches, steps)
+    seconds = max(training.seconds, 1e-9)
+    last = training.curve[-1].iteration
+    finish(
+        folder,
+        job,
+        inputs,
+        methods,
+        steps,
+        training={
+            "curve": [asdict(point) for point in training.curve],
+            "iterations": last,
+            "best_iteration": training.best.iteration,
+            "stopped": training.reason,
+            "flat": training.is_flat(len(inputs.task)),
+            "seconds": training.seconds,
+            "images_per_second": last * inputs.settings.batch_size / seconds,
+            "net_sha256": file_digest(folder / NET_FILE),
+            "engine": execution.engine,
+            "device": execution.device,
+        },
+    )
+    if not execution.keep:
+        clean_up(folder)
+
+
+def _train(
+    folder: Path,
+    job: NetworkJob,
+    inputs: Inputs,
+    execution: Execution,
+    patches: Sequence[int],
+    steps: Steps,
+) -> Training:
+    settings, fold = inputs.settings, inputs.fold(job)
+    training = load_training(folder)
+    if not training.finished:
+        with steps("patches"):
+            for name, subjects, mean in (
+                (TRAIN_DB, fold.training, folder / MEAN_FILE),
+                (VALIDATION_DB, fold.validation, None),
+            ):
+                _write_patches(folder / name, subjects, mean, job.seed, inputs, patches)
+        with steps("training"):
+            training = train_network(
+                folder,
+                settings.profile,
+                classes=len(inputs.task),
+                schedule={
+                    "max_iter": settings.max_iter,
+                    "validate_every": settings.validate_every,
+                    "patience": settings.patience,
+                    "batch_size": settings.batch_size,
+                },
+                seed=job.seed,
+                execution=execution,
+            )
+        best = training.best
+        say(
+            f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
+            f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
+        )
+    keep_best(folder, training)
+    return training
+
+
+def train_network(
+    folder: Path,
+    profile: str,
+    *,
+    classes: int,
+    schedule: Mapping[str, int],
+    seed: int,
+    execution: Execution,
+    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
+    mean_file: str = MEAN_FILE,
+) -> Training:
+    """Write the prototxt files of a profile into a folder and train there, or go on training.
+
+    Parameters
+    ----------
+    folder : Path
+        Where files and snapshots go; `databases` and `mean_file` are relative to it, or absolute.
+    profile : {"paper", "quick"}
+    classes : int
+    schedule : mapping
+        max_iter, validate_every, patience and batch_size, as
+        :func:`i2cnn.network.profiles.template_schedule` has them.
+    seed : int
+    execution : Execution
+    """
+    for name in ("max_iter", "validate_every", "batch_size"):
+        if schedule[name] < 1:
+            raise InputError(f"{name} must be at least 1, not {schedule[name]}")
+    if schedule["patience"] < 0 or classes < 2:
+        raise InputError(
+            f"patience must be at least 0, not {schedule['patience']}, and classes 2, not {classes}"
+        )
+    paths = [folder / name for name in databases]
+    records = database_size(paths[1])
+    contents = _alike(paths, classes)
+    data = [file_digest(folder / mean_file), *map(database_sketch, paths)]
+    _same_training(folder, [profile, classes, dict(schedule), seed, data])
+    write_json(folder / CONTENTS_FILE, contents)
+    batch = exact_batch(records)
+    write_job(
+        folder,
+        profile,
+        classes=classes,
+        batch_size=schedule["batch_size"],
+        validation_batch=batch,
+        max_iter=schedule["max_iter"],
+        test_iter=records // batch,
+        seed=seed,
+        gpu=execution.device != "cpu",
+        prefix=SNAPSHOT_PREFIX,
+        encoded=is_encoded(folder / databases[0]),
+        databases=databases,
+        mean_file=mean_file,
+    )
+    engine = get_engine(execution.engine)
+    set_device(engine, execution.device)
+    every = min(schedule["validate_every"], schedule["max_iter"])
+    plan = Schedule(schedule["max_iter"], every, schedule["patience"], records // batch)
+    with progress("training") as report:
+        return train(engine, folder, plan, report)
+
+
+def _alike(databases: Sequence[Path], classes: int) -> dict[str, Any]:
+    """What the databases hold; InputError if they do not go together, or with the classes."""
+    contents = [database_contents(path) for path in databases]
+    known = [c for c in contents if c]
+    for name in ("scheme", "patches", "classes"):
+        if len(known) == len(contents) and known[0][name] != known[1][name]:
+            raise InputError(
+                f"{databases[0]} and {databases[1]} were written with other {name} "
+                f"({known[0][name]} and {known[1][name]}); write one of them again"
+            )
+    if len({is_encoded(path) for path in databases}) > 1:
+        raise InputError(
+            f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "
+            "write one of them again with the other's --encoding"
+        )
+    labels = known[0]["classes"] if known else ()
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{databases[0]}: has {len(labels)} classes ({', '.join(labels)}), not {classes}; give "
+            f"--classes {len(labels)}"
+        )
+    return known[0] if known else {}
+
+
+def _same_training(folder: Path, settings: list[Any]) -> None:
+    """Note what a folder trains with; InputError if it was begun with something else."""
+    path = folder / _TRAINING_SETTINGS
+    if not path.exists():
+        write_json(path, settings)
+    elif read_json(path) != settings:
+        raise InputError(
+            f"{folder}: holds a training with other settings or data; choose another folder, or "
+            "delete this one to train anew"
+        )
+
+
+def keep_best(folder: Path, training: Training) -> Path:
+    """Copy the best snapshot of a training to `net.caffemodel`."""
+    net = folder / NET_FILE
+    with atomic_path(net) as partial:
+        shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
+    return net
+
+
+def exact_batch(records: int, most: int = 100) -> int:
+    """Largest batch up to `most` that divides a database, so that a validation covers it once."""
+    return max(size for size in range(1, most + 1) if records % size == 0)
+
+
+def _write_patches(
+    out: Path,
+    subjects: Sequence[str],
+    mean: Path | None,
+    seed: int,
+    inputs: Inputs,
+    patches: Sequence[int],
+) -> None:
+    if out.exists():
+        return
+    wanted = set(subjects)
+    faces = [face for face in inputs.faces if face.subject in wanted]
+    if not faces:
+        raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
+    with progress(f"patches of {out.name}") as report:
+        info = write_database(
+            faces,
+            [inputs.task.index(face.label) for face in faces],
+            inputs.root,
+            out,
+            patches=patches,
+            encoding=inputs.settings.encoding,
+            seed=seed,
+            mean_file=mean,
+            scheme=inputs.settings.scheme,
+            classes=inputs.task.labels,
+            progress=report,
+        )
+    say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
+
+
+def _score(
+    folder: Path,
+    net: str,
+    chosen: Sequence[Variant],
+    job: NetworkJob,
+    inputs: Inputs,
+    execution: Execution,
+    patches: Sequence[int],
+    steps: Steps,
+) -> dict[str, Any]:
+    """Features of one net and an SVM on each choice of them; what was chosen, by method."""
+    summary = folder / _summary_file(net)
+    if summary.exists():
+        return read_json(summary)
+    features_file = folder / _features_file(net)
+    with steps(f"features, {net}"):
+        features = _features(folder, net, features_file, job, inputs, execution, patches)
+    with steps(f"SVM, {net}"), progress(f"SVMs of the {net} net") as report:
+        gram = per_patch_gram(features)
+        methods = {}
+        for number, variant in enumerate(chosen, 1):
+            methods[variant.method] = _fit_and_test(folder, variant, gram, features, job, inputs)
+            report(number, len(chosen))
+    write_json(summary, methods)
+    own = methods[net]
+    say(
+        f"  {net}: {own['accuracy']:.1%} of the test faces "
+        f"(SVM {own['kernel']}, C {own['C']:g}, inner accuracy {own['inner_accuracy']:.1%})"
+    )
+    if not execution.keep:
+        del features
+        remove_features(features_file)
+    return methods
+
+
+def _features(
+    folder: Path,
+    net: str,
+    out: Path,
+    job: NetworkJob,
+    inputs: Inputs,
+    execution: Execution,
+    patches: Sequence[int],
+) -> np.ndarray:
+    weights = folder / _WEIGHTS[net]
+    engine = get_engine(execution.engine)
+    set_device(engine, execution.device)
+    deploy = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(weights))
+    with progress(f"fc7 of the {net} net") as report:
+        return extract_features(
+            deploy,
+            Transform.from_job(folder),
+            inputs.faces,
+            inputs.root,
+            out,
+            patches=patches,
+            scheme=inputs.settings.scheme,
+            fingerprint=digest([file_digest(weights), inputs.settings.scheme_digest]),
+            progress=report,
+        )
+
+
+def _fit_and_test(
+    folder: Path,
+    variant: Variant,
+    per_patch: np.ndarray,
+    features: np.ndarray,
+    job: NetworkJob,
+    inputs: Inputs,
+) -> dict[str, Any]:
+    fitted, tested = inputs.sides(job)
+    gram = sum_gram(per_patch, variant.positions)
+    among = gram[np.ix_(fitted, fitted)]
+    labels, subjects = inputs.labels[fitted], inputs.subjects[fitted]
+    model = GramSVC().fit(among, labels, subjects)
+    predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+    accuracy = save_predictions(folder, variant.method, job, inputs, tested, predicted)
+    result: dict[str, Any] = {"accuracy": accuracy}
+    if variant.method == TRAINED:
+        linear = model
+        if model.choice_.kernel != "linear":
+            linear = GramSVC(("linear",)).fit(among, labels, subjects)
+        named = linear.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        result["linear_accuracy"] = float(np.mean(named == inputs.labels[tested]))
+        pair = collapse(linear, features, fitted)
+        with atomic_path(folder / SVM_FILE) as partial:
+            np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
+    choice = model.choice_
+    return result | {
+        "kernel": choice.kernel,
+        "C": choice.C,
+        "gamma": choice.gamma,
+        "inner_accuracy": choice.accuracy,
+    }
+
+
+def clean_up(folder: Path) -> None:
+    """Remove what only the way to a done job's results needed; the net and the mean stay."""
+    for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for net in _WEIGHTS:
+        remove_features(folder / _features_file(net))
+        (folder / _summary_file(net)).unlink(missing_ok=True)
+    for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS, CONTENTS_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _features_file(net: str) -> str:
+    return f"features_{net}.npy"
+
+
+def _summary_file(net: str) -> str:
+    return f"svm_{net}.json"

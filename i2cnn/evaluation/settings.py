@@ -1,0 +1,190 @@
+"""What decides a run's numbers, in one place, written to `run.json` and never mixed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
+from i2cnn.rivals import RIVALS
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import digest, read_json, write_json
+
+DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
+POINTS = ("given", "detected")
+PATCH_COUNTS = (1, 5, 60)
+
+#: What to do, in contrast to how: a run can be given more of it later.
+_EXTENDABLE = ("patch_counts", "seeds", "rivals")
+#: The data set and a scheme's file may have moved and still be the same, so their paths are not
+#: part of the digest; the scheme's table is.
+_NOT_IN_DIGEST = ("root", "scheme", *_EXTENDABLE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one evaluation.
+
+    Parameters
+    ----------
+    dataset : {"jaffe", "ckplus", "synthetic", "folder"}
+        Which reader finds the images.
+    root : str or None
+        Absolute folder of the data set; None is the embedded synthetic set.
+    task : str
+        "six" or "seven"; "folder" takes the labels of the folder.
+    profile : {"paper", "quick"}
+        Which prototxt files: the paper's AlexNet and solver, or a small net for CPUs.
+    folds : int
+        Number of person-independent folds (paper section 4: 10).
+    patch_counts : tuple of int
+        k of the paper's Table 4: one training for each of 1, 5 and 60 patches a face.
+    seeds : tuple of int
+        One repetition each. The folds are the same for all.
+    rivals : tuple of str
+        Names of :data:`i2cnn.rivals.RIVALS`, evaluated on the same faces and folds.
+    max_iter, validate_every, patience : int
+        Iterations at most, iterations between two validations, and iterations without a rise of
+        the validation accuracy after which training stops (0: never).
+    batch_size : int
+        Images per iteration.
+    encoding : {"png", "jpeg", "raw"}
+        How patches are stored in the LMDBs.
+    points : {"given", "detected"}
+        Whether a data set's own landmarks are used where it has them.
+    scheme : str
+        Name of the patch scheme.
+    scheme_digest : str
+        Digest of the scheme's boxes, since a scheme may be a file that somebody edits.
+    """
+
+    dataset: str
+    root: str | None
+    task: str
+    profile: str
+    folds: int
+    patch_counts: tuple[int, ...]
+    seeds: tuple[int, ...]
+    rivals: tuple[str, ...]
+    max_iter: int
+    validate_every: int
+    patience: int
+    batch_size: int
+    encoding: str
+    points: str
+    scheme: str
+    scheme_digest: str
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise InputError(f"unknown data set {self.dataset!r}; choose {', '.join(DATASETS)}")
+        if self.points not in POINTS:
+            raise InputError(f"unknown points {self.points!r}; choose {', '.join(POINTS)}")
+        for k in self.patch_counts:
+            if k not in PATCH_COUNTS and self.scheme in SCHEMES:
+                raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
+        for name in self.rivals:
+            if name not in RIVALS:
+                raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
+        for name in _EXTENDABLE:
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise InputError(f"{name} {', '.join(map(str, values))}: one is given twice")
+        for name in ("folds", "max_iter", "validate_every", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.patience < 0:
+            raise InputError(f"patience must be 0 (never stop early) or more, not {self.patience}")
+        if not (self.patch_counts and self.seeds) and not self.rivals:
+            raise InputError("nothing to do: give at least one patch count and seed, or a rival")
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that decides the numbers."""
+        values = {k: v for k, v in asdict(self).items() if k not in _NOT_IN_DIGEST}
+        return digest(values)
+
+
+def run_scheme(settings: Settings) -> Scheme:
+    """The patch scheme of a run; InputError if its file was edited since the run began."""
+    scheme = get_scheme(settings.scheme)
+    if scheme.digest != settings.scheme_digest:
+        raise InputError(
+            f"{settings.scheme}: was edited since the run began; undo the edit, or start a new run"
+        )
+    return scheme
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write `run.json`."""
+    write_json(path, {"settings": asdict(settings), "digest": settings.digest})
+
+
+def read_settings(path: Path) -> Settings:
+    """Read `run.json`; InputError if it was edited or comes from another version."""
+    if not path.is_file():
+        raise InputError(f"{path.parent}: not a run directory of `i2cnn evaluate` (no {path.name})")
+    content = read_json(path)
+    try:
+        values: dict[str, Any] = dict(content["settings"])
+        stored = content["digest"]
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: not a run's settings; choose another run directory") from None
+    names = {field.name for field in fields(Settings)}
+    if set(values) != names:
+        odd = sorted(names ^ set(values))
+        raise InputError(
+            f"{path}: written by another version of i2cnn (settings {', '.join(odd)}); "
+            "start a new run directory"
+        )
+    for name in _EXTENDABLE:
+        values[name] = tuple(values[name] or ())
+    try:
+        settings = Settings(**values)
+    except TypeError as error:
+        raise InputError(f"{path}: was edited by hand ({error}); undo the edit") from None
+    if settings.digest != stored:
+        raise InputError(
+            f"{path}: was edited by hand (its digest does not match); finished work would not "
+            "belong to it. Undo the edit or start a new run directory"
+        )
+    return settings
+
+
+def agree(path: Path, wanted: Settings) -> Settings:
+    """Settings of the run in `path`: written now if new, else checked against `wanted`.
+
+    More patch counts, seeds and rivals may be asked for than were before: the run then has all.
+
+    Raises
+    ------
+    InputError
+        The run directory holds another configuration; names each setting that differs.
+    """
+    if not path.exists():
+        write_settings(path, wanted)
+        return wanted
+    merged = merge(path, wanted)
+    if merged != read_settings(path):
+        write_settings(path, merged)
+    return merged
+
+
+def merge(path: Path, wanted: Settings) -> Settings:
+    """What :func:`agree` makes of stored and wanted settings, without writing it."""
+    stored = read_settings(path)
+    if stored.digest != wanted.digest:
+        differences = [
+            f"{f.name}: {getattr(stored, f.name)!r} there, {getattr(wanted, f.name)!r} asked for"
+            for f in fields(Settings)
+            if f.name not in _NOT_IN_DIGEST and getattr(stored, f.name) != getattr(wanted, f.name)
+        ]
+        raise InputError(
+            f"{path.parent}: holds a run of another configuration ({'; '.join(differences)}); "
+            "choose another --out, or repeat the settings of that run"
+        )
+    more = {name: getattr(stored, name) for name in _EXTENDABLE}
+    for name in _EXTENDABLE:
+        more[name] += tuple(x for x in getattr(wanted, name) if x not in more[name])
+    return replace(wanted, **more)

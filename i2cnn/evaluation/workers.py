@@ -1,0 +1,237 @@
+"""Runs independent jobs: one after the other, side by side, or on a Slurm cluster by submitit.
+
+A job that fails, or whose process is killed, does not lose the others: it is reported at the end,
+and repeating the command tries it again from where it stood.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Inputs, Job
+from i2cnn.network.engine import choose_device
+from i2cnn.util.errors import InputError
+from i2cnn.util.progress import say
+
+#: Pickled calls and logs of the worker processes.
+LOG_FOLDER = "workers"
+_POLL_SECONDS = 0.2
+#: submitit ends a job after this; jobs resume, but a training should not have to.
+_TIMEOUT_MINUTES = 60 * 24 * 7
+
+RunJob = Callable[[Path, Job, Inputs, Execution], None]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the jobs.
+
+    Parameters
+    ----------
+    jobs : int or None
+        How many at a time; None is one on this machine (in this process), all at once on Slurm.
+    slurm : mapping
+        Parameters of Slurm such as partition; empty: this machine.
+    """
+
+    jobs: int | None = None
+    slurm: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise InputError(f"--jobs must be at least 1, not {self.jobs}")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that was not done, and why."""
+
+    job: Job
+    reason: str
+
+
+def run_all(
+    run: Path,
+    jobs: Sequence[Job],
+    inputs: Inputs,
+    execution: Execution,
+    workers: Workers,
+    run_job: RunJob,
+) -> list[Failure]:
+    """Do all jobs; returns those that failed."""
+    if not jobs:
+        return []
+    if (workers.jobs or 1) == 1 and not workers.slurm:
+        return _in_this_process(run, jobs, inputs, execution, run_job)
+    return _in_processes(run, jobs, inputs, execution, workers, run_job)
+
+
+def _in_this_process(
+    run: Path, jobs: Sequence[Job], inputs: Inputs, execution: Execution, run_job: RunJob
+) -> list[Failure]:
+    failures = []
+    for job in jobs:
+        reason = _attempt(run, job, inputs, execution, run_job)
+        if reason:
+            failures.append(Failure(job, reason))
+            say(f"  failed: {reason}")
+    return failures
+
+
+def _attempt(
+    run: Path, job: Job, inputs: Inputs, execution: Execution, run_job: RunJob
+) -> str | None:
+    """Do a job; returns why it failed, or None. What is no user's error is logged in full."""
+    limits = threadpool_limits(execution.threads) if execution.threads else nullcontext()
+    if execution.threads:
+        import torch
+
+        torch.set_num_threads(execution.threads)
+    try:
+        # On a cluster only the worker knows its devices.
+        execution = replace(execution, device=choose_device(execution.device))
+        with limits:
+            run_job(run, job, inputs, execution)
+    except (InputError, OSError) as error:
+        return str(error)
+    except Exception as error:
+        log = run / job.folder / ERROR_FILE
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc())
+        return f"{type(error).__name__}: {error} (see {log})"
+    return None
+
+
+def _in_local_worker(visible: str | None, *call: Any) -> str | None:
+    """`_attempt` in a process of submitit's local executor, which hides all GPUs from it."""
+    if visible is None:
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible
+    return _attempt(*call)
+
+
+def _in_processes(
+    run: Path,
+    jobs: Sequence[Job],
+    inputs: Inputs,
+    execution: Execution,
+    workers: Workers,
+    run_job: RunJob,
+) -> list[Failure]:
+    if workers.slurm:
+        parameters = slurm_parameters(workers, execution)
+        execution = replace(execution, threads=parameters["cpus_per_task"])
+        submit = _submitter(run, "slurm", parameters, _attempt)
+    else:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        parameters = {"timeout_min": _TIMEOUT_MINUTES}
+        submit = _submitter(run, "local", parameters, partial(_in_local_worker, visible))
+    waiting = list(reversed(jobs))
+    running: dict[int, tuple[Job, Any]] = {}
+    slots = min(workers.jobs or len(jobs), len(jobs))
+    failures = []
+    try:
+        while waiting or running:
+            for slot in range(slots):
+                if slot not in running and waiting:
+                    job = waiting.pop()
+                    mine = execution if workers.slurm else _share(execution, slot, slots)
+                    running[slot] = (job, submit(run.resolve(), job, inputs, mine, run_job))
+            time.sleep(_POLL_SECONDS)
+            for slot, (job, submitted) in list(running.items()):
+                if submitted.done():
+                    del running[slot]
+                    reason = _outcome(submitted)
+                    left = len(waiting) + len(running)
+                    say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
+                    if reason:
+                        failures.append(Failure(job, reason))
+    except BaseException:
+        for _, submitted in running.values():
+            submitted.cancel(check=False)
+        say("waiting for the workers to stop")
+        while not workers.slurm and not all(s.done() for _, s in running.values()):
+            time.sleep(_POLL_SECONDS)
+        raise
+    if not failures:
+        shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
+    return failures
+
+
+def _outcome(submitted: Any) -> str | None:
+    """Why a submitted job failed, or None."""
+    error = submitted.exception()
+    if error is None:
+        return submitted.result()
+    log = submitted.paths.stderr
+    return f"its process ended without a result (killed, or out of memory?); log {log}"
+
+
+def _share(execution: Execution, slot: int, slots: int) -> Execution:
+    """A slot's own GPU where there are several, and its part of the CPU's threads."""
+    import torch  # slow, and of use to workers only
+
+    device = execution.device
+    if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
+        device = f"cuda:{slot % torch.cuda.device_count()}"
+    threads = execution.threads or max(1, torch.get_num_threads() // slots)
+    return replace(execution, device=device, threads=threads)
+
+
+def _submitter(
+    run: Path, cluster: str, parameters: dict[str, Any], work: Callable[..., str | None]
+) -> Callable[..., Any]:
+    """A function that submits `work` with its arguments and returns submitit's job."""
+    try:
+        import submitit
+    except ImportError:
+        raise InputError(
+            "--jobs and --slurm need the package submitit: pip install 'i2cnn[cluster]'"
+        ) from None
+    try:
+        executor = submitit.AutoExecutor(run.resolve() / LOG_FOLDER, cluster=cluster)
+        executor.update_parameters(**parameters)
+    except (RuntimeError, NameError, ValueError, TypeError) as error:
+        raise InputError(f"--slurm: {error}") from None
+
+    def submit(*call: Any) -> Any:
+        try:
+            return executor.submit(work, *call)
+        except RuntimeError as error:  # sbatch refused: a wrong partition, account, ...
+            raise InputError(f"--slurm: {error}") from None
+
+    return submit
+
+
+def slurm_parameters(workers: Workers, execution: Execution) -> dict[str, Any]:
+    """Submitit's parameters: one task and one GPU a job, and what the user gave."""
+    parameters: dict[str, Any] = {
+        "name": "i2cnn",
+        "timeout_min": _TIMEOUT_MINUTES,
+        "tasks_per_node": 1,
+        "cpus_per_task": execution.threads or 4,
+    }
+    if execution.device != "cpu":
+        parameters["gpus_per_node"] = 1
+    common = {"timeout_min": int, "cpus_per_task": int, "gpus_per_node": int, "mem_gb": float}
+    for name, value in workers.slurm.items():
+        if name in common:
+            try:
+                parameters[name] = common[name](value)
+            except ValueError:
+                raise InputError(f"--slurm: {name}={value} is not a number") from None
+        else:
+            parameters[f"slurm_{name}"] = value
+    return parameters

@@ -1,0 +1,1 @@
+"""From a data set to faces with five landmarks each."""

@@ -1,0 +1,1 @@
+"""The patch network: engine, profiles, training and fc7 features."""

@@ -1,0 +1,75 @@
+"""The engines that run a Caffe net, torchcaffe and genuine Caffe, both with pycaffe's API."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+from i2cnn.util.errors import InputError
+
+ENGINES = ("torch", "caffe")
+
+
+def get_engine(name: str = "torch") -> ModuleType:
+    """Module with pycaffe's API.
+
+    Parameters
+    ----------
+    name : {"torch", "caffe"}
+        "torch" is this project's runtime on PyTorch, "caffe" is genuine pycaffe.
+
+    Raises
+    ------
+    InputError
+        The name is unknown, or genuine pycaffe is not installed (the package `caffe` on the
+        Python package index is an empty placeholder and does not count).
+    """
+    # Caffe's log lines belong to `i2cnn caffe`; both engines heed this variable.
+    os.environ.setdefault("GLOG_minloglevel", "1")
+    if name == "torch":
+        return importlib.import_module("i2cnn.torchcaffe.pycaffe")
+    if name != "caffe":
+        raise InputError(f"unknown engine {name!r}; choose one of {', '.join(ENGINES)}")
+    try:
+        module = importlib.import_module("caffe")
+    except ImportError as error:
+        raise InputError(
+            f"genuine pycaffe cannot be imported ({error}); build it from BVLC's source "
+            "or use --engine torch"
+        ) from error
+    if not hasattr(module, "Net"):
+        raise InputError(
+            "the installed package 'caffe' is not pycaffe (it has no Net); uninstall it, "
+            "or use --engine torch"
+        )
+    return module
+
+
+def choose_device(device: str = "auto") -> str:
+    """Resolve "auto" (a CUDA device where PyTorch sees one, else the CPU) and check other names."""
+    import torch
+
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return device
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not (number or "0").isdigit():
+        raise InputError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:N")
+    index = int(number or 0)
+    if index >= torch.cuda.device_count():
+        raise InputError(
+            f"device cuda:{index} is not there: PyTorch sees {torch.cuda.device_count()} CUDA "
+            "device(s); use --device cpu"
+        )
+    return f"cuda:{index}"
+
+
+def set_device(engine: ModuleType, device: str) -> None:
+    """Switch an engine to the device that :func:`choose_device` named."""
+    if device == "cpu":
+        engine.set_mode_cpu()
+        return
+    engine.set_device(int(device.partition(":")[2]))
+    engine.set_mode_gpu()

@@ -1,0 +1,1 @@
+"""From a face to its patches, and into a Caffe LMDB."""

@@ -1,0 +1,171 @@
+"""Draws a patch scheme on a face, and all patches of it with their names."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from i2cnn import _native
+from i2cnn.patches.extract import FACE, Scheme, extract
+from i2cnn.util.images import as_bgr, as_gray
+
+_TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
+#: Longer side of the drawn face in pixels.
+_LONGEST = 900
+
+#: One colour (B, G, R) a region, told apart by people with red-green blindness, too.
+_COLOURS = (
+    (178, 114, 0),
+    (0, 94, 213),
+    (115, 158, 0),
+    (167, 121, 204),
+    (0, 159, 230),
+    (233, 180, 86),
+    (66, 228, 240),
+    (0, 0, 160),
+    (128, 60, 60),
+    (90, 90, 90),
+)
+
+
+def _colour(region: int) -> tuple[int, int, int]:
+    return _COLOURS[region % len(_COLOURS)]
+
+
+def box_corners(points: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """Corners of all boxes in pixels, clockwise from the top left.
+
+    Parameters
+    ----------
+    points : ndarray, (5, 2)
+    scheme : Scheme
+
+    Returns
+    -------
+    ndarray of float64, (boxes, 4, 2)
+    """
+    points = np.asarray(points, np.float64)
+    matrix = _native.similarity(points, scheme.mouth)
+    turn, shift = matrix[:, :2], matrix[:, 2]
+    square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
+    corners = []
+    for anchor, *centre, width, height in scheme.boxes:
+        origin = shift if anchor == FACE else points[int(anchor)]
+        corners.append((np.array(centre) + square * (width, height)) @ turn.T + origin)
+    return np.array(corners)
+
+
+def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """The face with every region's frame at the scale nearest 1, and the landmarks.
+
+    Shows what the frames cover and a little around it, enlarged or shrunk to 900 pixels. Outside
+    the photograph its border is repeated, as in the patches; a thin line shows where it ends.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W) or (H, W, 3)
+    points : ndarray, (5, 2)
+        Landmarks.
+    scheme : Scheme
+
+    Returns
+    -------
+    ndarray of uint8, (H', W', 3)
+    """
+    middle = min(range(len(scheme.scales)), key=lambda i: abs(scheme.scales[i] - 1))
+    corners = box_corners(points, scheme)[middle :: len(scheme.scales)]
+    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+    margin = 0.04 * float((high - low).max())
+    low, high = low - margin, high + margin
+    zoom = _LONGEST / float((high - low).max())
+    width, height = (max(1, round(float(v))) for v in (high - low) * zoom)
+    # Shrinking needs averages, which warpAffine does not take.
+    shrink = min(zoom, 1.0)
+    small = as_bgr(image)
+    if shrink < 1:
+        size = tuple(max(1, round(n * shrink)) for n in image.shape[1::-1])
+        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    steps = zoom * np.array(image.shape[1::-1]) / small.shape[1::-1]
+    # Pixel p of the shrunken picture is at (p + 0.5) * size / shrunken size - 0.5 of the picture.
+    shift = (0.5 * steps / zoom - 0.5 - low) * zoom
+    canvas = cv2.warpAffine(
+        small,
+        np.array([[steps[0], 0, shift[0]], [0, steps[1], shift[1]]]),
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    # Clipped, since OpenCV draws lines of at most 32767 pixels; here they only have to leave it.
+    edges = np.array([(-0.5, -0.5), (image.shape[1] - 0.5, image.shape[0] - 0.5)])
+    first, last = np.clip((edges - low) * zoom, -9, _LONGEST + 9).round().astype(int).tolist()
+    cv2.rectangle(canvas, first, last, (255, 255, 255), 1)
+    for i, frame in enumerate(corners):
+        # A light rim keeps frames apart from any picture.
+        line = np.round((frame - low) * zoom).astype(np.int32)
+        cv2.polylines(canvas, [line], True, (255, 255, 255), 4, cv2.LINE_AA)
+        cv2.polylines(canvas, [line], True, _colour(i), 2, cv2.LINE_AA)
+    for point in (np.asarray(points) - low) * zoom:
+        x, y = np.clip(point, -99, 2 * _LONGEST).round().astype(int).tolist()
+        cv2.circle(canvas, (x, y), 4, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(canvas, (x, y), 4, (0, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def draw_preview(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """The scheme's frames on a face beside all patches of it, as gray as databases hold them.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W) or (H, W, 3)
+    points : ndarray, (5, 2)
+    scheme : Scheme
+
+    Returns
+    -------
+    ndarray of uint8, (H', W', 3)
+    """
+    left = draw_scheme(image, points, scheme)
+    right = draw_patches(extract(as_gray(image), points, scheme.name), scheme)
+    gap = 16
+    height = max(left.shape[0], right.shape[0])
+    canvas = np.full((height, left.shape[1] + gap + right.shape[1], 3), 255, np.uint8)
+    canvas[: left.shape[0], : left.shape[1]] = left
+    canvas[: right.shape[0], left.shape[1] + gap :] = right
+    return canvas
+
+
+def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """All patches of one face: a row a region in its frame's colour, a column a scale and mirror.
+
+    Parameters
+    ----------
+    patches : ndarray of uint8, (patches, size, size[, 3])
+    scheme : Scheme
+
+    Returns
+    -------
+    ndarray of uint8, (H, W, 3)
+    """
+    columns = 2 * len(scheme.scales)
+    step = _TILE + _GAP
+    height, width = _TOP + step * len(scheme.regions), _LEFT + step * columns
+    canvas = np.full((height, width, 3), 255, np.uint8)
+    for c in range(columns):
+        text = f"{scheme.scales[c // 2]:g}" + (" mirrored" if c % 2 else "")
+        _write(canvas, text, _LEFT + c * step + 4, 17)
+    for r, region in enumerate(scheme.regions):
+        y = _TOP + r * step + _TILE // 2
+        cv2.rectangle(canvas, (4, y - 10), (14, y), _colour(r), -1)
+        _write(canvas, region.name, 20, y)
+        for c in range(columns):
+            tile = cv2.resize(
+                as_bgr(patches[r * columns + c]), (_TILE, _TILE), interpolation=cv2.INTER_AREA
+            )
+            y, x = _TOP + r * step, _LEFT + c * step
+            canvas[y : y + _TILE, x : x + _TILE] = tile
+    return canvas
+
+
+def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(canvas, text, (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

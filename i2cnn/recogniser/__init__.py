@@ -1,0 +1,1 @@
+"""A trained pipeline as one folder that names expressions."""

@@ -1,0 +1,1 @@
+"""From a run's predictions to scores, tables, plots and a page."""

@@ -1,0 +1,177 @@
+"""Predictions as they are stored, and every number computed from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import bootstrap
+from sklearn.metrics import confusion_matrix, f1_score
+
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_text
+
+_Z95 = 1.959963984540054
+_FEWEST_PEOPLE = 5
+_RESAMPLES = 5000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One face, tested once.
+
+    Parameters
+    ----------
+    fold : int
+        Counted from 1.
+    image, subject, truth, predicted : str
+    """
+
+    fold: int
+    image: str
+    subject: str
+    truth: str
+    predicted: str
+
+
+def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write predictions as CSV, atomically."""
+    text = io.StringIO()
+    names = [f.name for f in fields(Prediction)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(p) for p in predictions)
+    write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read predictions; InputError names the line that cannot be used."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    result = []
+    for line, row in enumerate(rows, 2):
+        try:
+            result.append(
+                Prediction(
+                    int(row["fold"]), row["image"], row["subject"], row["truth"], row["predicted"]
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}:{line}: not a prediction ({error!r})") from None
+    return result
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is reported of a method; shares between 0 and 1.
+
+    Parameters
+    ----------
+    fold_accuracies : dict of int to float
+        Means over repetitions.
+    mean, std : float
+        Over folds; the paper's accuracy is this mean.
+    seed_means : tuple of float
+        Mean over folds of each repetition.
+    pooled : float
+        Over all faces.
+    wilson : tuple of float
+        95 % Wilson interval of the pooled accuracy, as if all faces were independent.
+    bootstrap : tuple of float or None
+        95 % interval of the pooled accuracy from resampling people, whose faces are not
+        independent; None for fewer than five people.
+    macro_f1 : float
+    confusion : ndarray of int, (classes, classes)
+        Rows are the truth; summed over repetitions.
+    """
+
+    fold_accuracies: dict[int, float]
+    mean: float
+    std: float
+    seed_means: tuple[float, ...]
+    pooled: float
+    wilson: tuple[float, float]
+    bootstrap: tuple[float, float] | None
+    macro_f1: float
+    confusion: np.ndarray
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The honest one: over people where there are enough, else Wilson's."""
+        return self.bootstrap or self.wilson
+
+
+def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) -> Scores:
+    """Scores over the task's labels of one or more repetitions (seeds) of an evaluation."""
+    if not any(repetitions):
+        raise InputError("there are no predictions to score")
+    by_fold = [_fold_accuracies(rows) for rows in repetitions if rows]
+    folds = {
+        fold: float(np.mean([a[fold] for a in by_fold if fold in a]))
+        for fold in sorted(set().union(*by_fold))
+    }
+    every = [p for rows in repetitions for p in rows]
+    truth, predicted = [p.truth for p in every], [p.predicted for p in every]
+    pooled = float(np.mean([t == p for t, p in zip(truth, predicted, strict=True)]))
+    number = len({p.image for p in every})
+    spreads = [float(np.std(list(a.values()), ddof=1)) if len(a) > 1 else 0.0 for a in by_fold]
+    seed_means = tuple(float(np.mean(list(a.values()))) for a in by_fold)
+    return Scores(
+        folds,
+        float(np.mean(seed_means)),
+        float(np.mean(spreads)),
+        seed_means,
+        pooled,
+        wilson(pooled * number, number),
+        _bootstrap(every),
+        float(f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)),
+        confusion_matrix(truth, predicted, labels=list(labels)),
+    )
+
+
+def _fold_accuracies(rows: Sequence[Prediction]) -> dict[int, float]:
+    hits: dict[int, list[bool]] = {}
+    for p in rows:
+        hits.setdefault(p.fold, []).append(p.truth == p.predicted)
+    return {fold: float(np.mean(values)) for fold, values in hits.items()}
+
+
+def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
+    subjects, index = np.unique([p.subject for p in rows], return_inverse=True)
+    if len(subjects) < _FEWEST_PEOPLE:
+        return None
+    right = np.bincount(index, [p.truth == p.predicted for p in rows])
+    result = bootstrap(
+        (right, np.bincount(index)),
+        lambda hits, number, axis: hits.sum(axis=axis) / number.sum(axis=axis),
+        paired=True,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    low, high = result.confidence_interval
+    return float(low), float(high)
+
+
+def wilson(hits: float, number: int) -> tuple[float, float]:
+    """95 % Wilson interval of a share."""
+    share = hits / number
+    centre = (share + _Z95**2 / (2 * number)) / (1 + _Z95**2 / number)
+    half = (
+        _Z95
+        / (1 + _Z95**2 / number)
+        * np.sqrt(share * (1 - share) / number + _Z95**2 / (4 * number**2))
+    )
+    return float(centre - half), float(centre + half)
+
+
+def chance(truth: Sequence[str]) -> float:
+    """Accuracy of always naming the most frequent label."""
+    _, counts = np.unique(truth, return_counts=True)
+    return float(counts.max() / counts.sum())

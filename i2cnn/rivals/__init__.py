@@ -1,0 +1,10 @@
+"""The paper's rivals that can be run, and the raw-pixel floor.
+
+:mod:`i2cnn.rivals.fold` describes faces and predicts a fold.
+"""
+
+from __future__ import annotations
+
+from i2cnn.rivals.table import RIVALS, Rival
+
+__all__ = ["RIVALS", "Rival"]

@@ -1,0 +1,1 @@
+"""The SVM on fc7 features, through Gram matrices."""

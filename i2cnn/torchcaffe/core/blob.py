@@ -1,0 +1,216 @@
+"""Blob: Caffe's N-dimensional array with data and diff, over PyTorch tensors.
+
+Layers work on tensors in whatever memory format is fastest; pycaffe's users see NumPy arrays. A
+blob converts between the two only when asked, so that training never pays for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2cnn.util.errors import InputError
+
+
+class _Plane:
+    """One of a blob's two arrays (data or diff), seen as tensor by layers, as NumPy by users."""
+
+    def __init__(self, shape: Sequence[int], device: torch.device) -> None:
+        self.device = device
+        self._tensor: Tensor | None = None
+        self._host: Tensor | None = None
+        self._host_is_newer = False
+        self.shape = tuple(shape)
+        #: What a new array is filled with.
+        self.initial = 0.0
+
+    def resize(self, shape: Sequence[int]) -> None:
+        if tuple(shape) != self.shape:
+            self.shape = tuple(shape)
+            self._tensor = self._host = None
+            self._host_is_newer = False
+
+    @property
+    def held(self) -> bool:
+        """True if an array was handed out that new values are copied into."""
+        return self._host is not None and self.device.type == "cpu"
+
+    @property
+    def tensor(self) -> Tensor:
+        if self._host is not None and self._host_is_newer:
+            self._tensor = self._host if self.device.type == "cpu" else self._host.to(self.device)
+            # A user may write through the array at any time, so a CPU blob keeps living in it.
+            self._host_is_newer = False
+        if self._tensor is None:
+            self._tensor = torch.full(
+                self.shape, self.initial, dtype=torch.float32, device=self.device
+            )
+        return self._tensor
+
+    @tensor.setter
+    def tensor(self, value: Tensor) -> None:
+        self._host_is_newer = False
+        if self._host is not None and self.device.type == "cpu":
+            if self._host.shape == value.shape:
+                # An array handed out earlier stays a live view, as in pycaffe.
+                if self._host.data_ptr() != value.data_ptr() or not value.is_contiguous():
+                    self._host.copy_(value)
+                self._tensor = self._host
+                self.shape = tuple(value.shape)
+                return
+            self._host = None
+        self._tensor = value
+        self.shape = tuple(value.shape)
+
+    def clear(self) -> None:
+        """Set to the initial value; memory is not touched before someone looks."""
+        if self._host is None:
+            self._tensor = None
+        else:
+            self.tensor.fill_(self.initial)
+
+    def add(self, value: Tensor, take: bool) -> None:
+        """Add; after :meth:`clear` a value that may be taken becomes the array itself."""
+        if take and self._tensor is None and self._host is None and value.shape == self.shape:
+            self._tensor = value.contiguous()
+        else:
+            self.tensor.add_(value)
+
+    @property
+    def array(self) -> np.ndarray:
+        if self.device.type == "cpu":
+            self._host = self.tensor.contiguous()
+            self._tensor = self._host
+        elif not self._host_is_newer:
+            current = self.tensor.detach().cpu().contiguous()
+            if self._host is not None and self._host.shape == current.shape:
+                self._host.copy_(current)
+            else:
+                self._host = current
+            self._host_is_newer = True
+        assert self._host is not None
+        return self._host.numpy()
+
+
+class Blob:
+    """Array with gradient (Caffe's Blob).
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Dimensions; images are (N, C, H, W).
+    device : torch.device
+        Where the layers work on it.
+
+    Attributes
+    ----------
+    data, diff : ndarray of float32
+        Writable views. On a GPU they are copies that go back to the device before the next use.
+    """
+
+    def __init__(self, shape: Sequence[int], device: torch.device | str = "cpu") -> None:
+        device = torch.device(device)
+        self._data = _Plane(shape, device)
+        self._diff = _Plane(shape, device)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Dimensions."""
+        return self._data.shape
+
+    @property
+    def num(self) -> int:
+        """Legacy name of the first dimension."""
+        return self._legacy(0)
+
+    @property
+    def channels(self) -> int:
+        """Legacy name of the second dimension."""
+        return self._legacy(1)
+
+    @property
+    def height(self) -> int:
+        """Legacy name of the third dimension."""
+        return self._legacy(2)
+
+    @property
+    def width(self) -> int:
+        """Legacy name of the fourth dimension."""
+        return self._legacy(3)
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def _legacy(self, axis: int) -> int:
+        if len(self.shape) > 4:
+            raise InputError(f"a blob of shape {self.shape} has no num, channels, height, width")
+        return self.shape[axis] if axis < len(self.shape) else 1
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data.array
+
+    @data.setter
+    def data(self, value: object) -> None:
+        self._data.array[...] = value
+
+    @property
+    def diff(self) -> np.ndarray:
+        return self._diff.array
+
+    @diff.setter
+    def diff(self, value: object) -> None:
+        self._diff.array[...] = value
+
+    def reshape(self, *shape: int) -> None:
+        """Change the dimensions; the contents are lost if the shape is another one."""
+        if any(dim < 0 for dim in shape):
+            raise InputError(f"a blob cannot have the negative dimensions {shape}")
+        self._data.resize(shape)
+        self._diff.resize(shape)
+
+    @property
+    def tensor(self) -> Tensor:
+        """Data as the layers see it."""
+        return self._data.tensor
+
+    @tensor.setter
+    def tensor(self, value: Tensor) -> None:
+        self._data.tensor = value
+        self._diff.resize(value.shape)
+
+    @property
+    def grad(self) -> Tensor:
+        """Diff as the layers see it."""
+        return self._diff.tensor
+
+    @grad.setter
+    def grad(self, value: Tensor) -> None:
+        self._diff.tensor = value
+
+    def clear_grad(self) -> None:
+        """Set the diff to its initial value: 0, or the blob's weight in the loss."""
+        self._diff.clear()
+
+    def add_grad(self, value: Tensor, take: bool) -> None:
+        """Add to the diff; `take` allows to keep `value` itself, which nobody else uses then."""
+        self._diff.add(value, take)
+
+    def input(self) -> Tensor:
+        """Data for a layer that overwrites this blob, safe from that if a user holds the array."""
+        return self.tensor.clone() if self._data.held else self.tensor
+
+    def set_loss_weight(self, weight: float) -> None:
+        """Start the diff with the blob's weight in the loss; a user may set another one."""
+        self._diff.initial = weight
+
+    def share(self, other: Blob) -> None:
+        """Use the data of another blob from now on (Caffe's ShareData)."""
+        if other.shape != self.shape:
+            raise InputError(f"cannot share data of shape {other.shape} with shape {self.shape}")
+        self._data = other._data

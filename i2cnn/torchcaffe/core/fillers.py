@@ -1,0 +1,122 @@
+"""Caffe's fillers: initial values of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.proto import FillerParameter
+from i2cnn.util.errors import InputError
+
+Shape = tuple[int, ...]
+
+
+def fill(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    """Initial values of a parameter.
+
+    Parameters
+    ----------
+    rng : CaffeRNG
+        The net's generator; drawn from in Caffe's order.
+    filler : FillerParameter
+        Type and settings; the default is the constant 0.
+    shape : tuple of int
+        Shape of the parameter.
+
+    Returns
+    -------
+    ndarray of float32
+
+    Raises
+    ------
+    InputError
+        The filler's type is unknown or does not fit the shape.
+    """
+    if filler.type not in _FILLERS:
+        raise InputError(
+            f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})"
+        )
+    if not shape and (
+        filler.type not in ("constant", "uniform", "gaussian") or filler.sparse != -1
+    ):
+        raise InputError(f"the {filler.type} filler needs a shape of at least one dimension")
+    values = _FILLERS[filler.type](rng, filler, shape)
+    return np.array(values.reshape(shape), np.float32, order="C")
+
+
+def _count(shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _constant(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    return np.full(shape, filler.value, np.float32)
+
+
+def _uniform(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if filler.min > filler.max:
+        raise InputError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
+    return rng.uniform(_count(shape), filler.min, filler.max)
+
+
+def _gaussian(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if not filler.std > 0:
+        raise InputError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
+    values = rng.gaussian(_count(shape), filler.mean, filler.std)
+    if filler.sparse != -1:
+        if not 0 <= filler.sparse <= shape[0]:
+            raise InputError(
+                f"the gaussian filler's sparse {filler.sparse} is not from 0 to the number of "
+                f"outputs, {shape[0]}"
+            )
+        # Keeps each value with the chance that leaves `sparse` inputs to each output.
+        values *= rng.bernoulli(len(values), filler.sparse / shape[0], single=True)
+    return values
+
+
+def _fan(filler: Any, shape: Shape) -> np.float32:
+    """Number of inputs or outputs by which the variance is normalised."""
+    count = _count(shape)
+    fan_in = count // shape[0]
+    fan_out = count // shape[1] if len(shape) > 1 else count
+    if filler.variance_norm == FillerParameter.AVERAGE:
+        return np.float32(fan_in + fan_out) / np.float32(2)
+    return np.float32(fan_out if filler.variance_norm == FillerParameter.FAN_OUT else fan_in)
+
+
+def _xavier(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    bound = float(np.sqrt(np.float32(3) / _fan(filler, shape)))
+    return rng.uniform(_count(shape), -bound, bound)
+
+
+def _msra(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    return rng.gaussian(_count(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
+
+
+def _positive_unitball(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
+    # Caffe adds up one by one; NumPy's sum would round in another order.
+    return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
+
+
+def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise InputError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
+    size = shape[3]
+    f = (size + 1) // 2
+    centre = np.float32((size - 1) / (2.0 * f))
+    line = 1 - np.abs(np.arange(size, dtype=np.float32) / np.float32(f) - centre)
+    return np.broadcast_to(np.outer(line, line), shape)
+
+
+_FILLERS: dict[str, Callable[[CaffeRNG, Any, Shape], np.ndarray]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "positive_unitball": _positive_unitball,
+    "xavier": _xavier,
+    "msra": _msra,
+    "bilinear": _bilinear,
+}

@@ -1,0 +1,252 @@
+"""What a layer is, and the one registry of layer types.
+
+A layer is a small class: it checks itself and makes its parameters in :meth:`Layer.setup`, tells
+the shapes of its tops in :meth:`Layer.reshape` and computes them from tensors in
+:meth:`Layer.compute`. Gradients come from PyTorch's autograd over that one layer, so that every
+blob has its own diff as in Caffe; where Caffe's gradient is another one than autograd's, the
+layer's :meth:`Layer.compute` says so by an autograd function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.fillers import fill
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.util.errors import InputError
+
+Shape = tuple[int, ...]
+
+
+@dataclass
+class Context:
+    """What the layers of one net share.
+
+    Parameters
+    ----------
+    net : str
+        The net's name, for errors.
+    device : torch.device
+        Where it computes.
+    train : bool
+        True in phase TRAIN.
+    rng : CaffeRNG
+        Generator of initial weights, of the data layers' seeds and of dropout masks.
+    solver_rank, solver_count : int
+        This process among those that train the net together; each reads its own records.
+    bf16 : bool
+        True if convolutions and inner products multiply in bfloat16.
+    """
+
+    net: str
+    device: torch.device
+    train: bool
+    rng: CaffeRNG
+    solver_rank: int = 0
+    solver_count: int = 1
+    bf16: bool = False
+
+
+class LabelError(InputError):
+    """A label outside the classes; `item` is its place in the batch."""
+
+    def __init__(self, message: str, item: int) -> None:
+        super().__init__(message)
+        self.item = item
+
+
+class Layer:
+    """One layer of a net.
+
+    Parameters
+    ----------
+    param : LayerParameter
+        The layer as the prototxt has it.
+    context : Context
+        What the layers of the net share.
+    """
+
+    #: Fewest and most bottoms and tops; None is any number.
+    bottoms: ClassVar[tuple[int, int | None]] = (1, 1)
+    tops: ClassVar[tuple[int, int | None]] = (1, 1)
+    #: Loss layers weigh their first top by 1 and may leave it unnamed.
+    is_loss: ClassVar[bool] = False
+    #: Bottoms that no gradient can reach, such as labels.
+    blocked: ClassVar[frozenset[int]] = frozenset()
+    #: Layers without gradient at all (accuracy, data).
+    differentiable: ClassVar[bool] = True
+    #: Layers that are products of matrices, which precision bf16 is for.
+    products: ClassVar[bool] = False
+
+    def __init__(self, param: Any, context: Context) -> None:
+        self.param = param
+        self.context = context
+        self.blobs: list[Blob] = []
+        #: Which parameters need a gradient; the net sets it from lr_mult.
+        self.param_needs: list[bool] = []
+        #: Parameters as `compute` shall use them, set at each forward pass.
+        self.weights: list[Tensor] = []
+        #: True while `compute` repeats a forward pass only for its gradient: nothing is drawn or
+        #: gathered anew then.
+        self.recomputing = False
+        self._leaves: list[Tensor] = []
+        self._outputs: list[Tensor] | None = None
+
+    @property
+    def type(self) -> str:
+        """Type name as in the prototxt."""
+        return self.param.type
+
+    # For subclasses -----------------------------------------------------------------------------
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        """Check the layer and make its parameters; called once with the bottoms' shapes."""
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        """Shapes of the tops for these shapes of the bottoms."""
+        return [shapes[0]]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        """Tops from bottoms, with the parameters in `self.weights`."""
+        raise NotImplementedError
+
+    # For subclasses to call ---------------------------------------------------------------------
+
+    def fail(self, reason: str) -> InputError:
+        """An error that names this layer."""
+        return InputError(f"{self.context.net}: layer {self.param.name!r}: {reason}")
+
+    def add_param(self, shape: Shape, filler: Any) -> Blob:
+        """New parameter of that shape, filled by Caffe's rules."""
+        blob = Blob(shape, self.context.device)
+        try:
+            values = fill(self.context.rng, filler, shape)
+        except InputError as error:
+            raise self.fail(str(error)) from None
+        blob.tensor = torch.from_numpy(values).to(self.context.device)
+        self.blobs.append(blob)
+        return blob
+
+    # For the net --------------------------------------------------------------------------------
+
+    def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if not (self.products and self.context.bf16):
+            return self.compute(bottoms)
+        with torch.autocast(self.context.device.type, torch.bfloat16):
+            return [top.float() for top in self.compute(bottoms)]
+
+    def forward(
+        self, bottoms: Sequence[Tensor], needs: Sequence[bool], graph: bool
+    ) -> list[Tensor]:
+        """Tops from bottoms; `graph` keeps what :meth:`backward` needs."""
+        params = [blob.tensor for blob in self.blobs]
+        self._outputs = None
+        if not (graph and self.differentiable and (any(needs) or any(self.param_needs))):
+            self.weights = params
+            with torch.no_grad():
+                return self._compute(bottoms)
+        inputs = [b.detach().requires_grad_(need) for b, need in zip(bottoms, needs, strict=True)]
+        self.weights = [
+            p.detach().requires_grad_(need)
+            for p, need in zip(params, self.param_needs, strict=True)
+        ]
+        with torch.enable_grad():
+            outputs = self._compute(inputs)
+        self._leaves = [*inputs, *self.weights]
+        self._outputs = outputs
+        return [output.detach() for output in outputs]
+
+    def _recompute(self, bottoms: Sequence[Tensor], needs: Sequence[bool]) -> None:
+        self.recomputing = True
+        try:
+            self.forward(bottoms, needs, graph=True)
+        finally:
+            self.recomputing = False
+
+    def backward(
+        self, bottoms: Sequence[Tensor], grads: Sequence[Tensor], needs: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the bottoms that need one; the parameters' are added to their diffs."""
+        if self._outputs is None:
+            self._recompute(bottoms, needs)
+        outputs, self._outputs = self._outputs or [], None
+        pairs = [
+            (o, g.reshape(o.shape)) for o, g in zip(outputs, grads, strict=True) if o.requires_grad
+        ]
+        leaves, self._leaves = self._leaves, []
+        if not pairs:
+            return [torch.zeros_like(b) if n else None for b, n in zip(bottoms, needs, strict=True)]
+        wanted = [leaf for leaf in leaves if leaf.requires_grad]
+        found = iter(
+            torch.autograd.grad(
+                [o for o, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
+            )
+        )
+        gradients = [next(found) if leaf.requires_grad else None for leaf in leaves]
+        below, own = gradients[: len(bottoms)], gradients[len(bottoms) :]
+        used = {_memory(g) for g in (*grads, *below) if g is not None}
+        for blob, gradient in zip(self.blobs, own, strict=True):
+            if gradient is not None:
+                blob.add_grad(gradient, take=_memory(gradient) not in used)
+                used.add(_memory(gradient))
+        return below
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where the memory begins that a tensor is a view of."""
+    return tensor.untyped_storage().data_ptr()
+
+
+L = TypeVar("L", bound=type[Layer])
+REGISTRY: dict[str, type[Layer]] = {}
+
+
+def register(name: str) -> Callable[[L], L]:
+    """Class decorator: enter a layer under its prototxt type."""
+
+    def enter(cls: L) -> L:
+        REGISTRY[name] = cls
+        return cls
+
+    return enter
+
+
+def create_layer(param: Any, context: Context) -> Layer:
+    """Layer of a LayerParameter; an unknown type is an error that lists those there are."""
+    if param.type not in REGISTRY:
+        raise InputError(
+            f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type} "
+            f"(known types: {', '.join(sorted(REGISTRY))})"
+        )
+    layer = REGISTRY[param.type](param, context)
+    for what, names, (least, most) in (
+        ("bottom", param.bottom, layer.bottoms),
+        ("top", param.top, layer.tops),
+    ):
+        if what == "top" and layer.is_loss and not names:
+            continue
+        if len(names) < least or (most is not None and len(names) > most):
+            number = f"{least}" if least == most else f"{least} to {most or 'any number of'}"
+            raise layer.fail(f"{param.type} takes {number} {what} blobs, not {len(names)}")
+    return layer
+
+
+def canonical_axis(layer: Layer, axis: int, ndim: int) -> int:
+    """Axis counted from the front; negative ones count from the back as in Caffe."""
+    if not -ndim <= axis < ndim:
+        raise layer.fail(f"axis {axis} is out of range for a bottom of {ndim} dimensions")
+    return axis % ndim
+
+
+def count(shape: Sequence[int]) -> int:
+    """Number of elements of a shape."""
+    product = 1
+    for dim in shape:
+        product *= dim
+    return product

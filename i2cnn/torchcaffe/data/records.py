@@ -1,0 +1,105 @@
+"""Records of a Caffe LMDB in key order."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from i2cnn.util.errors import InputError
+
+
+class _Environments:
+    """Open LMDBs by path: LMDB forbids a process to open one twice."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[Any, int]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, source: str) -> Any:
+        path = os.path.realpath(source)
+        with self._lock:
+            # Nobody writes while we read, so no lock file, and read-only folders are fine.
+            env, users = self._open.get(path) or (
+                lmdb.open(path, readonly=True, lock=False, max_dbs=0),
+                0,
+            )
+            self._open[path] = (env, users + 1)
+            return env
+
+    def release(self, env: Any) -> None:
+        with self._lock:
+            path = next(p for p, (e, _) in self._open.items() if e is env)
+            users = self._open[path][1] - 1
+            if users:
+                self._open[path] = (env, users)
+            else:
+                del self._open[path]
+                env.close()
+
+
+_environments = _Environments()
+
+
+class LmdbRecords:
+    """Records of an LMDB as an endless stream in key order."""
+
+    def __init__(self, source: str, layer: str) -> None:
+        if not Path(source, "data.mdb").is_file():
+            raise InputError(
+                f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
+                "check data_param.source"
+            )
+        try:
+            self.env = _environments.open(source)
+        except lmdb.Error as error:
+            raise InputError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
+        self.source = source
+        self.layer = layer
+        self._check_size()
+        self.count = self.env.stat()["entries"]
+        if self.count == 0:
+            self.close()
+            raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
+
+    def _check_size(self) -> None:
+        # Reading past the end of a file that was cut is a bus error, which no one can catch.
+        pages = self.env.info()["last_pgno"] + 1
+        needed = pages * self.env.stat()["psize"]
+        found = Path(self.source, "data.mdb").stat().st_size
+        if found < needed:
+            self.close()
+            raise self._damaged(f"data.mdb has {found} of {needed} bytes")
+
+    def _damaged(self, reason: str) -> InputError:
+        return InputError(
+            f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
+            "(mdb_copy -c) or write it again"
+        )
+
+    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
+        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
+        wanted = index % self.count
+        while True:
+            found = 0
+            try:
+                with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
+                    for key in cursor.iternext(keys=True, values=False):
+                        if found == wanted:
+                            yield key, cursor.value()
+                            wanted += step
+                        found += 1
+            except lmdb.Error as error:
+                raise self._damaged(str(error)) from None
+            if found != self.count:
+                raise self._damaged(f"{found} of {self.count} records can be read")
+            wanted -= self.count
+
+    def close(self) -> None:
+        if self.env is not None:
+            _environments.release(self.env)
+            self.env = None

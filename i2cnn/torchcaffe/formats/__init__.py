@@ -1,0 +1,1 @@
+"""Caffe's files and messages: prototxt, models, solver states, their upgrades."""

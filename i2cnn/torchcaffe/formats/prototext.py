@@ -1,0 +1,120 @@
+"""Reads and writes prototxt files; what is wrong in one is named by file, line and field."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
+from i2cnn.torchcaffe.proto import NetParameter, SolverParameter
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_text
+
+M = TypeVar("M", bound=Message)
+
+
+def parse(text: str, message: M, source: str) -> M:
+    """Fill `message` from prototxt text.
+
+    Raises
+    ------
+    InputError
+        ``source:line:column`` and what is wrong there; an unknown field comes with the names
+        that are closest to it.
+    """
+    try:
+        text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        raise InputError(_explain(error, message, source)) from None
+    return message
+
+
+def _explain(error: text_format.ParseError, message: Message, source: str) -> str:
+    reason = re.sub(r"^\d+:\d+ : ", "", str(error)).replace("torchcaffe.", "")
+    unknown = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', str(error))
+    if unknown:
+        reason = reason.rstrip(".") + _hint(message, unknown[1], unknown[2])
+    return f"{source}:{error.GetLine()}:{error.GetColumn()}: {reason}"
+
+
+def _hint(message: Message, owner: str, field: str) -> str:
+    """What the writer of an unknown field may have meant."""
+    names = message.DESCRIPTOR.file.pool.FindMessageTypeByName(owner).fields_by_name.keys()
+    close = difflib.get_close_matches(field, names, n=3)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    for other, what in ((NetParameter, "net"), (SolverParameter, "solver")):
+        if owner == message.DESCRIPTOR.full_name and field in other.DESCRIPTOR.fields_by_name:
+            return f"; this looks like a {what} file"
+    return ""
+
+
+def _read(path: str | Path, message: M) -> M:
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"File not found: {path}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if b"\0" in content:
+        raise InputError(f"{path}: not a text file; a prototxt file is expected here")
+    parse(_decode(content), message, str(path))
+    if not message.ListFields():
+        raise InputError(f"{path}: the file is empty")
+    missing = message.FindInitializationErrors()  # type: ignore[attr-defined]
+    if missing:
+        raise InputError(f"{path}: required fields are missing: {', '.join(missing)}")
+    return message
+
+
+def _decode(content: bytes) -> str:
+    """Text in UTF-8 or, as published files have it in comments, in anything else."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def read_net(path: str | Path) -> NetParameter:
+    """Net of a prototxt file, upgraded from Caffe's older formats where needed.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, not text or not a net; names file, line, column and field.
+    """
+    return upgrade_net(_read(path, NetParameter()), str(path))
+
+
+def read_solver(path: str | Path) -> SolverParameter:
+    """Solver of a prototxt file, upgraded from Caffe's older formats where needed.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, not text or not a solver.
+    """
+    solver = upgrade_solver(_read(path, SolverParameter()), str(path))
+    for field in ("net_param", "train_net_param"):
+        if solver.HasField(field):
+            upgrade_net(getattr(solver, field), str(path))
+    for net in solver.test_net_param:
+        upgrade_net(net, str(path))
+    return solver
+
+
+def to_text(message: Message) -> str:
+    """Prototxt text of a message."""
+    return text_format.MessageToString(message)
+
+
+def write_prototxt(path: str | Path, message: Message, header: str = "") -> None:
+    """Write a message as a prototxt file, atomically; `header` lines become comments."""
+    comments = "".join(f"# {line}\n" for line in header.splitlines())
+    write_text(Path(path), comments + to_text(message))

@@ -1,0 +1,255 @@
+"""Caffe's binary files: .caffemodel, .solverstate, .binaryproto, as protobuf or HDF5."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+
+from i2cnn.torchcaffe.formats.upgrade import upgrade_net
+from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path
+
+M = TypeVar("M", bound=Message)
+
+#: Protobuf cannot write or read messages from this size on.
+_PROTOBUF_LIMIT = 2**31
+
+
+def array_from(blob: Any, diff: bool = False) -> np.ndarray:
+    """Contents (or gradient) of a BlobProto, float32, in its shape (the old four dimensions too).
+
+    Raises
+    ------
+    InputError
+        The shape and the count of numbers differ.
+    """
+    single, double = (blob.diff, blob.double_diff) if diff else (blob.data, blob.double_data)
+    values = np.array(double if double else single, np.float32)
+    shape = shape_of(blob)
+    if values.size != math.prod(shape):
+        raise InputError(f"a blob of shape {shape} holds {values.size} numbers")
+    return values.reshape(shape)
+
+
+def shape_of(blob: Any) -> tuple[int, ...]:
+    """Shape of a BlobProto; () for a scalar."""
+    if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
+        return blob.num, blob.channels, blob.height, blob.width
+    return tuple(blob.shape.dim)
+
+
+def to_blobproto(array: np.ndarray, diff: np.ndarray | None = None) -> Any:
+    """BlobProto of an array, with its gradient if given."""
+    blob = BlobProto()
+    blob.shape.dim.extend(np.shape(array))
+    _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, array)
+    if diff is not None:
+        _put_floats(blob, BlobProto.DIFF_FIELD_NUMBER, diff)
+    return blob
+
+
+def _put_floats(message: Message, field: int, array: np.ndarray) -> None:
+    """Fill a packed field from memory: adding one by one takes seconds for a large layer."""
+    content = np.ascontiguousarray(array, "<f4").tobytes()
+    if len(content) >= _PROTOBUF_LIMIT:
+        raise InputError(
+            f"a blob of shape {np.shape(array)} is larger than the 2 GB that protobuf can hold; "
+            "use snapshot_format: HDF5"
+        )
+    message.MergeFromString(_varint(field << 3 | 2) + _varint(len(content)) + content)
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _read_message(path: Path, message: M, what: str) -> M:
+    try:
+        if path.stat().st_size >= _PROTOBUF_LIMIT:
+            raise InputError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"File not found: {path} ({what})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if not content:
+        raise InputError(f"{path}: the file is empty; {what} is expected here")
+    try:
+        message.ParseFromString(content)
+    except DecodeError:
+        raise InputError(f"{path}: damaged, or not {what}") from None
+    return message
+
+
+def _write_message(path: Path, message: Message) -> None:
+    if message.ByteSize() >= _PROTOBUF_LIMIT:
+        raise InputError(
+            f"{path}: larger than the 2 GB that protobuf can write; use snapshot_format: HDF5"
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(message.SerializeToString())
+
+
+def read_mean(path: str | Path) -> np.ndarray:
+    """Mean image of a .binaryproto file, float32 (C, H, W)."""
+    path = Path(path)
+    blob = _read_message(path, BlobProto(), "a mean image (.binaryproto)")
+    try:
+        mean = array_from(blob)
+    except InputError as error:
+        raise InputError(f"{path}: damaged, or not a mean image ({error})") from None
+    mean = mean[0] if mean.ndim == 4 and mean.shape[0] == 1 else mean
+    if mean.ndim != 3 or mean.size == 0:
+        raise InputError(f"{path}: not a mean image; its shape is {mean.shape}, not (C, H, W)")
+    return mean
+
+
+def write_mean(path: str | Path, mean: np.ndarray) -> None:
+    """Write a mean image (C, H, W) as compute_image_mean does (the old four dimensions)."""
+    blob = BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
+    _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, mean)
+    _write_message(Path(path), blob)
+
+
+# Weights ------------------------------------------------------------------------------------------
+
+
+def is_hdf5(path: Path) -> bool:
+    """True for files with HDF5's signature or Caffe's .h5 suffix."""
+    if path.suffix == ".h5":
+        return True
+    try:
+        with open(path, "rb") as file:
+            return file.read(8) == b"\x89HDF\r\n\x1a\n"
+    except OSError:
+        return False
+
+
+def read_weights(path: str | Path) -> dict[str, list[np.ndarray]]:
+    """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
+    path = Path(path)
+    if is_hdf5(path):
+        with _open_hdf5(path, "a Caffe model") as file:
+            return {
+                name: [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
+                for name, group in file["data"].items()
+                if len(group)
+            }
+    net = _read_message(path, NetParameter(), "a .caffemodel")
+    net = upgrade_net(net, str(path))
+    if not net.layer:
+        raise InputError(f"{path}: not a .caffemodel; it has no layers")
+    try:
+        return {x.name: [array_from(b) for b in x.blobs] for x in net.layer if x.blobs}
+    except InputError as error:
+        raise InputError(f"{path}: damaged ({error})") from None
+
+
+def write_weights(path: str | Path, net: Any) -> None:
+    """Write a NetParameter with its blobs as a .caffemodel."""
+    _write_message(Path(path), net)
+
+
+def write_weights_hdf5(
+    path: str | Path,
+    params: Mapping[str, Iterable[np.ndarray]],
+    diffs: Mapping[str, Iterable[np.ndarray]] | None = None,
+) -> None:
+    """Write parameters by layer name in Caffe's HDF5 layout (groups data and diff)."""
+    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        for group, values in (("data", params), ("diff", diffs)):
+            if values is None:
+                continue
+            top = file.create_group(group)
+            for name, arrays in values.items():
+                layer = top.create_group(name)
+                for i, array in enumerate(arrays):
+                    layer.create_dataset(str(i), data=np.asarray(array, np.float32))
+
+
+@contextmanager
+def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
+    if not path.exists():
+        raise InputError(f"File not found: {path}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError:
+        raise InputError(f"{path}: damaged, or not an HDF5 file") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not {what} ({error})") from None
+
+
+# Solver states ------------------------------------------------------------------------------------
+
+
+@dataclass
+class State:
+    """Contents of a .solverstate: the iteration, where the weights are, the histories."""
+
+    iteration: int
+    learned_net: str
+    history: list[np.ndarray]
+    current_step: int
+
+
+def read_state(path: str | Path) -> State:
+    """Read a .solverstate or .solverstate.h5 file."""
+    path = Path(path)
+    if is_hdf5(path):
+        with _open_hdf5(path, "a solver state") as file:
+            history = file["history"]
+            return State(
+                int(np.asarray(file["iter"]).item()),
+                _text(file["learned_net"][()]),
+                [np.asarray(history[str(i)], np.float32) for i in range(len(history))],
+                int(np.asarray(file["current_step"]).item()),
+            )
+    state = _read_message(path, SolverState(), "a .solverstate")
+    if not (state.HasField("iter") and state.HasField("learned_net")):
+        raise InputError(f"{path}: not a solver state; it has no iteration or names no model")
+    try:
+        history = [array_from(blob) for blob in state.history]
+    except InputError as error:
+        raise InputError(f"{path}: damaged ({error})") from None
+    return State(state.iter, state.learned_net, history, state.current_step)
+
+
+def _text(value: Any) -> str:
+    value = value.item() if isinstance(value, np.ndarray) else value
+    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
+
+
+def write_state(path: str | Path, state: State, hdf5: bool) -> None:
+    """Write a solver state in Caffe's binary or HDF5 layout."""
+    if not hdf5:
+        message = SolverState(
+            iter=state.iteration, learned_net=state.learned_net, current_step=state.current_step
+        )
+        message.history.extend(to_blobproto(array) for array in state.history)
+        _write_message(Path(path), message)
+        return
+    with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
+        file.create_dataset("iter", data=np.array([state.iteration], np.int32))
+        name = os.fsencode(state.learned_net)
+        # Caffe reads it as a C string: the byte after the last one must be there, and 0.
+        file.create_dataset("learned_net", data=np.array(name, f"S{len(name) + 1}"))
+        file.create_dataset("current_step", data=np.array([state.current_step], np.int32))
+        group = file.create_group("history")
+        for i, array in enumerate(state.history):
+            group.create_dataset(str(i), data=np.asarray(array, np.float32))

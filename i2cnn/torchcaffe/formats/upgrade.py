@@ -1,0 +1,299 @@
+"""Caffe's older net and solver formats, brought to today's as Caffe itself does on loading.
+
+Four generations are in circulation: V0 (``layers { layer { ... } }``, lower-case types), V1
+(``layers`` with an enum type), V1 and V2 with transformation fields inside the data layers, and
+nets whose inputs are net-level fields instead of an Input layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.proto import NetParameter, SolverParameter, V1LayerParameter
+from i2cnn.util.errors import InputError
+
+_V1 = V1LayerParameter.LayerType
+
+#: Type names of V1's enum that are not merely the enum's words joined.
+_V2_TYPES = {
+    "ABSVAL": "AbsVal",
+    "ARGMAX": "ArgMax",
+    "BNLL": "BNLL",
+    "HDF5_DATA": "HDF5Data",
+    "HDF5_OUTPUT": "HDF5Output",
+    "IM2COL": "Im2col",
+    "LRN": "LRN",
+    "MVN": "MVN",
+    "RELU": "ReLU",
+    "SIGMOID_CROSS_ENTROPY_LOSS": "SigmoidCrossEntropyLoss",
+    "SOFTMAX_LOSS": "SoftmaxWithLoss",
+    "TANH": "TanH",
+}
+
+_V0_TYPES = {
+    "accuracy": "ACCURACY",
+    "bnll": "BNLL",
+    "concat": "CONCAT",
+    "conv": "CONVOLUTION",
+    "data": "DATA",
+    "dropout": "DROPOUT",
+    "euclidean_loss": "EUCLIDEAN_LOSS",
+    "flatten": "FLATTEN",
+    "hdf5_data": "HDF5_DATA",
+    "hdf5_output": "HDF5_OUTPUT",
+    "im2col": "IM2COL",
+    "images": "IMAGE_DATA",
+    "infogain_loss": "INFOGAIN_LOSS",
+    "innerproduct": "INNER_PRODUCT",
+    "lrn": "LRN",
+    "multinomial_logistic_loss": "MULTINOMIAL_LOGISTIC_LOSS",
+    "pool": "POOLING",
+    "relu": "RELU",
+    "sigmoid": "SIGMOID",
+    "softmax": "SOFTMAX",
+    "softmax_loss": "SOFTMAX_LOSS",
+    "split": "SPLIT",
+    "tanh": "TANH",
+    "window_data": "WINDOW_DATA",
+}
+
+#: V0 field -> where it went in V1, by V0 layer type: (parameter message, field).
+_V0_FIELDS: dict[str, dict[str, tuple[str, str]]] = {
+    "num_output": {
+        "conv": ("convolution_param", "num_output"),
+        "innerproduct": ("inner_product_param", "num_output"),
+    },
+    "biasterm": {
+        "conv": ("convolution_param", "bias_term"),
+        "innerproduct": ("inner_product_param", "bias_term"),
+    },
+    "weight_filler": {
+        "conv": ("convolution_param", "weight_filler"),
+        "innerproduct": ("inner_product_param", "weight_filler"),
+    },
+    "bias_filler": {
+        "conv": ("convolution_param", "bias_filler"),
+        "innerproduct": ("inner_product_param", "bias_filler"),
+    },
+    "pad": {"conv": ("convolution_param", "pad"), "pool": ("pooling_param", "pad")},
+    "kernelsize": {
+        "conv": ("convolution_param", "kernel_size"),
+        "pool": ("pooling_param", "kernel_size"),
+    },
+    "group": {"conv": ("convolution_param", "group")},
+    "stride": {"conv": ("convolution_param", "stride"), "pool": ("pooling_param", "stride")},
+    "pool": {"pool": ("pooling_param", "pool")},
+    "dropout_ratio": {"dropout": ("dropout_param", "dropout_ratio")},
+    "local_size": {"lrn": ("lrn_param", "local_size")},
+    "alpha": {"lrn": ("lrn_param", "alpha")},
+    "beta": {"lrn": ("lrn_param", "beta")},
+    "k": {"lrn": ("lrn_param", "k")},
+    "source": {
+        "data": ("data_param", "source"),
+        "hdf5_data": ("hdf5_data_param", "source"),
+        "images": ("image_data_param", "source"),
+        "window_data": ("window_data_param", "source"),
+        "infogain_loss": ("infogain_loss_param", "source"),
+    },
+    "batchsize": {
+        "data": ("data_param", "batch_size"),
+        "hdf5_data": ("hdf5_data_param", "batch_size"),
+        "images": ("image_data_param", "batch_size"),
+        "window_data": ("window_data_param", "batch_size"),
+    },
+    "rand_skip": {
+        "data": ("data_param", "rand_skip"),
+        "images": ("image_data_param", "rand_skip"),
+    },
+    "shuffle_images": {"images": ("image_data_param", "shuffle")},
+    "new_height": {"images": ("image_data_param", "new_height")},
+    "new_width": {"images": ("image_data_param", "new_width")},
+    "concat_dim": {"concat": ("concat_param", "concat_dim")},
+    "det_fg_threshold": {"window_data": ("window_data_param", "fg_threshold")},
+    "det_bg_threshold": {"window_data": ("window_data_param", "bg_threshold")},
+    "det_fg_fraction": {"window_data": ("window_data_param", "fg_fraction")},
+    "det_context_pad": {"window_data": ("window_data_param", "context_pad")},
+    "det_crop_mode": {"window_data": ("window_data_param", "crop_mode")},
+    "hdf5_output_param": {"hdf5_output": ("", "hdf5_output_param")},
+    "scale": {"*": ("transform_param", "scale")},
+    "meanfile": {"*": ("transform_param", "mean_file")},
+    "cropsize": {"*": ("transform_param", "crop_size")},
+    "mirror": {"*": ("transform_param", "mirror")},
+}
+
+_TRANSFORM_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
+_DATA_PARAMS = ("data_param", "image_data_param", "window_data_param")
+
+
+def upgrade_net(net: NetParameter, source: str) -> NetParameter:
+    """Bring a net to the current format, in place; `source` names it in errors."""
+    if net.layers:
+        if net.layer:
+            raise InputError(
+                f"{source}: has both 'layer' and the older 'layers' fields; use one of them"
+            )
+        _upgrade_v0(net, source)
+        for old in net.layers:
+            _move_transform(old)
+        for old in net.layers:
+            _upgrade_v1_layer(old, net.layer.add(), source)
+        del net.layers[:]
+        log.info("upgrade_proto.cpp:63", f"{source}: deprecated V1LayerParameter upgraded")
+    else:
+        for layer in net.layer:
+            _warn_of_ignored(layer, source)
+    _upgrade_inputs(net, source)
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            # The statistics are no parameters to train, whatever an old file says.
+            for spec in layer.param:
+                spec.lr_mult = spec.decay_mult = 0
+    return net
+
+
+def upgrade_solver(solver: SolverParameter, source: str) -> SolverParameter:
+    """Replace the deprecated `solver_type` enum by the `type` string, in place."""
+    if solver.HasField("solver_type"):
+        if solver.HasField("type"):
+            raise InputError(f"{source}: has both 'type' and the older 'solver_type'; keep 'type'")
+        names = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
+        solver.type = names[solver.solver_type]
+        solver.ClearField("solver_type")
+    return solver
+
+
+def _move_transform(layer: Any) -> None:
+    """Scale, mean file, crop and mirror belong into transform_param, not into the data layer."""
+    for name in _DATA_PARAMS:
+        if not layer.HasField(name):
+            continue
+        param = getattr(layer, name)
+        for field in _TRANSFORM_FIELDS:
+            if param.HasField(field):
+                setattr(layer.transform_param, field, getattr(param, field))
+                param.ClearField(field)
+
+
+def _warn_of_ignored(layer: Any, source: str) -> None:
+    """Caffe moves these fields only out of V1's layers and ignores them in today's."""
+    for name in _DATA_PARAMS:
+        if layer.HasField(name):
+            param = getattr(layer, name)
+            ignored = [field for field in _TRANSFORM_FIELDS if param.HasField(field)]
+            if ignored:
+                log.warning(
+                    "upgrade_proto.cpp:51",
+                    f"{source}: layer {layer.name!r}: {', '.join(ignored)} in {name} is ignored, "
+                    "as in Caffe; put it into transform_param",
+                )
+
+
+def _upgrade_inputs(net: NetParameter, source: str) -> None:
+    """Net-level input fields become an Input layer at the front."""
+    if not net.input:
+        return
+    layer = type(net)().layer.add(name="input", type="Input")
+    layer.top.extend(net.input)
+    for index in range(len(net.input)):
+        shape = layer.input_param.shape.add()
+        if net.input_shape:
+            if len(net.input_shape) != len(net.input):
+                raise InputError(f"{source}: give one input_shape for each input")
+            shape.dim.extend(net.input_shape[index].dim)
+        else:
+            if len(net.input_dim) != 4 * len(net.input):
+                raise InputError(f"{source}: give four input_dim for each input")
+            shape.dim.extend(net.input_dim[4 * index : 4 * index + 4])
+    layers = [layer, *net.layer]
+    copies = [type(item).FromString(item.SerializeToString()) for item in layers]
+    del net.layer[:]
+    net.layer.extend(copies)
+    for field in ("input", "input_shape", "input_dim"):
+        net.ClearField(field)
+    log.info("upgrade_proto.cpp:72", f"{source}: deprecated input fields upgraded")
+
+
+def _upgrade_v1_layer(old: V1LayerParameter, new: Any, source: str) -> None:
+    name = _V1.Name(old.type)
+    if name == "NONE":
+        raise InputError(f"{source}: layer {old.name!r} has no type")
+    new.type = _V2_TYPES.get(name) or "".join(word.capitalize() for word in name.split("_"))
+    new.name = old.name
+    for field in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):
+        getattr(new, field).MergeFrom(getattr(old, field))
+    for index in range(max(len(old.param), len(old.blobs_lr), len(old.weight_decay))):
+        spec = new.param.add()
+        if index < len(old.param):
+            spec.name = old.param[index]
+        if index < len(old.blob_share_mode):
+            spec.share_mode = old.blob_share_mode[index]
+        if index < len(old.blobs_lr):
+            spec.lr_mult = old.blobs_lr[index]
+        if index < len(old.weight_decay):
+            spec.decay_mult = old.weight_decay[index]
+    for descriptor, value in old.ListFields():
+        if descriptor.name.endswith("_param"):
+            getattr(new, descriptor.name).CopyFrom(value)
+
+
+def _upgrade_v0(net: NetParameter, source: str) -> None:
+    """V0 layers sit inside V1 ones as `layer`; padding was a layer of its own."""
+    if not any(layer.HasField("layer") for layer in net.layers):
+        return
+    padding: dict[str, tuple[str, int]] = {}
+    upgraded = []
+    for connection in net.layers:
+        old = connection.layer
+        if old.type == "padding":
+            padding[connection.top[0]] = (connection.bottom[0], old.pad)
+            continue
+        new = V1LayerParameter(name=old.name, bottom=connection.bottom, top=connection.top)
+        _upgrade_v0_layer(old, new, source)
+        for index, bottom in enumerate(new.bottom):
+            if bottom in padding:
+                new.bottom[index], pad = padding[bottom]
+                if new.type == _V1.Value("CONVOLUTION"):
+                    new.convolution_param.pad[:] = [pad]
+                elif new.type == _V1.Value("POOLING"):
+                    new.pooling_param.pad = pad
+                else:
+                    raise InputError(
+                        f"{source}: layer {old.name!r} follows a padding layer, which only "
+                        "convolution and pooling can"
+                    )
+        upgraded.append(new)
+    del net.layers[:]
+    net.layers.extend(upgraded)
+    log.info("upgrade_proto.cpp:36", f"{source}: deprecated V0LayerParameter upgraded")
+
+
+def _upgrade_v0_layer(old: Any, new: V1LayerParameter, source: str) -> None:
+    if old.type not in _V0_TYPES:
+        raise InputError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
+    new.type = _V1.Value(_V0_TYPES[old.type])  # type: ignore[assignment]
+    new.blobs.MergeFrom(old.blobs)
+    new.blobs_lr.extend(old.blobs_lr)
+    new.weight_decay.extend(old.weight_decay)
+    for descriptor, value in old.ListFields():
+        field = descriptor.name
+        if field in ("name", "type", "blobs", "blobs_lr", "weight_decay"):
+            continue
+        places = _V0_FIELDS.get(field, {})
+        place = places.get(old.type) or places.get("*")
+        if place is None:
+            raise InputError(
+                f"{source}: field {field!r} has no meaning in layer {old.name!r} ({old.type})"
+            )
+        parameter = getattr(new, place[0]) if place[0] else new
+        _assign(parameter, place[1], value)
+
+
+def _assign(message: Any, field: str, value: Any) -> None:
+    target = getattr(message, field)
+    if hasattr(target, "CopyFrom"):
+        target.CopyFrom(value)
+    elif hasattr(target, "extend"):
+        target.extend([value])
+    else:
+        setattr(message, field, value)

@@ -1,0 +1,270 @@
+"""pycaffe's Net."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.formats.net_rules import net_state
+from i2cnn.torchcaffe.formats.prototext import read_net
+from i2cnn.torchcaffe.formats.storage import read_weights
+from i2cnn.torchcaffe.layers import Layer
+from i2cnn.torchcaffe.layers.files import MemoryData
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.util.errors import InputError
+
+
+class Net:
+    """A net as pycaffe shows it.
+
+    Parameters
+    ----------
+    network_file : str
+        Prototxt of the net.
+    phase : int, optional
+        TRAIN or TEST. The legacy form ``Net(prototxt, weights, phase)`` works too.
+    weights : str, optional
+        .caffemodel to load.
+    level : int, optional
+    stages : list of str, optional
+        For include and exclude rules.
+    """
+
+    def __init__(
+        self,
+        network_file: str,
+        *legacy: Any,
+        phase: int | None = None,
+        weights: str | None = None,
+        level: int = 0,
+        stages: Sequence[str] | None = None,
+    ) -> None:
+        for value in legacy:
+            if isinstance(value, int):
+                phase = value
+            else:
+                weights = str(value)
+        if phase is None:
+            raise InputError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        param = read_net(network_file)
+        net_state(param, phase, level, list(stages or []))
+        self._core = CoreNet(param, str(network_file))
+        if weights is not None:
+            self.copy_from(weights)
+
+    @classmethod
+    def _wrap(cls, core: CoreNet) -> Net:
+        net = cls.__new__(cls)
+        net._core = core
+        return net
+
+    # Looking ------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._core.param.name
+
+    @property
+    def blobs(self) -> OrderedDict[str, Blob]:
+        """Blobs by name, in the order of the layers that make them."""
+        return self._core.blobs
+
+    @property
+    def params(self) -> OrderedDict[str, list[Blob]]:
+        """Parameters by layer name."""
+        return self._core.params()
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [node.layer for node in self._core.nodes]
+
+    @property
+    def layer_dict(self) -> OrderedDict[str, Layer]:
+        return OrderedDict((node.name, node.layer) for node in self._core.nodes)
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return [node.name for node in self._core.nodes]
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return list(self.blobs)
+
+    @property
+    def _inputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        return [self._blob_names.index(name) for name in self.outputs]
+
+    @property
+    def inputs(self) -> list[str]:
+        return list(self._core.inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        return list(self._core.outputs)
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        return OrderedDict((node.name, list(node.top_names)) for node in self._core.nodes)
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        return OrderedDict((node.name, list(node.bottom_names)) for node in self._core.nodes)
+
+    @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        weights = OrderedDict((name, 0.0) for name in self._core.blobs)
+        for node in self._core.nodes:
+            weights.update(
+                (n, w) for n, w in zip(node.top_names, node.loss_weights, strict=True) if w
+            )
+        return weights
+
+    # Running ------------------------------------------------------------------------------------
+
+    def _index(self, layer: str) -> int:
+        try:
+            return self._layer_names.index(layer)
+        except ValueError:
+            raise InputError(f"{self._core.source}: no layer is called {layer!r}") from None
+
+    def forward(
+        self,
+        blobs: Sequence[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """Run the net, or its layers from `start` to `end`.
+
+        Returns
+        -------
+        dict
+            Data of the outputs (of the end layer's tops if `end` is given) and of `blobs`.
+        """
+        wanted = list(blobs or [])
+        first = self._index(start) if start is not None else 0
+        last = self._index(end) if end is not None else None
+        outputs = self.top_names[end] if end is not None else self.outputs
+        if kwargs:
+            if set(kwargs) != set(self.inputs):
+                raise InputError("Input blob arguments do not match net inputs.")
+            for name, array in kwargs.items():
+                if array.shape[0] != self.blobs[name].shape[0]:
+                    raise InputError("Input is not batch sized")
+                self.blobs[name].data[...] = array
+        self._core.forward(first, last)
+        return {name: self.blobs[name].data for name in dict.fromkeys([*outputs, *wanted])}
+
+    def backward(
+        self,
+        diffs: Sequence[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, np.ndarray]:
+        """Run backward from `start` (an output layer) to `end`.
+
+        Returns
+        -------
+        dict
+            Diffs of the inputs (of the end layer's bottoms if `end` is given) and of `diffs`.
+        """
+        wanted = list(diffs or [])
+        first = self._index(start) if start is not None else None
+        last = self._index(end) if end is not None else 0
+        outputs = self.bottom_names[end] if end is not None else self.inputs
+        if kwargs:
+            tops = self.top_names[start] if start is not None else self.outputs
+            if set(kwargs) != set(tops):
+                raise InputError("Top diff arguments do not match net outputs.")
+            for name, array in kwargs.items():
+                self.blobs[name].diff[...] = array
+        self._core.backward(first, last)
+        return {name: self.blobs[name].diff for name in dict.fromkeys([*outputs, *wanted])}
+
+    def forward_all(
+        self, blobs: Sequence[str] | None = None, **kwargs: Any
+    ) -> dict[str, np.ndarray]:
+        """Run over any number of inputs, batch by batch."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for batch in self._batch(kwargs):
+            for name, data in self.forward(blobs=blobs, **batch).items():
+                parts.setdefault(name, []).append(data.copy())
+        total = len(next(iter(kwargs.values())))
+        return {name: np.concatenate(values)[:total] for name, values in parts.items()}
+
+    def forward_backward_all(
+        self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **kwargs: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Run forward and backward over any number of inputs, batch by batch."""
+        data: dict[str, list[np.ndarray]] = {}
+        grads: dict[str, list[np.ndarray]] = {}
+        forward = {k: v for k, v in kwargs.items() if k in self.inputs}
+        backward = {k: v for k, v in kwargs.items() if k in self.outputs}
+        for fed, given in zip(self._batch(forward), self._batch(backward), strict=True):
+            for name, value in self.forward(blobs=blobs, **fed).items():
+                data.setdefault(name, []).append(value.copy())
+            for name, value in self.backward(diffs=diffs, **given).items():
+                grads.setdefault(name, []).append(value.copy())
+        total = len(next(iter(forward.values())))
+        return (
+            {name: np.concatenate(values)[:total] for name, values in data.items()},
+            {name: np.concatenate(values)[:total] for name, values in grads.items()},
+        )
+
+    def _batch(self, arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+        number = len(next(iter(arrays.values())))
+        size = next(iter(self.blobs.values())).num
+        for start in range(0, number, size):
+            batch: dict[str, Any] = {}
+            for name, values in arrays.items():
+                part = np.asarray(values[start : start + size])
+                padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
+                batch[name] = np.concatenate([part, padding])
+            yield batch
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all parameters to 0."""
+        self._core.clear_param_diffs()
+
+    def reshape(self) -> None:
+        """Bring all blobs to the shapes that follow from the inputs'."""
+        self._core.reshape()
+
+    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Give images (N, C, H, W) and N labels to the net's first layer, a MemoryData."""
+        layer = self.layers[0]
+        if not isinstance(layer, MemoryData):
+            raise InputError("set_input_arrays needs a net whose first layer is MemoryData")
+        layer.reset(np.asarray(data), np.asarray(labels))
+
+    # Weights ------------------------------------------------------------------------------------
+
+    def copy_from(self, weights: str) -> None:
+        """Load a .caffemodel; layers are matched by name."""
+        self._core.copy_from(str(weights))
+
+    def share_with(self, other: Net) -> None:
+        """Use another net's parameters."""
+        self._core.share_with(other._core)
+
+    def save(self, path: str) -> None:
+        """Write a .caffemodel."""
+        self._core.save(str(path))
+
+    def save_hdf5(self, path: str, write_diff: bool = False) -> None:
+        """Write a .caffemodel.h5."""
+        self._core.save_hdf5(str(path), write_diff)
+
+    def load_hdf5(self, path: str) -> None:
+        """Load a .caffemodel.h5."""
+        read_weights(path)
+        self._core.copy_from(str(path))

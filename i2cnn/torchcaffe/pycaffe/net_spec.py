@@ -1,0 +1,214 @@
+"""NetSpec, layers and params: nets written in Python, as with pycaffe's module of that name.
+
+Examples
+--------
+>>> from i2cnn.torchcaffe.pycaffe.net_spec import NetSpec, layers as L, params as P
+>>> net = NetSpec()
+>>> net.data = L.Input(input_param=dict(shape=dict(dim=[1, 3, 9, 9])))
+>>> net.conv = L.Convolution(net.data, num_output=4, kernel_size=3)
+>>> net.pool = L.Pooling(net.conv, pool=P.Pooling.MAX, kernel_size=3, stride=2)
+>>> [layer.name for layer in net.to_proto().layer]
+['data', 'conv', 'pool']
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from typing import Any
+
+from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
+from i2cnn.util.errors import InputError
+
+#: Type of a layer -> its field in LayerParameter: Convolution -> convolution_param.
+_FIELDS = {
+    field.message_type.name.removesuffix("Parameter"): field.name
+    for field in LayerParameter.DESCRIPTOR.fields
+    if field.message_type is not None and field.name.endswith("_param")
+}
+
+
+class Top:
+    """One output of a layer that is yet to be written."""
+
+    def __init__(self, function: Function, index: int) -> None:
+        self.fn = function
+        self.n = index
+
+    def to_proto(self) -> Any:
+        """NetParameter with all layers this top depends on."""
+        return to_proto(self)
+
+
+class Function:
+    """A layer with its bottoms and settings; tops are named when the net is written."""
+
+    def __init__(self, type_name: str, inputs: Iterable[Any], settings: dict[str, Any]) -> None:
+        self.type_name = type_name
+        self.inputs = list(inputs)
+        for i, bottom in enumerate(self.inputs):
+            if not isinstance(bottom, Top):
+                raise TypeError(
+                    f"{type_name}: bottom {i} is {type(bottom).__name__}, not a layer's output"
+                )
+        self.name: str | None = settings.pop("name", None)
+        self.in_place = bool(settings.pop("in_place", False))
+        number = settings.pop("ntop", 1)
+        if self.in_place and (len(self.inputs) != 1 or number != 1):
+            raise InputError(f"{type_name}: in_place needs one bottom and one top")
+        self.settings = settings
+        self.tops = tuple(Top(self, i) for i in range(number))
+
+
+class _Writer:
+    """Names layers and tops, and writes each layer once, after those it depends on."""
+
+    def __init__(self, names: dict[Top | Function, str]) -> None:
+        self.names = dict(names)
+        self.counts: Counter[str] = Counter()
+        self.written: OrderedDict[Function, Any] = OrderedDict()
+
+    def automatic(self, type_name: str) -> str:
+        self.counts[type_name] += 1
+        return f"{type_name}{self.counts[type_name]}"
+
+    def top_name(self, top: Top) -> str:
+        if top.fn.in_place:
+            return self.top_name(top.fn.inputs[0])
+        if top not in self.names:
+            self.names[top] = self.automatic(top.fn.type_name)
+        return self.names[top]
+
+    def write(self, function: Function) -> None:
+        if function in self.written:
+            return
+        for bottom in function.inputs:
+            self.write(bottom.fn)
+        layer = LayerParameter(type=function.type_name)
+        layer.bottom.extend(self.top_name(bottom) for bottom in function.inputs)
+        layer.top.extend(self.top_name(top) for top in function.tops)
+        layer.name = self._layer_name(function)
+        for key, value in function.settings.items():
+            _assign_setting(layer, key, value)
+        self.written[function] = layer
+
+    def _layer_name(self, function: Function) -> str:
+        if function.name is not None:
+            return function.name
+        # A layer is called as its first top; an in-place one too, though the blob keeps its name.
+        named = function.tops[0] if function.tops else function
+        if named not in self.names:
+            self.names[named] = self.automatic(function.type_name)
+        return self.names[named]
+
+
+def to_proto(*tops: Top) -> Any:
+    """NetParameter of all layers that these tops depend on; names are made up."""
+    return _write(tops, {})
+
+
+def _write(tops: Iterable[Top | Function], names: dict[Top | Function, str]) -> Any:
+    writer = _Writer(names)
+    for top in tops:
+        writer.write(top.fn if isinstance(top, Top) else top)
+    net = NetParameter()
+    net.layer.extend(writer.written.values())
+    return net
+
+
+def _assign_setting(layer: Any, key: str, value: Any) -> None:
+    """Set a field of the layer's own parameter message, or else of the layer."""
+    field = _FIELDS.get(layer.type)
+    if field and not key.endswith("param"):
+        message = getattr(layer, field)
+        if key in message.DESCRIPTOR.fields_by_name:
+            _assign(message, key, value)
+            return
+    if key not in layer.DESCRIPTOR.fields_by_name:
+        raise InputError(f"{layer.type} has no setting called {key!r}")
+    _assign(layer, key, value)
+
+
+def _assign(message: Any, name: str, value: Any) -> None:
+    """Set a field from a number, string, dict, or list of these."""
+    if name not in message.DESCRIPTOR.fields_by_name:
+        raise InputError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
+    field = getattr(message, name)
+    repeated = hasattr(field, "append")
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if message.DESCRIPTOR.fields_by_name[name].message_type is not None:
+        for item in values:
+            target = field.add() if repeated else field
+            target.SetInParent()
+            for key, part in item.items():
+                _assign(target, key, part)
+    elif repeated:
+        field.extend(values)
+    else:
+        setattr(message, name, value)
+
+
+class NetSpec:
+    """Attributes and items are tops; their names become the blobs' and layers' names."""
+
+    _tops: OrderedDict[str, Any]
+
+    def __init__(self) -> None:
+        super().__setattr__("_tops", OrderedDict())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._tops[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._tops[name]
+        except KeyError:
+            raise AttributeError(f"the net has no top called {name!r}") from None
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    __setitem__ = __setattr__
+    __getitem__ = __getattr__
+
+    def __delitem__(self, name: str) -> None:
+        del self._tops[name]
+
+    def to_proto(self) -> Any:
+        """NetParameter with all layers."""
+        names = {top: name for name, top in self._tops.items()}
+        return _write(self._tops.values(), names)
+
+
+class Layers:
+    """``layers.Convolution(bottom, num_output=...)`` makes a layer of that type.
+
+    Settings: the fields of the type's own parameter message, any field of LayerParameter, and
+    `ntop` (number of tops, 0 returns the layer itself), `in_place`, `name`.
+    """
+
+    def __getattr__(self, type_name: str) -> Any:
+        if type_name.startswith("__"):
+            raise AttributeError(type_name)
+
+        def make(*bottoms: Top, **settings: Any) -> Any:
+            function = Function(type_name, bottoms, settings)
+            if len(function.tops) == 1:
+                return function.tops[0]
+            return function.tops or function
+
+        return make
+
+
+class Parameters:
+    """``params.Pooling.MAX``: enumeration values of a type's parameter message."""
+
+    def __getattr__(self, name: str) -> Any:
+        message = getattr(torchcaffe_pb2, f"{name}Parameter", None)
+        if message is None:
+            raise AttributeError(f"there is no message {name}Parameter")
+        return message
+
+
+layers = Layers()
+params = Parameters()

@@ -1,0 +1,123 @@
+"""pycaffe's solvers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from i2cnn.torchcaffe.formats.prototext import read_solver
+from i2cnn.torchcaffe.pycaffe.net import Net
+from i2cnn.torchcaffe.solvers.solver import CoreSolver
+from i2cnn.util.errors import InputError
+
+
+class SGDSolver:
+    """A solver as pycaffe shows it; the subclasses only differ in the update rule."""
+
+    _type = "SGD"
+
+    def __init__(self, solver_file: str) -> None:
+        param = read_solver(solver_file)
+        param.type = self._type
+        self._setup(CoreSolver(param, str(solver_file)))
+
+    def _setup(self, core: CoreSolver) -> None:
+        self._core = core
+        self.net = Net._wrap(core.net)
+        self.test_nets = [Net._wrap(net) for net in core.test_nets]
+
+    @property
+    def iter(self) -> int:
+        """Iterations done."""
+        return self._core.iter
+
+    def step(self, iterations: int) -> None:
+        """Do that many iterations."""
+        self._core.step(iterations)
+
+    def solve(self, resume_file: str | None = None) -> None:
+        """Train to max_iter."""
+        self._core.solve(resume_file)
+
+    def restore(self, path: str) -> None:
+        """Go on from a .solverstate."""
+        self._core.restore(str(path))
+
+    def snapshot(self) -> None:
+        """Write weights and solver state."""
+        self._core.snapshot()
+
+    @property
+    def param(self) -> Any:
+        """The solver file's settings."""
+        return self._core.param
+
+    def share_weights(self, net: Net) -> None:
+        """Let the training net use another net's parameters."""
+        self.net.share_with(net)
+
+    def add_callback(self, on_start: Callable[[], None], on_gradients: Callable[[], None]) -> None:
+        """Call these in each iteration: before the forward pass, and before the update."""
+        self._core.callbacks.append((on_start, on_gradients))
+
+    def apply_update(self) -> None:
+        """Update the parameters from their diffs."""
+        self._core.apply_update()
+
+    def close(self) -> None:
+        """Stop the data layers' threads and close their files. Not in pycaffe."""
+        self._core.close()
+
+
+class NesterovSolver(SGDSolver):
+    """Nesterov's accelerated gradient."""
+
+    _type = "Nesterov"
+
+
+class AdaGradSolver(SGDSolver):
+    """AdaGrad."""
+
+    _type = "AdaGrad"
+
+
+class RMSPropSolver(SGDSolver):
+    """RMSProp."""
+
+    _type = "RMSProp"
+
+
+class AdaDeltaSolver(SGDSolver):
+    """AdaDelta."""
+
+    _type = "AdaDelta"
+
+
+class AdamSolver(SGDSolver):
+    """Adam."""
+
+    _type = "Adam"
+
+
+_SOLVERS: dict[str, type[SGDSolver]] = {
+    cls._type: cls
+    for cls in (
+        SGDSolver,
+        NesterovSolver,
+        AdaGradSolver,
+        RMSPropSolver,
+        AdaDeltaSolver,
+        AdamSolver,
+    )
+}
+
+
+def get_solver(solver_file: str | os.PathLike[str]) -> SGDSolver:
+    """Solver of a prototxt file, of the type it names."""
+    param = read_solver(solver_file)  # type: ignore[arg-type]
+    if param.type not in _SOLVERS:
+        raise InputError(
+            f"{solver_file}: Unknown solver type: {param.type} (known: {', '.join(_SOLVERS)})"
+        )
+    return _SOLVERS[param.type](str(solver_file))

@@ -1,0 +1,1 @@
+"""Solvers: update rules, the training loop, exact resuming."""

@@ -1,0 +1,396 @@
+"""Caffe's solvers: the training loop, its tests, snapshots and resuming."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.core.parallel import Request
+from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.formats.prototext import read_net
+from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
+from i2cnn.torchcaffe.solvers.plateau import Plateau
+from i2cnn.torchcaffe.solvers.resume import go_to, place_of, read_place, resume_file, write_places
+from i2cnn.torchcaffe.solvers.updates import learning_rate, make_update
+from i2cnn.util.errors import InputError
+
+
+class CoreSolver:
+    """Trains a net as a SolverParameter says.
+
+    Where several processes train together, each has a solver and all call the same methods.
+
+    Parameters
+    ----------
+    param : SolverParameter
+        The solver file's contents.
+    source : str
+        Its path, for errors.
+    """
+
+    def __init__(self, param: Any, source: str = "solver") -> None:
+        self.param = param
+        self.source = source
+        self.group = runtime.group
+        self._check()
+        if param.random_seed >= 0:
+            runtime.seed(param.random_seed + self.group.rank)
+        self.iter = 0
+        self.current_step = 0
+        #: Pairs of functions, called before the forward pass and before the update.
+        self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self.update = make_update(param)
+        learning_rate(param, 0, 0)
+        self.net = CoreNet(self._train_param(), self._net_source())
+        self.test_nets = [CoreNet(p, self._net_source()) for p in self._test_params()]
+        self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
+        for path in (p.strip() for names in param.weights for p in names.split(",")):
+            for net in self._nets.values():
+                net.copy_from(path)
+        number = self.update.slots * len(self.net.learnable)
+        self.history = [
+            torch.zeros_like(self.net.learnable[i % len(self.net.learnable)].blob.tensor)
+            for i in range(number)
+        ]
+        self._losses: deque[float] = deque(maxlen=max(1, param.average_loss))
+        self._timer = time.monotonic()
+        self._iterations_last = 0
+        self.smoothed_loss = 0.0
+        #: What a signal asked for; heeded at the end of the iteration.
+        self.request = Request.NONE
+        self.stopped = False
+        self._latest_snapshot = self._good_snapshot = ""
+        self._plateau = Plateau()
+        self.group.broadcast([entry.blob.tensor for entry in self.net.learnable])
+
+    # Set-up -------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        p = self.param
+        if not p.lr_policy:
+            raise InputError(f"{self.source}: lr_policy is missing; for instance lr_policy: 'step'")
+        if p.average_loss < 1 or p.iter_size < 1:
+            raise InputError(f"{self.source}: average_loss and iter_size must be at least 1")
+        given = p.HasField("snapshot_prefix")
+        solver = Path(self.source)
+        if not given:
+            p.snapshot_prefix = str(solver.with_suffix(""))
+        elif Path(p.snapshot_prefix).is_dir():
+            p.snapshot_prefix = str(Path(p.snapshot_prefix) / solver.stem)
+        if given or p.snapshot:
+            self.check_snapshot_folder()
+
+    def check_snapshot_folder(self) -> None:
+        """Caffe finds out at the end of the training; we do before it."""
+        folder = Path(self.param.snapshot_prefix).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(
+                f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
+                "not a folder one can write to; make it or change snapshot_prefix"
+            )
+
+    def _net_source(self) -> str:
+        return self.param.net or self.param.train_net or self.source
+
+    def _train_param(self) -> Any:
+        p = self.param
+        given = [n for n in ("net", "net_param", "train_net", "train_net_param") if p.HasField(n)]
+        if len(given) != 1:
+            raise InputError(
+                f"{self.source}: SolverParameter must specify a train net using exactly one of "
+                "net, net_param, train_net, train_net_param"
+            )
+        value = getattr(p, given[0])
+        net = read_net(value) if isinstance(value, str) else _copy(value)
+        state = NetParameter().state
+        state.phase = TRAIN
+        state.MergeFrom(net.state)
+        state.MergeFrom(p.train_state)
+        net.state.CopyFrom(state)
+        net.state.phase = TRAIN
+        return net
+
+    def _test_params(self) -> list[Any]:
+        p = self.param
+        nets: list[Any] = [_copy(n) for n in p.test_net_param]
+        nets += [read_net(path) for path in p.test_net]
+        shared = len(p.test_iter) - len(nets)
+        if p.HasField("net_param"):
+            nets += [_copy(p.net_param) for _ in range(shared)]
+        elif p.HasField("net"):
+            nets += [read_net(p.net) for _ in range(shared)]
+        if len(nets) != len(p.test_iter):
+            raise InputError(f"{self.source}: test_iter must be given once for each test net")
+        if nets and p.test_interval <= 0 and p.HasField("test_interval"):
+            raise InputError(f"{self.source}: test_interval must be above 0")
+        if p.test_state and len(p.test_state) != len(nets):
+            raise InputError(f"{self.source}: test_state must be given for no test net or for each")
+        for i, net in enumerate(nets):
+            if p.test_state:
+                net.state.MergeFrom(p.test_state[i])
+            net.state.phase = TEST
+        return nets
+
+    # Training -----------------------------------------------------------------------------------
+
+    def step(self, iterations: int) -> None:
+        """Do that many iterations (Caffe's Solver::Step)."""
+        stop, self.stopped = self.iter + iterations, False
+        self._losses.clear()
+        self._timer, self._iterations_last = time.monotonic(), self.iter
+        try:
+            while self.iter < stop and not self.stopped:
+                self._iterate()
+        except BaseException:
+            self.group.fail()
+            raise
+
+    def _iterate(self) -> None:
+        p = self.param
+        self.net.clear_param_diffs()
+        if (
+            self.group.rank == 0
+            and self.test_nets
+            and p.test_interval
+            and self.iter % p.test_interval == 0
+            and (self.iter > 0 or p.test_initialization)
+        ):
+            self.test_all()
+        display = self._forward_backward()
+        request, self.request = self.request, Request.NONE
+        request = self.group.agree(request)
+        self.group.average([entry.blob.grad for entry in self.net.learnable])
+        for _, on_gradients in self.callbacks:
+            on_gradients()
+        self.apply_update(display=display)
+        self.iter += 1
+        self.stopped = request == Request.STOP
+        # Caffe leaves the snapshot of a stop to snapshot_after_train.
+        if request != Request.NONE or (p.snapshot and self.iter % p.snapshot == 0):
+            self.snapshot()
+
+    def _forward_backward(self) -> bool:
+        """Loss and gradients of the iteration; returns whether it is one to display."""
+        p = self.param
+        for on_start, _ in self.callbacks:
+            on_start()
+        loss = 0.0
+        for _ in range(p.iter_size):
+            loss += self.net.forward()
+            self.net.backward()
+        loss /= p.iter_size
+        self._losses.append(loss)
+        self.smoothed_loss = sum(self._losses) / len(self._losses)
+        display = bool(p.display) and self.iter % p.display == 0
+        if display:
+            self._display()
+        if not math.isfinite(loss):
+            good = self._good_snapshot
+            raise InputError(
+                f"{self.source}: the loss became {loss} at iteration {self.iter}; "
+                f"{f'the last good snapshot is {good}' if good else 'no snapshot was taken before'}"
+                ". Lower base_lr, check mean and scale of the data, or set clip_gradients"
+            )
+        # Weights are good once a loss has been computed with them.
+        self._good_snapshot = self._latest_snapshot
+        return display
+
+    def _display(self) -> None:
+        now = time.monotonic()
+        seconds = now - self._timer
+        done = self.iter - self._iterations_last
+        rate = done / seconds if done and seconds > 0 else 0.0
+        log.info(
+            "solver.cpp:239",
+            f"Iteration {self.iter} ({rate:g} iter/s, {seconds:g}s/{self.param.display} iters), "
+            f"loss = {self.smoothed_loss:g}",
+        )
+        self._timer, self._iterations_last = now, self.iter
+        values = {name: self.net.blobs[name].data for name in self.net.outputs}
+        log_outputs("solver.cpp:258", "    Train net output #{}: ", self.net, values)
+
+    def rate(self) -> float:
+        """Learning rate of the coming update."""
+        rate, self.current_step = learning_rate(self.param, self.iter, self.current_step)
+        return rate
+
+    def apply_update(self, display: bool = False) -> None:
+        """Turn the diffs into updates and subtract them (SGDSolver::ApplyUpdate)."""
+        p = self.param
+        rate = self.rate()
+        if display:
+            log.info("sgd_solver.cpp:112", f"Iteration {self.iter}, lr = {rate:g}")
+        clip = self._clip_factor()
+        learnable = self.net.learnable
+        for i, entry in enumerate(learnable):
+            weight, grad = entry.blob.tensor, entry.blob.grad
+            if clip != 1:
+                grad.mul_(clip)
+            if p.iter_size > 1:
+                grad.mul_(1.0 / p.iter_size)
+            self.update.apply(
+                weight,
+                grad,
+                self.history[i :: len(learnable)],
+                rate * entry.lr_mult,
+                p.weight_decay * entry.decay_mult,
+                self.iter,
+            )
+
+    def _clip_factor(self) -> float:
+        limit = self.param.clip_gradients
+        if limit < 0:
+            return 1.0
+        squares = [(entry.blob.grad.double() ** 2).sum() for entry in self.net.learnable]
+        norm = math.sqrt(float(torch.stack(squares).sum()))  # one wait for the device, not many
+        if norm <= limit:
+            return 1.0
+        log.info(
+            "sgd_solver.cpp:99",
+            f"Gradient clipping: scaling down gradients (L2 norm {norm:g} > {limit:g}) by scale "
+            f"factor {limit / norm:g}",
+        )
+        return limit / norm
+
+    def solve(self, resume: str | None = None) -> None:
+        """Train to max_iter (Caffe's Solver::Solve)."""
+        p = self.param
+        log.info("solver.cpp:289", f"Solving {self.net.param.name}")
+        log.info("solver.cpp:290", f"Learning Rate Policy: {p.lr_policy}")
+        if p.snapshot_after_train:
+            self.check_snapshot_folder()
+        if resume:
+            self.restore(resume)
+        self.step(p.max_iter - self.iter)
+        periodic = p.snapshot and self.iter % p.snapshot == 0
+        if p.snapshot_after_train and not periodic and not self.stopped:
+            self.snapshot()
+        if self.group.rank:
+            return
+        if self.stopped:
+            log.info("solver.cpp:323", "Optimization stopped early.")
+            return
+        if p.display and self.iter % p.display == 0:
+            self._losses.append(self.net.forward())
+            self.smoothed_loss = sum(self._losses) / len(self._losses)
+            log.info("solver.cpp:327", f"Iteration {self.iter}, loss = {self.smoothed_loss:g}")
+        if self.test_nets and p.test_interval and self.iter % p.test_interval == 0:
+            self.test_all()
+        log.info("solver.cpp:332", "Optimization Done.")
+
+    # Testing ------------------------------------------------------------------------------------
+
+    def test_all(self) -> list[dict[str, np.ndarray]]:
+        """Run every test net; returns the mean of each output."""
+        return [self.test(i) for i in range(len(self.test_nets))]
+
+    def test(self, index: int) -> dict[str, np.ndarray]:
+        """Mean outputs of test net `index` over its test_iter batches."""
+        log.info("solver.cpp:347", f"Iteration {self.iter}, Testing net (#{index})")
+        net = self.test_nets[index]
+        net.share_with(self.net)
+        batches = self.param.test_iter[index]
+        totals: dict[str, np.ndarray] = {}
+        loss = 0.0
+        for _ in range(batches):
+            if self.request == Request.STOP:
+                log.info("solver.cpp", "Test interrupted.")
+                return {}
+            loss += net.forward()
+            for name in net.outputs:
+                value = net.blobs[name].data.astype(np.float64)
+                totals[name] = totals[name] + value if name in totals else value
+        if self.param.test_compute_loss:
+            log.info("solver.cpp:396", f"Test loss: {loss / batches:g}")
+        means = {name: total / batches for name, total in totals.items()}
+        log_outputs("solver.cpp:414", "    Test net output #{}: ", net, means)
+        if self.iter:
+            self._plateau.look(net, means)
+        return means
+
+    # Snapshots ----------------------------------------------------------------------------------
+
+    def snapshot(self) -> str:
+        """Write weights and solver state (the root does); returns the path of the state."""
+        p = self.param
+        places = self.group.gather(place_of(self._nets))
+        hdf5 = p.snapshot_format == SolverParameter.HDF5
+        prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
+        suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
+        model, state = f"{prefix}.caffemodel{suffix}", f"{prefix}.solverstate{suffix}"
+        if self.group.rank:
+            return state
+        log.info("solver.cpp:464", f"Snapshotting to {kind} file {model}")
+        save = self.net.save_hdf5 if hdf5 else self.net.save
+        save(model, p.snapshot_diff)
+        log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
+        history = [h.cpu().numpy() for h in self.history]
+        write_places(resume_file(state), places)
+        write_state(state, State(self.iter, model, history, self.current_step), hdf5)
+        self._latest_snapshot = state
+        return state
+
+    def restore(self, path: str) -> None:
+        """Go on from a .solverstate; exactly, where its .resume.npz lies beside it."""
+        state = read_state(path)
+        expected = [tuple(h.shape) for h in self.history]
+        if [h.size for h in state.history] != [h.numel() for h in self.history]:
+            raise InputError(
+                f"{path}: its history ({len(state.history)} blobs) does not fit this net and "
+                f"solver ({len(expected)} blobs of other sizes); use the net it was made with"
+            )
+        log.info("sgd_solver.cpp:320", "SGDSolver: restoring history")
+        if state.learned_net:
+            self.net.copy_from(_find_beside(state.learned_net, path))
+        self.iter, self.current_step = state.iteration, state.current_step
+        for mine, stored in zip(self.history, state.history, strict=True):
+            mine.copy_(torch.from_numpy(stored.reshape(tuple(mine.shape)).copy()))
+        self._losses.clear()
+        self._latest_snapshot = str(path)
+        exact = resume_file(path)
+        if exact.exists():
+            go_to(read_place(exact, self.group), self._nets)
+
+    def close(self) -> None:
+        """Stop all data threads."""
+        for net in self._nets.values():
+            net.close()
+
+
+def log_outputs(place: str, title: str, net: CoreNet, values: dict[str, np.ndarray]) -> None:
+    """A log line for each number of a net's outputs, with its share in the loss."""
+    weights = {
+        name: weight
+        for node in net.nodes
+        for name, weight in zip(node.top_names, node.loss_weights, strict=True)
+    }
+    lines = [(name, float(value)) for name in values for value in np.ravel(values[name])]
+    for number, (name, value) in enumerate(lines):
+        weight = weights.get(name, 0.0)
+        extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
+        log.info(place, f"{title.format(number)}{name} = {value:g}{extra}")
+
+
+def _copy(message: Any) -> Any:
+    result = type(message)()
+    result.CopyFrom(message)
+    return result
+
+
+def _find_beside(learned_net: str, state: str) -> str:
+    """The weights' path as Caffe printed it, else the same name beside the state."""
+    if Path(learned_net).exists():
+        return learned_net
+    beside = Path(state).parent / Path(learned_net).name
+    return str(beside) if beside.exists() else learned_net

@@ -1,0 +1,198 @@
+"""Caffe's update rules. The learning rate is inside the history, unlike in torch.optim."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from i2cnn import _native
+from i2cnn.util.errors import InputError
+
+
+def learning_rate(param: Any, iteration: int, current_step: int) -> tuple[float, int]:
+    """Rate at an iteration and the step counter after it (SolverParameter.lr_policy)."""
+    policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
+    if policy == "fixed":
+        return base, current_step
+    if policy == "step":
+        if param.stepsize <= 0:
+            raise InputError("lr_policy 'step' needs a stepsize above 0")
+        current_step = iteration // param.stepsize
+        return base * gamma**current_step, current_step
+    if policy == "exp":
+        return base * gamma**iteration, current_step
+    if policy == "inv":
+        return base * (1 + gamma * iteration) ** -param.power, current_step
+    if policy == "multistep":
+        while current_step < len(param.stepvalue) and iteration >= param.stepvalue[current_step]:
+            current_step += 1
+        return base * gamma**current_step, current_step
+    if policy == "poly":
+        return base * (1 - iteration / param.max_iter) ** param.power, current_step
+    if policy == "sigmoid":
+        return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), current_step
+    known = "fixed, step, exp, inv, multistep, poly, sigmoid"
+    raise InputError(f"Unknown learning rate policy: {policy!r} (known: {known})")
+
+
+class Update:
+    """One rule: turns a gradient and its history into the value to subtract.
+
+    `slots` histories are kept for each parameter, all first ones before all second ones.
+    """
+
+    slots: ClassVar[int] = 1
+
+    def __init__(self, param: Any) -> None:
+        self.param = param
+        self.check()
+
+    def check(self) -> None:
+        """Refuse settings that Caffe refuses."""
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        """The value to subtract; updates the history in place."""
+        raise NotImplementedError
+
+    def apply(
+        self,
+        weight: Tensor,
+        grad: Tensor,
+        history: list[Tensor],
+        rate: float,
+        decay: float,
+        iteration: int,
+    ) -> None:
+        """Turn the gradient into the value to subtract, in place, and subtract it."""
+        regularise(grad, weight, decay, self.param.regularization_type)
+        grad.copy_(self.value(grad, history, rate, iteration))
+        weight.sub_(grad)
+
+    def forbid_momentum(self) -> None:
+        """For rules that do not use momentum."""
+        if self.param.momentum:
+            raise InputError(f"Momentum cannot be used with {self.param.type}.")
+
+
+class SGD(Update):
+    """v = momentum v + rate g; w -= v."""
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        return history[0].mul_(self.param.momentum).add_(grad, alpha=rate)
+
+    def apply(
+        self,
+        weight: Tensor,
+        grad: Tensor,
+        history: list[Tensor],
+        rate: float,
+        decay: float,
+        iteration: int,
+    ) -> None:
+        contiguous = all(t.is_contiguous() for t in (weight, grad, history[0]))
+        if weight.device.type == "cpu" and contiguous and self.param.regularization_type == "L2":
+            # One pass over memory instead of five; the same numbers.
+            _native.sgd_update(
+                weight.numpy(),
+                grad.numpy(),
+                history[0].numpy(),
+                rate,
+                self.param.momentum,
+                decay,
+                torch.get_num_threads(),
+            )
+        else:
+            super().apply(weight, grad, history, rate, decay, iteration)
+
+
+class Nesterov(Update):
+    """w -= (1 + momentum) v_new - momentum v_old."""
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        momentum = self.param.momentum
+        old = history[0].clone()
+        new = history[0].mul_(momentum).add_(grad, alpha=rate)
+        return new * (1 + momentum) - old * momentum
+
+
+class AdaGrad(Update):
+    """w -= rate g / (sqrt(sum of g^2) + delta)."""
+
+    def check(self) -> None:
+        self.forbid_momentum()
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        history[0].addcmul_(grad, grad)
+        return rate * grad / (history[0].sqrt() + self.param.delta)
+
+
+class RMSProp(Update):
+    """w -= rate g / (sqrt(running mean of g^2) + delta)."""
+
+    def check(self) -> None:
+        self.forbid_momentum()
+        if not 0 <= self.param.rms_decay < 1:
+            raise InputError("rms_decay should lie between 0 and 1.")
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        decay = self.param.rms_decay
+        history[0].mul_(decay).addcmul_(grad, grad, value=1 - decay)
+        return rate * grad / (history[0].sqrt() + self.param.delta)
+
+
+class AdaDelta(Update):
+    """Steps scaled by the running mean of earlier steps."""
+
+    slots = 2
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        momentum, delta = self.param.momentum, self.param.delta
+        history[0].mul_(momentum).addcmul_(grad, grad, value=1 - momentum)
+        step = grad * ((history[1] + delta) / (history[0] + delta)).sqrt()
+        history[1].mul_(momentum).addcmul_(step, step, value=1 - momentum)
+        return rate * step
+
+
+class Adam(Update):
+    """First and second moments, corrected for their start at zero."""
+
+    slots = 2
+
+    def check(self) -> None:
+        for name in ("momentum", "momentum2"):
+            if not 0 <= getattr(self.param, name) < 1:
+                raise InputError(f"{name} should lie between 0 and 1.")
+
+    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+        beta1, beta2, t = self.param.momentum, self.param.momentum2, iteration + 1
+        history[0].mul_(beta1).add_(grad, alpha=1 - beta1)
+        history[1].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)
+        return rate * correction * history[0] / (history[1].sqrt() + self.param.delta)
+
+
+RULES: dict[str, type[Update]] = {
+    rule.__name__: rule for rule in (SGD, Nesterov, AdaGrad, RMSProp, AdaDelta, Adam)
+}
+
+
+def make_update(param: Any) -> Update:
+    """Rule named by `SolverParameter.type`."""
+    if param.type not in RULES:
+        raise InputError(f"Unknown solver type: {param.type} (known types: {', '.join(RULES)})")
+    return RULES[param.type](param)
+
+
+def regularise(grad: Tensor, weight: Tensor, decay: float, kind: str) -> Tensor:
+    """Add the gradient of the weight decay, in place."""
+    if decay:
+        if kind == "L2":
+            grad.add_(weight, alpha=decay)
+        elif kind == "L1":
+            grad.add_(torch.sign(weight), alpha=decay)
+        else:
+            raise InputError(f"Unknown regularization type: {kind} (known: L1, L2)")
+    return grad

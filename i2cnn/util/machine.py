@@ -1,0 +1,42 @@
+"""What a run's numbers and times depend on: versions of packages, and the machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+
+from i2cnn import __version__
+
+PACKAGES = (
+    "numpy",
+    "opencv-python",
+    "dlib-bin",
+    "scikit-learn",
+    "scikit-image",
+    "lmdb",
+    "protobuf",
+    "torch",
+    "h5py",
+    "Pillow",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run's numbers."""
+    found = {"i2cnn": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def machine() -> dict[str, str]:
+    """The machine in general terms."""
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0),
+    }

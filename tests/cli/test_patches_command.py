@@ -1,0 +1,145 @@
+"""`i2cnn patches`: databases, pictures of schemes, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.datasets import embedded_root
+from i2cnn.faces.finder import Face, write_faces_csv
+from i2cnn.patches.extract import get_scheme
+from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
+from i2cnn.patches.preview import draw_preview
+from i2cnn.torchcaffe.formats.storage import read_mean
+from i2cnn.util.images import read_image, write_image
+from tests.patches.test_lmdb_writer import records, some_faces
+from tests.patches.test_schemes import OWN
+
+ORDER = ["neutral", "anger", "disgust", "fear", "happy", "sadness", "surprise"]
+Output = pytest.CaptureFixture[str]
+
+
+def several() -> list[Face]:
+    """Twenty faces of several people and labels."""
+    return some_faces(420)[::20][:20]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    return shutil.copy(embedded_root() / "S03.HA1.010.png", tmp_path / "photo.png")
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """Twenty faces and their faces.csv."""
+    chosen = several()
+    for face in chosen:
+        shutil.copy(embedded_root() / face.image, tmp_path)
+    write_faces_csv(tmp_path / "faces.csv", chosen)
+    return tmp_path / "faces.csv"
+
+
+@pytest.mark.parametrize("scheme", ["deepid", "tight", "own"])
+def test_any_scheme_is_drawn_on_any_photo(scheme: str, photo: Path, tmp_path: Path) -> None:
+    if scheme == "own":
+        scheme = str(tmp_path / "own.toml")
+        Path(scheme).write_text(OWN)
+    out = tmp_path / "new" / "preview.png"
+    assert main(["patches", str(photo), f"--preview={out}", f"--scheme={scheme}"]) == 0
+    # dlib finds about the landmarks that the set was drawn with; the picture is of those.
+    given = next(f for f in some_faces(420) if f.image == "S03.HA1.010.png")
+    expected = draw_preview(read_image(photo), given.points, get_scheme(scheme))
+    drawn = read_image(out)
+    assert drawn.shape[0] == pytest.approx(expected.shape[0], abs=30)
+    rows = min(len(drawn), len(expected))
+    tiles = (slice(30, rows), slice(-450, None))
+    assert np.abs(drawn[tiles].astype(int) - expected[tiles]).mean() < 25
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["new"]
+
+
+def test_the_preview_of_a_csv_is_its_first_face(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.png"
+    assert main(["patches", str(faces), f"--preview={out}"]) == 0
+    first = several()[0]
+    expected = draw_preview(read_image(tmp_path / first.image), first.points, get_scheme("deepid"))
+    np.testing.assert_allclose(read_image(out), expected, atol=40)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give --out LMDB, --preview PNG or both"),
+        (["--out=db"], "photo.png: --out wants a faces.csv, which `i2cnn faces` writes"),
+        (["--preview=p.png", "--scheme=wide"], "choose one of deepid, tight or a"),
+        (
+            ["--preview=p.xyz"],
+            "format of its ending; end its name in .png",
+        ),
+    ],
+)
+def test_what_cannot_be_done_with_a_photograph(
+    options: list[str], message: str, photo: Path, tmp_path: Path, capsys: Output, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["patches", "photo.png", *options]) == 1
+    assert message in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_a_photograph_without_a_face(tmp_path: Path, capsys: Output) -> None:
+    write_image(tmp_path / "wall.png", np.full((200, 200), 120, np.uint8))
+    assert main(["patches", str(tmp_path / "wall.png"), f"--preview={tmp_path / 'p.png'}"]) == 1
+    assert "wall.png: no face was found; take a picture of a face" in capsys.readouterr().err
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_one_bad_image_stops_everything_or_is_left_out(
+    faces: Path, tmp_path: Path, capsys: Output
+) -> None:
+    chosen = several()
+    bad = chosen[7].image
+    (tmp_path / bad).write_bytes(b"not a picture")
+    out = tmp_path / "out" / "db"
+    command = ["patches", str(faces), f"--out={out}", f"--mean={tmp_path / 'mean'}", "--k=5"]
+    assert main(command) == 1
+    assert f"{bad}: not a picture that can be read; convert it to PNG" in capsys.readouterr().err
+    assert list(out.parent.iterdir()) == []
+    assert not (tmp_path / "mean").exists()
+    assert main([*command, "--skip-bad"]) == 3
+    printed = capsys.readouterr()
+    assert f"{bad}: not a picture" in printed.err
+    assert "1 of 20 faces were left out" in printed.err
+    assert f"{out}: 95 patches of 19 faces" in printed.out
+    assert database_size(out) == 95
+    assert not any(Path(bad).stem.encode() in key for key, _ in records(out))
+    assert read_mean(tmp_path / "mean").shape == (3, 256, 256)
+    shutil.copy(embedded_root() / bad, tmp_path)
+    shutil.rmtree(out)
+    assert main(command) == 1
+    assert "mean: exists already, and a net may have been" in capsys.readouterr().err
+    (tmp_path / "mean").unlink()
+    assert main([*command, "--skip-bad"]) == 0
+
+
+def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
+    scheme = tmp_path / "own.toml"
+    scheme.write_text(OWN)
+    out = tmp_path / "db"
+    options = [f"--out={out}", f"--scheme={scheme}", "--seed=4", "--subjects=S01,S02"]
+    assert main(["patches", str(faces), *options]) == 0
+    chosen = [f for f in several() if f.subject in ("S01", "S02")]
+    labels = sorted({f.label for f in several()}, key=ORDER.index)
+    write_database(
+        chosen,
+        [labels.index(f.label) for f in chosen],
+        embedded_root(),
+        tmp_path / "twin",
+        patches=range(8),
+        scheme=str(scheme),
+        seed=4,
+    )
+    assert database_digest(out) == database_digest(tmp_path / "twin")

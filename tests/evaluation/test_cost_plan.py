@@ -1,0 +1,92 @@
+"""The plan before a run, and runs compared after it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.evaluation.cost_plan import Estimate, Plan, Speed, make_plan
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.run import jobs_of
+from tests.evaluation.test_run import arguments, small_set
+from tests.evaluation.test_run import run as run  # a finished run of one fold
+
+
+def test_a_dry_run_writes_nothing_and_says_what_it_costs(tmp_path: Path, capsys) -> None:
+    data, out = small_set(tmp_path / "data"), tmp_path / "run"
+    assert main([*arguments(data, out, k="1,5"), "--dry-run", "--jobs=2"]) == 0
+    assert not out.exists()
+    printed = capsys.readouterr().out
+    assert "28 faces of 4 people" in printed
+    for words in ("k = 1", "k = 5", "patches/s", "with 2 at a time", "GB free"):
+        assert words in re.sub(r"\s+", " ", printed)
+
+
+def test_estimates_follow_from_the_speed() -> None:
+    speed = Speed(1e-3, 3e4, 0.5, 1e-3, 2e-3, 512, 10, 20, 1000)
+    plan = Plan(
+        speed,
+        40,
+        4,
+        (Estimate("k = 1", 10, 60, 5e9, 1e6, 1e9), Estimate("k = 5", 2, 30, 1e9, 0, 2e9)),
+    )
+    assert plan.seconds == 660
+    assert plan.kept_bytes == 1e7
+    assert plan.peak_bytes(2) == 1e10 + 1e7
+    assert plan.memory_bytes(3) == 6e9
+
+
+def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
+    from i2cnn.cli.commands import make_settings
+    from i2cnn.cli.main import build_parser
+
+    data = small_set(tmp_path / "data")
+    words = arguments(data, tmp_path / "run", k="1,60", iterations=1000)
+    settings = make_settings(build_parser().parse_args(words))
+    plan = make_plan(settings, Execution(), jobs_of(settings))
+    few, many = plan.estimates
+    assert (few.jobs, many.jobs) == (4, 4)
+    assert few.seconds > 1000 * plan.speed.iteration_seconds
+    assert many.seconds > few.seconds
+    assert many.peak_bytes > 28 * 60 * 512 * 4  # its features
+    assert many.memory_bytes > few.memory_bytes
+
+
+def test_a_share_of_the_schedule_shrinks_all_of_it() -> None:
+    from i2cnn.cli.commands import chosen_schedule
+    from i2cnn.cli.main import build_parser
+
+    def schedule(*words: str) -> dict[str, int]:
+        return chosen_schedule(build_parser().parse_args(["evaluate", "--out=r", *words]))
+
+    full, tenth = schedule(), schedule("--schedule=0.1")
+    assert full["max_iter"] == 200000
+    assert full["patience"] == 50000
+    assert schedule("--schedule=full") == full
+    for name in ("max_iter", "patience", "validate_every"):
+        assert tenth[name] == full[name] / 10
+    assert tenth["batch_size"] == full["batch_size"] == 256
+    assert schedule("--schedule=0.1", "--patience=7")["patience"] == 7
+    with pytest.raises(SystemExit):
+        schedule("--schedule=2")
+
+
+def test_runs_are_compared(run: Path, tmp_path: Path, capsys) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    page = tmp_path / "page.html"
+    assert main(["report", str(run), str(other), "--out", str(page)]) == 0
+    printed = capsys.readouterr().out
+    assert "Table 4: number of patches" in printed
+    html = page.read_text()
+    assert "2 runs compared" in html
+    # Three tables and the list of runs, two columns each, which their directories tell apart.
+    assert html.count("synthetic (7, quick, changed), other<") >= 4
+    assert html.count(f"synthetic (7, quick, changed), {run.name}<") >= 4
+    assert ">published<" not in html
+    assert "Table 4: number of patches" in html
+    assert "http" not in html

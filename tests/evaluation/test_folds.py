@@ -1,0 +1,115 @@
+"""Folds keep people apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2cnn.evaluation.folds import check_folds, make_folds, read_folds, write_folds
+from i2cnn.util.errors import InputError
+
+PEOPLE = [f"S{i:02d}" for i in range(20) for _ in range(7)]
+LABELS = list("abcdefg") * 20
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 6), min_size=3, max_size=25),
+    n_folds=st.integers(3, 10),
+    seed=st.integers(0, 100),
+)
+def test_every_subject_is_tested_once_and_never_leaks(counts, n_folds, seed) -> None:
+    subjects = [f"p{i}" for i, n in enumerate(counts) for _ in range(2 * n)]
+    labels = ["ab"[i % 2] for i in range(len(subjects))]
+    if len(counts) < n_folds:
+        with pytest.raises(InputError, match=f"use --folds {len(counts)}"):
+            make_folds(subjects, labels, n_folds, seed)
+        return
+    folds = make_folds(subjects, labels, n_folds, seed)
+    everyone = set(subjects)
+    tested = [s for fold in folds.folds for s in fold.test]
+    assert sorted(tested) == sorted(everyone)
+    for fold in folds.folds:
+        sides = [set(fold.test), set(fold.validation), set(fold.training)]
+        assert all(sides)
+        assert set.union(*sides) == everyone
+        assert sum(map(len, sides)) == len(everyone)
+
+
+def test_ten_subjects_make_ten_folds_of_one() -> None:
+    folds = make_folds(PEOPLE[:70], LABELS[:70], 10, 0)
+    assert all(len(f.test) == 1 and len(f.training) == 8 for f in folds.folds)
+
+
+def test_file_round_trip(tmp_path: Path) -> None:
+    folds = make_folds(PEOPLE, LABELS, 5, 3)
+    write_folds(tmp_path / "folds.json", folds)
+    assert read_folds(tmp_path / "folds.json") == folds
+    assert folds.digest == make_folds(PEOPLE, LABELS, 5, 3).digest
+    assert folds.digest != make_folds(PEOPLE, LABELS, 5, 4).digest
+
+
+def test_edited_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "folds.json"
+    write_folds(path, make_folds(PEOPLE, LABELS, 5, 3))
+    good = json.loads(path.read_text())
+
+    def check(message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            read_folds(path)
+
+    person = good["folds"][0]["test"][0]
+    bad = json.loads(json.dumps(good))
+    bad["folds"][0]["training"].append(person)
+    path.write_text(json.dumps(bad))
+    check(f"{person} in test and in training")
+    bad = json.loads(json.dumps(good))
+    bad["folds"][1]["test"].append(person)
+    bad["folds"][1]["training"].remove(person)
+    path.write_text(json.dumps(bad))
+    check("tested in fold 1 and again in fold 2")
+    bad = json.loads(json.dumps(good))
+    bad["seed"] = 99
+    path.write_text(json.dumps(bad))
+    check("digest does not match")
+    bad = json.loads(json.dumps(good))
+    bad["folds"][0]["training"].append(bad["folds"][0]["training"][0])
+    path.write_text(json.dumps(bad))
+    check(r"folds\.json: fold 1 has subject S\d+ in training and in training; a person must be on")
+    path.write_text("{}")
+    check("not a fold file")
+    path.write_text("no json")
+    check("not valid JSON")
+
+
+def test_a_class_absent_from_a_training_fold_is_named() -> None:
+    # Only two people are surprised; in one fold one of them tests and the other validates.
+    subjects = [f"S{i:02d}" for i in range(5) for _ in range(2)]
+    labels = ["happy", "neutral"] * 5
+    folds = make_folds(subjects, labels, 5, 0)
+    order = [fold.test[0] for fold in folds.folds]
+    for person in order[2], order[3]:
+        subjects.append(person)
+        labels.append("surprise")
+    names = ", ".join(sorted(order[2:4]))
+    message = f"fold 3 has no 'surprise' to train on: only {names} show it.*add images of other"
+    with pytest.raises(InputError, match=message):
+        make_folds(subjects, labels, 5, 0)
+    # A third person's surprise is enough.
+    assert len(make_folds([*subjects, order[0]], [*labels, "surprise"], 5, 0)) == 5
+
+
+def test_two_folds_are_too_few() -> None:
+    with pytest.raises(InputError, match="too few"):
+        make_folds(PEOPLE, LABELS, 2, 0)
+
+
+def test_check_folds_names_the_source() -> None:
+    from i2cnn.evaluation.folds import Fold, Folds
+
+    with pytest.raises(InputError, match=r"x\.json: fold 1 has no subject for validation"):
+        check_folds(Folds(0, (Fold(("a",), (), ("b",)),)), "x.json")

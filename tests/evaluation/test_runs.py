@@ -1,0 +1,274 @@
+"""Run directories: what was made from something else, or edited by hand, is refused."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from i2cnn.cli.commands import make_settings
+from i2cnn.cli.demo import _SETTINGS as DEMO
+from i2cnn.cli.main import build_parser, main
+from i2cnn.evaluation.jobs import NetworkJob, working_on
+from i2cnn.evaluation.run import prepare
+from i2cnn.evaluation.settings import run_scheme
+from i2cnn.report.results import read_results
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import read_image, write_image
+from tests.check_report import check
+from tests.evaluation.test_run import JOB, arguments, small_set
+from tests.evaluation.test_run import run as run  # a finished run of one fold
+
+
+def test_other_settings_are_refused(run: Path, capsys) -> None:
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    assert main([*arguments(Path(data), run), "--max-iter=9"]) == 1
+    assert "max_iter: 6 there, 9 asked for" in capsys.readouterr().err
+
+
+def test_more_may_be_asked_for_later(run: Path, tmp_path: Path) -> None:
+    """Other patch counts and rivals join a run; what was done is not done again."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    before = (copy / JOB / "job.json").stat().st_mtime_ns
+    command = [w for w in arguments(Path(data), copy, k="1") if not w.startswith("--rivals")]
+    assert main([*command, "--rivals=pixels"]) == 0
+    settings = json.loads((copy / "run.json").read_text())["settings"]
+    assert settings["patch_counts"] == [5, 1]
+    assert settings["rivals"] == ["pixels"]
+    assert (copy / JOB / "job.json").stat().st_mtime_ns == before
+    metrics = json.loads((copy / "report" / "metrics.json").read_text())
+    assert [m["id"] for m in metrics["methods"]] == [
+        "k5_trained",
+        "k1_trained",
+        "k5_untrained",
+        "k1_untrained",
+        "rival_pixels_linear",
+        "rival_pixels_rbf",
+    ]
+    assert check(copy) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run.json", '"max_iter": 6', '"max_iter": 7'),
+        ("folds.json", '"seed": 0', '"seed": 1'),
+        (f"{JOB}/predictions_trained.csv", "neutral", "happy"),
+        (f"{JOB}/predictions_trained.csv", "S0", "S1"),
+    ],
+)
+def test_edited_runs_are_refused(run: Path, tmp_path: Path, capsys, name, old, new) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    text = (copy / name).read_text()
+    assert old in text
+    (copy / name).write_text(text.replace(old, new))
+    assert main(["report", str(copy)]) == 1
+    error = capsys.readouterr().err
+    assert name in error
+    assert "edited" in error
+
+
+def test_edited_faces_are_refused_once_a_job_is_done(run: Path, tmp_path: Path, capsys) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    lines = (copy / "faces.csv").read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[9] = str(float(cells[9]) + 1)  # a landmark
+    (copy / "faces.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    assert main(arguments(Path(data), copy)) == 1
+    error = capsys.readouterr().err
+    assert "made from other faces" in error
+    assert f"delete {copy / JOB}" in error
+
+
+def test_what_is_asked_for_twice_is_refused() -> None:
+    for change in ({"patch_counts": (5, 5)}, {"rivals": ("lbp", "lbp")}, {"seeds": (0, 0)}):
+        with pytest.raises(InputError, match="one is given twice"):
+            replace(DEMO, **change)  # type: ignore[arg-type]
+
+
+def test_an_edited_scheme_is_refused(tmp_path: Path) -> None:
+    scheme = tmp_path / "mine.toml"
+    scheme.write_text(
+        'mouth = 1.1\nscales = [1.0]\n[[region]]\nname = "all"\nanchor = "face"\n'
+        "centre = [0, 0]\nsize = [3, 3]\n"
+    )
+    words = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="1")
+    settings = make_settings(build_parser().parse_args([*words, f"--scheme={scheme}"]))
+    assert run_scheme(settings).counts == (1, 2)
+    scheme.write_text(scheme.read_text().replace("[3, 3]", "[3, 4]"))
+    with pytest.raises(InputError, match="was edited since the run began"):
+        run_scheme(settings)
+
+
+def test_two_processes_do_not_work_on_one_job(tmp_path: Path) -> None:
+    data = small_set(tmp_path / "data")
+    words = arguments(data, tmp_path / "run", k="1")
+    inputs = prepare(tmp_path / "run", make_settings(build_parser().parse_args(words)))
+    job = NetworkJob(1, 1, 0)
+    with working_on(tmp_path / "run", job, inputs) as folder:
+        descriptor = os.open(folder, os.O_RDONLY)  # as another process would
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(descriptor)
+        with (
+            pytest.raises(InputError, match="worker of an earlier command"),
+            working_on(tmp_path / "run", job, inputs),
+        ):
+            pass
+
+
+def test_too_many_folds_do_not_bind_a_run(tmp_path: Path, capsys) -> None:
+    data = small_set(tmp_path / "data")
+    words = [w for w in arguments(data, tmp_path / "run") if not w.startswith("--folds")]
+    assert main([*words, "--folds=9"]) == 1
+    assert "use --folds 4" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_labels_that_changed_are_refused(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    path = copy / "dataset.json"
+    content = json.loads(path.read_text())
+    content["task"]["labels"] = content["task"]["labels"][:-1]
+    path.write_text(json.dumps(content))
+    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    settings = make_settings(build_parser().parse_args(arguments(Path(data), copy)))
+    with pytest.raises(InputError, match=r"its labels are .* now, and were"):
+        prepare(copy, settings)
+
+
+def test_only_flat_trainings_are_starred(run: Path) -> None:
+    """Six iterations learn nothing: the trained row says so, the untrained one is what it is."""
+    results = read_results(run)
+    assert [job.fold for job in results.flat] == [1]
+    rows = json.loads((run / "report" / "metrics.json").read_text())["methods"]
+    assert {r["group"]: r["flat_folds"] for r in rows} == {"trained": [1], "untrained": []}
+    assert rows[0]["mean_without_flat_folds"] is None
+    assert rows[1]["mean_without_flat_folds"] == rows[1]["mean"]
+
+
+def test_seeds_are_added_to_a_run(tmp_path: Path, capsys) -> None:
+    """Three trainings a fold: means over seeds and folds, their spread, and which were flat."""
+    command = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="1", iterations=3)
+    assert main(command) == 0
+    first = tmp_path / "run" / "fold_01" / "k1_seed0" / "job.json"
+    before = first.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main([*command, "--seeds=3"]) == 0
+    assert first.stat().st_mtime_ns == before
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "means over 3 seeds" in printed
+    assert "k = 1: fold 1 (seed 0, 1, 2)" in printed
+    content = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
+    row = content["methods"][0]
+    seeds = []
+    for seed in range(3):
+        file = tmp_path / "run" / "fold_01" / f"k1_seed{seed}" / "predictions_trained.csv"
+        with open(file, newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        seeds.append(sum(r["truth"] == r["predicted"] for r in rows) / len(rows))
+    assert row["seed_means"] == pytest.approx(seeds)
+    assert row["mean"] == pytest.approx(sum(seeds) / 3)
+    assert check(tmp_path / "run") == []
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
+    assert main(["report", str(tmp_path)]) == 1
+    assert "not a run directory of `i2cnn evaluate`" in capsys.readouterr().err
+
+
+def test_a_training_folder_keeps_to_its_settings(tmp_path: Path, monkeypatch, capsys) -> None:
+    data = small_set(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    assert main(["faces", str(data)]) == 0
+    patches = ["patches", "faces.csv", "--root", str(data), "--k=1"]
+    for name, subjects, *more in (
+        ("train_db", "S01,S02", "--task=seven", "--mean=mean.binaryproto"),
+        ("val_db", "S03", "--task=seven"),
+        ("others", "S04", "--task=seven"),
+        ("five", "S03", "--k=5", "--task=seven"),
+        ("tight", "S03", "--scheme=tight", "--task=seven"),
+        ("raw", "S03", "--encoding=raw", "--task=seven"),
+        ("six", "S03"),
+    ):
+        if name == "six":
+            lines = Path("faces.csv").read_text().splitlines()
+            kept = [line for line in lines if ",fear," not in line]
+            Path("six.csv").write_text("\n".join(kept) + "\n")
+            patches[1] = "six.csv"
+        assert main([*patches, f"--out={name}", f"--subjects={subjects}", *more]) == 0
+    words = ["train", "--train=train_db", "--validation=val_db", "--mean=mean.binaryproto"]
+    words += ["--classes=7", "--out=net", "--profile=quick", "--batch-size=4", "--device=cpu"]
+    assert main([*words, "--max-iter=2"]) == 0
+    assert main([*words, "--max-iter=2"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--max-iter=3"]) == 1
+    assert "net: holds a training with other settings or data" in capsys.readouterr().err
+    assert main([*words, "--max-iter=0"]) == 1
+    assert "max_iter must be at least 1" in capsys.readouterr().err
+    assert main([*words, "--max-iter=2", "--patience=-1"]) == 1
+    assert "patience must be at least 0" in capsys.readouterr().err
+    # Data of the same size are other data; what does not go together is not put together.
+    for name, message in (
+        ("others", "net: holds a training with other settings or data"),
+        ("five", "written with other patches"),
+        ("tight", "written with other scheme"),
+        ("raw", "one holds raw pixels, the other image files"),
+        ("six", "written with other classes"),
+    ):
+        assert main([*words, "--max-iter=2", f"--validation={name}"]) == 1
+        assert message in capsys.readouterr().err
+    assert main([*words, "--max-iter=2", "--classes=9", "--out=new"]) == 1
+    assert "train_db: has 7 classes (neutral, anger," in capsys.readouterr().err
+    features = ["features", "faces.csv", "--root", str(data), "--net=net", "--out=f.npy", "--k=1"]
+    assert main([*features, "--scheme=tight"]) == 1
+    assert "net: was trained on patches of another scheme" in capsys.readouterr().err
+    # The net keeps its mean, whatever becomes of the file.
+    Path("mean.binaryproto").unlink()
+    assert main(features) == 0
+    before = Path("f.npy").read_bytes()
+    # Other pictures under the same names, and other landmarks, are other features.
+    turned = data.with_name("turned")
+    shutil.copytree(data, turned)
+    for path in turned.glob("*.png"):
+        write_image(path, read_image(path)[::-1])
+    assert main([*features, "--root", str(turned)]) == 0
+    assert Path("f.npy").read_bytes() != before
+    small = data.with_name("small")
+    shutil.copytree(data, small)
+    for path in small.glob("*.png"):
+        write_image(path, read_image(path)[::4, ::4])
+    assert main([*features, "--root", str(small)]) == 1
+    assert "is outside of its 64 x 64 pixels" in capsys.readouterr().err
+
+
+def test_a_run_keeps_to_its_pictures(run: Path, tmp_path: Path, capsys) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(json.loads((run / "run.json").read_text())["settings"]["root"], data)
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    assert main(arguments(data, copy)) == 0
+    first, second = sorted(data.glob("*.png"))[:2]
+    picture = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    assert main(arguments(data, copy)) == 1
+    assert f"{first}: is another picture than when {copy} began" in capsys.readouterr().err
+    first.write_bytes(picture)
+    assert main(arguments(data, copy)) == 0
+    # The same picture of two people would be on two sides of a fold.
+    other = next(p for p in sorted(data.glob("*.png")) if p.name[:3] != first.name[:3])
+    other.write_bytes(picture)
+    assert main(arguments(data, tmp_path / "new")) == 1
+    assert "are the same picture, of" in capsys.readouterr().err

@@ -1,0 +1,182 @@
+"""Jobs in processes of their own: all done, the same results, a killed one loses no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.workers import Workers, slurm_parameters
+from i2cnn.util.errors import InputError
+from tests.check_report import check
+from tests.evaluation.test_run import arguments, small_set
+
+pytest.importorskip("submitit")
+
+
+def command(data: Path, out: Path, *more: str, iterations: int = 4) -> list[str]:
+    words = arguments(data, out, k="1", iterations=iterations)
+    return [w for w in words if not w.startswith("--only-folds")] + list(more)
+
+
+def predictions(run: Path) -> dict[str, str]:
+    return {str(p.relative_to(run)): p.read_text() for p in run.glob("fold_*/*/predictions*.csv")}
+
+
+def test_side_by_side_as_one_after_the_other(tmp_path: Path) -> None:
+    data = small_set(tmp_path / "data")
+    assert main([*command(data, tmp_path / "one"), "--only-folds=1,2"]) == 0
+    assert main([*command(data, tmp_path / "two", "--jobs=2"), "--only-folds=1,2"]) == 0
+    assert len(predictions(tmp_path / "one")) == 4
+    assert predictions(tmp_path / "one") == predictions(tmp_path / "two")
+    assert not (tmp_path / "two" / "workers").exists()
+
+
+def _kill_worker_of(run: Path, fold: int, done: list[int]) -> None:
+    """SIGKILL the process that trains a fold, once it has begun."""
+    state = run / f"fold_{fold:02d}" / "k1_seed0" / "training.json"
+    deadline = time.monotonic() + 240
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            where = os.readlink(process / "cwd")
+        except OSError:
+            continue
+        if "submitit.core._submit" in words and where == str(state.parent.resolve()):
+            os.kill(int(process.name), signal.SIGKILL)
+            done.append(int(process.name))
+
+
+def test_a_killed_worker_loses_no_other_fold(tmp_path: Path, capsys) -> None:
+    data, run = small_set(tmp_path / "data"), tmp_path / "run"
+    killed: list[int] = []
+    thread = threading.Thread(target=_kill_worker_of, args=(run, 2, killed))
+    thread.start()
+    # Long enough that the kill comes before the end; the other folds end as they should.
+    words = command(data, run, "--jobs=2", "--only-folds=2,3", iterations=60)
+    assert main(words) == 1
+    thread.join()
+    assert len(killed) == 1
+    error = capsys.readouterr().err
+    assert "fold 2, 1 patches a face, seed 0: its process ended without a result" in error
+    assert "The same command tries these again" in error
+    assert (run / "fold_03" / "k1_seed0" / "job.json").exists()
+    assert not (run / "fold_02" / "k1_seed0" / "job.json").exists()
+    assert json.loads((run / "report" / "metrics.json").read_text())["folds_done"] == [3]
+    assert main(words) == 0
+    assert json.loads((run / "report" / "metrics.json").read_text())["folds_done"] == [2, 3]
+    assert check(run) == []
+
+
+def test_a_failed_fold_loses_no_other(tmp_path: Path, capsys) -> None:
+    data, run = small_set(tmp_path / "data"), tmp_path / "run"
+    words = [*command(data, run), "--only-folds=1,2"]
+    broken = run / "fold_01" / "k1_seed0" / "training.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{}")
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert f"{broken}: not a training's state" in error
+    assert (run / "fold_02" / "k1_seed0" / "job.json").exists()
+    broken.unlink()
+    assert main(words) == 0
+
+
+def test_one_command_a_run(tmp_path: Path, capsys) -> None:
+    import fcntl
+
+    data, run = small_set(tmp_path / "data"), tmp_path / "run"
+    run.mkdir()
+    with open(run / ".lock", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert main(command(data, run)) == 1
+    assert "another command is working on this run" in capsys.readouterr().err
+
+
+def test_slurm_parameters() -> None:
+    workers = Workers(4, {"partition": "gpu", "timeout_min": "600", "mem_gb": "32"})
+    parameters = slurm_parameters(workers, Execution(device="auto"))
+    assert parameters["slurm_partition"] == "gpu"
+    assert parameters["timeout_min"] == 600
+    assert parameters["mem_gb"] == 32
+    assert parameters["gpus_per_node"] == 1
+    assert "gpus_per_node" not in slurm_parameters(Workers(), Execution(device="cpu"))
+    with pytest.raises(InputError, match="timeout_min=long is not a number"):
+        slurm_parameters(Workers(slurm={"timeout_min": "long"}), Execution())
+
+
+def _fake_slurm(folder: Path) -> None:
+    """sbatch, srun and sacct that run a job on this machine as soon as it is submitted."""
+    programs = {
+        "sbatch": f"""#!{sys.executable}
+import os, pathlib, re, subprocess, sys
+script = pathlib.Path(sys.argv[-1]).read_text()
+root = pathlib.Path({str(folder)!r})
+number = sum(1 for _ in root.glob("job_*")) + 100
+(root / f"job_{{number}}").write_text(script)
+logs = re.search(r"--output=(.*)/%j", script)[1]
+env = dict(os.environ, SLURM_JOB_ID=str(number), SLURM_LOCALID="0", SLURM_NODEID="0",
+           SLURM_PROCID="0", SLURM_NTASKS="1", SLURM_JOB_NUM_NODES="1", SLURM_JOB_NODELIST="here")
+# submitit gives the call its number once it knows it.
+wait = f"while [ ! -e {{logs}}/{{number}}_submitted.pkl ]; do sleep 0.1; done; "
+done = f"; touch {{root}}/done_{{number}}"
+subprocess.Popen(["bash", "-c", wait + script + done], env=env, start_new_session=True,
+                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(f"Submitted batch job {{number}}")
+""",
+        "srun": f"""#!{sys.executable}
+import subprocess, sys
+words = sys.argv[1:]
+while words[0].startswith("-"):
+    words = words[1 if words[0] == "--unbuffered" else 2:]
+sys.exit(subprocess.call(words))
+""",
+        "sacct": f"""#!{sys.executable}
+import pathlib
+root = pathlib.Path({str(folder)!r})
+print("JobID|State|NodeList")
+for path in root.glob("job_*"):
+    ended = (root / path.name.replace("job", "done")).exists()
+    print(f"{{path.name[4:]}}|{{'COMPLETED' if ended else 'RUNNING'}}|here")
+""",
+        "scontrol": "#!/bin/sh\necho here\n",
+        "scancel": "#!/bin/sh\n",
+    }
+    for name, text in programs.items():
+        path = folder / name
+        path.write_text(text)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_on_slurm(tmp_path: Path, monkeypatch) -> None:
+    """Through submitit's Slurm executor, with Slurm's programs replaced by ones that run here."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    _fake_slurm(programs)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    data, run = small_set(tmp_path / "data"), tmp_path / "run"
+    words = command(data, run, "--slurm=partition=some,cpus_per_task=1", "--only-folds=1")
+    assert main(words) == 0
+    (script,) = programs.glob("job_*")
+    assert "--partition=some" in script.read_text()
+    assert check(run) == []
+
+
+def test_slurm_where_there_is_none(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    data = small_set(tmp_path / "data")
+    assert main(command(data, tmp_path / "run", "--slurm=partition=some")) == 1
+    assert "--slurm:" in capsys.readouterr().err

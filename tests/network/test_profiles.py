@@ -1,0 +1,124 @@
+"""The prototxt files: their facts, their filling, and a forward pass beside OpenCV's importer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from i2cnn.network.profiles import (
+    fill_deploy,
+    fill_train_val,
+    template_dir,
+    template_schedule,
+    write_job,
+)
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
+from i2cnn.util.errors import InputError
+
+
+def test_the_paper_solver() -> None:
+    solver = read_solver(template_dir("paper") / "solver.prototxt")
+    assert solver.base_lr == pytest.approx(0.01)
+    assert (solver.lr_policy, solver.stepsize) == ("step", 50_000)
+    assert solver.gamma == pytest.approx(0.1)
+    assert solver.weight_decay == pytest.approx(5e-4)
+    assert solver.momentum == pytest.approx(0.9)
+
+
+def test_the_paper_network_is_alexnet(tmp_path: Path) -> None:
+    write_prototxt(tmp_path / "deploy.prototxt", fill_deploy("paper", classes=6))
+    net = caffe.Net(str(tmp_path / "deploy.prototxt"), caffe.TEST)
+    shapes = {name: blobs[0].shape for name, blobs in net.params.items()}
+    assert shapes == {
+        "conv1": (96, 3, 11, 11),
+        "conv2": (256, 48, 5, 5),
+        "conv3": (384, 256, 3, 3),
+        "conv4": (384, 192, 3, 3),
+        "conv5": (256, 192, 3, 3),
+        "fc6": (4096, 9216),
+        "fc7": (4096, 4096),
+        "fc8": (6, 4096),
+    }
+    assert net.blobs["fc7"].shape == (60, 4096)
+    stds = {"conv1": 0.01, "fc6": 0.005, "fc8": 0.01}
+    for name, std in stds.items():
+        assert net.params[name][0].data.std() == pytest.approx(std, rel=0.05)
+    biases = {name: float(blobs[1].data[0]) for name, blobs in net.params.items()}
+    assert biases == pytest.approx(
+        {"conv1": 0, "conv2": 0.1, "conv3": 0, "conv4": 0.1, "conv5": 0.1, "fc6": 0.1}
+        | {"fc7": 0.1, "fc8": 0}
+    )
+
+
+@pytest.mark.parametrize("profile", ["paper", "quick"])
+def test_train_and_deploy_agree(profile: str) -> None:
+    """The layers between data and scores are the same in both files."""
+
+    def body(net) -> list[bytes]:
+        kept = [x for x in net.layer if x.type not in ("Data", "Input", "Softmax", "Accuracy")]
+        return [x.SerializeToString() for x in kept if x.type != "SoftmaxWithLoss"]
+
+    train_val = read_net(template_dir(profile) / "train_val.prototxt")
+    deploy = read_net(template_dir(profile) / "deploy.prototxt")
+    assert body(train_val) == body(deploy)
+
+
+@pytest.mark.parametrize("profile", ["paper", "quick"])
+@pytest.mark.skipif(int(cv2.__version__.split(".")[0]) >= 5, reason="OpenCV 5 has no importer")
+def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
+    net_file, weights = str(tmp_path / "deploy.prototxt"), str(tmp_path / "net.caffemodel")
+    write_prototxt(net_file, fill_deploy(profile, classes=7))
+    caffe.set_random_seed(5)
+    net = caffe.Net(net_file, caffe.TEST)
+    for blobs in net.params.values():  # larger weights than the fillers', so that numbers matter
+        blobs[0].data[...] *= 2
+    net.save(weights)
+    x = np.random.RandomState(0).randn(2, 3, 227, 227).astype(np.float32)
+    net.blobs["data"].reshape(*x.shape)
+    net.blobs["data"].data[...] = x
+    net.forward()
+    theirs = cv2.dnn.readNetFromCaffe(net_file, weights)
+    theirs.setInput(x)
+    for ours, layer in (("fc7", "drop7"), ("prob", "prob")):
+        expected = theirs.forward(layer)
+        found = net.blobs[ours].data
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found / scale, expected / scale, atol=2e-5)
+
+
+def test_filling(tmp_path: Path) -> None:
+    net = fill_train_val(
+        "paper", classes=6, batch_size=32, validation_batch=30, train_db="a", mean_file="m"
+    )
+    train, test = net.layer[:2]
+    assert (train.data_param.source, train.data_param.batch_size) == ("a", 32)
+    assert test.data_param.batch_size == 30
+    assert train.transform_param.mean_file == "m"
+    write_job(
+        tmp_path,
+        "paper",
+        classes=6,
+        batch_size=8,
+        validation_batch=4,
+        max_iter=1000,
+        test_iter=3,
+        seed=9,
+        gpu=False,
+        prefix="s/n",
+    )
+    solver = read_solver(tmp_path / "solver.prototxt")
+    # A shorter schedule keeps its shape: four steps of the rate.
+    assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, 250, 9)
+    assert template_schedule("paper")["batch_size"] == 256
+    with pytest.raises(InputError, match="choose one of paper, quick"):
+        template_dir("fast")
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_force_color_is_for_encoded_databases(encoded: bool) -> None:
+    net = fill_train_val("quick", classes=7, batch_size=8, validation_batch=8, encoded=encoded)
+    assert [layer.transform_param.force_color for layer in net.layer[:2]] == [encoded] * 2

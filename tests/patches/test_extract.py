@@ -1,0 +1,282 @@
+"""The extension against its NumPy twin, and what it must refuse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2cnn import _native
+from i2cnn.datasets import load_dataset
+from i2cnn.patches.extract import extract, get_scheme
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import read_image
+from tests.helpers import twin
+
+SCHEME = get_scheme("deepid")
+#: `make sanitize` runs these tests many times slower.
+SANITIZED = "I2CNN_SANITIZED" in os.environ
+
+
+def smooth_image(seed: int, height: int, width: int) -> np.ndarray:
+    """A random image without pixel noise, on which sampling positions matter little."""
+    rng = np.random.RandomState(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    waves = sum(
+        np.sin(2 * np.pi * (a * x + b * y) + c)
+        for a, b, c in zip(
+            rng.uniform(-3, 3, 4), rng.uniform(-3, 3, 4), rng.rand(4) * 6, strict=True
+        )
+    )
+    return np.clip(128 + 30 * waves, 0, 255).astype(np.uint8)
+
+
+def face_points(x: float, y: float, iod: float, angle: float) -> np.ndarray:
+    model = np.array([[-0.5, 0], [0.5, 0], [0.03, 0.6], [-0.4, 1.1], [0.42, 1.12]]) * iod
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return model @ turn.T + (x, y)
+
+
+def simd_levels() -> list[str]:
+    """Instruction sets that this processor has."""
+    levels = ["plain"]
+    for name in ("avx2", "avx512"):
+        try:
+            _native.set_simd(name)
+        except ValueError:
+            break
+        levels.append(name)
+    _native.set_simd("auto")
+    return levels
+
+
+LEVELS = simd_levels()
+
+
+@pytest.fixture(params=LEVELS)
+def instructions(request: pytest.FixtureRequest) -> Iterator[str]:
+    _native.set_simd(request.param)
+    yield request.param
+    _native.set_simd("auto")
+
+
+def test_similarity_is_the_least_squares_one() -> None:
+    points = face_points(100, 90, 60, 0.2) + np.random.RandomState(0).randn(5, 2)
+    np.testing.assert_allclose(
+        _native.similarity(points, SCHEME.mouth), twin.similarity(points, SCHEME.mouth), atol=1e-9
+    )
+
+
+def laid_out(image: np.ndarray, layout: str) -> np.ndarray:
+    """The same image with other strides."""
+    if layout == "fortran":
+        return np.asfortranarray(image)
+    if layout == "reversed":
+        return image[::-1, ::-1].copy()[::-1, ::-1]
+    if layout == "sparse":
+        wide = np.full((2 * image.shape[0], 3 * image.shape[1], *image.shape[2:]), 255, np.uint8)
+        wide[::2, ::3] = image
+        return wide[::2, ::3]
+    if layout == "planes":  # colour as blobs have it; of a gray image its transpose
+        return np.moveaxis(np.moveaxis(image, -1, 0).copy(), 0, -1)
+    return image
+
+
+LAYOUTS = ("plain", "fortran", "reversed", "sparse", "planes")
+
+
+@settings(max_examples=10 if SANITIZED else 60, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    noise=st.booleans(),
+    color=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
+    shape=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    centre=st.tuples(st.floats(-100, 400), st.floats(-100, 400)),
+    iod=st.floats(2, 400) | st.floats(1.01, 4) | st.floats(400, 9000),
+    angle=st.floats(-3.1, 3.1) | st.floats(-0.2, 0.2),
+    size=st.sampled_from([1, 19, 32, 40]),
+)
+def test_extract_equals_the_twin(
+    seed, noise, color, layout, shape, centre, iod, angle, size
+) -> None:
+    rng = np.random.RandomState(seed)
+    channels = []
+    for c in range(3 if color else 1):
+        image = rng.randint(0, 256, shape) if noise else smooth_image(seed + c, *shape)
+        channels.append(image.astype(np.uint8))
+    image = laid_out(np.stack(channels, axis=-1) if color else channels[0], layout)
+    points = face_points(*centre, iod, angle)
+    boxes = SCHEME.boxes[rng.choice(len(SCHEME.boxes), 4, replace=False)]
+    theirs = [
+        np.stack([twin.sample_box(c, points, b, SCHEME.mouth, size) for c in channels], axis=-1)
+        for b in boxes
+    ]
+    first = None
+    for level in LEVELS:
+        _native.set_simd(level)
+        ours = _native.extract(image, points, boxes, SCHEME.mouth, size)
+        first = ours if first is None else first
+        # All instruction sets give the same bits.
+        np.testing.assert_array_equal(ours, first)
+    _native.set_simd("auto")
+    assert first is not None
+    np.testing.assert_array_equal(first[0::2], first[1::2, :, ::-1])
+    ours = first[0::2].reshape(4, size, size, -1)
+    assert np.abs(ours - np.round(theirs)).max() <= 1
+
+
+def test_real_face_at_full_size(instructions: str) -> None:
+    dataset = load_dataset("synthetic", None)
+    sample = dataset.samples[10]
+    image = read_image(dataset.root / sample.image)
+    points = np.array(sample.points)
+    ours = extract(image, points)
+    assert ours.shape == (60, 256, 256)
+    for index in (0, 5, 14, 33, 58):
+        theirs = twin.sample_box(image, points, SCHEME.boxes[index // 2], SCHEME.mouth, 256)
+        theirs = theirs[:, ::-1] if index % 2 else theirs
+        assert np.abs(ours[index] - theirs).max() <= 1
+
+
+def test_odd_sized_patches_take_the_plain_code() -> None:
+    image = smooth_image(1, 60, 70)
+    points = face_points(35, 25, 20, 0.1)
+    ours = extract(image, points, size=19)
+    assert np.abs(ours - twin.extract(image, points, SCHEME, 19)).max() <= 1
+
+
+def test_mirror_pairs_are_exact_mirrors() -> None:
+    patches = extract(smooth_image(3, 200, 180), face_points(90, 80, 60, 0.1))
+    np.testing.assert_array_equal(patches[0::2], patches[1::2, :, ::-1])
+
+
+def test_colour_planes_are_those_of_gray() -> None:
+    image = np.stack([smooth_image(s, 120, 110) for s in range(3)], axis=2)
+    points = face_points(55, 45, 40, -0.2)
+    colour = extract(image, points, size=64)
+    for c in range(3):
+        np.testing.assert_array_equal(colour[..., c], extract(image[..., c], points, size=64))
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_strides(layout: str, color: bool) -> None:
+    image = smooth_image(5, 120, 110)
+    image = np.stack([image, 255 - image, image // 2], axis=2) if color else image
+    points = face_points(55, 45, 40, 0.3)
+    expected = extract(image, points, size=64)
+    view = laid_out(image, layout)
+    assert layout == "plain" or view.strides != image.strides
+    np.testing.assert_array_equal(extract(view, points, size=64), expected)
+
+
+def test_patch_table() -> None:
+    assert len(SCHEME) == 60
+    assert len(set(SCHEME.names)) == 60
+    assert SCHEME.names[(5 * 3 + 2) * 2 + 1] == "left_eye_1.25_mirrored"
+    assert SCHEME.select(1) == (2,)
+    assert [SCHEME.names[p] for p in SCHEME.select(5)] == [
+        f"{n}_1" for n in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+    ]
+    assert SCHEME.select(60) == tuple(range(60))
+    with pytest.raises(InputError, match="choose 1, 5 or 60"):
+        SCHEME.select(7)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p * np.nan, "not a finite number"),
+        (lambda p: p * 0 + 5, "eyes coincide"),
+        (lambda p: p * (1, 0), "on one line"),
+        (lambda p: p * (1, -1), "wrong side"),
+        (lambda p: p[:4], "five rows"),
+    ],
+)
+def test_bad_points_are_refused(change, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        extract(smooth_image(0, 50, 50), change(face_points(25, 20, 15, 0)))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((0, 5), np.uint8), "1 to 32767 rows"),
+        (np.zeros((5, 5, 4), np.uint8), "1 or 3 channels"),
+        (np.zeros((5, 5), np.uint16), "uint8"),
+        (np.zeros(5, np.uint8), "height, width"),
+    ],
+)
+def test_bad_images_are_refused(image: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        extract(image, face_points(2, 2, 2, 0))
+
+
+def test_boxes_out_of_range_are_refused() -> None:
+    image, points = smooth_image(0, 50, 50), face_points(25, 20, 15, 0)
+    for box in ((-1, np.inf, 0, 1, 1), (-1, 0, 0, 1e9, 1), (0, 0, 0, 0, 1), (7, 0, 0, 1, 1)):
+        with pytest.raises(ValueError, match=r"box|anchor"):
+            _native.extract(image, points, np.array([box], float), 1.1, 32)
+
+
+def test_far_and_huge_faces() -> None:
+    image = smooth_image(0, 50, 50)
+    # Far outside, all that is seen is the nearest corner.
+    patches = extract(image, face_points(-9000, -9000, 20, 0), size=32)
+    assert (patches == image[0, 0]).all()
+    with pytest.raises(InputError, match="a million pixels"):
+        extract(image, face_points(2e6, 0, 20, 0))
+    # A face of 30 000 pixels: at most 32 x 32 samples a pixel, so this ends.
+    assert extract(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
+
+
+_HUGE = """
+import resource, sys, tempfile
+import numpy as np
+from i2cnn import _native
+from i2cnn.patches.extract import extract, get_scheme
+from tests.patches.test_extract import face_points
+
+scheme = get_scheme("deepid")
+points = face_points(15_000, 15_000, 60, 0.1)
+row = np.arange(30_000, dtype=np.uint8)
+# 900 MB, or 2.7 GB in colour, if they were copied: rows with a stride of 0 take no memory.
+gray = np.lib.stride_tricks.as_strided(row, (30_000, 30_000), (0, 1))
+colour = np.lib.stride_tricks.as_strided(row, (30_000, 29_998, 3), (0, 1, 1))
+writer = _native.PatchWriter(tempfile.mkdtemp(), scheme.boxes, scheme.mouth, 64, "raw", 95, 1)
+extract(gray[:99, :99], face_points(50, 50, 20, 0.1), size=64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for image in (gray, gray[:, ::-1], gray[::-1, ::-1], gray.T, colour, colour[:, :, ::-1]):
+    patches = extract(image, points, size=64)
+    assert np.ptp(patches) > 200
+writer.add(gray.T, points, [0], ["key"], 0)
+writer.finish()
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert grown < 100_000, f"{grown} kB more"
+"""
+
+
+def test_large_images_are_not_copied_whole() -> None:
+    done = subprocess.run([sys.executable, "-c", _HUGE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_plain_arithmetic_of_one_sample() -> None:
+    # Half-way between 10 and 20 and 30 and 40: the mean of the four, by hand 25.
+    image = np.array([[10, 20], [30, 40]], np.uint8)
+    box = np.array([[-1, 0.5, 0.5, 0.001, 0.001]])
+    points = np.array([[0, 0], [1, 0], [0.5, 0.5], [0.5, 1.1], [0.5, 1.1]])
+    matrix = _native.similarity(points, 1.1)
+    centre = np.linalg.solve(matrix[:, :2], np.array([0.5, 0.5]) - matrix[:, 2])
+    box[0, 1:3] = centre
+    for level in LEVELS:
+        _native.set_simd(level)
+        assert (_native.extract(image, points, box, 1.1, 1) == 25).all()
+    _native.set_simd("auto")

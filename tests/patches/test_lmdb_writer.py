@@ -1,0 +1,234 @@
+"""Caffe LMDBs of patches: their contents."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import lmdb
+import numpy as np
+import pytest
+from PIL import Image
+
+from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.faces.finder import Face, locate_faces
+from i2cnn.patches.extract import extract, get_scheme
+from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
+from i2cnn.torchcaffe.formats.storage import read_mean
+from i2cnn.torchcaffe.proto import Datum
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import as_bgr, as_gray, read_image, write_image
+
+
+def some_faces(number: int) -> list[Face]:
+    dataset = load_dataset("synthetic", None)
+    dataset.samples = dataset.samples[:: len(dataset.samples) // number][:number]
+    return locate_faces(dataset)[0]
+
+
+def records(path: Path) -> list[tuple[bytes, bytes]]:
+    with lmdb.open(str(path), readonly=True, lock=False) as env, env.begin() as txn:
+        return list(txn.cursor())
+
+
+def write(out: Path, number: int = 3, **options) -> None:
+    faces = some_faces(number)
+    defaults = {"patches": range(60), "seed": 1}
+    write_database(faces, list(range(number)), embedded_root(), out, **(defaults | options))
+
+
+def decode(value: bytes) -> tuple[np.ndarray, Datum]:
+    datum = Datum.FromString(value)
+    if datum.encoded:
+        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    else:
+        planes = np.frombuffer(datum.data, np.uint8)
+        image = planes.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
+    return image, datum
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
+def test_records_are_the_patches(encoding: str, color: bool, tmp_path: Path) -> None:
+    write(tmp_path / "db", encoding=encoding, color=color, mean_file=tmp_path / "mean")
+    found = records(tmp_path / "db")
+    assert len(found) == database_size(tmp_path / "db") == 180
+    assert [int(key[:8]) for key, _ in found] == list(range(180))
+    faces = some_faces(3)
+    numbers = {Path(face.image).stem: i for i, face in enumerate(faces)}
+    patches = [extract(read_image(embedded_root() / f.image), f.points) for f in faces]
+    total = np.zeros((256, 256, 3))
+    for key, value in found:
+        image, datum = decode(value)
+        # What we write by hand is what protobuf writes.
+        assert datum.SerializeToString() == value
+        stem, patch = key.decode()[9:].split("_", 1)
+        assert datum.label == numbers[stem]
+        expected = patches[numbers[stem]][get_scheme("deepid").names.index(patch)]
+        total += expected[:, :, None]
+        expected = as_bgr(expected) if color or encoding == "raw" else expected
+        assert image.shape == expected.shape
+        allowed = 40 if encoding == "jpeg" else 0
+        assert np.abs(image.astype(int) - expected).max() <= allowed
+    mean = read_mean(tmp_path / "mean")
+    np.testing.assert_allclose(mean, (total / 180).transpose(2, 0, 1), atol=1e-3)
+
+
+def test_colour_order_is_blue_green_red(tmp_path: Path) -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:] = (10, 100, 200)
+    write_image(tmp_path / "c.png", image)
+    face = some_faces(1)[0]
+    face = Face("c.png", "a", "", 0, "x", face.box, face.points / 4, "manual")
+    for encoding in ("raw", "png", "jpeg"):
+        out = tmp_path / encoding
+        write_database([face], [0], tmp_path, out, patches=[0], encoding=encoding, color=True)
+        decoded, _ = decode(records(out)[0][1])
+        np.testing.assert_allclose(decoded.reshape(-1, 3).mean(0), (10, 100, 200), atol=2)
+
+
+def test_same_records_for_any_number_of_threads(tmp_path: Path) -> None:
+    digests = set()
+    for threads in (1, 2, 8):
+        write(tmp_path / str(threads), number=6, threads=threads)
+        digests.add(database_digest(tmp_path / str(threads)))
+    assert len(digests) == 1
+    write(tmp_path / "other", number=6, seed=2)
+    assert database_digest(tmp_path / "other") not in digests
+
+
+def test_the_embedded_set_has_one_digest(tmp_path: Path) -> None:
+    """All 420 faces, a mirror pair each, whatever the threads and however often."""
+    digests = set()
+    for run, threads in enumerate((1, 2, 8, 8)):
+        write(tmp_path / str(run), number=420, patches=(0, 1), threads=threads)
+        digests.add(database_digest(tmp_path / str(run)))
+    assert len(digests) == 1
+    assert database_size(tmp_path / "0") == 840
+
+
+def test_keys_sort_in_the_shuffled_order(tmp_path: Path) -> None:
+    # Caffe reads in key order: it must be the seed's, in which faces and patches are mixed.
+    write(tmp_path / "db", number=3, seed=5, encoding="jpeg")
+    stems = [Path(face.image).stem for face in some_faces(3)]
+    names = get_scheme("deepid").names
+    order = np.argsort(np.random.RandomState(5).permutation(180))
+    expected = [f"{p:08d}_{stems[o // 60]}_{names[o % 60]}" for p, o in enumerate(order)]
+    assert [key.decode() for key, _ in records(tmp_path / "db")] == expected
+
+
+def test_an_unreadable_image_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    faces = some_faces(2)
+    (tmp_path / faces[0].image).write_bytes((embedded_root() / faces[0].image).read_bytes())
+    (tmp_path / faces[1].image).write_bytes(b"not a picture")
+    with pytest.raises(InputError, match=faces[1].image):
+        write_database(faces, [0, 1], tmp_path, tmp_path / "db", patches=range(60))
+    assert not (tmp_path / "db").exists()
+    assert not list(tmp_path.glob(".db*"))
+
+
+@pytest.mark.parametrize("label", [-1, 2**31])
+def test_labels_outside_int32(label: int, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="int32"):
+        write_database(some_faces(1), [label], embedded_root(), tmp_path / "db", patches=[0])
+
+
+def test_skip_bad_lists_what_was_left_out(tmp_path: Path) -> None:
+    faces = some_faces(4)
+    for face in faces:
+        shutil.copy(embedded_root() / face.image, tmp_path)
+    (tmp_path / faces[1].image).write_bytes(b"not a picture")
+    faces[2] = replace(faces[2], points=faces[2].points * np.nan)
+    info = write_database(
+        faces, [0, 1, 2, 3], tmp_path, tmp_path / "db", patches=[0, 1], skip_bad=True
+    )
+    assert (info.records, info.faces) == (4, 2)
+    assert len(info.skipped) == 2
+    assert faces[1].image in info.skipped[0]
+    assert faces[2].image in info.skipped[1]
+    assert "not a finite number" in info.skipped[1]
+    # The others are what they are without the bad ones around, under the same keys.
+    good = [faces[0], faces[1], faces[1], faces[3]]
+    shutil.copy(embedded_root() / faces[1].image, tmp_path)
+    write_database(good, [0, 1, 2, 3], tmp_path, tmp_path / "all", patches=[0, 1])
+    everything = dict(records(tmp_path / "all"))
+    assert all(everything[key] == value for key, value in records(tmp_path / "db"))
+    with pytest.raises(InputError, match="no face could be used"):
+        write_database(faces[2:3], [0], tmp_path, tmp_path / "none", patches=[0], skip_bad=True)
+
+
+def test_duplicate_faces_are_separate_records(tmp_path: Path) -> None:
+    face = some_faces(1)[0]
+    write_database([face, face], [0, 0], embedded_root(), tmp_path / "db", patches=[4, 5])
+    values = [value for _, value in records(tmp_path / "db")]
+    assert len(values) == 4
+    assert len(set(values)) == 2
+
+
+@pytest.mark.parametrize("patches", [[1], [0, 1], [1, 0], [0, 2, 3], [0, 0, 1, 1]])
+def test_mean_of_any_choice_of_patches(patches: list[int], tmp_path: Path) -> None:
+    face = some_faces(1)[0]
+    mean = tmp_path / "mean"
+    write_database([face], [0], embedded_root(), tmp_path / "db", patches=patches, mean_file=mean)
+    expected = extract(as_gray(read_image(embedded_root() / face.image)), face.points)[patches]
+    found = read_mean(mean)
+    for plane in found:
+        np.testing.assert_allclose(plane, expected.mean(axis=0), atol=1e-3)
+
+
+def test_mean_of_many_patches(tmp_path: Path) -> None:
+    # 9 faces x 60 are more than fit the 16-bit sums at once.
+    mean = tmp_path / "mean"
+    write(tmp_path / "db", number=9, threads=1, mean_file=mean)
+    images = [decode(value)[0] for _, value in records(tmp_path / "db")]
+    np.testing.assert_allclose(read_mean(mean)[0], np.mean(images, axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_png_files_are_read_by_pillow_and_smaller_than_raw(color: bool, tmp_path: Path) -> None:
+    write(tmp_path / "db", number=2, color=color, encoding="png")
+    total = 0
+    for _, value in records(tmp_path / "db"):
+        image, datum = decode(value)
+        with Image.open(io.BytesIO(datum.data)) as picture:
+            picture.load()  # checks sizes and checksums
+            other = np.asarray(picture)
+        np.testing.assert_array_equal(other, image[..., ::-1] if color else image)
+        total += len(datum.data)
+    assert total < 0.6 * 120 * image.size
+
+
+def test_png_of_flat_and_noisy_images(tmp_path: Path) -> None:
+    # One symbol only, and all symbols about equally often: the ends of what the code must hold.
+    rng = np.random.RandomState(0)
+    skewed = np.minimum(rng.geometric(0.5, (300, 300)), 255).astype(np.uint8) * 7
+    face = some_faces(1)[0]
+    for name, image in {
+        "flat": np.full((256, 256), 77, np.uint8),
+        "noise": rng.randint(0, 256, (256, 256)).astype(np.uint8),
+        "skewed": skewed,
+    }.items():
+        write_image(tmp_path / f"{name}.png", image)
+        one = replace(face, image=f"{name}.png")
+        write_database([one], [0], tmp_path, tmp_path / name, patches=range(60))
+        expected = extract(image, face.points)
+        for key, value in records(tmp_path / name):
+            index = get_scheme("deepid").names.index(key.decode().split("_", 2)[2])
+            np.testing.assert_array_equal(decode(value)[0], expected[index])
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("encoding", "bmp", "unknown encoding"),
+        ("threads", -1, "threads"),
+        ("scheme", "x", "scheme"),
+    ],
+)
+def test_bad_options_are_refused(option: str, value: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        write(tmp_path / "db", number=1, **{option: value})
+    assert list(tmp_path.iterdir()) == []

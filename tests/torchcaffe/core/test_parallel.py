@@ -1,0 +1,241 @@
+"""Several processes that train one net: by gloo on the CPU, started by torchrun or as -gpu does."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import lmdb
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.cli import _train_and_exit, main, parse_flags
+from i2cnn.torchcaffe.core.parallel import Group, launch
+from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.formats.storage import read_state, read_weights
+from i2cnn.torchcaffe.proto import Datum
+from i2cnn.torchcaffe.solvers.resume import read_place, resume_file
+from i2cnn.util.errors import InputError
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+TRAIN = ["-m", "i2cnn.torchcaffe", "train"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "0"}
+PATIENCE = 120  # seconds until a run that hangs fails its test
+
+
+@pytest.fixture
+def place() -> Iterator[Group]:
+    """A group whose rank and size a test may set: no process is started."""
+    runtime.group = group = Group()
+    yield group
+    runtime.group = Group()
+
+
+def solver_text(**changes: str) -> str:
+    text = Path("solver_sgd.prototxt").read_text()
+    for name, value in changes.items():
+        text = re.sub(rf"^{name}: .*\n", "", text, flags=re.M) + f"{name}: {value}\n"
+    return text
+
+
+def assert_close(ours: dict, theirs: dict, tolerance: float) -> None:
+    assert list(ours) == list(theirs)
+    for name, blobs in theirs.items():
+        for a, b in zip(ours[name], blobs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+
+
+def test_two_processes_are_one_with_iter_size_2(golden: Path, monkeypatch) -> None:
+    run = subprocess.run(
+        [*TORCHRUN, *TRAIN, "-solver", "solver_sgd.prototxt"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    # Only the root speaks: tests at 0, 5, 10, 15 and at the end.
+    assert run.stderr.count("Testing net (#0)") == 5
+    assert run.stderr.count("Optimization Done.") == 2  # the solver's and the command's
+    Path("one.prototxt").write_text(solver_text(iter_size="2", snapshot_prefix='"out/one"'))
+    assert main(["train", "-solver", "one.prototxt"]) == 0
+    # The same 16 records an iteration. The mean of two means is summed up in another order than
+    # the halved sum, so weights differ by float32 rounding: 1.4e-7 of the largest one was seen.
+    for step in (10, 20):
+        two, one = (read_weights(f"out/{name}_iter_{step}.caffemodel") for name in ("sgd", "one"))
+        assert_close(two, one, 2e-6)
+    states = [read_state(f"out/{name}_iter_20.solverstate") for name in ("sgd", "one")]
+    assert_close({"h": states[0].history}, {"h": states[1].history}, 1e-5)
+
+    # Resumed by two, it repeats itself bit for bit, from each process's own place.
+    whole = Path("out/sgd_iter_20.caffemodel").read_bytes()
+    Path("out/sgd_iter_20.caffemodel").unlink()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    words = ["-solver", "solver_sgd.prototxt", "-snapshot", "out/sgd_iter_10.solverstate"]
+    assert launch(functools.partial(_train_and_exit, parse_flags(words)), 2) == 0
+    assert Path("out/sgd_iter_20.caffemodel").read_bytes() == whole
+
+    # Resumed by one, its place would be a guess.
+    assert main(["train", *words]) == 1
+    resume_file("out/sgd_iter_10.solverstate").unlink()
+    assert main(["train", *words]) == 0
+
+
+def test_another_number_of_processes_is_told_how_to_resume(golden: Path, place: Group) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver.snapshot()
+    place.rank, place.size = 1, 2
+    with pytest.raises(InputError, match=r"sgd_iter_0.resume.npz: written by 1 .* here are 2.*as"):
+        read_place(resume_file("out/sgd_iter_0.solverstate"), place)
+
+
+#: What `-gpu 0,1` does, on the CPU.
+LAUNCHED = """
+import functools, sys
+from i2cnn.torchcaffe.cli import _train_and_exit, parse_flags
+from i2cnn.torchcaffe.core.parallel import launch
+sys.exit(launch(functools.partial(_train_and_exit, parse_flags(["-solver", "long.prototxt"])), 2))
+"""
+
+
+def start(launched: bool) -> tuple[subprocess.Popen, int, list[int]]:
+    """Start two processes that train on and on; also returns the root's id and the others'."""
+    Path("long.prototxt").write_text(solver_text(max_iter="1000000", snapshot="0"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHED]
+        if launched
+        else [*TORCHRUN, *TRAIN, "-solver", "long.prototxt"],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Iteration 5 (" in line:
+            root = int(line.split()[2])
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return process, root, [int(child) for child in children if int(child) != root]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("launched", [True, False], ids=["to_launcher", "to_second_process"])
+def test_signals_reach_all_processes(launched: bool, golden: Path) -> None:
+    process, _, others = start(launched)
+    target = process.pid if launched else others[0]
+    os.kill(target, signal.SIGHUP)
+    deadline = time.monotonic() + PATIENCE
+    while not list(Path("out").glob("*.solverstate")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(target, signal.SIGINT)
+    _, text = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert text.count("Optimization stopped early.") == 1
+    states = sorted(Path("out").glob("*.solverstate"))
+    assert len(states) == 2  # one of each signal
+    with np.load(resume_file(str(states[-1]))) as file:
+        places = [int(file[f"{rank}train/data/index"]) for rank in ("", "rank1/")]
+    assert places[1] == places[0] + 1  # all stopped after the same iteration
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_killed_process_ends_the_run(golden: Path) -> None:
+    process, root, others = start(launched=True)
+    os.kill(others[-1], signal.SIGKILL)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(root, 0)
+
+
+def test_an_error_of_one_process_ends_all_with_its_message(golden: Path, capfd) -> None:
+    shutil.copytree("data_lmdb", "bad_lmdb")
+    env = lmdb.open("bad_lmdb", map_size=1 << 24)
+    with env.begin(write=True) as txn:
+        txn.put(b"%08d" % 33, b"\xff\xff")  # odd records are the second process's
+    env.close()
+    text = Path("tiny_train_val.prototxt").read_text()
+    Path("tiny_train_val.prototxt").write_text(text.replace("data_lmdb", "bad_lmdb", 1))
+    flags = parse_flags(["-solver", "solver_sgd.prototxt"])
+    assert launch(functools.partial(_train_and_exit, flags), 2) == 1
+    errors = [x for x in capfd.readouterr().err.splitlines() if "error: " in x]
+    assert len(errors) <= 2
+    assert any("record 00000033 of bad_lmdb is not a Datum" in x for x in errors)
+    assert not list(Path("out").glob("*_iter_20.*"))
+
+
+# What a process reads -----------------------------------------------------------------------------
+
+
+def read_by(rank: int, size: int, group: Group, text: str, phase: int, batches: int) -> list[int]:
+    group.rank, group.size = rank, size
+    Path("net.prototxt").write_text(text)
+    net = caffe.Net("net.prototxt", phase)
+    labels: list[float] = []
+    for _ in range(batches):
+        net.forward()
+        labels += net.blobs["label"].data.tolist()
+    return [int(x) for x in labels]
+
+
+def make_lmdb(number: int) -> str:
+    env = lmdb.open("db", map_size=1 << 24)
+    with env.begin(write=True) as txn:
+        for i in range(number):
+            datum = Datum(channels=1, height=1, width=1, data=b"x", label=i)
+            txn.put(b"%08d" % i, datum.SerializeToString())
+    env.close()
+    return (
+        'layer { name: "data" type: "Data" top: "data" top: "label" '
+        'data_param { source: "db" batch_size: 4 backend: LMDB } }'
+    )
+
+
+def make_hdf5(number: int) -> str:
+    half = (number + 1) // 2
+    for name, rows in (("a.h5", range(half)), ("b.h5", range(half, number))):
+        with h5py.File(name, "w") as file:
+            file["data"] = np.zeros((len(rows), 1), np.float32)
+            file["label"] = np.array(rows, np.float32)
+    Path("files.txt").write_text("a.h5\nb.h5\n")
+    return (
+        'layer { name: "data" type: "HDF5Data" top: "data" top: "label" '
+        'hdf5_data_param { source: "files.txt" batch_size: 4 } }'
+    )
+
+
+@pytest.mark.parametrize("make", [make_lmdb, make_hdf5])
+@pytest.mark.parametrize(("number", "size"), [(11, 3), (10, 2), (2, 3)])
+def test_processes_take_records_in_turn(
+    make, number: int, size: int, place: Group, tmp_path: Path, monkeypatch
+) -> None:
+    # Genuine Caffe counts on over the end of the data and keeps what is its rank modulo the number.
+    monkeypatch.chdir(tmp_path)
+    text = make(number)
+    for rank in range(size):
+        expected = [(rank + i * size) % number for i in range(12)]
+        assert read_by(rank, size, place, text, caffe.TRAIN, 3) == expected
+        assert read_by(rank, size, place, text, caffe.TEST, 3) == [i % number for i in range(12)]
+
+
+def test_each_process_has_random_numbers_of_its_own(golden: Path, place: Group) -> None:
+    # Genuine Caffe seeds each with random_seed + rank.
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    Path("solver.prototxt").write_text(solver_text(random_seed="8"))
+    place.rank = 1
+    second = caffe.get_solver("solver_sgd.prototxt").net.params["fc1"][0].data
+    place.rank = 0
+    seeded = caffe.get_solver("solver.prototxt").net.params["fc1"][0].data
+    np.testing.assert_array_equal(second, seeded)
+    assert np.abs(second - solver.net.params["fc1"][0].data).max() > 0

@@ -1,0 +1,275 @@
+"""The Data layer on databases it cannot use, odd records, and its place after resuming."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import lmdb
+import numpy as np
+import pytest
+import torch
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data import records as lmdb_records
+from i2cnn.torchcaffe.data.device_cache import Held, room
+from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.proto import Datum, TransformationParameter
+from i2cnn.util.errors import InputError
+
+
+def make(path: Path, datums: list[Datum | bytes]) -> None:
+    env = lmdb.open(str(path), map_size=1 << 24)
+    with env.begin(write=True) as txn:
+        for i, datum in enumerate(datums):
+            value = datum if isinstance(datum, bytes) else datum.SerializeToString()
+            txn.put(b"%08d" % i, value)
+    env.close()
+
+
+def raw(image: np.ndarray, label: int = 0) -> Datum:
+    c, h, w = image.shape
+    return Datum(channels=c, height=h, width=w, data=image.tobytes(), label=label)
+
+
+def encoded(image: np.ndarray, suffix: str = ".png") -> Datum:
+    return Datum(data=cv2.imencode(suffix, image)[1].tobytes(), encoded=True)
+
+
+def net(transform: str = "", source: str = "db", batch: int = 2) -> caffe.Net:
+    Path("net.prototxt").write_text(
+        'layer { name: "data" type: "Data" top: "data" top: "label" '
+        f"transform_param {{ {transform} }} "
+        f'data_param {{ source: "{source}" batch_size: {batch} backend: LMDB }} }}'
+    )
+    return caffe.Net("net.prototxt", caffe.TEST)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+IMAGE = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+
+
+def test_float_data_and_labels_beyond_a_byte(folder: Path) -> None:
+    values = np.linspace(-3, 3, 24, dtype=np.float32)
+    datum = Datum(channels=2, height=3, width=4, label=70000)
+    datum.float_data.extend(values)
+    make(folder / "db", [datum, datum])
+    n = net("scale: 2")
+    n.forward()
+    np.testing.assert_array_equal(n.blobs["data"].data[1], values.reshape(2, 3, 4) * 2)
+    assert n.blobs["label"].data.tolist() == [70000, 70000]
+
+
+def test_a_batch_larger_than_the_database_wraps(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(3)])
+    n = net(batch=8)
+    n.forward()
+    assert n.blobs["label"].data.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+    n.forward()
+    assert n.blobs["label"].data.tolist() == [2, 0, 1, 2, 0, 1, 2, 0]
+
+
+def test_two_nets_read_one_database(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    one, two = net(), net(batch=3)
+    one.forward()
+    two.forward()
+    one.forward()
+    assert one.blobs["label"].data.tolist() == [2, 3]
+    assert two.blobs["label"].data.tolist() == [0, 1, 2]
+
+
+def test_threads_end_with_their_net(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    before = threading.active_count()
+    nets = [net() for _ in range(5)]
+    for n in nets:
+        n.forward()
+    labels = nets[0].blobs["label"]
+    assert threading.active_count() > before
+    del nets, n
+    gc.collect()
+    # Threads of earlier tests may end meanwhile, so their number alone does not tell.
+    place = os.path.realpath("db")
+    for _ in range(200):
+        if threading.active_count() <= before and place not in lmdb_records._environments._open:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() <= before
+    assert place not in lmdb_records._environments._open
+    assert labels.data.tolist() == [0, 1]  # blobs outlive their net
+
+
+def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
+    image = np.random.RandomState(0).randint(0, 256, (16, 24, 3), np.uint8)
+    make(folder / "db", [encoded(image, ".jpg")] * 2)
+    n = net()
+    n.forward()
+    expected = cv2.imdecode(cv2.imencode(".jpg", image)[1], cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(n.blobs["data"].data[0], expected.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("records", "transform", "message"),
+    [
+        ([raw(IMAGE), b"\xff\xff"], "", r"record 00000001 of db is not a Datum"),
+        (
+            [raw(IMAGE), Datum(channels=2, height=4, width=5, data=b"abc")],
+            "",
+            r"record 00000001 of db holds 3 numbers",
+        ),
+        (
+            [raw(IMAGE), Datum(data=b"no picture", encoded=True)],
+            "",
+            r"record 00000001 of db holds an encoded image that cannot be decoded",
+        ),
+        ([raw(IMAGE), raw(IMAGE[:, :3])], "", r"is 3x5, .*4x5 \(record 00000001\)"),
+        ([raw(IMAGE), raw(IMAGE[:, :3])], "crop_size: 4", r"is 3x5, .*4x4 \(record 00000001\)"),
+        ([raw(IMAGE), raw(IMAGE[:1])], "", r"record 00000001 .*has 1 channels, the first one 2"),
+        ([raw(IMAGE)], "crop_size: 9", r"crop_size 9 is larger than the 4x5 image"),
+        (
+            [raw(IMAGE)],
+            "mean_value: 1 mean_value: 2 mean_value: 3",
+            r"Specify either 1 mean_value or as many as channels",
+        ),
+        ([], "", r"the LMDB db is empty"),
+    ],
+)
+def test_bad_records_are_named(
+    records: list[Datum | bytes], transform: str, message: str, folder: Path
+) -> None:
+    make(folder / "db", records)
+    with pytest.raises(InputError, match=r"layer 'data': .*" + message):
+        net(transform).forward()
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"not an LMDB" * 1000)
+
+
+def zero_pages(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[8192:] = bytes(len(content) - 8192)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, overwrite, zero_pages])
+def test_damaged_databases_are_refused(damage: Callable[[Path], None], folder: Path) -> None:
+    # Reading past the end of a cut file would be a bus error, not an exception.
+    make(folder / "db", [raw(np.zeros((3, 64, 64), np.uint8), i) for i in range(20)])
+    damage(folder / "db" / "data.mdb")
+    with pytest.raises(InputError, match=r"layer 'data': .*db.*(damaged|cannot be opened)"):
+        net().forward()
+
+
+def test_old_rand_skip_is_ignored_as_in_caffe(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    net()
+    text = Path("net.prototxt").read_text().replace("batch_size", "rand_skip: 4 batch_size")
+    Path("net.prototxt").write_text(text)
+    caffe.set_random_seed(1)
+    n = caffe.Net("net.prototxt", caffe.TEST)
+    n.forward()
+    assert n.blobs["label"].data.tolist() == [0, 1]
+
+
+def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> None:
+    # Images of two sizes and gray ones among colour ones: the same as on the CPU alone.
+    rng = np.random.RandomState(3)
+    shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
+    make(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
+    found = []
+    for late in (False, True):
+        n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
+        n.layers[0].reader.late = late
+        n.forward()
+        found.append(n.blobs["data"].data.copy())
+    np.testing.assert_array_equal(*found)
+    n = net(batch=2)
+    n.layers[0].reader.late = True
+    with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
+        n.forward()
+
+
+def held_net(limit: int, batch: int) -> caffe.Net:
+    """A net whose reader does what it does for a GPU, on the CPU."""
+    n = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
+    reader = n.layers[0].reader
+    reader.late, reader.held = True, Held(reader.records.count, limit)
+    return n
+
+
+@pytest.mark.parametrize("batch", [3, 11, 25])
+def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Path) -> None:
+    rng = np.random.RandomState(1)
+    make(
+        folder / "db", [raw(rng.randint(0, 256, (2, 6, 7)).astype(np.uint8), i) for i in range(11)]
+    )
+    caffe.set_random_seed(4)
+    plain = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
+    caffe.set_random_seed(4)
+    held = held_net(1 << 20, batch)
+    reader = held.layers[0].reader
+    places = []
+    for step in range(12):
+        position = held._core.positions()
+        plain.forward()
+        held.forward()
+        places.append((position, held.blobs["data"].data.copy()))
+        for name in ("data", "label"):
+            np.testing.assert_array_equal(held.blobs[name].data, plain.blobs[name].data)
+        assert held.layers[0].keys == plain.layers[0].keys
+        assert reader.held.full == ((step + 1) * batch >= 11)
+    assert reader._thread is None
+    for step in (9, 2):  # from memory too, it goes to any place
+        held._core.seek(places[step][0])
+        held.forward()
+        np.testing.assert_array_equal(held.blobs["data"].data, places[step][1])
+
+
+@pytest.mark.parametrize(("size", "period"), [(2, 5), (3, 10)])
+def test_a_reader_that_takes_turns_holds_its_own_records(
+    size: int, period: int, folder: Path
+) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(10)])
+    reader = BatchReader(
+        "db",
+        3,
+        TransformationParameter(),
+        train=True,
+        rng=CaffeRNG(1),
+        layer="data",
+        device=torch.device("cpu"),
+        turn=(1, size),
+    )
+    reader.late, reader.held = True, Held(period, 1 << 20)
+    labels = [int(x) for _ in range(8) for x in reader.next().labels]
+    assert labels == [(1 + size * i) % 10 for i in range(24)]
+    assert reader.held.full
+    reader.close()
+
+
+def test_only_what_fits_is_held(folder: Path) -> None:
+    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    for limit, fits in ((5 * IMAGE.size, True), (5 * IMAGE.size - 1, False)):
+        n = held_net(limit, 2)
+        for _ in range(4):
+            n.forward()
+        assert (n.layers[0].reader.held is not None) == fits
+        assert n.blobs["label"].data.tolist() == [1, 2]
+    assert room(torch.device("cpu")) == 0

@@ -1,0 +1,50 @@
+"""What genuine Caffe's Data layer puts out: crops, mirrors, means, encodings; bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.data.device_cache import Held
+from i2cnn.torchcaffe.data.transform import DataTransformer
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+CASES = json.loads((GOLDEN / "data_layer.json").read_text())
+
+
+@pytest.mark.parametrize("late", ["", "transformed_by_device", "held_by_device"])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_data_layer(name: str, late: str, golden: Path, monkeypatch) -> None:
+    case = CASES[name]
+    Path("net.prototxt").write_text(case["prototxt"])
+    if case["seed"] is not None:
+        caffe.set_random_seed(case["seed"])
+    net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
+    # What a GPU does with the bytes, here on the CPU.
+    reader = net.layers[0].reader
+    reader.late = bool(late)
+    if late == "held_by_device":
+        reader.held = Held(reader.records.count, 1 << 30)
+    calls = []
+    batch = DataTransformer.apply_batch
+    monkeypatch.setattr(
+        DataTransformer, "apply_batch", lambda *words: calls.append(1) or batch(*words)
+    )
+    with np.load(GOLDEN / "data_layer.npz") as file:
+        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    assert stored
+    rows = len(stored["label"])
+    found: dict[str, list[np.ndarray]] = {blob: [] for blob in stored}
+    while sum(map(len, found["label"])) < rows:
+        net.forward()
+        for blob, parts in found.items():
+            parts.append(net.blobs[blob].data.copy())
+    assert bool(calls) == bool(late)
+    for blob, values in stored.items():
+        # Of the longest case only a corner of each image was recorded.
+        corner = tuple(slice(0, n) for n in values.shape)
+        np.testing.assert_array_equal(np.concatenate(found[blob])[corner], values)

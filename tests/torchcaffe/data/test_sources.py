@@ -1,0 +1,159 @@
+"""ImageData, HDF5Data and MemoryData: bit for bit what genuine Caffe 1.0 puts out."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import h5py
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.util.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "golden" / "sources"
+
+
+def load_program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sources_program", FOLDER / "program.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+PROGRAM = load_program()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_sources(folder: Path) -> None:
+    found = PROGRAM.run(caffe)
+    with np.load(FOLDER / "sources.npz") as file:
+        assert set(found) == set(file)
+        for name in file:
+            np.testing.assert_array_equal(found[name], file[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [PROGRAM.IMAGES % PROGRAM.CASES["all"], PROGRAM.HDF5.replace("batch", "shuffle: true batch")],
+    ids=["images", "hdf5"],
+)
+def test_position_is_kept(text: str, folder: Path) -> None:
+    PROGRAM.make_files()
+    net = PROGRAM.net_of(caffe, text)
+    for _ in range(2):
+        net.forward()
+    position, state = net._core.positions(), caffe.runtime.rng.state()
+    expected = []
+    for _ in range(6):
+        net.forward()
+        expected.append(net.blobs["data"].data.copy())
+    other = PROGRAM.net_of(caffe, text)
+    other._core.seek(position)
+    caffe.runtime.rng.restore(*state)
+    for values in expected:
+        other.forward()
+        np.testing.assert_array_equal(other.blobs["data"].data, values)
+
+
+def no_list() -> None:
+    Path("images.txt").unlink()
+    Path("files.txt").unlink()
+
+
+def empty_list() -> None:
+    Path("images.txt").write_text("\n")
+    Path("files.txt").write_text("\n")
+
+
+def bad_line() -> None:
+    Path("images.txt").write_text("picture.png\n")
+
+
+def no_picture() -> None:
+    Path("images.txt").write_text("gone.png 3\n")
+
+
+def no_hdf5() -> None:
+    Path("files.txt").write_text("gone.h5\n")
+
+
+def no_data_set() -> None:
+    with h5py.File("one.h5", "a") as file:
+        del file["other"]
+
+
+def other_rows() -> None:
+    with h5py.File("one.h5", "a") as file:
+        del file["other"]
+        file["other"] = np.zeros((9, 2))
+
+
+def other_shape() -> None:
+    with h5py.File("two.h5", "a") as file:
+        del file["other"]
+        file["other"] = np.zeros((3, 7))
+
+
+PLAIN = PROGRAM.IMAGES % ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "spoil", "message"),
+    [
+        (PLAIN, no_list, "the list 'images.txt' cannot be read"),
+        (PLAIN, empty_list, "the list 'images.txt' is empty"),
+        (PLAIN, bad_line, "line 'picture.png' is not a path and a label"),
+        (PLAIN, no_picture, "Could not open or find file pictures/gone.png"),
+        (PROGRAM.IMAGES % ("crop_size: 20", ""), None, "crop_size 20 is larger than the 11x12"),
+        (PROGRAM.IMAGES % ("", "new_width: 3"), None, "give both new_height and new_width"),
+        (PROGRAM.HDF5, no_list, "the list 'files.txt' cannot be read"),
+        (PROGRAM.HDF5, no_hdf5, "gone.h5 cannot be read"),
+        (PROGRAM.HDF5, no_data_set, "one.h5 has no data set 'other'"),
+        (PROGRAM.HDF5, other_rows, "one.h5 differ in their number of rows"),
+        (PROGRAM.HDF5, other_shape, "two.h5 have another shape"),
+        (PROGRAM.MEMORY, None, "no data yet; call set_input_arrays"),
+        (PROGRAM.MEMORY.replace("batch_size: 2", ""), None, "must be given"),
+    ],
+)
+def test_what_is_refused(
+    text: str, spoil: Callable[[], None] | None, message: str, folder: Path
+) -> None:
+    PROGRAM.make_files()
+    if spoil is not None:
+        spoil()
+    with pytest.raises(InputError, match=f"layer 'data': .*{message}"):
+        PROGRAM.net_of(caffe, text).forward()
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "message"),
+    [
+        ((4, 3, 4), 4, r"must be \(N, C, H, W\)"),
+        ((4, 3, 4, 6), 4, r"must be \(N, C, H, W\) of \(3, 4, 5\)"),
+        ((4, 3, 4, 5), 3, "same first dimension"),
+        ((3, 3, 4, 5), 3, "multiple of batch size 2"),
+        ((0, 3, 4, 5), 0, "multiple of batch size 2"),
+    ],
+)
+def test_bad_input_arrays(data: tuple[int, ...], labels: int, message: str, folder: Path) -> None:
+    net = PROGRAM.net_of(caffe, PROGRAM.MEMORY)
+    with pytest.raises(InputError, match=message):
+        net.set_input_arrays(np.zeros(data, np.float32), np.zeros(labels, np.float32))
+
+
+def test_input_arrays_need_memory_data(folder: Path) -> None:
+    PROGRAM.make_files()
+    net = PROGRAM.net_of(caffe, PROGRAM.HDF5)
+    with pytest.raises(InputError, match="first layer is MemoryData"):
+        net.set_input_arrays(np.zeros((2, 3, 4, 5)), np.zeros(2))

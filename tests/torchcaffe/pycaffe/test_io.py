@@ -1,0 +1,138 @@
+"""caffe.io against what genuine Caffe's gave (tests/golden/io)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from i2cnn.torchcaffe.proto import BlobProto, Datum
+from i2cnn.torchcaffe.pycaffe import io
+from i2cnn.util.errors import InputError
+
+GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "io" / "io.npz", allow_pickle=False)
+SMOOTH, IMAGE = GOLDEN["smooth"], GOLDEN["load_rgb"]
+
+
+def close(ours: np.ndarray, name: str, scale: float = 1) -> None:
+    """Equal up to float32 rounding inside scikit-image's resize."""
+    assert ours.dtype == np.float32
+    assert ours.shape == GOLDEN[name].shape
+    np.testing.assert_allclose(ours, GOLDEN[name], rtol=0, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("name", ["rgb", "gray", "rgba"])
+def test_load_image(tmp_path, name):
+    picture = GOLDEN["picture"]
+    if name == "gray":
+        picture = picture[:, :, 0]
+    if name == "rgba":
+        picture = np.dstack([picture, picture[:, :, 0]])
+    path = tmp_path / "picture.png"
+    Image.fromarray(picture).save(path)
+    close(io.load_image(path), f"load_{name}")
+    close(io.load_image(path, color=False), f"load_{name}_gray")
+
+
+def test_load_image_of_what_is_none(tmp_path):
+    path = tmp_path / "picture.png"
+    with pytest.raises(InputError, match=r"File not found: .*picture\.png"):
+        io.load_image(path)
+    for content in (b"", b"no picture", b"\x89PNG\r\n\x1a\n broken"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"picture\.png: not a picture"):
+            io.load_image(path)
+
+
+def test_resize_image():
+    close(io.resize_image(IMAGE, (20, 17)), "larger")
+    close(io.resize_image(SMOOTH, (13, 11)), "smaller")
+    close(io.resize_image(np.dstack([SMOOTH, SMOOTH[:, :, :2]]), (50, 45)), "five")
+    close(io.resize_image(np.full((4, 4, 3), 0.25), (7, 5)), "constant")
+
+
+def test_oversample():
+    close(io.oversample([IMAGE, IMAGE[::-1]], (4, 7)), "oversample")
+    with pytest.raises(ValueError, match="do not fit"):
+        io.oversample([IMAGE], (10, 7))
+
+
+def test_transformer_with_every_step():
+    transformer = io.Transformer({"data": (10, 3, 20, 17)})
+    transformer.set_transpose("data", (2, 0, 1))
+    transformer.set_channel_swap("data", (2, 1, 0))
+    transformer.set_raw_scale("data", 255)
+    transformer.set_mean("data", np.array([104.0, 117.0, 123.0]))
+    transformer.set_input_scale("data", 0.5)
+    image = IMAGE.copy()
+    close(transformer.preprocess("data", image), "full", scale=255)
+    np.testing.assert_array_equal(image, IMAGE)
+    close(transformer.deprocess("data", GOLDEN["full"]), "full_back")
+
+
+def test_transformer_with_a_mean_image():
+    transformer = io.Transformer({"data": (1, 3, 9, 12)})
+    transformer.set_transpose("data", (2, 0, 1))
+    transformer.set_mean("data", GOLDEN["image_mean_mean"])
+    close(transformer.preprocess("data", IMAGE), "image_mean")
+    resized = io.Transformer({"data": (1, 3, 20, 17)})
+    resized.set_mean("data", SMOOTH.transpose(2, 0, 1))
+    close(resized.mean["data"], "resized_mean")
+
+
+def test_transformer_refuses_what_does_not_fit():
+    transformer = io.Transformer({"data": (1, 3, 9, 12)})
+    with pytest.raises(ValueError, match="label is not one of the net inputs"):
+        transformer.preprocess("label", IMAGE)
+    with pytest.raises(ValueError, match="order of the axes"):
+        transformer.set_transpose("data", (1, 0))
+    with pytest.raises(ValueError, match="order of the channels"):
+        transformer.set_channel_swap("data", (1, 0))
+    with pytest.raises(ValueError, match="mean of 2 channels for an input of 3"):
+        transformer.set_mean("data", np.zeros(2))
+    with pytest.raises(ValueError, match="one, two or three"):
+        transformer.set_mean("data", np.zeros((1, 3, 9, 12)))
+
+
+def test_messages_are_byte_for_byte_those_of_pycaffe():
+    datum = io.array_to_datum(GOLDEN["picture"].transpose(2, 0, 1), 5)
+    assert datum.SerializeToString() == GOLDEN["datum"].tobytes()
+    floats = io.array_to_datum(SMOOTH[:3, :4].transpose(2, 0, 1))
+    assert floats.SerializeToString() == GOLDEN["float_datum"].tobytes()
+    blob = io.array_to_blobproto(SMOOTH[:2], SMOOTH[2:4])
+    assert blob.SerializeToString() == GOLDEN["blob"].tobytes()
+    vector = io.arraylist_to_blobprotovector_str([SMOOTH[0], SMOOTH[:1, :1]])
+    assert vector == GOLDEN["vector"].tobytes()
+
+
+def test_messages_back_to_arrays():
+    datum = Datum.FromString(GOLDEN["datum"].tobytes())
+    assert datum.label == 5
+    np.testing.assert_array_equal(
+        io.datum_to_array(datum), GOLDEN["picture"].transpose(2, 0, 1), strict=True
+    )
+    floats = io.datum_to_array(Datum.FromString(GOLDEN["float_datum"].tobytes()))
+    np.testing.assert_array_equal(floats, SMOOTH[:3, :4].transpose(2, 0, 1))
+    blob = BlobProto.FromString(GOLDEN["blob"].tobytes())
+    np.testing.assert_array_equal(io.blobproto_to_array(blob), SMOOTH[:2], strict=True)
+    np.testing.assert_array_equal(io.blobproto_to_array(blob, True), SMOOTH[2:4], strict=True)
+    arrays = io.blobprotovector_str_to_arraylist(GOLDEN["vector"].tobytes())
+    np.testing.assert_array_equal(arrays[0], SMOOTH[0])
+    np.testing.assert_array_equal(arrays[1], SMOOTH[:1, :1])
+
+
+def test_datums_that_hold_no_array():
+    with pytest.raises(ValueError, match="three dimensions"):
+        io.array_to_datum(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="encoded picture"):
+        io.datum_to_array(Datum(data=b"x", encoded=True))
+    with pytest.raises(ValueError, match="reshape"):
+        io.datum_to_array(Datum(channels=1, height=2, width=2, data=b"abc"))
+
+
+def test_pycaffe_has_it_by_its_name():
+    from i2cnn.torchcaffe import pycaffe as caffe
+
+    assert caffe.io is io

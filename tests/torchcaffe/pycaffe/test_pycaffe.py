@@ -1,0 +1,197 @@
+"""A program written for pycaffe says the same on ours as it said on genuine Caffe 1.0."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.prototext import parse
+from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.util.errors import InputError
+
+FOLDER = Path(__file__).parents[2] / "golden" / "pycaffe"
+RECORDED = json.loads((FOLDER / "program.json").read_text())
+
+
+def load_program() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("program", FOLDER / "program.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    return program
+
+
+def same(ours: Any, theirs: Any, where: str) -> None:
+    """Equal but for 2e-5 in numbers, which are rounded to 5 digits after the point."""
+    if isinstance(theirs, dict):
+        assert set(ours) == set(theirs), where
+        for key in theirs:
+            same(ours[key], theirs[key], f"{where}/{key}")
+    elif isinstance(theirs, (list, tuple)):
+        assert len(ours) == len(theirs), where
+        for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+            same(a, b, f"{where}/{i}")
+    elif isinstance(theirs, float):
+        assert ours == pytest.approx(theirs, abs=2e-5, rel=1e-5), where
+    else:
+        assert ours == theirs, where
+
+
+def test_program(golden: Path) -> None:
+    found = load_program().run(caffe)
+    for ours, theirs in zip(found.pop("spec"), RECORDED["spec"], strict=True):
+        assert parse(ours, NetParameter(), "ours") == parse(theirs, NetParameter(), "theirs")
+    same(found, {k: v for k, v in RECORDED.items() if k != "spec"}, "program")
+
+
+def test_blobs_and_nets_outlive_their_solver(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver.step(1)
+    net, blob = solver.net, solver.net.blobs["fc2"]
+    values = blob.data.copy()
+    del solver
+    np.testing.assert_array_equal(blob.data, values)
+    net.forward()
+    assert np.abs(blob.data - values).max() > 0
+    del net
+    assert blob.data.shape == (8, 7)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda L: L.ReLU(), None, None),
+        (lambda L: L.ReLU("x"), TypeError, "bottom 0 is str, not a layer's output"),
+        (lambda L: caffe.to_proto(L.ReLU(nonsense=1)), InputError, "no setting called 'nonsense'"),
+        (
+            lambda L: caffe.to_proto(L.Convolution(weight_filler={"typ": "xavier"})),
+            InputError,
+            "FillerParameter has no field called 'typ'",
+        ),
+        (lambda L: L.ReLU(in_place=True), InputError, "in_place needs one bottom"),
+    ],
+)
+def test_what_net_spec_refuses(make: Any, error: Any, message: str | None) -> None:
+    if error is None:
+        assert make(caffe.layers).n == 0
+        return
+    with pytest.raises(error, match=message):
+        make(caffe.layers)
+
+
+def test_net_spec_names_tops_as_attributes() -> None:
+    net = caffe.NetSpec()
+    net.x = caffe.layers.Input(shape={"dim": [1, 2]})
+    net.y = caffe.layers.ReLU(net.x)
+    del net["y"]
+    with pytest.raises(AttributeError, match="no top called 'y'"):
+        _ = net.y
+    assert [layer.name for layer in net.to_proto().layer] == ["x"]
+    with pytest.raises(AttributeError, match="no message NothingParameter"):
+        _ = caffe.params.Nothing
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda net: net.forward(end="nowhere"), "no layer is called 'nowhere'"),
+        (lambda net: net.forward(other=np.zeros((4, 3))), "do not match net inputs"),
+        (lambda net: net.forward(data=np.zeros((1, 3, 12, 12))), "not batch sized"),
+        (lambda net: net.backward(other=np.zeros((4, 3))), "do not match net outputs"),
+        (lambda net: net.copy_from("gone.caffemodel"), "File not found: gone.caffemodel"),
+        (lambda net: net.blobs["fc"].reshape(-1, 3), "negative dimensions"),
+    ],
+)
+def test_what_nets_refuse(call: Any, message: str, golden: Path) -> None:
+    Path("deploy.prototxt").write_text(load_program().DEPLOY)
+    with pytest.raises(InputError, match=message):
+        call(caffe.Net("deploy.prototxt", caffe.TEST))
+
+
+def test_other_types_of_solver_and_phase(golden: Path) -> None:
+    assert type(caffe.get_solver("solver_adam.prototxt")) is caffe.AdamSolver
+    assert caffe.AdaDeltaSolver("solver_adadelta.prototxt").param.type == "AdaDelta"
+    with pytest.raises(InputError, match="needs a phase"):
+        caffe.Net("tiny_train_val.prototxt")
+    assert {"Convolution", "LRN", "Data"} <= set(caffe.layer_type_list())
+
+
+NAMES = {
+    "": "Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver "
+    "get_solver set_mode_cpu set_mode_gpu set_device set_random_seed layer_type_list io NetSpec "
+    "layers params to_proto Classifier TRAIN TEST proto",
+    "io": "Transformer load_image array_to_datum datum_to_array blobproto_to_array "
+    "array_to_blobproto resize_image oversample",
+    "net": "blobs params layers layer_dict inputs outputs top_names bottom_names "
+    "blob_loss_weights forward backward forward_all forward_backward_all clear_param_diffs "
+    "copy_from share_with save save_hdf5 load_hdf5 reshape",
+    "solver": "net test_nets iter step solve restore snapshot apply_update add_callback param",
+    "blob": "data diff shape count num channels height width reshape",
+    "transformer": "preprocess deprocess set_transpose set_channel_swap set_raw_scale set_mean "
+    "set_input_scale",
+}
+
+
+def test_the_names_that_programs_use_are_there(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    objects = {
+        "": caffe,
+        "io": caffe.io,
+        "net": solver.net,
+        "solver": solver,
+        "blob": solver.net.blobs["data"],
+        "transformer": caffe.io.Transformer({"data": (1, 3, 4, 5)}),
+    }
+    for where, names in NAMES.items():
+        assert [name for name in names.split() if not hasattr(objects[where], name)] == []
+
+
+def test_solver_goes_through_its_life(golden: Path) -> None:
+    """solve, snapshot, restore and iter, with writable data and diff on the way."""
+    solver = caffe.SGDSolver("solver_sgd.prototxt")
+    solver.solve()
+    assert solver.iter == 20
+    final = solver.net.params["fc2"][0].data.copy()
+    solver.net.params["fc2"][0].data[...] = 0
+    solver.restore("out/sgd_iter_20.solverstate")
+    np.testing.assert_array_equal(solver.net.params["fc2"][0].data, final)
+    again = caffe.SGDSolver("solver_sgd.prototxt")
+    again.solve("out/sgd_iter_10.solverstate")
+    np.testing.assert_array_equal(again.net.params["fc2"][0].data, final)
+    again.net.params["fc2"][0].diff[...] = 1
+    assert (again.net.params["fc2"][0].diff == 1).all()
+    again.net.clear_param_diffs()
+    assert not again.net.params["fc2"][0].diff.any()
+
+
+def test_levels_and_stages_of_nets(golden: Path) -> None:
+    text = Path("tiny_train_val.prototxt").read_text()
+    Path("net.prototxt").write_text(
+        text + 'layer { name: "e" type: "Softmax" bottom: "fc2" top: "e" '
+        'include { stage: "deploy" min_level: 1 max_level: 2 } }'
+    )
+
+    def there(**state: Any) -> bool:
+        return "e" in caffe.Net("net.prototxt", caffe.TEST, **state).layer_dict
+
+    assert there(stages=["deploy"], level=1)
+    assert not there(stages=["deploy"], level=3)
+    assert not there(level=1)
+    assert not there()
+
+
+def test_caffe_pb2_has_caffes_messages() -> None:
+    from i2cnn.torchcaffe.proto import caffe_pb2
+
+    assert caffe.proto.caffe_pb2 is caffe_pb2
+    datum = caffe_pb2.Datum(channels=1, height=1, width=2, data=b"ab", label=3)
+    assert caffe.io.datum_to_array(datum).tolist() == [[[97, 98]]]
+    assert caffe_pb2.BlobProto(shape={"dim": [2, 3]}).shape.dim[1] == 3

@@ -1,0 +1,201 @@
+"""Beside a genuine Caffe: set I2CNN_CAFFE to its `caffe` program (`make conformance` does)."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.datasets import embedded_root
+from i2cnn.network.profiles import write_job
+from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
+from i2cnn.torchcaffe.formats.storage import read_mean, read_weights
+from i2cnn.torchcaffe.proto import SolverParameter
+from i2cnn.torchcaffe.solvers.resume import resume_file
+from i2cnn.util.images import write_image
+from tests.patches.test_lmdb_writer import decode, records, some_faces, write
+
+CAFFE = os.environ.get("I2CNN_CAFFE")
+pytestmark = pytest.mark.skipif(
+    not CAFFE, reason="no genuine Caffe: set I2CNN_CAFFE, or run `make conformance`"
+)
+
+
+def run_caffe(*arguments: str, tool: str = "caffe") -> str:
+    assert CAFFE
+    process = subprocess.run(
+        [CAFFE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        # The script of tools/get_caffe.sh starts this tool, `caffe` if none is named.
+        env={**os.environ, "GLOG_minloglevel": "0", "CAFFE_TOOL": tool},
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    return process.stderr
+
+
+def has_tool(name: str) -> bool:
+    """Whether Caffe's other tools can be started: a bare `caffe` program has none."""
+    text = subprocess.run(
+        [str(CAFFE), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CAFFE_TOOL": name},
+    )
+    return name in text.stdout + text.stderr
+
+
+def losses(text: str) -> list[float]:
+    return [float(x) for x in re.findall(r"Iteration \d+ \(.*\), loss = ([\d.e+-]+)", text)]
+
+
+def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
+    faces = some_faces(4)
+    for name, mean in (("train_lmdb", folder / "mean.binaryproto"), ("validation_lmdb", None)):
+        write_database(
+            faces,
+            [0, 1, 2, 3],
+            embedded_root(),
+            folder / name,
+            patches=range(60),
+            encoding=encoding,
+            mean_file=mean,
+        )
+    (folder / "snapshots").mkdir()
+    write_job(
+        folder,
+        profile,
+        classes=7,
+        batch_size=16,
+        validation_batch=60,
+        max_iter=iterations,
+        test_iter=4,
+        seed=3,
+        gpu=False,
+        prefix="snapshots/net",
+        encoded=encoding != "raw",
+    )
+    # With dropout the first iteration is the same too, but rounding is blown up after some more.
+    net = read_net(folder / "train_val.prototxt")
+    for layer in net.layer:
+        if layer.type == "Dropout":
+            layer.dropout_param.dropout_ratio = 0
+    write_prototxt(folder / "train_val.prototxt", net)
+    solver = read_solver(folder / "solver.prototxt")
+    solver.display = 1
+    if profile == "quick":
+        # Without dropout Adam's first steps overshoot and blow rounding up; plain SGD does not.
+        solver.type, solver.base_lr = "SGD", 0.0002
+    write_prototxt(folder / "solver.prototxt", solver)
+
+
+@pytest.mark.parametrize("encoding", ["raw", "png"])
+def test_genuine_caffe_trains_our_files_from_our_databases(
+    encoding: str, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, encoding, "quick", 6)
+    theirs = losses(run_caffe("train", "-solver", "solver.prototxt"))
+    weights = read_weights("snapshots/net_iter_6.caffemodel")
+    solver = caffe.get_solver("solver.prototxt")
+    ours = []
+    for _ in range(6):
+        solver.step(1)
+        ours.append(solver._core.smoothed_loss)
+    # The log has six digits; crops, mirrors and first weights come from the same seed.
+    np.testing.assert_allclose(ours, theirs[:6], rtol=2e-4)
+    for name, blobs in weights.items():
+        for mine, stored in zip(solver.net.params[name], blobs, strict=True):
+            np.testing.assert_allclose(mine.data, stored, atol=2e-3 * np.abs(stored).max())
+
+
+@pytest.mark.parametrize("kind", ["BINARYPROTO", "HDF5"])
+def test_either_goes_on_from_the_others_snapshot(kind: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, "png", "quick", 6)
+    param = read_solver("solver.prototxt")
+    param.snapshot_format = SolverParameter.SnapshotFormat.Value(kind)
+    param.snapshot = 3
+    write_prototxt(tmp_path / "solver.prototxt", param)
+    suffix = ".h5" if kind == "HDF5" else ""
+    train = ("train", "-solver", "solver.prototxt", "-snapshot")
+
+    # Ours, continued there. It starts at the first record anew, which ours can be told to do too.
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(3)
+    ours = f"snapshots/net_iter_3.solverstate{suffix}"
+    resume_file(ours).unlink()
+    theirs = losses(run_caffe(*train, ours))
+    assert Path(f"snapshots/net_iter_6.solverstate{suffix}").is_file()
+    assert losses_from(ours) == pytest.approx(theirs[:3], rel=2e-4)
+
+    # Theirs, continued by ours.
+    for path in Path("snapshots").iterdir():
+        path.unlink()
+    run_caffe(*train[:-1])
+    theirs = losses(run_caffe(*train, ours))
+    assert losses_from(ours) == pytest.approx(theirs[:3], rel=2e-4)
+
+
+def losses_from(state: str) -> list[float]:
+    solver = caffe.get_solver("solver.prototxt")
+    solver.restore(state)
+    found = []
+    for _ in range(3):
+        solver.step(1)
+        found.append(solver._core.smoothed_loss)
+    return found
+
+
+@pytest.mark.parametrize("color", [False, True])
+@pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
+def test_genuine_tool_takes_the_mean_of_our_databases(
+    encoding: str, color: bool, tmp_path: Path
+) -> None:
+    if not has_tool("compute_image_mean"):
+        pytest.skip("this Caffe has no compute_image_mean")
+    db, ours, theirs = (str(tmp_path / name) for name in ("db", "ours", "theirs"))
+    write(Path(db), number=3, encoding=encoding, color=color, mean_file=Path(ours))
+    run_caffe("--backend=lmdb", db, theirs, tool="compute_image_mean")
+    found, genuine = read_mean(Path(ours)), read_mean(Path(theirs))
+    # A gray file has one plane for Caffe's tool, and three in our mean, as the network reads it.
+    assert len(genuine) == (1 if encoding != "raw" and not color else 3)
+    # Ours is taken before JPEG's losses; else only the order of float32 sums differs.
+    tolerance = 2 if encoding == "jpeg" else 1e-3
+    assert np.abs(found - genuine).max() <= tolerance
+
+
+def test_genuine_tool_writes_the_same_raw_records(tmp_path: Path) -> None:
+    if not has_tool("convert_imageset"):
+        pytest.skip("this Caffe has no convert_imageset")
+    write(tmp_path / "ours", number=2, encoding="raw")
+    lines, expected = [], []
+    for key, value in records(tmp_path / "ours"):
+        image, datum = decode(value)
+        write_image(tmp_path / "images" / f"{key.decode()}.png", image)
+        lines.append(f"{key.decode()}.png {datum.label}\n")
+        expected.append((datum.channels, datum.height, datum.width, datum.label, datum.data))
+    (tmp_path / "list.txt").write_text("".join(lines))
+    folder, names, out = f"{tmp_path / 'images'}/", str(tmp_path / "list.txt"), tmp_path / "theirs"
+    run_caffe("--backend=lmdb", folder, names, str(out), tool="convert_imageset")
+    found = [decode(value)[1] for _, value in records(out)]
+    assert [(d.channels, d.height, d.width, d.label, d.data) for d in found] == expected
+
+
+@pytest.mark.slow
+def test_genuine_caffe_runs_the_paper_profile(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepare(tmp_path, "png", "paper", 2)
+    theirs = losses(run_caffe("train", "-solver", "solver.prototxt"))
+    solver = caffe.get_solver("solver.prototxt")
+    solver.step(1)
+    assert solver._core.smoothed_loss == pytest.approx(theirs[0], rel=2e-4)
