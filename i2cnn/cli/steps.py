@@ -16,6 +16,7 @@ from i2cnn.datasets.labels import TASKS, Task, get_task
 from i2cnn.evaluation.folds import make_folds
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.network_job import NET_FILE, keep_best, train_network
+from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.finder import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
 from i2cnn.network.engine import choose_device, get_engine, set_device
@@ -24,7 +25,7 @@ from i2cnn.network.profiles import MEAN_FILE
 from i2cnn.patches.extract import Scheme, get_scheme
 from i2cnn.patches.lmdb_writer import database_contents, database_size, write_database
 from i2cnn.patches.preview import draw_preview
-from i2cnn.report.scores import Prediction, score, write_predictions
+from i2cnn.report.scores import score
 from i2cnn.svm.gram_svc import GramSVC, linear_gram
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.errors import InputError

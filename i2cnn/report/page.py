@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.plots import Bar, Curve, bars_png, confusion_png, curves_png, folds_png
 from i2cnn.report.results import Results, metrics, read_results
-from i2cnn.report.scores import Prediction
 from i2cnn.report.tables import PaperTable, column_title, paper_tables
 from i2cnn.util.files import read_json, write_json, write_text
 from i2cnn.util.images import as_gray, read_image

@@ -13,6 +13,7 @@ from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import Folds, read_folds
 from i2cnn.evaluation.jobs import RESULT_FILE, Inputs, Job, NetworkJob, RivalJob, predictions_file
+from i2cnn.evaluation.predictions import Prediction, read_predictions
 from i2cnn.evaluation.run import (
     DATASET_FILE,
     FACES_FILE,
@@ -25,7 +26,7 @@ from i2cnn.evaluation.settings import Settings, read_settings, run_scheme
 from i2cnn.faces.finder import read_faces_csv
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.paper import published
-from i2cnn.report.scores import Prediction, Scores, chance, read_predictions, score
+from i2cnn.report.scores import Scores, chance, score
 from i2cnn.rivals import RIVALS
 from i2cnn.svm.variants import TRAINED, variants
 from i2cnn.util.errors import InputError

@@ -1,70 +1,20 @@
-"""Predictions as they are stored, and every number computed from them."""
+"""Every number that is computed from predictions."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, f1_score
 
+from i2cnn.evaluation.predictions import Prediction
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import write_text
 
 _Z95 = 1.959963984540054
 _FEWEST_PEOPLE = 5
 _RESAMPLES = 5000
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One face, tested once.
-
-    Parameters
-    ----------
-    fold : int
-        Counted from 1.
-    image, subject, truth, predicted : str
-    """
-
-    fold: int
-    image: str
-    subject: str
-    truth: str
-    predicted: str
-
-
-def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Write predictions as CSV, atomically."""
-    text = io.StringIO()
-    names = [f.name for f in fields(Prediction)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(p) for p in predictions)
-    write_text(path, text.getvalue())
-
-
-def read_predictions(path: Path) -> list[Prediction]:
-    """Read predictions; InputError names the line that cannot be used."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    result = []
-    for line, row in enumerate(rows, 2):
-        try:
-            result.append(
-                Prediction(
-                    int(row["fold"]), row["image"], row["subject"], row["truth"], row["predicted"]
-                )
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}:{line}: not a prediction ({error!r})") from None
-    return result
 
 
 @dataclass(frozen=True)

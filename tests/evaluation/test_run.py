@@ -21,13 +21,13 @@ from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import read_folds
 from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.predictions import read_predictions, write_predictions
 from i2cnn.evaluation.settings import read_settings
 from i2cnn.patches.extract import FACE, get_scheme
 from i2cnn.patches.schemes import ANCHORS
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.results import leak_audit
-from i2cnn.report.scores import read_predictions, write_predictions
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from tests.check_report import check

@@ -8,15 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.evaluation.predictions import Prediction, read_predictions, write_predictions
 from i2cnn.report.paper import PUBLISHED, published
-from i2cnn.report.scores import (
-    Prediction,
-    chance,
-    read_predictions,
-    score,
-    wilson,
-    write_predictions,
-)
+from i2cnn.report.scores import chance, score, wilson
 from i2cnn.report.tables import paper_tables
 from i2cnn.util.errors import InputError
 

@@ -1,0 +1,70 @@
+"""Predictions of tested faces, and the CSV files that hold them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_text
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One face, tested once.
+
+    Parameters
+    ----------
+    fold : int
+        Number of the fold that tested it, counted from 1.
+    image : str
+        Path of the picture, relative to the data set's root.
+    subject : str
+        The person shown.
+    truth, predicted : str
+        The label, and the one that the method named.
+    """
+
+    fold: int
+    image: str
+    subject: str
+    truth: str
+    predicted: str
+
+
+def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write predictions as CSV, atomically."""
+    text = io.StringIO()
+    names = [f.name for f in fields(Prediction)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(p) for p in predictions)
+    write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read predictions.
+
+    Raises
+    ------
+    InputError
+        The file is missing, or a line of it, which is named, is not a prediction.
+    """
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    result = []
+    for line, row in enumerate(rows, 2):
+        try:
+            result.append(
+                Prediction(
+                    int(row["fold"]), row["image"], row["subject"], row["truth"], row["predicted"]
+                )
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}:{line}: not a prediction ({error!r})") from None
+    return result
