@@ -1,0 +1,93 @@
+"""The terms of the report and the documentation that a newcomer may not know, explained once."""
+
+from __future__ import annotations
+
+#: Explanation of each term, one or two sentences of plain text; in alphabetical order.
+GLOSSARY: dict[str, str] = {
+    "boosted LBP": (
+        "LBP histograms of only those sub-windows of the face that AdaBoost selects because they "
+        "tell one expression from the others (Shan, Gong and McOwan 2009)."
+    ),
+    "chance": "Accuracy of always naming the most frequent label. Any method must be above it.",
+    "fc7": (
+        "The second fully connected layer of AlexNet: 4096 numbers per patch in the paper's "
+        "network. I2CNN uses the network only to compute them; an SVM names the expression."
+    ),
+    "flat": (
+        "Said of a training whose loss never left ln(number of classes), the loss of guessing. "
+        "The network has learned nothing, and its scores are those of an untrained net."
+    ),
+    "floor": (
+        "A baseline that any serious method must beat: chance, an SVM on raw pixels, an SVM on "
+        "the features of the untrained net."
+    ),
+    "fold": (
+        "One way of splitting the people into those who test, those who validate and those who "
+        "train. With ten folds, each person is tested exactly once."
+    ),
+    "Gabor": (
+        "Gabor filters respond to edges of one orientation and width. Their responses over the "
+        "face are a classical description of expressions."
+    ),
+    "inner accuracy": (
+        "Accuracy of an SVM in the cross-validation, within the fitted people, that chooses its "
+        "kernel and parameters. It says nothing about the tested people."
+    ),
+    "k": (
+        "Number of patches per face: 60 (all), 5 (the squares on the landmarks at scale 1) or 1 "
+        "(the portrait at scale 1, a conventional CNN). The paper's Table 4 compares the three."
+    ),
+    "LBP": (
+        "Local binary patterns: each pixel is described by which of its neighbours are brighter. "
+        "Histograms of the patterns over parts of the face describe its texture."
+    ),
+    "LMDB": (
+        "The database format from which Caffe reads its training images: one folder with a "
+        "single memory-mapped file. Here it holds the patches."
+    ),
+    "macro-F1": (
+        "Harmonic mean of precision and recall, computed per class and averaged, so that rare "
+        "expressions count as much as frequent ones."
+    ),
+    "patch": (
+        "A part of the face (portrait, strip, or square on a landmark) at one of three scales, "
+        "as it is or mirrored: 10 regions x 3 scales x 2 = 60 patches."
+    ),
+    "person-independent": (
+        "No person is on two sides of a fold, so that every face is tested by a model that has "
+        "never seen that person."
+    ),
+    "pooled": (
+        "All tested faces taken together, where the accuracy is otherwise the mean of the folds' "
+        "accuracies."
+    ),
+    "profile": (
+        "A set of prototxt files and their schedule: `paper` is the paper's AlexNet and solver, "
+        "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication."
+    ),
+    "rival": (
+        "A method other than the paper's (LBP, boosted LBP or Gabor with an SVM), run on the "
+        "same faces and folds. The paper's Tables 1 and 2 list such methods."
+    ),
+    "scheme": (
+        "The table that says where the patches lie on a face. `deepid`, the default, was measured "
+        "from Figure 3 of the DeepID paper, which I2CNN follows."
+    ),
+    "seed": (
+        "The number from which initial weights and shuffles are drawn. Several seeds repeat every "
+        "training, and the report gives the mean and the spread."
+    ),
+    "SVM": (
+        "Support vector machine: the classifier on top of the features. Its kernel (linear, "
+        "polynomial or RBF) and parameters (C, gamma, degree) are tuned within each fold."
+    ),
+    "untrained net": (
+        "The same network with its initial random weights: what an SVM makes of random features. "
+        "The difference from the trained net is what training contributed."
+    ),
+    "validation": (
+        "During training, the network is checked on people whom it does not train on. The best "
+        "weights are kept, and training stops once the accuracy no longer rises. Then the SVM is "
+        "fitted on the training and validation people together."
+    ),
+}
