@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 NATIVE := $(VENV)/.native
 DEMO   ?= runs/demo
 
-CPP := $(wildcard cpp/*.cpp cpp/*.hpp) CMakeLists.txt setup.py
+CPP := $(wildcard cpp/*.cpp cpp/*/*.cpp cpp/*/*.hpp)
 
 .PHONY: help setup demo test lint format conformance sanitize proto clean
 
@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt tools/system_packages.sh
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test,cluster]"
 	touch $(READY) $(NATIVE)
 
-$(NATIVE): $(READY) $(CPP)
+$(NATIVE): $(READY) $(CPP) CMakeLists.txt setup.py
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $(NATIVE)
 
@@ -44,12 +44,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror cpp/*.cpp cpp/*.hpp
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i cpp/*.cpp cpp/*.hpp
+	$(BIN)/clang-format -i $(CPP)
 
 conformance: setup
 	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe || echo "No genuine Caffe can be unpacked here: its tests are skipped."

@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include "lrn.hpp"
-#include "patch_writer.hpp"
-#include "sgd.hpp"
-#include "simd.hpp"
-#include "warp.hpp"
+#include "database/patch_writer.hpp"
+#include "sampling/sample.hpp"
+#include "torchcaffe/lrn.hpp"
+#include "torchcaffe/sgd.hpp"
+#include "util/simd.hpp"
 
 namespace py = pybind11;
 

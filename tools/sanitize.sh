@@ -12,9 +12,9 @@ tree=$build/tree
 
 includes=$("$python" -m pybind11 --includes | sed 's/-I/-isystem/g')
 if command -v clang++ > /dev/null; then
-    for source in cpp/*.cpp; do
+    for source in cpp/*.cpp cpp/*/*.cpp; do
         # shellcheck disable=SC2086
-        clang++ -std=c++17 -fsyntax-only -Wall -Wextra -Wconversion -Werror $includes "$source"
+        clang++ -std=c++17 -fsyntax-only -Wall -Wextra -Wconversion -Werror -Icpp $includes "$source"
     done
 fi
 cmake -S . -B $build -DI2CNN_SANITIZE=ON -DI2CNN_WERROR=ON -DCMAKE_BUILD_TYPE=None \

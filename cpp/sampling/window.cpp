@@ -1,4 +1,4 @@
-#include "window.hpp"
+#include "sampling/window.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "simd.hpp"
+#include "util/simd.hpp"
 
 #include <atomic>
 #include <stdexcept>

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "encode.hpp"
+#include "encoding/encode.hpp"
 
 namespace i2cnn {
 

@@ -1,6 +1,6 @@
 // The AVX2 kernels.
-#include "kernels.hpp"
-#include "window.hpp"
+#include "sampling/rows.hpp"
+#include "sampling/window.hpp"
 
 #ifdef I2CNN_X86
 

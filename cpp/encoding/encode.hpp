@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "huffman.hpp"
+#include "encoding/huffman.hpp"
 
 namespace i2cnn {
 

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "encode.hpp"
-#include "simd.hpp"
-#include "warp.hpp"
+#include "encoding/encode.hpp"
+#include "sampling/sample.hpp"
+#include "util/simd.hpp"
 
 namespace {
 

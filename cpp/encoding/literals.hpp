@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bits.hpp"
-#include "huffman.hpp"
-#include "simd.hpp"
+#include "encoding/bits.hpp"
+#include "encoding/huffman.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

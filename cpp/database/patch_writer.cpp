@@ -1,11 +1,11 @@
-#include "patch_writer.hpp"
+#include "database/patch_writer.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
 
-#include "datum.hpp"
+#include "encoding/datum.hpp"
 
 namespace i2cnn {
 

@@ -1,10 +1,10 @@
 // The AVX-512 loop: 32 codes are looked up in a table held in registers, then joined lane by lane,
 // two, four and eight in one, so that the stream takes a step for eight of them.
-#include "literals.hpp"
+#include "encoding/literals.hpp"
 
 #ifdef I2CNN_X86
 
-#include "avx512.hpp"
+#include "util/avx512.hpp"
 
 namespace i2cnn {
 

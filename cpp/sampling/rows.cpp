@@ -1,4 +1,4 @@
-#include "kernels.hpp"
+#include "sampling/rows.hpp"
 
 #include <algorithm>
 

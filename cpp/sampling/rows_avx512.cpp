@@ -1,13 +1,13 @@
 // The AVX-512 kernel. A gather costs a load a pixel; neighbouring columns read neighbouring pixels,
 // so a block of 32 columns finds all its pixels by permuting a few whole vectors instead.
-#include "kernels.hpp"
+#include "sampling/rows.hpp"
 
 #ifdef I2CNN_X86
 
 #include <algorithm>
 
-#include "avx512.hpp"
-#include "window.hpp"
+#include "sampling/window.hpp"
+#include "util/avx512.hpp"
 
 namespace i2cnn {
 

@@ -1,4 +1,4 @@
-#include "literals.hpp"
+#include "encoding/literals.hpp"
 
 namespace i2cnn {
 

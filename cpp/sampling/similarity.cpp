@@ -1,4 +1,4 @@
-#include "similarity.hpp"
+#include "sampling/similarity.hpp"
 
 #include <cmath>
 #include <stdexcept>

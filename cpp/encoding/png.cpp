@@ -2,10 +2,10 @@
 
 #include <cstring>
 
-#include "encode.hpp"
-#include "huffman.hpp"
-#include "literals.hpp"
-#include "warp.hpp"
+#include "encoding/encode.hpp"
+#include "encoding/huffman.hpp"
+#include "encoding/literals.hpp"
+#include "sampling/sample.hpp"
 
 namespace i2cnn {
 

@@ -1,4 +1,4 @@
-#include "warp.hpp"
+#include "sampling/sample.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,8 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
-#include "kernels.hpp"
-#include "simd.hpp"
+#include "sampling/rows.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

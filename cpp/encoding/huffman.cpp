@@ -1,4 +1,4 @@
-#include "huffman.hpp"
+#include "encoding/huffman.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "encode.hpp"
-#include "lmdb_writer.hpp"
-#include "mean.hpp"
-#include "warp.hpp"
+#include "database/lmdb_writer.hpp"
+#include "database/mean.hpp"
+#include "encoding/encode.hpp"
+#include "sampling/sample.hpp"
 
 namespace i2cnn {
 

@@ -1,4 +1,4 @@
-#include "datum.hpp"
+#include "encoding/datum.hpp"
 
 namespace i2cnn {
 

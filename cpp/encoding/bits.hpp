@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "bytes.hpp"
-#include "simd.hpp"
+#include "encoding/bytes.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "simd.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "similarity.hpp"
-#include "window.hpp"
+#include "sampling/similarity.hpp"
+#include "sampling/window.hpp"
 
 namespace i2cnn {
 

@@ -1,10 +1,10 @@
-#include "lrn.hpp"
+#include "torchcaffe/lrn.hpp"
 
 #include <cmath>
 #include <vector>
 
-#include "parallel.hpp"
-#include "simd.hpp"
+#include "util/parallel.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

@@ -1,4 +1,4 @@
-#include "mean.hpp"
+#include "database/mean.hpp"
 
 namespace i2cnn {
 

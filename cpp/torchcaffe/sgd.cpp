@@ -1,9 +1,9 @@
-#include "sgd.hpp"
+#include "torchcaffe/sgd.hpp"
 
 #include <cmath>
 
-#include "parallel.hpp"
-#include "simd.hpp"
+#include "util/parallel.hpp"
+#include "util/simd.hpp"
 
 namespace i2cnn {
 

@@ -1,4 +1,4 @@
-#include "lmdb_writer.hpp"
+#include "database/lmdb_writer.hpp"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
