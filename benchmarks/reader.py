@@ -25,8 +25,9 @@ import torch
 
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.finder import Face
+from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import get_scheme
-from i2cnn.patches.lmdb_writer import ENCODINGS, write_database
+from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.core.runtime import keep_freed_memory
 from i2cnn.torchcaffe.data.reader import BatchReader

@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn import __version__
-from i2cnn.evaluation.settings import DATASETS, PATCH_COUNTS, POINTS
+from i2cnn.datasets import DATASETS
+from i2cnn.evaluation import PATCH_COUNTS
+from i2cnn.faces import POINTS
+from i2cnn.network import PROFILES
 from i2cnn.network.engine import ENGINES
+from i2cnn.patches import ENCODINGS
 from i2cnn.rivals import RIVALS
 from i2cnn.util.errors import InputError
 
@@ -45,9 +49,6 @@ complete; a call that fails or is stopped leaves nothing.
 Exit status: 0 all is written; 1 an error, nothing is written; 3 written, but without the
 faces that --skip-bad lists; 130 stopped by Ctrl-C.
 """
-
-ENCODINGS = ("png", "jpeg", "raw")
-PROFILES = ("paper", "quick")
 
 
 def integers(text: str) -> tuple[int, ...]:

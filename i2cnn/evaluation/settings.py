@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from i2cnn.datasets import DATASETS
+from i2cnn.evaluation import PATCH_COUNTS
+from i2cnn.faces import POINTS
 from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
 from i2cnn.rivals import RIVALS
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
-
-DATASETS = ("jaffe", "ckplus", "synthetic", "folder")
-POINTS = ("given", "detected")
-PATCH_COUNTS = (1, 5, 60)
 
 #: What to do, in contrast to how: a run can be given more of it later.
 _EXTENDABLE = ("patch_counts", "seeds", "rivals")

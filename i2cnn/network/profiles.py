@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from i2cnn.network import PROFILES
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
 from i2cnn.torchcaffe.proto import TEST, TRAIN
 from i2cnn.util.errors import InputError
-
-#: The paper's AlexNet and solver, and a small network for CPUs.
-PROFILES = ("paper", "quick")
 
 TRAIN_DB, VALIDATION_DB, MEAN_FILE = "train_lmdb", "validation_lmdb", "mean.binaryproto"
 FEATURE_BLOB = "fc7"

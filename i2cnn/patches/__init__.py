@@ -1,1 +1,4 @@
 """From a face to its patches, and into a Caffe LMDB."""
+
+#: How a patch can be stored in an LMDB.
+ENCODINGS = ("png", "jpeg", "raw")

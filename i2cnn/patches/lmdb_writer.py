@@ -16,6 +16,7 @@ import numpy as np
 
 from i2cnn import _native
 from i2cnn.faces.finder import Face
+from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import PATCH_SIZE, check_landmarks, get_scheme
 from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.torchcaffe.proto import Datum
@@ -23,7 +24,6 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, sync_folder, try_lock, write_json
 from i2cnn.util.images import as_bgr, as_gray, read_image
 
-ENCODINGS = ("png", "jpeg", "raw")
 JPEG_QUALITY = 95
 #: Beside data.mdb: what the records are.
 CONTENTS_FILE = "patches.json"
