@@ -20,7 +20,8 @@ from i2cnn.torchcaffe.formats.storage import (
     write_weights_hdf5,
 )
 from i2cnn.torchcaffe.layers import Context, LabelError, Layer, create_layer
-from i2cnn.torchcaffe.layers.data import Data, DataSource
+from i2cnn.torchcaffe.layers.data import Data
+from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
 from i2cnn.util.errors import InputError
 
@@ -190,7 +191,7 @@ class CoreNet:
         below = False
         for i, name in enumerate(node.bottom_names):
             asked = self.param.force_backward or (flags[i] if flags else self._blob_needs[name])
-            open_to_gradients = layer.differentiable and i not in layer.blocked
+            open_to_gradients = layer.differentiable and i not in layer.labels_only
             node.bottom_needs.append(asked and open_to_gradients)
             below = below or (self._blob_needs[name] and open_to_gradients)
         # What propagate_down asks for or forbids does not count here, as in Caffe.
@@ -220,7 +221,9 @@ class CoreNet:
             skipped.update(name for name, need in needs if not need)
             if reaches:
                 under_loss.update(
-                    name for i, name in enumerate(node.bottom_names) if i not in node.layer.blocked
+                    name
+                    for i, name in enumerate(node.bottom_names)
+                    if i not in node.layer.labels_only
                 )
 
     # Running ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.layers.common import dropout_mask
+from i2cnn.torchcaffe.layers.neuron import dropout_mask
 
 pytestmark = [
     pytest.mark.gpu,

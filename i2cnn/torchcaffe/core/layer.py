@@ -77,12 +77,12 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     #: Loss layers weigh their first top by 1 and may leave it unnamed.
     is_loss: ClassVar[bool] = False
-    #: Bottoms that no gradient can reach, such as labels.
-    blocked: ClassVar[frozenset[int]] = frozenset()
+    #: Bottoms that hold labels or indices, which no gradient can reach.
+    labels_only: ClassVar[frozenset[int]] = frozenset()
     #: Layers without gradient at all (accuracy, data).
     differentiable: ClassVar[bool] = True
-    #: Layers that are products of matrices, which precision bf16 is for.
-    products: ClassVar[bool] = False
+    #: Layers that multiply matrices, whose products precision bf16 is for.
+    uses_matmul: ClassVar[bool] = False
 
     def __init__(self, param: Any, context: Context) -> None:
         self.param = param
@@ -136,7 +136,7 @@ class Layer:
     # For the net --------------------------------------------------------------------------------
 
     def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        if not (self.products and self.context.bf16):
+        if not (self.uses_matmul and self.context.bf16):
             return self.compute(bottoms)
         with torch.autocast(self.context.device.type, torch.bfloat16):
             return [top.float() for top in self.compute(bottoms)]

@@ -1,18 +1,41 @@
 """Caffe's layers. Importing this package enters all of them into the registry."""
 
 from i2cnn.torchcaffe.core.layer import REGISTRY, Context, LabelError, Layer, create_layer
-from i2cnn.torchcaffe.layers import common, data, files, loss, normalise, vision
+from i2cnn.torchcaffe.layers import (
+    combine,
+    conv,
+    data,
+    dense,
+    files,
+    loss,
+    lrn,
+    memory,
+    neuron,
+    normalise,
+    pooling,
+    scale,
+    score,
+    shape,
+)
 
 __all__ = [
     "REGISTRY",
     "Context",
     "LabelError",
     "Layer",
-    "common",
+    "combine",
+    "conv",
     "create_layer",
     "data",
+    "dense",
     "files",
     "loss",
+    "lrn",
+    "memory",
+    "neuron",
     "normalise",
-    "vision",
+    "pooling",
+    "scale",
+    "score",
+    "shape",
 ]

@@ -1,4 +1,4 @@
-"""Layers that read lists of files, or arrays that a program hands over."""
+"""Layers that read the files that a text file lists: ImageData and HDF5Data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.transform import DataTransformer
-from i2cnn.torchcaffe.layers.data import DataSource
+from i2cnn.torchcaffe.layers.source import DataSource
 
 
 def _below(rng: CaffeRNG, n: int) -> int:
@@ -224,44 +224,3 @@ class HDF5Data(_Listed):
             raise self.fail("the list of files is not the one the training was stopped with")
         self._load()
         self.row_order = [int(i) for i in position["rows"]]
-
-
-@register("MemoryData")
-class MemoryData(DataSource):
-    """Batches of arrays that a program gave by `Net.set_input_arrays`."""
-
-    tops = (2, 2)
-
-    def setup(self, shapes: Sequence[Shape]) -> None:
-        p = self.param.memory_data_param
-        self.shape: Shape = (p.batch_size, p.channels, p.height, p.width)
-        if min(self.shape) < 1:
-            raise self.fail("batch_size, channels, height and width must be given")
-        self.data = self.labels = np.empty(0, np.float32)
-        self.place = 0
-
-    def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
-        """Take over images (N, C, H, W) and N labels."""
-        if data.ndim != 4 or data.shape[1:] != self.shape[1:]:
-            raise self.fail(f"the data must be (N, C, H, W) of {self.shape[1:]}, not {data.shape}")
-        if labels.size != len(data):
-            raise self.fail("data and labels must have the same first dimension")
-        if len(data) == 0 or len(data) % self.shape[0]:
-            raise self.fail(
-                f"first dimensions of input arrays must be a multiple of batch size {self.shape[0]}"
-            )
-        self.data, self.labels, self.place = data, labels.reshape(-1), 0
-
-    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        return [self.shape, self.shape[:1]]
-
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        if not len(self.data):
-            raise self.fail("it has no data yet; call set_input_arrays first")
-        part = slice(self.place, self.place + self.shape[0])
-        self.place = (self.place + self.shape[0]) % len(self.data)
-        data, labels = (
-            torch.tensor(np.asarray(a[part], np.float32), device=self.context.device)
-            for a in (self.data, self.labels)
-        )
-        return [data, labels.reshape(-1, 1, 1, 1)]  # four axes from here on, as in Caffe

@@ -13,7 +13,7 @@ from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.layers import Layer
-from i2cnn.torchcaffe.layers.files import MemoryData
+from i2cnn.torchcaffe.layers.memory import MemoryData
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.util.errors import InputError
 

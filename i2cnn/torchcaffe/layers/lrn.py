@@ -1,0 +1,108 @@
+"""Local response normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from i2cnn import _native
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
+
+
+class _AcrossChannels(torch.autograd.Function):
+    """y = x * (k + alpha/n * window sum of x^2)^-beta over neighbouring channels.
+
+    The window sum is one product with a banded 0/1 matrix over channels-last data, both ways.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, band: Tensor, alpha_n: float, beta: float, k: float) -> Tensor:
+        rows = _rows(x)
+        scale = torch.mm(rows * rows, band).mul_(alpha_n).add_(k)
+        power = _negative_power(scale, beta)
+        out = rows * power
+        ctx.save_for_backward(rows, scale, power, band)
+        ctx.settings = (alpha_n, beta, x.shape)
+        return _image(out, x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        rows, scale, power, band = ctx.saved_tensors
+        alpha_n, beta, shape = ctx.settings
+        grad = _rows(grads[0])
+        through = grad * power
+        ratio = torch.mm((through * rows).div_(scale), band)
+        through.addcmul_(rows, ratio, value=-2.0 * alpha_n * beta)
+        return _image(through, shape), None, None, None, None
+
+
+class _AcrossChannelsNative(torch.autograd.Function):
+    """The same on a CPU for beta 0.75, AlexNet's, in one pass over memory each way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, window: int, alpha_n: float, k: float) -> Tensor:
+        rows = _rows(x)
+        out = torch.empty_like(rows)
+        ctx.settings = (window, alpha_n, k, torch.get_num_threads())
+        _native.lrn_forward(rows.numpy(), out.numpy(), *ctx.settings)
+        ctx.save_for_backward(rows)
+        return _image(out, x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (rows,) = ctx.saved_tensors
+        grad = _rows(grads[0])
+        out = torch.empty_like(rows)
+        _native.lrn_backward(rows.numpy(), grad.numpy(), out.numpy(), *ctx.settings)
+        return _image(out, grads[0].shape), None, None, None
+
+
+def _rows(x: Tensor) -> Tensor:
+    """Images (N, C, H, W) as rows of channels (N * H * W, C)."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).contiguous()
+
+
+def _image(rows: Tensor, shape: Sequence[int]) -> Tensor:
+    """Images (N, C, H, W), channels last in memory, from rows of channels."""
+    n, c, h, w = shape
+    return rows.view(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def _negative_power(scale: Tensor, beta: float) -> Tensor:
+    if beta == 0.75:  # two square roots are faster than a power
+        root = torch.rsqrt(scale)
+        return root * torch.sqrt(root)
+    return torch.pow(scale, -beta)
+
+
+@register("LRN")
+class LRN(Layer):
+    """Local response normalisation; alpha is divided by the window's size."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.lrn_param
+        if p.local_size % 2 == 0:
+            raise self.fail("LRN only supports odd values for local_size")
+        if len(shapes[0]) != 4:
+            raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
+        half = p.local_size // 2
+        index = torch.arange(shapes[0][1])
+        near = (index[:, None] - index[None, :]).abs() <= half
+        self.band = near.to(self.context.device, torch.float32)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p, x = self.param.lrn_param, bottoms[0]
+        if p.norm_region == LRNParameter.ACROSS_CHANNELS:
+            alpha_n = p.alpha / p.local_size
+            if p.beta == 0.75 and x.device.type == "cpu":
+                return [_AcrossChannelsNative.apply(x, p.local_size, alpha_n, p.k)]
+            return [_AcrossChannels.apply(x, self.band, alpha_n, p.beta, p.k)]
+        # Within a channel Caffe averages squares over the window and takes k as 1.
+        half = p.local_size // 2
+        mean = functional.avg_pool2d(x * x, p.local_size, 1, half)
+        return [x * (1 + p.alpha * mean) ** -p.beta]

@@ -1,0 +1,106 @@
+"""Data without files: Input, MemoryData and DummyData."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe.core.fillers import fill
+from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.layers.source import DataSource
+from i2cnn.torchcaffe.proto import FillerParameter
+
+
+@register("Input")
+class Input(DataSource):
+    """Blobs that the user fills."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        given = len(self.param.input_param.shape)
+        if given not in (0, 1, len(self.param.top)):
+            raise self.fail(f"Must specify 0, 1, or {len(self.param.top)} shapes, not {given}")
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        given = [tuple(shape.dim) for shape in self.param.input_param.shape] or [()]
+        return given if len(given) == len(self.param.top) else given * len(self.param.top)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return []  # the tops stay as the user left them
+
+
+@register("MemoryData")
+class MemoryData(DataSource):
+    """Batches of arrays that a program gave by `Net.set_input_arrays`."""
+
+    tops = (2, 2)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.memory_data_param
+        self.shape: Shape = (p.batch_size, p.channels, p.height, p.width)
+        if min(self.shape) < 1:
+            raise self.fail("batch_size, channels, height and width must be given")
+        self.data = self.labels = np.empty(0, np.float32)
+        self.place = 0
+
+    def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
+        """Take over images (N, C, H, W) and N labels."""
+        if data.ndim != 4 or data.shape[1:] != self.shape[1:]:
+            raise self.fail(f"the data must be (N, C, H, W) of {self.shape[1:]}, not {data.shape}")
+        if labels.size != len(data):
+            raise self.fail("data and labels must have the same first dimension")
+        if len(data) == 0 or len(data) % self.shape[0]:
+            raise self.fail(
+                f"first dimensions of input arrays must be a multiple of batch size {self.shape[0]}"
+            )
+        self.data, self.labels, self.place = data, labels.reshape(-1), 0
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [self.shape, self.shape[:1]]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if not len(self.data):
+            raise self.fail("it has no data yet; call set_input_arrays first")
+        part = slice(self.place, self.place + self.shape[0])
+        self.place = (self.place + self.shape[0]) % len(self.data)
+        data, labels = (
+            torch.tensor(np.asarray(a[part], np.float32), device=self.context.device)
+            for a in (self.data, self.labels)
+        )
+        return [data, labels.reshape(-1, 1, 1, 1)]  # four axes from here on, as in Caffe
+
+
+@register("DummyData")
+class DummyData(DataSource):
+    """Blobs made by fillers; constant ones once, others at each pass."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.dummy_data_param
+        self.constant: dict[int, Tensor] = {}
+        for what, number in (("shape", len(p.shape) or len(p.num)), ("filler", len(p.data_filler))):
+            if number not in (1, len(self.param.top)) and not (what == "filler" and number == 0):
+                raise self.fail(f"give one {what}, or one for each top")
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        p = self.param.dummy_data_param
+        if p.shape:
+            given: list[Shape] = [tuple(shape.dim) for shape in p.shape]
+        else:
+            given = list(zip(p.num, p.channels, p.height, p.width, strict=True))
+        return given if len(given) == len(self.param.top) else given * len(self.param.top)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        fillers = list(self.param.dummy_data_param.data_filler) or [FillerParameter()]
+        tops = []
+        for i, shape in enumerate(self.reshape([])):
+            filler = fillers[min(i, len(fillers) - 1)]
+            top = self.constant.get(i)
+            if top is None:
+                values = fill(self.context.rng, filler, shape)
+                top = torch.from_numpy(values).to(self.context.device)
+            if filler.type == "constant":
+                self.constant[i] = top
+            tops.append(top)
+        return tops

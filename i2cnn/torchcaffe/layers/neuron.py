@@ -1,0 +1,146 @@
+"""Activations and other functions of single numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+
+
+@register("ReLU")
+class ReLU(Layer):
+    """max(0, x), with a slope for negative x if asked."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        slope = self.param.relu_param.negative_slope
+        x = bottoms[0]
+        return [functional.leaky_relu(x, slope) if slope else functional.relu(x)]
+
+
+@register("PReLU")
+class PReLU(Layer):
+    """ReLU with a learned slope per channel."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.prelu_param
+        if len(shapes[0]) < 2:
+            raise self.fail(f"the bottom must have at least two axes, not be {shapes[0]}")
+        filler = p.filler
+        if not p.HasField("filler"):
+            filler.type, filler.value = "constant", 0.25
+        self.add_param(() if p.channel_shared else (shapes[0][1],), filler)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [functional.prelu(bottoms[0], self.weights[0].reshape(-1))]
+
+
+@register("ELU")
+class ELU(Layer):
+    """x, or alpha * (exp(x) - 1) for negative x."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [functional.elu(bottoms[0], self.param.elu_param.alpha)]
+
+
+@register("Sigmoid")
+class Sigmoid(Layer):
+    """1 / (1 + exp(-x))."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.sigmoid(bottoms[0])]
+
+
+@register("TanH")
+class TanH(Layer):
+    """Hyperbolic tangent."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.tanh(bottoms[0])]
+
+
+@register("AbsVal")
+class AbsVal(Layer):
+    """|x|."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].abs()]
+
+
+@register("BNLL")
+class BNLL(Layer):
+    """log(1 + exp(x))."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [functional.softplus(bottoms[0])]
+
+
+@register("Power")
+class Power(Layer):
+    """(shift + scale * x) ^ power."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p = self.param.power_param
+        base = bottoms[0] * p.scale + p.shift
+        return [base if p.power == 1 else base**p.power]
+
+
+@register("Exp")
+class Exp(Layer):
+    """base ^ (shift + scale * x); base -1 is e."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p = self.param.exp_param
+        if p.base != -1 and p.base <= 0:
+            raise self.fail("base must be positive, or -1 for e")
+        factor = 1.0 if p.base == -1 else math.log(p.base)
+        return [torch.exp((bottoms[0] * p.scale + p.shift) * factor)]
+
+
+@register("Log")
+class Log(Layer):
+    """Logarithm of (shift + scale * x) to a base; base -1 is e."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p = self.param.log_param
+        if p.base != -1 and (p.base <= 0 or p.base == 1):
+            raise self.fail("base must be positive and not 1, or -1 for e")
+        factor = 1.0 if p.base == -1 else 1 / math.log(p.base)
+        return [torch.log(bottoms[0] * p.scale + p.shift) * factor]
+
+
+@register("Dropout")
+class Dropout(Layer):
+    """Keeps a number with chance 1 - ratio and scales it by 1 / (1 - ratio); copies in TEST."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        ratio = self.param.dropout_param.dropout_ratio
+        if not 0 <= ratio < 1:
+            raise self.fail(f"dropout_ratio {ratio} is not in [0, 1)")
+        self.mask: Tensor | None = None
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        x = bottoms[0]
+        if not self.context.train:
+            return [x]
+        keep = 1.0 - self.param.dropout_param.dropout_ratio
+        if self.mask is None or not self.recomputing:
+            self.mask = dropout_mask(self.context.rng, x.shape, keep, x.device) * (1.0 / keep)
+        return [x * self.mask]
+
+
+def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device) -> Tensor:
+    """1 with chance `keep`, else 0: genuine Caffe's numbers on the CPU, the device's on a GPU.
+
+    Genuine Caffe's masks on a GPU are cuRAND's, and millions of numbers a pass would keep a GPU
+    waiting; so there `rng` only gives a seed.
+    """
+    if device.type == "cpu":
+        return torch.from_numpy(rng.bernoulli(count(shape), keep)).view(shape).float()
+    generator = torch.Generator(device).manual_seed(int(rng.draw(1)[0]))
+    return torch.empty(shape, device=device).bernoulli_(keep, generator=generator)

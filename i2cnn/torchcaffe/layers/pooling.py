@@ -1,0 +1,112 @@
+"""Pooling: the largest number, the mean or a random number of each window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.layers.spatial import Spatial
+from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter
+
+
+@register("Pooling")
+class Pooling(Spatial):
+    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up unless told otherwise."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.pooling_param
+        self.round_up = p.round_mode == PoolingParameter.CEIL
+        if len(shapes[0]) != 4:
+            raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
+        self.pad = self.pair(p, "pad", "pad", 0)
+        self.stride = self.pair(p, "stride", "stride", 1)
+        self.kernel = self.pair(p, "kernel_size", "kernel", 0)
+        if p.global_pooling:
+            if p.HasField("kernel_size") or p.HasField("kernel_h"):
+                raise self.fail("global_pooling takes no kernel size")
+            self.kernel = shapes[0][2:4]
+        if min(self.kernel) < 1:
+            raise self.fail("kernel_size must be given and be at least 1")
+        if min(self.stride) < 1:
+            raise self.fail("stride must be at least 1")
+        if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
+            raise self.fail("pad must be smaller than the kernel")
+        if p.pool == PoolingParameter.STOCHASTIC and self.context.train:
+            raise self.fail("STOCHASTIC pooling is only there in phase TEST")
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        n, c, h, w = shapes[0]
+        if self.param.pooling_param.global_pooling:
+            self.kernel = (h, w)
+        return [(n, c, self._out(h, 0), self._out(w, 1))]
+
+    def _out(self, size: int, axis: int) -> int:
+        k, s, p = self.kernel[axis], self.stride[axis], self.pad[axis]
+        if size + 2 * p < k:
+            raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
+        room = size + 2 * p - k
+        out = (-(-room // s) if self.round_up else room // s) + 1
+        if (out - 1) * s < size + p:
+            return out
+        # The last window begins behind the image. Where any axis is padded Caffe drops it; where
+        # none is Caffe keeps it and fills it with -FLT_MAX or 0 / 0.
+        if not any(self.pad):
+            raise self.fail(
+                f"the last window begins behind the end of an axis of {size}, with kernel {k} and "
+                f"stride {s}; give round_mode: FLOOR, which leaves it out"
+            )
+        return out - 1
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        x = bottoms[0]
+        if self.param.pooling_param.global_pooling:
+            self.kernel = (x.shape[2], x.shape[3])
+        method = self.param.pooling_param.pool
+        if method == PoolingParameter.MAX:
+            return [self._max(x)]
+        if method == PoolingParameter.AVE:
+            return [self._average(x)]
+        return [self._stochastic(x)]
+
+    def _max(self, x: Tensor) -> Tensor:
+        pad = self.pad
+        if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
+            # PyTorch pads by half a kernel at most.
+            x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
+            h, w = self._out(x.shape[2] - 2 * pad[0], 0), self._out(x.shape[3] - 2 * pad[1], 1)
+            y = functional.max_pool2d(x, self.kernel, self.stride, 0, ceil_mode=self.round_up)
+            return y[:, :, :h, :w]
+        return functional.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
+
+    def _average(self, x: Tensor) -> Tensor:
+        pad = self.pad
+        if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
+            return self._average_wide_pad(x)
+        return functional.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
+
+    def _average_wide_pad(self, x: Tensor) -> Tensor:
+        # PyTorch pads by half a kernel at most; windows are cut at the end of the padding.
+        sizes, pads = [], []
+        for axis in (0, 1):
+            length, p = x.shape[2 + axis], self.pad[axis]
+            starts = torch.arange(self._out(length, axis), device=x.device) * self.stride[axis]
+            sizes.append((starts + self.kernel[axis]).clamp(max=length + 2 * p) - starts)
+            pads.append((p, max(p, int(starts[-1]) + self.kernel[axis] - length - p)))
+        x = functional.pad(x, (*pads[1], *pads[0]))
+        total = functional.avg_pool2d(x, self.kernel, self.stride, divisor_override=1)
+        total = total[:, :, : len(sizes[0]), : len(sizes[1])]
+        return total / (sizes[0][:, None] * sizes[1])
+
+    def _stochastic(self, x: Tensor) -> Tensor:
+        # In phase TEST: the mean weighted by the activations themselves.
+        h, w = self._out(x.shape[2], 0), self._out(x.shape[3], 1)
+        need = [(n - 1) * s + k for n, s, k in zip((h, w), self.stride, self.kernel, strict=True)]
+        x = functional.pad(x, (0, max(0, need[1] - x.shape[3]), 0, max(0, need[0] - x.shape[2])))
+        area = float(self.kernel[0] * self.kernel[1])
+        total = functional.avg_pool2d(x, self.kernel, self.stride) * area
+        squares = functional.avg_pool2d(x * x, self.kernel, self.stride) * area
+        return squares / (total + torch.finfo(torch.float32).tiny)

@@ -1,0 +1,70 @@
+"""Learned or given factors and biases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, register
+from i2cnn.torchcaffe.proto import FillerParameter
+
+
+class _Broadcast(Layer):
+    """A factor or a bias that covers `num_axes` axes from `axis` on; learned or a second bottom."""
+
+    bottoms = (1, 2)
+
+    def _span(self, shape: Shape, axis: int, num_axes: int, shapes: Sequence[Shape]) -> None:
+        self.axis = canonical_axis(self, axis, len(shape))
+        if len(shapes) == 2:
+            self.shape = tuple(shapes[1])
+        else:
+            end = len(shape) if num_axes == -1 else self.axis + num_axes
+            if end > len(shape):
+                raise self.fail(f"{num_axes} axes from axis {self.axis} are more than {shape} has")
+            self.shape = tuple(shape[self.axis : end])
+        if tuple(shape[self.axis : self.axis + len(self.shape)]) != self.shape:
+            raise self.fail(f"{self.shape} does not fit {shape} at axis {self.axis}")
+
+    def spread(self, values: Tensor, like: Tensor) -> Tensor:
+        """View of `values` that broadcasts over `like`."""
+        rest = like.ndim - self.axis - len(self.shape)
+        return values.reshape(*self.shape, *[1] * rest)
+
+
+@register("Scale")
+class Scale(_Broadcast):
+    """x * factor, and + bias if asked."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.scale_param
+        self._span(shapes[0], p.axis, p.num_axes, shapes)
+        if len(shapes) == 1:
+            filler = p.filler if p.HasField("filler") else FillerParameter(value=1)
+            self.add_param(self.shape, filler)
+        if p.bias_term:
+            self.add_param(self.shape, p.bias_filler)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        x = bottoms[0]
+        factor = bottoms[1] if len(bottoms) == 2 else self.weights[0]
+        y = x * self.spread(factor, x)
+        if self.param.scale_param.bias_term:
+            y = y + self.spread(self.weights[-1], x)
+        return [y]
+
+
+@register("Bias")
+class Bias(_Broadcast):
+    """x + bias."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.bias_param
+        self._span(shapes[0], p.axis, p.num_axes, shapes)
+        if len(shapes) == 1:
+            self.add_param(self.shape, p.filler)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        bias = bottoms[1] if len(bottoms) == 2 else self.weights[0]
+        return [bottoms[0] + self.spread(bias, bottoms[0])]

@@ -1,0 +1,134 @@
+"""Layers that copy, join, cut or rearrange blobs without computing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
+
+
+@register("Split")
+class Split(Layer):
+    """One bottom for several readers; gradients add up."""
+
+    tops = (1, None)
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [shapes[0]] * len(self.param.top)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].view_as(bottoms[0]) for _ in self.param.top]
+
+
+@register("Flatten")
+class Flatten(Layer):
+    """Joins the axes from `axis` to `end_axis` into one."""
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        p, shape = self.param.flatten_param, shapes[0]
+        self.axis = canonical_axis(self, p.axis, len(shape))
+        self.end = canonical_axis(self, p.end_axis, len(shape))
+        joined = count(shape[self.axis : self.end + 1])
+        return [(*shape[: self.axis], joined, *shape[self.end + 1 :])]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]
+
+
+@register("Reshape")
+class Reshape(Layer):
+    """New dimensions: 0 copies one, -1 is inferred."""
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        p, shape = self.param.reshape_param, shapes[0]
+        start = p.axis if p.axis >= 0 else len(shape) + p.axis + 1
+        end = len(shape) if p.num_axes == -1 else start + p.num_axes
+        if not 0 <= start <= end <= len(shape):
+            raise self.fail(f"axis {p.axis} and num_axes {p.num_axes} do not fit {shape}")
+        middle = [
+            shape[start + i] if dim == 0 and start + i < len(shape) else dim
+            for i, dim in enumerate(p.shape.dim)
+        ]
+        known = count([dim for dim in middle if dim != -1])
+        total = count(shape[start:end])
+        if (
+            middle.count(-1) > 1
+            or known == 0
+            or (total % known if -1 in middle else total != known)
+        ):
+            raise self.fail(f"cannot reshape {shape} to {list(p.shape.dim)}")
+        middle = [total // known if dim == -1 else dim for dim in middle]
+        return [(*shape[:start], *middle, *shape[end:])]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]
+
+
+@register("Concat")
+class Concat(Layer):
+    """Joins bottoms along an axis."""
+
+    bottoms = (1, None)
+
+    def _axis(self, ndim: int) -> int:
+        p = self.param.concat_param
+        return canonical_axis(self, p.concat_dim if p.HasField("concat_dim") else p.axis, ndim)
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        axis = self._axis(len(shapes[0]))
+        rest = [(*s[:axis], *s[axis + 1 :]) for s in shapes]
+        if any(r != rest[0] for r in rest):
+            raise self.fail(f"bottoms {list(shapes)} differ outside axis {axis}")
+        joined = sum(s[axis] for s in shapes)
+        return [(*shapes[0][:axis], joined, *shapes[0][axis + 1 :])]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [torch.cat(list(bottoms), self._axis(bottoms[0].ndim))]
+
+
+@register("Slice")
+class Slice(Layer):
+    """Cuts the bottom along an axis."""
+
+    tops = (1, None)
+
+    def _sizes(self, shape: Shape) -> tuple[int, list[int]]:
+        p = self.param.slice_param
+        axis = p.slice_dim if p.HasField("slice_dim") else p.axis
+        axis = canonical_axis(self, axis, len(shape))
+        number = len(self.param.top)
+        if p.slice_point:
+            points = [0, *p.slice_point, shape[axis]]
+            sizes = [b - a for a, b in itertools.pairwise(points)]
+            if len(sizes) != number or min(sizes) <= 0:
+                raise self.fail(f"slice points {list(p.slice_point)} do not cut {shape[axis]}")
+            return axis, sizes
+        if shape[axis] % number:
+            raise self.fail(f"{shape[axis]} cannot be cut into {number} equal tops")
+        return axis, [shape[axis] // number] * number
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        axis, sizes = self._sizes(shapes[0])
+        return [(*shapes[0][:axis], size, *shapes[0][axis + 1 :]) for size in sizes]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        axis, sizes = self._sizes(tuple(bottoms[0].shape))
+        return list(torch.split(bottoms[0], sizes, axis))
+
+
+@register("Silence")
+class Silence(Layer):
+    """Takes bottoms so that they are not printed as outputs."""
+
+    bottoms = (1, None)
+    tops = (0, 0)
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return []
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return []

@@ -1,0 +1,34 @@
+"""Settings that convolution and pooling share: kernel, stride and pad per axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from i2cnn.torchcaffe.core.layer import Layer
+
+Pair = tuple[int, int]
+
+
+class Spatial(Layer):
+    """Reads kernel, stride and pad, which Caffe lets one give in two spellings."""
+
+    def pair(self, param: Any, name: str, short: str, default: int) -> Pair:
+        """(height, width) of a setting given as `name` (once or twice) or `short`_h, `short`_w."""
+        value = getattr(param, name)
+        repeated = hasattr(value, "__len__")  # in ConvolutionParameter; not in PoolingParameter
+        values = list(value) if repeated else [value]
+        h, w = f"{short}_h", f"{short}_w"
+        if param.HasField(h) or param.HasField(w):
+            if values if repeated else param.HasField(name):
+                raise self.fail(f"give either {name} or {h} and {w}, not both")
+            return getattr(param, h), getattr(param, w)
+        return self.two(values, name, default)
+
+    def two(self, values: Sequence[int], name: str, default: int) -> Pair:
+        """(height, width) of a setting given never, once or twice."""
+        if not values:
+            return default, default
+        if len(values) > 2:
+            raise self.fail(f"{name} is given {len(values)} times; an image has two axes")
+        return values[0], values[-1]
