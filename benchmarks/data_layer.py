@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from i2cnn.datasets import load_dataset
-from i2cnn.faces.finder import locate_faces
+from i2cnn.faces.locate import locate_faces
 from i2cnn.network.profiles import fill_train_val
 from i2cnn.patches.extract import get_scheme
 from i2cnn.patches.lmdb_writer import write_database

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from i2cnn.datasets import load_dataset
-from i2cnn.faces.finder import Face
+from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import get_scheme
 from i2cnn.patches.lmdb_writer import write_database

@@ -18,7 +18,9 @@ from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.network_job import NET_FILE, keep_best, train_network
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.faces.contact_sheet import contact_sheets
-from i2cnn.faces.finder import Face, locate_faces, read_faces_csv, shared_finder, write_faces_csv
+from i2cnn.faces.finder import shared_finder
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.network.engine import choose_device, get_engine, set_device
 from i2cnn.network.features import Transform, extract_features, load_features
 from i2cnn.network.profiles import MEAN_FILE
@@ -40,7 +42,7 @@ def faces(options: argparse.Namespace) -> None:
     print("\n".join(dataset.summary()))
     with progress("faces") as show:
         found, notes = locate_faces(
-            dataset, use_given_points=options.points == "given", progress=show
+            dataset, use_given_points=options.points == "given", update=show
         )
     write_faces_csv(options.out, found)
     for note in notes:
@@ -114,7 +116,7 @@ def patches(options: argparse.Namespace) -> int:
             scheme=options.scheme,
             skip_bad=options.skip_bad,
             classes=task.labels,
-            progress=show,
+            update=show,
         )
     print(
         f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
@@ -206,7 +208,7 @@ def features(options: argparse.Namespace) -> None:
             patches=scheme.select(len(scheme) if options.k is None else options.k),
             scheme=options.scheme,
             fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
-            progress=show,
+            update=show,
         )
     print(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")
 

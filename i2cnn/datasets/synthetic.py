@@ -10,9 +10,11 @@ from i2cnn.datasets.base import Dataset, Points, Sample, check_folder
 from i2cnn.datasets.jaffe import CODES
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
+from i2cnn.util.landmarks import POINT_NAMES
 
 SUBJECTS, TAKES = 20, 3
-_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+#: The table has its own names of some landmarks.
+_COLUMNS = {"left_mouth": "mouth_left", "right_mouth": "mouth_right"}
 
 
 def embedded_root() -> Path:
@@ -31,10 +33,7 @@ def read_synthetic(root: Path, task: Task) -> Dataset:
         for line, row in enumerate(csv.DictReader(file), 2):
             try:
                 label = CODES[row["label"]]
-                points: Points = tuple(
-                    (float(row[f"{p}_x"]), float(row[f"{p}_y"])) for p in _POINTS
-                )
-                sample = Sample(row["file"], row["subject"], label, points=points)
+                sample = Sample(row["file"], row["subject"], label, points=_points(row))
             except (KeyError, ValueError, TypeError) as error:
                 raise InputError(f"{table}:{line}: cannot be used ({error!r})") from None
             if not (root / sample.image).is_file():
@@ -52,3 +51,8 @@ def read_synthetic(root: Path, task: Task) -> Dataset:
     return Dataset(
         "synthetic", root, task, samples, expected, {k: v for k, v in left_out.items() if v}
     )
+
+
+def _points(row: dict[str, str]) -> Points:
+    columns = (_COLUMNS.get(name, name) for name in POINT_NAMES)
+    return tuple((float(row[f"{column}_x"]), float(row[f"{column}_y"])) for column in columns)

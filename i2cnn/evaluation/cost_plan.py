@@ -27,7 +27,8 @@ from i2cnn.evaluation.jobs import Execution, Job, NetworkJob, RivalJob, peak_mem
 from i2cnn.evaluation.run import FOLDS_SEED
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.workers import Workers
-from i2cnn.faces.finder import Face, locate_faces
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face
 from i2cnn.network.engine import choose_device, get_engine, set_device
 from i2cnn.network.features import Transform, face_patches, net_features
 from i2cnn.network.loop import SNAPSHOT_PREFIX, UNTRAINED_FILE, working_directory

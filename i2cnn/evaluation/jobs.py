@@ -29,7 +29,7 @@ from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import Fold, Folds
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.evaluation.settings import Settings
-from i2cnn.faces.finder import Face
+from i2cnn.faces.table import Face
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, locked, read_json, write_json
 from i2cnn.util.machine import machine, versions

@@ -283,7 +283,7 @@ def _write_patches(
             mean_file=mean,
             scheme=inputs.settings.scheme,
             classes=inputs.task.labels,
-            progress=report,
+            update=report,
         )
     say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
 
@@ -346,7 +346,7 @@ def _features(
             patches=patches,
             scheme=inputs.settings.scheme,
             fingerprint=digest([file_digest(weights), inputs.settings.scheme_digest]),
-            progress=report,
+            update=report,
         )
 
 

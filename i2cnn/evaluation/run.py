@@ -30,7 +30,8 @@ from i2cnn.evaluation.rival_job import FEATURES_FOLDER, run_rival_job, write_riv
 from i2cnn.evaluation.settings import Settings, agree, merge
 from i2cnn.evaluation.workers import Failure, Workers, run_all
 from i2cnn.faces.contact_sheet import contact_sheets
-from i2cnn.faces.finder import Face, locate_faces, read_faces_csv, write_faces_csv
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.recogniser.recogniser import bundled_net, save_recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json, try_lock, write_json
@@ -85,7 +86,7 @@ def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
         say(line)
     with progress("faces") as report:
         faces, notes = locate_faces(
-            dataset, use_given_points=settings.points == "given", progress=report
+            dataset, use_given_points=settings.points == "given", update=report
         )
     counts = dict(sorted(Counter(f.found for f in faces).items()))
     say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from i2cnn.faces.finder import FLAGGED, FOUND, Face
+from i2cnn.faces.table import FLAGGED, FOUND, Face
 from i2cnn.util.images import as_bgr, read_image, write_image
 
 TILE, CAPTION, COLUMNS, ROWS = 150, 30, 10, 9

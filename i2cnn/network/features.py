@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from i2cnn.faces.finder import Face
+from i2cnn.faces.table import Face
 from i2cnn.network.profiles import FEATURE_BLOB
 from i2cnn.patches.extract import check_landmarks, extract, get_scheme
 from i2cnn.torchcaffe.formats.prototext import read_net
@@ -19,6 +19,7 @@ from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.images import as_gray, read_image
+from i2cnn.util.progress import Callback
 
 #: Layer after which fc7 is final: its ReLU works in place, dropout copies in phase TEST.
 _LAST_LAYER = "relu7"
@@ -102,7 +103,7 @@ def extract_features(
     patches: Sequence[int],
     scheme: str,
     fingerprint: str = "",
-    progress: Callable[[int, int], None] | None = None,
+    update: Callback | None = None,
 ) -> np.ndarray:
     """Features of all faces, in a .npy file that grows face by face.
 
@@ -157,8 +158,8 @@ def extract_features(
         except InputError as error:
             raise InputError(f"{root / faces[i].image}: {error}") from None
         store[i] = net_features(net, transform(chosen))
-        if progress is not None:
-            progress(i + 1, len(faces))
+        if update is not None:
+            update(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
             store.flush()
             _note_progress(out, key, faces_key, i + 1)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import lmdb
 import numpy as np
 
 from i2cnn import _native
-from i2cnn.faces.finder import Face
+from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import PATCH_SIZE, check_landmarks, get_scheme
 from i2cnn.torchcaffe.formats.storage import write_mean
@@ -23,6 +23,7 @@ from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, sync_folder, try_lock, write_json
 from i2cnn.util.images import as_bgr, as_gray, read_image
+from i2cnn.util.progress import Callback
 
 JPEG_QUALITY = 95
 #: Beside data.mdb: what the records are.
@@ -66,7 +67,7 @@ def write_database(
     color: bool = False,
     skip_bad: bool = False,
     classes: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    update: Callback | None = None,
 ) -> DatabaseInfo:
     """Cut faces into patches and write them into a Caffe LMDB.
 
@@ -107,7 +108,7 @@ def write_database(
     classes : sequence of str
         Labels in class order, for `patches.json` beside data.mdb, which says what the records are
         (scheme, patches, classes), so that what does not belong together is not put together.
-    progress : callable, optional
+    update : callable, optional
         Called with (faces done, faces).
 
     Returns
@@ -140,8 +141,8 @@ def write_database(
                     if not skip_bad:
                         raise
                     skipped.append(str(error))
-                if progress is not None:
-                    progress(i + 1, len(faces))
+                if update is not None:
+                    update(i + 1, len(faces))
             written = len(faces) - len(skipped)
             if written == 0:
                 raise InputError(f"{out}: no face could be used; the first: {skipped[0]}")

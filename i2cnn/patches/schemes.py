@@ -26,6 +26,7 @@ import numpy as np
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest
+from i2cnn.util.landmarks import POINT_NAMES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,7 +35,6 @@ else:
 
 #: Landmark that a box is centred on; FACE is the mid-point of the eyes.
 FACE = -1
-ANCHORS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 _MOST_BOXES = 1000
 
 
@@ -144,7 +144,7 @@ class Scheme:
 
 
 def _locals(side: float) -> tuple[Region, ...]:
-    return tuple(Region(name, i, 0, 0, side, side) for i, name in enumerate(ANCHORS))
+    return tuple(Region(name, i, 0, 0, side, side) for i, name in enumerate(POINT_NAMES))
 
 
 #: Mouth distance: our choice; the synthetic set's faces have 1.09 on average.
@@ -235,14 +235,15 @@ def _region(table: Any, where: str) -> Region:
     name, anchor = table["name"], table["anchor"]
     if not isinstance(name, str) or not name:
         raise InputError(f"{where}: name must be a text")
-    if anchor not in ("face", *ANCHORS):
-        raise InputError(f"{where}: anchor must be one of face, {', '.join(ANCHORS)}")
+    if anchor not in ("face", *POINT_NAMES):
+        raise InputError(f"{where}: anchor must be one of face, {', '.join(POINT_NAMES)}")
     for key in ("centre", "size"):
         if not isinstance(table[key], list) or len(table[key]) != 2:
             raise InputError(f"{where}: {key} must be two numbers")
     x, y = (_number(v, f"{where}: centre") for v in table["centre"])
     width, height = (_number(v, f"{where}: size", positive=True) for v in table["size"])
-    return Region(name, FACE if anchor == "face" else ANCHORS.index(anchor), x, y, width, height)
+    number = FACE if anchor == "face" else POINT_NAMES.index(anchor)
+    return Region(name, number, x, y, width, height)
 
 
 def _check_keys(table: Any, expected: set[str], where: str) -> None:

@@ -23,7 +23,7 @@ from i2cnn.evaluation.run import (
     jobs_of,
 )
 from i2cnn.evaluation.settings import Settings, read_settings, run_scheme
-from i2cnn.faces.finder import read_faces_csv
+from i2cnn.faces.table import read_faces_csv
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.paper import published
 from i2cnn.report.scores import Scores, chance, score

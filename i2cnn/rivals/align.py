@@ -13,9 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from i2cnn.faces.finder import Face, check_points
+from i2cnn.faces.table import Face
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_gray, read_image
+from i2cnn.util.landmarks import check_points
 
 WIDTH, HEIGHT = 110, 150
 EYE_DISTANCE = 55.0

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from i2cnn.faces.finder import Face
+from i2cnn.faces.table import Face
 from i2cnn.rivals import boosting, gabor, lbp
 from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
 from i2cnn.rivals.table import get_rival

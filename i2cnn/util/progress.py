@@ -29,8 +29,8 @@ def progress(title: str) -> Iterator[Callback]:
 
     Examples
     --------
-    >>> with progress("patches") as report:
-    ...     report(1, 60)
+    >>> with progress("patches") as update:
+    ...     update(1, 60)
     """
     if console.is_terminal:
         columns = (
@@ -45,14 +45,14 @@ def progress(title: str) -> Iterator[Callback]:
         return
     last = time.monotonic()
 
-    def report(done: int, total: int) -> None:
+    def update(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= LINE_EVERY_SECONDS and done < total:
             last = now
             print(f"  {title}: {done} of {total}", file=sys.stderr, flush=True)
 
-    yield report
+    yield update
 
 
 def duration(seconds: float) -> str:

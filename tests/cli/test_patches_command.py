@@ -10,7 +10,7 @@ import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
-from i2cnn.faces.finder import Face, write_faces_csv
+from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.patches.extract import get_scheme
 from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
 from i2cnn.patches.preview import draw_preview

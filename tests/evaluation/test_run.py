@@ -24,12 +24,12 @@ from i2cnn.evaluation.jobs import NetworkJob
 from i2cnn.evaluation.predictions import read_predictions, write_predictions
 from i2cnn.evaluation.settings import read_settings
 from i2cnn.patches.extract import FACE, get_scheme
-from i2cnn.patches.schemes import ANCHORS
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.results import leak_audit
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
+from i2cnn.util.landmarks import POINT_NAMES
 from tests.check_report import check
 
 JOB = "fold_01/k5_seed0"
@@ -228,7 +228,7 @@ def test_an_own_scheme_goes_along_with_a_recogniser(run: Path, tmp_path: Path) -
     scheme = get_scheme("deepid")
     table = [f"mouth = {scheme.mouth}", f"scales = {list(scheme.scales)}"]
     for r in scheme.regions:
-        anchor = "face" if r.anchor == FACE else ANCHORS[r.anchor]
+        anchor = "face" if r.anchor == FACE else POINT_NAMES[r.anchor]
         table += ["[[region]]", f"name = '{r.name}'", f"anchor = '{anchor}'"]
         table += [f"centre = [{r.x}, {r.y}]", f"size = [{r.width}, {r.height}]"]
     (tmp_path / "mine.toml").write_text("\n".join(table))

@@ -11,14 +11,9 @@ import pytest
 
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.faces.contact_sheet import contact_sheets
-from i2cnn.faces.finder import (
-    FaceFinder,
-    find_landmark_model,
-    locate_faces,
-    read_faces_csv,
-    shared_finder,
-    write_faces_csv,
-)
+from i2cnn.faces.finder import FaceFinder, find_landmark_model, shared_finder
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 

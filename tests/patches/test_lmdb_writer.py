@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from i2cnn.datasets import embedded_root, load_dataset
-from i2cnn.faces.finder import Face, locate_faces
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face
 from i2cnn.patches.extract import extract, get_scheme
 from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
 from i2cnn.torchcaffe.formats.storage import read_mean

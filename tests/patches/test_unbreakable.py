@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.datasets import embedded_root
-from i2cnn.faces.finder import write_faces_csv
+from i2cnn.faces.table import write_faces_csv
 from i2cnn.patches.lmdb_writer import database_digest, database_size
 from i2cnn.util.errors import InputError
 from tests.patches.test_lmdb_writer import some_faces, write
@@ -139,7 +139,7 @@ def test_two_writers_on_one_target(tmp_path: Path) -> None:
                 write(tmp_path / name, number=1)
         seen.append(done)
 
-    write(tmp_path / "db", number=2, progress=second)
+    write(tmp_path / "db", number=2, update=second)
     assert seen == [1, 2]
     assert database_size(tmp_path / "db") == 120
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "link"]
@@ -187,7 +187,7 @@ def test_a_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
         (tmp_path / "db" / "mine").write_text("x")
 
     with pytest.raises(InputError, match="appeared while"):
-        write(tmp_path / "db", number=1, progress=appear)
+        write(tmp_path / "db", number=1, update=appear)
     assert [p.name for p in (tmp_path / "db").iterdir()] == ["mine"]
     assert [p.name for p in tmp_path.iterdir()] == ["db"]
 
@@ -357,7 +357,7 @@ def test_no_thread_outlives_a_writer_that_failed(tmp_path: Path) -> None:
 
     before = threading.active_count(), len(os.listdir("/proc/self/task"))
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "db", number=2, progress=stop)
+        write(tmp_path / "db", number=2, update=stop)
     assert (threading.active_count(), len(os.listdir("/proc/self/task"))) == before
     assert list(tmp_path.iterdir()) == []
 

@@ -17,11 +17,12 @@ from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.jobs import NetworkJob
 from i2cnn.evaluation.settings import Settings, read_settings
-from i2cnn.patches.schemes import ANCHORS, load_scheme
+from i2cnn.patches.schemes import load_scheme
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest
 from i2cnn.util.images import write_image
+from i2cnn.util.landmarks import POINT_NAMES
 from tests.evaluation.test_run import JOB, arguments
 from tests.evaluation.test_run import run as run  # a finished run of one fold
 
@@ -69,7 +70,7 @@ def stranger(arrays: dict[str, np.ndarray]) -> None:
 def own_scheme(run: Path, path: Path) -> Settings:
     """Write a scheme of the person's own; settings as if the run had been made with it."""
     lines = ["mouth = 1.1", "scales = [0.75, 1.0, 1.25]"]
-    for anchor in ("face", *ANCHORS):
+    for anchor in ("face", *POINT_NAMES):
         lines += ["[[region]]", f"name = '{anchor}'", f"anchor = '{anchor}'"]
         lines += ["centre = [0, 0]", "size = [2, 2]"]
     path.write_text("\n".join(lines))

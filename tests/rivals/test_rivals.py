@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from i2cnn.datasets import load_dataset
-from i2cnn.faces.finder import Face, locate_faces
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face
 from i2cnn.rivals import RIVALS
 from i2cnn.rivals.align import EYE_ROW, HEIGHT, WIDTH, align
 from i2cnn.rivals.boosting import (

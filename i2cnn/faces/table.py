@@ -1,0 +1,133 @@
+"""The faces of a data set in a table, `faces.csv`, which people may edit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from i2cnn.datasets.base import csv_rows
+from i2cnn.util.arrays import Float64Array
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_text
+from i2cnn.util.landmarks import POINT_NAMES, check_points
+
+#: How a face was found.
+FOUND = ("given", "manual", "dlib", "dlib-upsampled", "dlib-padded", "prior")
+#: Those of FOUND that a person should check.
+FLAGGED = ("dlib-padded", "prior")
+
+#: x, y, width, height in pixels.
+Box = tuple[float, float, float, float]
+
+_BOX_COLUMNS = ("box_x", "box_y", "box_width", "box_height")
+_POINT_COLUMNS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
+COLUMNS = (
+    "image",
+    "subject",
+    "sequence",
+    "frame",
+    "label",
+    *_BOX_COLUMNS,
+    *_POINT_COLUMNS,
+    "found",
+)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face of a data set.
+
+    Parameters
+    ----------
+    image : str
+        Path relative to the data set's root.
+    subject, sequence, label : str
+    frame : int
+    box : tuple of float
+        x, y, width, height in pixels.
+    points : ndarray of float64, (5, 2)
+        left_eye, right_eye, nose, left_mouth, right_mouth (viewer's left), x and y in pixels.
+    found : str
+        One of FOUND.
+    """
+
+    image: str
+    subject: str
+    sequence: str
+    frame: int
+    label: str
+    box: Box
+    points: Float64Array
+    found: str
+
+
+def write_faces_csv(path: Path, faces: Sequence[Face]) -> None:
+    """Write `faces.csv`, atomically."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for face in faces:
+        names = (face.image, face.subject, face.sequence, face.frame, face.label)
+        numbers = (f"{n:.2f}" for n in (*face.box, *face.points.ravel()))
+        writer.writerow((*names, *numbers, face.found))
+    write_text(path, text.getvalue())
+
+
+def read_faces_csv(path: Path) -> list[Face]:
+    """Read `faces.csv`, as written or edited by hand.
+
+    Raises
+    ------
+    InputError
+        Names the line and what is wrong with it.
+    """
+    faces, seen = [], dict[str, int]()
+    for line, row in csv_rows(path, COLUMNS, "; `i2cnn faces` writes it"):
+        face = _parse_row(row, f"{path}:{line}")
+        if face.image in seen:
+            raise InputError(f"{path}:{line}: {face.image} is already in line {seen[face.image]}")
+        seen[face.image] = line
+        faces.append(face)
+    if not faces:
+        raise InputError(f"{path}: there are no faces in it")
+    return faces
+
+
+def _parse_row(cells: dict[str, str], where: str) -> Face:
+    # A blank after a name must not split one person in two. A folder's name may begin with one.
+    row = {k: v.rstrip() if k == "image" else v.strip() for k, v in cells.items()}
+    for name in ("image", "subject", "label"):
+        if not row[name]:
+            raise InputError(f"{where}: {name} is empty")
+    if row["found"] not in FOUND:
+        raise InputError(f"{where}: found is {row['found']!r}, not one of {', '.join(FOUND)}")
+    frame = row["frame"] or "0"
+    if not frame.isdigit():
+        raise InputError(f"{where}: frame is {frame!r}, not a number")
+    x, y, width, height = (_number(row, name, where) for name in _BOX_COLUMNS)
+    points = np.array([_number(row, name, where) for name in _POINT_COLUMNS]).reshape(-1, 2)
+    reason = check_points(points)
+    if reason:
+        raise InputError(f"{where}: {reason}; correct the points")
+    return Face(
+        row["image"],
+        row["subject"],
+        row["sequence"],
+        int(frame),
+        row["label"],
+        (x, y, width, height),
+        points,
+        row["found"],
+    )
+
+
+def _number(row: dict[str, str], name: str, where: str) -> float:
+    try:
+        return float(row[name])
+    except ValueError:
+        raise InputError(f"{where}: {name} is {row[name]!r}, not a number") from None

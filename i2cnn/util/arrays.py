@@ -1,0 +1,15 @@
+"""Names of array types; shapes are given in docstrings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
+#: Of NumPy's default integer.
+IntArray = npt.NDArray[np.int_]
+AnyArray = npt.NDArray[Any]
