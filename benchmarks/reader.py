@@ -28,10 +28,11 @@ from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import get_scheme
 from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.torchcaffe.core.context import Context, NetOptions
+from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.core.runtime import keep_freed_memory
 from i2cnn.torchcaffe.data.reader import BatchReader
-from i2cnn.torchcaffe.proto import TransformationParameter
+from i2cnn.torchcaffe.proto import LayerParameter
 
 BATCH = 64
 #: Patches of CK+ with seven classes: 1236 faces of 60.
@@ -70,20 +71,17 @@ def write(encoding: str, count: int, folder: Path) -> dict[str, float]:
 
 def read(encoding: str, count: int, folder: Path) -> tuple[float, float]:
     """Wall and processor microseconds an image, an epoch by our reader."""
-    param = TransformationParameter(
-        crop_size=227,
-        mean_file=str(folder / f"{encoding}.binaryproto"),
-        force_color=encoding != "raw",
+    param = LayerParameter(
+        name="data",
+        data_param={"source": str(folder / encoding), "batch_size": BATCH},
+        transform_param={
+            "crop_size": 227,
+            "mean_file": str(folder / f"{encoding}.binaryproto"),
+            "force_color": encoding != "raw",
+        },
     )
-    reader = BatchReader(
-        str(folder / encoding),
-        BATCH,
-        param,
-        train=True,
-        rng=CaffeRNG(1),
-        layer="data",
-        device=torch.device("cpu"),
-    )
+    options = NetOptions(torch.device("cpu"), CaffeRNG(1))
+    reader = BatchReader(param, Context("reader", True, options))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     for _ in range(count // BATCH):

@@ -189,7 +189,7 @@ def _train(flags: dict[str, str]) -> None:
     param.train_state.level = int(flags["level"])
     param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
     _use_device(flags, param)
-    solver = CoreSolver(param, flags["solver"])
+    solver = CoreSolver(param, runtime, flags["solver"])
     for path in filter(None, flags["weights"].split(",")):
         log.info("caffe.cpp:155", f"Finetuning from {path}")
         for net in (solver.net, *solver.test_nets):
@@ -208,7 +208,7 @@ def _net(flags: dict[str, str], phase: int) -> CoreNet:
         raise InputError("Need a model definition: -model net.prototxt")
     param = read_net(flags["model"])
     net_state(param, phase, int(flags["level"]), [s for s in flags["stage"].split(",") if s])
-    return CoreNet(param, flags["model"])
+    return CoreNet(param, runtime.prepare_net(), flags["model"])
 
 
 def test(flags: dict[str, str]) -> None:

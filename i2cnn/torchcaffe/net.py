@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.blob import Blob
-from i2cnn.torchcaffe.core.runtime import keep_freed_memory, runtime
+from i2cnn.torchcaffe.core.context import Context, NetOptions
+from i2cnn.torchcaffe.core.position import Position, nest, part_of
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.formats.storage import (
     read_weights,
@@ -19,7 +19,7 @@ from i2cnn.torchcaffe.formats.storage import (
     write_weights,
     write_weights_hdf5,
 )
-from i2cnn.torchcaffe.layers import Context, LabelError, Layer, create_layer
+from i2cnn.torchcaffe.layers import LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers.data import Data
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
@@ -62,25 +62,17 @@ class CoreNet:
     ----------
     param : NetParameter
         All layers; those outside the state's phase, level and stages are left out here.
+    options : NetOptions
+        Device, generator, shard and precision.
     source : str
         File it came from, for errors.
     """
 
-    def __init__(self, param: Any, source: str = "net") -> None:
+    def __init__(self, param: NetParameter, options: NetOptions, source: str = "net") -> None:
         self.source = param.name or source
         self.phase = param.state.phase
         self.param = insert_splits(filter_net(param, source), source)
-        self.context = Context(
-            source,
-            runtime.device,
-            self.phase == TRAIN,
-            runtime.rng,
-            runtime.group.rank,
-            runtime.group.size,
-            runtime.precision == "bf16",
-        )
-        if runtime.device.type == "cpu":
-            keep_freed_memory()
+        self.context = Context(source, self.phase == TRAIN, options)
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
         self.learnable: list[Learnable] = []
@@ -362,29 +354,26 @@ class CoreNet:
 
     # Exact resume -------------------------------------------------------------------------------
 
-    def positions(self) -> dict[str, np.ndarray]:
+    def position(self) -> Position:
         """Where the data layers stand."""
-        return {
-            f"{node.name}/{key}": value
-            for node in self.nodes
-            if isinstance(node.layer, DataSource)
-            for key, value in node.layer.position().items()
-        }
+        return nest({layer.param.name: layer.position() for layer in self._sources()})
 
-    def seek(self, positions: dict[str, np.ndarray]) -> None:
-        """Set the data layers to where they stood."""
+    def restore_position(self, position: Position) -> None:
+        """Bring the data layers to where they stood."""
+        for layer in self._sources():
+            mine = part_of(position, layer.param.name)
+            if mine:
+                layer.restore_position(mine)
+
+    def _sources(self) -> Iterator[DataSource]:
         for node in self.nodes:
             if isinstance(node.layer, DataSource):
-                prefix = f"{node.name}/"
-                mine = {k[len(prefix) :]: v for k, v in positions.items() if k.startswith(prefix)}
-                if mine:
-                    node.layer.seek(mine)
+                yield node.layer
 
     def close(self) -> None:
         """Stop the data layers' threads and close their files."""
-        for node in self.nodes:
-            if isinstance(node.layer, DataSource):
-                node.layer.close()
+        for layer in self._sources():
+            layer.close()
 
 
 def squeeze(shape: Sequence[int]) -> tuple[int, ...]:

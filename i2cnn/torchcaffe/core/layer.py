@@ -10,47 +10,17 @@ layer's :meth:`Layer.compute` says so by an autograd function.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
-from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]
-
-
-@dataclass
-class Context:
-    """What the layers of one net share.
-
-    Parameters
-    ----------
-    net : str
-        The net's name, for errors.
-    device : torch.device
-        Where it computes.
-    train : bool
-        True in phase TRAIN.
-    rng : CaffeRNG
-        Generator of initial weights, of the data layers' seeds and of dropout masks.
-    solver_rank, solver_count : int
-        This process among those that train the net together; each reads its own records.
-    bf16 : bool
-        True if convolutions and inner products multiply in bfloat16.
-    """
-
-    net: str
-    device: torch.device
-    train: bool
-    rng: CaffeRNG
-    solver_rank: int = 0
-    solver_count: int = 1
-    bf16: bool = False
 
 
 class LabelError(InputError):
@@ -136,7 +106,7 @@ class Layer:
     # For the net --------------------------------------------------------------------------------
 
     def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        if not (self.uses_matmul and self.context.bf16):
+        if not (self.uses_matmul and self.context.options.bf16):
             return self.compute(bottoms)
         with torch.autocast(self.context.device.type, torch.bfloat16):
             return [top.float() for top in self.compute(bottoms)]

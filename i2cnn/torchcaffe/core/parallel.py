@@ -167,12 +167,12 @@ def launch(run: Callable[[], None], size: int) -> int:
         Exit status: 0, or that of the first process that failed, after which the others are
         ended. Signals are passed on to the root.
     """
-    from torch import multiprocessing
+    from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = multiprocessing.start_processes(
+    context = start_processes(
         _start, (size, port, run), nprocs=size, join=False, start_method="spawn"
     )
     root = context.pids()[0]
@@ -188,7 +188,7 @@ def launch(run: Callable[[], None], size: int) -> int:
     try:
         while not context.join():
             pass
-    except multiprocessing.ProcessExitedException as error:
+    except ProcessExitedException as error:
         return error.exit_code if error.exit_code > 0 else 128 - error.exit_code
     finally:
         for number, handler in before.items():

@@ -1,12 +1,11 @@
-"""What Caffe keeps per process: mode, device, random numbers, its place among others, precision."""
+"""What Caffe keeps per process: mode, device, random numbers, group of processes, precision."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
-
 import torch
 
+from i2cnn.torchcaffe.core.context import NetOptions, Shard
+from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.util.errors import InputError
@@ -28,7 +27,7 @@ class Runtime:
 
     @property
     def device(self) -> torch.device:
-        """Device that new nets are made on."""
+        """Device of new nets; an InputError if it is not available."""
         if not self.gpu:
             if self.precision == "tf32":
                 raise InputError(
@@ -42,7 +41,7 @@ class Runtime:
             )
         if self.device_id >= torch.cuda.device_count():
             raise InputError(
-                f"device {self.device_id} is not there; PyTorch sees "
+                f"device {self.device_id} does not exist; PyTorch sees "
                 f"{torch.cuda.device_count()} CUDA device(s)"
             )
         return torch.device("cuda", self.device_id)
@@ -56,23 +55,24 @@ class Runtime:
         torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
         torch.backends.cudnn.allow_tf32 = name == "tf32"
 
+    def prepare_net(self) -> NetOptions:
+        """Options of a new net as the state is now; prepares the process where a CPU net is made.
+
+        Raises
+        ------
+        InputError
+            The device asked for is not available, or cannot compute in the precision asked for.
+        """
+        device = self.device
+        if device.type == "cpu":
+            keep_freed_memory()
+        shard = Shard(self.group.rank, self.group.size)
+        return NetOptions(device, self.rng, shard, self.precision == "bf16")
+
     def seed(self, seed: int) -> None:
-        """Start the random numbers anew."""
-        # The nets there are share this generator, as in Caffe.
+        """Restart the random numbers from a seed."""
+        # Existing nets share this generator, as in Caffe, so it is changed in place.
         self.rng.restore(*CaffeRNG(seed).state())
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep freed memory for later use instead of giving it back to the system.
-
-    Blobs of tens of megabytes come and go in each layer. Fresh pages for each of them cost a fifth
-    of the time of a training on the CPU. Other C libraries are left as they are.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
-        mallopt(trim_threshold, -1)
-        mallopt(mmap_max, 0)
 
 
 runtime = Runtime()

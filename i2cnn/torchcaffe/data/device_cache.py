@@ -1,8 +1,9 @@
-"""Data sets that fit into a device's memory stay there, as bytes, from the first lap on."""
+"""Data sets that fit into a GPU's memory stay there, as bytes, once each record was read."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -10,31 +11,31 @@ from torch import Tensor
 SHARE = 0.25
 
 
-def room(device: torch.device) -> int:
-    """Bytes that one data layer may hold on a device; 0 on the CPU."""
+def cache_budget(device: torch.device) -> int:
+    """Bytes that one data layer may keep on a device; 0 on the CPU."""
     if device.type != "cuda":
         return 0
     return int(torch.cuda.mem_get_info(device)[0] * SHARE)
 
 
-class Held:
-    """The records that one reader goes through again and again.
+class DeviceCache:
+    """The images, labels and keys that one reader delivers over and over.
 
     Parameters
     ----------
     period : int
-        Records until the reader comes to its first one again.
-    limit : int
-        Bytes that their images may take.
+        Number of records after which the reader comes to its first one again.
+    budget : int
+        Bytes that the images may take.
     """
 
-    def __init__(self, period: int, limit: int) -> None:
+    def __init__(self, period: int, budget: int) -> None:
         self.period = period
-        self.limit = limit
-        self.forget()
+        self.budget = budget
+        self.clear()
 
-    def forget(self) -> None:
-        """Start anew; nothing is held."""
+    def clear(self) -> None:
+        """Drop all records."""
         self.images: Tensor | None = None
         self.labels = np.empty(self.period, np.float32)
         self.keys: list[bytes] = [b""] * self.period
@@ -42,13 +43,15 @@ class Held:
 
     @property
     def full(self) -> bool:
-        """True once every record is here."""
+        """True once the cache holds every record."""
         return self.known >= self.period
 
-    def add(self, first: int, images: Tensor, labels: np.ndarray, keys: list[bytes]) -> bool:
+    def add(
+        self, first: int, images: Tensor, labels: npt.NDArray[np.float32], keys: list[bytes]
+    ) -> bool:
         """Keep records `first`, `first + 1`, ... of the reader; False if they cannot be kept."""
         if self.images is None:
-            if images[0].numel() * self.period > self.limit:
+            if images[0].numel() * self.period > self.budget:
                 return False
             shape = (self.period, *images.shape[1:])
             self.images = torch.empty(shape, dtype=images.dtype, device=images.device)
@@ -63,7 +66,7 @@ class Held:
         self.known += number
         return True
 
-    def take(self, first: int, number: int) -> tuple[Tensor, np.ndarray, list[bytes]]:
+    def get(self, first: int, number: int) -> tuple[Tensor, npt.NDArray[np.float32], list[bytes]]:
         """Images, labels and keys of records `first` to `first + number`."""
         assert self.images is not None
         rows = (first + np.arange(number)) % self.period

@@ -6,14 +6,20 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.formats.storage import read_mean
+from i2cnn.torchcaffe.proto import TransformationParameter
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, int, int]
+#: (H, W, C), uint8 or float32.
+Image = npt.NDArray[Any]
+#: 32-bit numbers of the generator, one row per image: mirror, row, column, as needed.
+Draws = npt.NDArray[np.uint32]
 
 
 class DataTransformer:
@@ -29,21 +35,21 @@ class DataTransformer:
         Name of the layer, for errors.
     """
 
-    def __init__(self, param: Any, train: bool, layer: str) -> None:
+    def __init__(self, param: TransformationParameter, train: bool, layer: str) -> None:
         self.param = param
         self.layer = layer
         self.random_crop = bool(param.crop_size) and train
         self.rng: CaffeRNG | None = None
         if param.HasField("mean_file") and param.mean_value:
             raise self._fail("Cannot specify mean_file and mean_value at the same time")
-        self.mean: np.ndarray | None = None
+        self.mean: npt.NDArray[np.float32] | None = None
         if param.HasField("mean_file"):
             self.mean = read_mean(param.mean_file).transpose(1, 2, 0).copy()
         elif param.mean_value:
             self.mean = np.asarray(param.mean_value, np.float32)
 
-    def start_random(self, rng: CaffeRNG) -> None:
-        """Take a seed from the net's generator if needed; Caffe's layers do so twice."""
+    def seed_from(self, rng: CaffeRNG) -> None:
+        """Take a seed from the net's generator if random numbers are needed (InitRand)."""
         if self.param.mirror or self.random_crop:
             self.rng = CaffeRNG(int(rng.draw(1)[0]))
 
@@ -65,14 +71,14 @@ class DataTransformer:
             raise self._fail("Specify either 1 mean_value or as many as channels")
         return (channels, crop or height, crop or width)
 
-    def draws(self, count: int) -> np.ndarray | None:
+    def draws(self, count: int) -> Draws | None:
         """Random numbers for `count` images, in Caffe's order: mirror, row, column."""
         if self.rng is None:
             return None
         per_image = int(self.param.mirror) + 2 * int(self.random_crop)
         return self.rng.draw(count * per_image).reshape(count, per_image)
 
-    def apply(self, image: np.ndarray, draws: np.ndarray | None, out: np.ndarray) -> None:
+    def apply(self, image: Image, draws: Draws | None, out: npt.NDArray[np.float32]) -> None:
         """Transform one (H, W, C) image, C possibly 1 for a gray one, into `out` (h, w, C).
 
         Raises
@@ -83,9 +89,9 @@ class DataTransformer:
         height, width = image.shape[:2]
         rows, columns = out.shape[:2]
         self.check_size(image, rows, columns)
-        places = self._places(None if draws is None else draws[None], height, width, rows, columns)
-        top, left = int(places[0][0]), int(places[1][0])
-        mirror = bool(places[2][0])
+        one = None if draws is None else draws[None]
+        tops, lefts, mirrors = self._windows(one, height, width, rows, columns)
+        top, left, mirror = int(tops[0]), int(lefts[0]), bool(mirrors[0])
         window = (slice(top, top + rows), slice(left, left + columns))
         crop = image[window]
         if image.dtype == np.uint8 and self.mean is not None and self.mean.ndim == 3:
@@ -100,7 +106,7 @@ class DataTransformer:
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
 
-    def check_size(self, image: np.ndarray, rows: int, columns: int) -> None:
+    def check_size(self, image: Image, rows: int, columns: int) -> None:
         """Refuse an (H, W, C) image that does not go with the net's input."""
         height, width = image.shape[:2]
         if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
@@ -108,7 +114,7 @@ class DataTransformer:
         ):
             raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
 
-    def apply_batch(self, images: Tensor, draws: np.ndarray | None, shape: Shape) -> Tensor:
+    def apply_batch(self, images: Tensor, draws: Draws | None, shape: Shape) -> Tensor:
         """Transform images of one size on whatever device they are, to the same bits as `apply`.
 
         Parameters
@@ -128,8 +134,8 @@ class DataTransformer:
         number, height, width = images.shape[:3]
         channels, rows, columns = shape
         device = images.device
-        places = self._places(draws, height, width, rows, columns)
-        tops, lefts, mirrors = (torch.from_numpy(place).to(device) for place in places)
+        windows = self._windows(draws, height, width, rows, columns)
+        tops, lefts, mirrors = (torch.from_numpy(values).to(device) for values in windows)
         across = torch.arange(columns, device=device)
         across = torch.where(mirrors[:, None], columns - 1 - across, across)
         y = (tops[:, None] + torch.arange(rows, device=device))[:, :, None].expand(number, -1, -1)
@@ -142,9 +148,9 @@ class DataTransformer:
             out = out * self.param.scale
         return out.expand(-1, -1, -1, channels)
 
-    def _places(
-        self, draws: np.ndarray | None, height: int, width: int, rows: int, columns: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _windows(
+        self, draws: Draws | None, height: int, width: int, rows: int, columns: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """Top, left and whether to mirror, for each row of `draws`; for all images if None."""
         number = 1 if draws is None else len(draws)
         tops = np.full(number, (height - rows) // 2)
@@ -160,7 +166,7 @@ class DataTransformer:
 
     @staticmethod
     def _subtract_mean_image(
-        crop: np.ndarray, mean: np.ndarray, mirror: bool, out: np.ndarray
+        crop: Image, mean: npt.NDArray[np.float32], mirror: bool, out: npt.NDArray[np.float32]
     ) -> None:
         # As NumPy would, several times faster: this is most of what reading raw patches costs.
         if crop.shape[2] == 1 and mean.shape[2] == 3:

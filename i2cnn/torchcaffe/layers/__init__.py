@@ -1,6 +1,6 @@
 """Caffe's layers. Importing this package enters all of them into the registry."""
 
-from i2cnn.torchcaffe.core.layer import REGISTRY, Context, LabelError, Layer, create_layer
+from i2cnn.torchcaffe.core.layer import REGISTRY, LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers import (
     combine,
     conv,
@@ -20,7 +20,6 @@ from i2cnn.torchcaffe.layers import (
 
 __all__ = [
     "REGISTRY",
-    "Context",
     "LabelError",
     "Layer",
     "combine",

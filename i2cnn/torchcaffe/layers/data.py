@@ -5,11 +5,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.layers.source import DataSource
 
@@ -23,46 +23,38 @@ class Data(DataSource):
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.data_param
         if p.backend != p.LMDB:
-            raise self.fail("backend LEVELDB is not there; use an LMDB and backend: LMDB")
+            raise self.fail("backend LEVELDB is not available; use an LMDB and backend: LMDB")
         if p.batch_size < 1:
             raise self.fail("batch_size must be at least 1")
         if not p.source:
             raise self.fail("data_param.source is empty; name the LMDB's folder")
-        self.reader = BatchReader(
-            p.source,
-            p.batch_size,
-            self.param.transform_param,
-            train=self.context.train,
-            rng=self.context.rng,
-            layer=self.param.name,
-            device=self.context.device,
-            turn=self.turn,
-        )
+        self.reader = BatchReader(self.param, self.context)
+        self.shape = self.reader.maker.shape
         # The thread would keep the reader alive after the net is gone.
         weakref.finalize(self, self.reader.abandon)
-        # Caffe's prefetching thread takes a seed too.
+        # Caffe's prefetching thread takes a seed too (InternalThread::StartInternalThread).
         self.context.rng.draw(1)
         self.keys: list[bytes] = []
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         batch = self.param.data_param.batch_size
-        return [(batch, *self.reader.shape), (batch,)][: len(self.param.top)]
+        return [(batch, *self.shape), (batch,)][: len(self.param.top)]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         batch = self.reader.next()
         self.keys = batch.keys
         images = batch.images
-        if images.dtype == torch.uint8:
-            images = self.reader.transformer.apply_batch(images, batch.draws, self.reader.shape)
+        if not batch.transformed:
+            images = self.reader.maker.transformer.apply_batch(images, batch.draws, self.shape)
         images = images.permute(0, 3, 1, 2)
         labels = torch.from_numpy(batch.labels).to(self.context.device)
         return [images, labels][: len(self.param.top)]
 
-    def position(self) -> dict[str, np.ndarray]:
+    def position(self) -> Position:
         return self.reader.position()
 
-    def seek(self, position: dict[str, np.ndarray]) -> None:
-        self.reader.seek(position)
+    def restore_position(self, position: Position) -> None:
+        self.reader.restore_position(position)
 
     def close(self) -> None:
         self.reader.close()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.transform import DataTransformer
 from i2cnn.torchcaffe.layers.source import DataSource
@@ -62,8 +63,9 @@ class ImageData(_Listed):
         self.transformer = DataTransformer(
             self.param.transform_param, self.context.train, self.param.name
         )
-        # Draws in Caffe's order, so that all that follows gets Caffe's numbers.
-        self.transformer.start_random(rng)
+        # Draws in Caffe's order (the transformer twice, as in BatchMaker), so that all that
+        # follows gets Caffe's numbers.
+        self.transformer.seed_from(rng)
         self.shuffler = CaffeRNG(int(rng.draw(1)[0])) if p.shuffle else None
         self.order = list(range(len(self.lines)))
         self._shuffle()
@@ -72,9 +74,9 @@ class ImageData(_Listed):
             raise self.fail(f"rand_skip skips all {len(self.lines)} images")
         height, width, channels = self._read(self.lines[self.order[self.place]][0]).shape
         self.shape = self.transformer.output_shape(height, width, channels)
-        self.transformer.start_random(rng)
-        rng.draw(1)
-        if self.turn[1] > 1 and not p.shuffle:
+        self.transformer.seed_from(rng)
+        rng.draw(1)  # the prefetching thread's seed
+        if self.context.shard.count > 1 and not p.shuffle:
             log.warning(
                 "image_data_layer.cpp",
                 f"layer {self.param.name!r}: all processes read the same images, as in genuine "
@@ -125,21 +127,20 @@ class ImageData(_Listed):
         data = torch.from_numpy(images).permute(0, 3, 1, 2)
         return [data.to(device), torch.from_numpy(labels).to(device)]
 
-    def position(self) -> dict[str, np.ndarray]:
-        state = {"place": np.array(self.place), "order": np.array(self.order)}
-        for name, rng in (("crop", self.transformer.rng), ("shuffle", self.shuffler)):
-            if rng is not None:
-                keys, at = rng.state()
-                state |= {f"{name}_keys": keys, f"{name}_at": np.array(at)}
-        return state
+    def position(self) -> Position:
+        return {
+            "place": np.array(self.place),
+            "order": np.array(self.order),
+            **rng_position(self.transformer.rng, "crop_"),
+            **rng_position(self.shuffler, "shuffle_"),
+        }
 
-    def seek(self, position: dict[str, np.ndarray]) -> None:
+    def restore_position(self, position: Position) -> None:
         if sorted(position["order"]) != list(range(len(self.lines))):
             raise self.fail("the list of images is not the one the training was stopped with")
         self.place, self.order = int(position["place"]), [int(i) for i in position["order"]]
-        for name, rng in (("crop", self.transformer.rng), ("shuffle", self.shuffler)):
-            if rng is not None and f"{name}_keys" in position:
-                rng.restore(position[f"{name}_keys"], int(position[f"{name}_at"]))
+        restore_rng(self.transformer.rng, position, "crop_")
+        restore_rng(self.shuffler, position, "shuffle_")
 
 
 @register("HDF5Data")
@@ -184,9 +185,9 @@ class HDF5Data(_Listed):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         tops = [np.empty(shape, np.float32) for shape in self.reshape([])]
-        rank, number = self.turn
+        shard = self.context.shard
         for i in range(len(tops[0])):
-            while self.offset % number != rank:
+            while self.offset % shard.count != shard.rank:
                 self._advance()
             for top, array in zip(tops, self.arrays, strict=True):
                 if array.shape[1:] != top.shape[1:]:
@@ -210,14 +211,14 @@ class HDF5Data(_Listed):
             self.file, self.file_order = 0, self._order(len(self.files))
         self._load()
 
-    def position(self) -> dict[str, np.ndarray]:
+    def position(self) -> Position:
         return {
             "place": np.array([self.file, self.row, self.offset]),
             "files": np.array(self.file_order),
             "rows": np.array(self.row_order),
         }
 
-    def seek(self, position: dict[str, np.ndarray]) -> None:
+    def restore_position(self, position: Position) -> None:
         self.file, self.row, self.offset = (int(i) for i in position["place"])
         self.file_order = [int(i) for i in position["files"]]
         if sorted(self.file_order) != list(range(len(self.files))):

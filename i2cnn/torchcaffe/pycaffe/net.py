@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_weights
@@ -52,7 +53,7 @@ class Net:
             raise InputError("Net needs a phase: caffe.TRAIN or caffe.TEST")
         param = read_net(network_file)
         net_state(param, phase, level, list(stages or []))
-        self._core = CoreNet(param, str(network_file))
+        self._core = CoreNet(param, runtime.prepare_net(), str(network_file))
         if weights is not None:
             self.copy_from(weights)
 

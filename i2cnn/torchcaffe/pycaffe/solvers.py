@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.prototext import read_solver
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
@@ -20,7 +21,7 @@ class SGDSolver:
     def __init__(self, solver_file: str) -> None:
         param = read_solver(solver_file)
         param.type = self._type
-        self._setup(CoreSolver(param, str(solver_file)))
+        self._setup(CoreSolver(param, runtime, str(solver_file)))
 
     def _setup(self, core: CoreSolver) -> None:
         self._core = core

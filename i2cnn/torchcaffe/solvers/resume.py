@@ -10,12 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.torchcaffe.core.parallel import Group
-from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.core.position import (
+    Position,
+    nest,
+    part_of,
+    restore_rng,
+    rng_position,
+)
+from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 
-Place = dict[str, np.ndarray]
+#: Prefix of the generator's entries.
+_RNG = "rng_"
 
 
 def resume_file(state: str) -> Path:
@@ -23,33 +31,31 @@ def resume_file(state: str) -> Path:
     return Path(str(state).split(".solverstate")[0] + ".resume.npz")
 
 
-def place_of(nets: dict[str, CoreNet]) -> Place:
+def training_position(nets: dict[str, CoreNet], rng: CaffeRNG) -> Position:
     """Where this process stands: its nets' data layers, by net, and its random numbers."""
-    keys, at = runtime.rng.state()
-    place = {"rng_keys": keys, "rng_at": np.array(at)}
+    parts = nest({name: net.position() for name, net in nets.items()})
+    return {**rng_position(rng, _RNG), **parts}
+
+
+def restore_position(position: Position, nets: dict[str, CoreNet], rng: CaffeRNG) -> None:
+    """Bring nets and random numbers to where :func:`training_position` was taken."""
     for name, net in nets.items():
-        place |= {f"{name}/{key}": value for key, value in net.positions().items()}
-    return place
+        net.restore_position(part_of(position, name))
+    # Last: restoring a net may draw.
+    restore_rng(rng, position, _RNG)
 
 
-def go_to(place: Place, nets: dict[str, CoreNet]) -> None:
-    """Bring nets and random numbers to where :func:`place_of` was taken."""
-    for name, net in nets.items():
-        start = f"{name}/"
-        net.seek({k[len(start) :]: v for k, v in place.items() if k.startswith(start)})
-    # Last: going to a place may draw.
-    runtime.rng.restore(place["rng_keys"], int(place["rng_at"]))
-
-
-def write_places(path: Path, places: Sequence[Place]) -> None:
-    """Write the places of all processes, by rank."""
-    content = {_of(rank) + key: v for rank, place in enumerate(places) for key, v in place.items()}
+def write_positions(path: Path, positions: Sequence[Position]) -> None:
+    """Write the positions of all processes, by rank."""
+    content: Position = {}
+    for rank, position in enumerate(positions):
+        content |= nest({_rank(rank): position}) if rank else position
     with atomic_path(path) as temporary:
         np.savez(temporary, **content)  # type: ignore[arg-type]
 
 
-def read_place(path: Path, group: Group) -> Place:
-    """This process's place; an InputError if the file is damaged or of another group."""
+def read_position(path: Path, group: Group) -> Position:
+    """This process's position; an InputError if the file is damaged or of another group."""
     try:
         with np.load(path, allow_pickle=False) as file:
             content = dict(file)
@@ -65,10 +71,9 @@ def read_place(path: Path, group: Group) -> Place:
             f"{path}: written by {size} process(es) that trained together, here are {group.size}; "
             "use as many, or delete it to resume as genuine Caffe does, from the first record"
         )
-    mine = _of(group.rank)
-    return {k[len(mine) :]: v for k, v in content.items() if k.startswith(mine)}
+    return part_of(content, _rank(group.rank)) if group.rank else content
 
 
-def _of(rank: int) -> str:
-    """What a process's entries begin with; the root's have no prefix."""
-    return f"rank{rank}/" if rank else ""
+def _rank(rank: int) -> str:
+    """The part that holds a process's entries; the root's stand at the top."""
+    return f"rank{rank}"

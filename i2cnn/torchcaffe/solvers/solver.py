@@ -15,13 +15,19 @@ import torch
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.parallel import Request
-from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.core.runtime import Runtime
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
 from i2cnn.torchcaffe.solvers.plateau import Plateau
-from i2cnn.torchcaffe.solvers.resume import go_to, place_of, read_place, resume_file, write_places
+from i2cnn.torchcaffe.solvers.resume import (
+    read_position,
+    restore_position,
+    resume_file,
+    training_position,
+    write_positions,
+)
 from i2cnn.torchcaffe.solvers.updates import learning_rate, make_update
 from i2cnn.util.errors import InputError
 
@@ -35,12 +41,16 @@ class CoreSolver:
     ----------
     param : SolverParameter
         The solver file's contents.
+    runtime : Runtime
+        Device, precision, random numbers and group of processes; seeded here if random_seed is
+        set.
     source : str
         Its path, for errors.
     """
 
-    def __init__(self, param: Any, source: str = "solver") -> None:
+    def __init__(self, param: SolverParameter, runtime: Runtime, source: str = "solver") -> None:
         self.param = param
+        self._runtime = runtime
         self.source = source
         self.group = runtime.group
         self._check()
@@ -52,8 +62,9 @@ class CoreSolver:
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.update = make_update(param)
         learning_rate(param, 0, 0)
-        self.net = CoreNet(self._train_param(), self._net_source())
-        self.test_nets = [CoreNet(p, self._net_source()) for p in self._test_params()]
+        options, net_source = runtime.prepare_net(), self._net_source()
+        self.net = CoreNet(self._train_param(), options, net_source)
+        self.test_nets = [CoreNet(p, options, net_source) for p in self._test_params()]
         self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
         for path in (p.strip() for names in param.weights for p in names.split(",")):
             for net in self._nets.values():
@@ -324,7 +335,7 @@ class CoreSolver:
     def snapshot(self) -> str:
         """Write weights and solver state (the root does); returns the path of the state."""
         p = self.param
-        places = self.group.gather(place_of(self._nets))
+        positions = self.group.gather(training_position(self._nets, self._runtime.rng))
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
         suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
@@ -336,7 +347,7 @@ class CoreSolver:
         save(model, p.snapshot_diff)
         log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
         history = [h.cpu().numpy() for h in self.history]
-        write_places(resume_file(state), places)
+        write_positions(resume_file(state), positions)
         write_state(state, State(self.iter, model, history, self.current_step), hdf5)
         self._latest_snapshot = state
         return state
@@ -360,7 +371,7 @@ class CoreSolver:
         self._latest_snapshot = str(path)
         exact = resume_file(path)
         if exact.exists():
-            go_to(read_place(exact, self.group), self._nets)
+            restore_position(read_position(exact, self.group), self._nets, self._runtime.rng)
 
     def close(self) -> None:
         """Stop all data threads."""

@@ -24,7 +24,7 @@ from i2cnn.torchcaffe.core.parallel import Group, launch
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.storage import read_state, read_weights
 from i2cnn.torchcaffe.proto import Datum
-from i2cnn.torchcaffe.solvers.resume import read_place, resume_file
+from i2cnn.torchcaffe.solvers.resume import read_position, resume_file
 from i2cnn.util.errors import InputError
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -96,7 +96,7 @@ def test_another_number_of_processes_is_told_how_to_resume(golden: Path, place: 
     solver.snapshot()
     place.rank, place.size = 1, 2
     with pytest.raises(InputError, match=r"sgd_iter_0.resume.npz: written by 1 .* here are 2.*as"):
-        read_place(resume_file("out/sgd_iter_0.solverstate"), place)
+        read_position(resume_file("out/sgd_iter_0.solverstate"), place)
 
 
 #: What `-gpu 0,1` does, on the CPU.

@@ -53,7 +53,7 @@ def test_a_net_keeps_the_precision_it_was_made_with(golden: Path) -> None:
     difference = np.abs(rough.blobs["fc2"].data - expected).max() / np.abs(expected).max()
     assert 1e-5 < difference < 3e-2
     position = {"data/index": np.array(0)}
-    exact._core.seek(position)
+    exact._core.restore_position(position)
     exact.forward()
     np.testing.assert_array_equal(exact.blobs["fc2"].data, expected)
 

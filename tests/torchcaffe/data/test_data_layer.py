@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.context import Context, NetOptions, Shard
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data import records as lmdb_records
-from i2cnn.torchcaffe.data.device_cache import Held, room
+from i2cnn.torchcaffe.data.device_cache import DeviceCache, cache_budget
 from i2cnn.torchcaffe.data.reader import BatchReader
-from i2cnn.torchcaffe.proto import Datum, TransformationParameter
+from i2cnn.torchcaffe.proto import Datum, LayerParameter
 from i2cnn.util.errors import InputError
 
 
@@ -194,14 +195,14 @@ def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> 
     shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
     make(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
     found = []
-    for late in (False, True):
+    for on_device in (False, True):
         n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
-        n.layers[0].reader.late = late
+        n.layers[0].reader.maker.transform_on_device = on_device
         n.forward()
         found.append(n.blobs["data"].data.copy())
     np.testing.assert_array_equal(*found)
     n = net(batch=2)
-    n.layers[0].reader.late = True
+    n.layers[0].reader.maker.transform_on_device = True
     with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
         n.forward()
 
@@ -210,7 +211,10 @@ def held_net(limit: int, batch: int) -> caffe.Net:
     """A net whose reader does what it does for a GPU, on the CPU."""
     n = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
     reader = n.layers[0].reader
-    reader.late, reader.held = True, Held(reader.records.count, limit)
+    reader.maker.transform_on_device, reader.cache = (
+        True,
+        DeviceCache(reader.maker.records.count, limit),
+    )
     return n
 
 
@@ -227,17 +231,17 @@ def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Pa
     reader = held.layers[0].reader
     places = []
     for step in range(12):
-        position = held._core.positions()
+        position = held._core.position()
         plain.forward()
         held.forward()
         places.append((position, held.blobs["data"].data.copy()))
         for name in ("data", "label"):
             np.testing.assert_array_equal(held.blobs[name].data, plain.blobs[name].data)
         assert held.layers[0].keys == plain.layers[0].keys
-        assert reader.held.full == ((step + 1) * batch >= 11)
-    assert reader._thread is None
+        assert reader.cache.full == ((step + 1) * batch >= 11)
+    assert not reader.prefetching
     for step in (9, 2):  # from memory too, it goes to any place
-        held._core.seek(places[step][0])
+        held._core.restore_position(places[step][0])
         held.forward()
         np.testing.assert_array_equal(held.blobs["data"].data, places[step][1])
 
@@ -247,20 +251,13 @@ def test_a_reader_that_takes_turns_holds_its_own_records(
     size: int, period: int, folder: Path
 ) -> None:
     make(folder / "db", [raw(IMAGE, i) for i in range(10)])
-    reader = BatchReader(
-        "db",
-        3,
-        TransformationParameter(),
-        train=True,
-        rng=CaffeRNG(1),
-        layer="data",
-        device=torch.device("cpu"),
-        turn=(1, size),
-    )
-    reader.late, reader.held = True, Held(period, 1 << 20)
+    param = LayerParameter(name="data", data_param={"source": "db", "batch_size": 3})
+    options = NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(1, size))
+    reader = BatchReader(param, Context("net", True, options))
+    reader.maker.transform_on_device, reader.cache = True, DeviceCache(period, 1 << 20)
     labels = [int(x) for _ in range(8) for x in reader.next().labels]
     assert labels == [(1 + size * i) % 10 for i in range(24)]
-    assert reader.held.full
+    assert reader.cache.full
     reader.close()
 
 
@@ -270,6 +267,6 @@ def test_only_what_fits_is_held(folder: Path) -> None:
         n = held_net(limit, 2)
         for _ in range(4):
             n.forward()
-        assert (n.layers[0].reader.held is not None) == fits
+        assert (n.layers[0].reader.cache is not None) == fits
         assert n.blobs["label"].data.tolist() == [1, 2]
-    assert room(torch.device("cpu")) == 0
+    assert cache_budget(torch.device("cpu")) == 0

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.data.device_cache import Held
+from i2cnn.torchcaffe.data.device_cache import DeviceCache
 from i2cnn.torchcaffe.data.transform import DataTransformer
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = json.loads((GOLDEN / "data_layer.json").read_text())
 
 
-@pytest.mark.parametrize("late", ["", "transformed_by_device", "held_by_device"])
+@pytest.mark.parametrize("device", ["", "transforms", "caches"])
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_data_layer(name: str, late: str, golden: Path, monkeypatch) -> None:
+def test_data_layer(name: str, device: str, golden: Path, monkeypatch) -> None:
     case = CASES[name]
     Path("net.prototxt").write_text(case["prototxt"])
     if case["seed"] is not None:
@@ -26,9 +26,9 @@ def test_data_layer(name: str, late: str, golden: Path, monkeypatch) -> None:
     net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
     # What a GPU does with the bytes, here on the CPU.
     reader = net.layers[0].reader
-    reader.late = bool(late)
-    if late == "held_by_device":
-        reader.held = Held(reader.records.count, 1 << 30)
+    reader.maker.transform_on_device = bool(device)
+    if device == "caches":
+        reader.cache = DeviceCache(reader.maker.records.count, 1 << 30)
     calls = []
     batch = DataTransformer.apply_batch
     monkeypatch.setattr(
@@ -43,7 +43,7 @@ def test_data_layer(name: str, late: str, golden: Path, monkeypatch) -> None:
         net.forward()
         for blob, parts in found.items():
             parts.append(net.blobs[blob].data.copy())
-    assert bool(calls) == bool(late)
+    assert bool(calls) == bool(device)
     for blob, values in stored.items():
         # Of the longest case only a corner of each image was recorded.
         corner = tuple(slice(0, n) for n in values.shape)

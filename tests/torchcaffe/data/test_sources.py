@@ -53,13 +53,13 @@ def test_position_is_kept(text: str, folder: Path) -> None:
     net = PROGRAM.net_of(caffe, text)
     for _ in range(2):
         net.forward()
-    position, state = net._core.positions(), caffe.runtime.rng.state()
+    position, state = net._core.position(), caffe.runtime.rng.state()
     expected = []
     for _ in range(6):
         net.forward()
         expected.append(net.blobs["data"].data.copy())
     other = PROGRAM.net_of(caffe, text)
-    other._core.seek(position)
+    other._core.restore_position(position)
     caffe.runtime.rng.restore(*state)
     for values in expected:
         other.forward()

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from i2cnn import _native
 from i2cnn.torchcaffe.core.blob import Blob
-from i2cnn.torchcaffe.core.runtime import keep_freed_memory, runtime
-from i2cnn.torchcaffe.layers import REGISTRY, Context, Layer
+from i2cnn.torchcaffe.core.context import Context
+from i2cnn.torchcaffe.core.memory import keep_freed_memory
+from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.proto import LayerParameter, SolverParameter
 from i2cnn.torchcaffe.solvers.updates import SGD, Update
 
@@ -88,7 +90,7 @@ def layer_of(text: str, *shapes: tuple[int, ...]) -> Layer:
     from google.protobuf import text_format
 
     param = text_format.Parse(text, LayerParameter())
-    layer = REGISTRY[param.type](param, Context("net", torch.device("cpu"), True, runtime.rng))
+    layer = REGISTRY[param.type](param, Context("net", True, runtime.prepare_net()))
     layer.setup(shapes)
     layer.reshape(shapes)
     layer.param_needs = [True] * len(layer.blobs)

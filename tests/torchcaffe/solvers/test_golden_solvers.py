@@ -71,7 +71,7 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
         if iteration in (1, 2, 6):
             core = solver._core
             core.net.clear_param_diffs()
-            position, rng = core.net.positions(), caffe.runtime.rng.state()
+            position, rng = core.net.position(), caffe.runtime.rng.state()
             for _ in range(core.param.iter_size):
                 core.net.forward()
                 core.net.backward()
@@ -79,7 +79,7 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
             if iteration == 1:
                 compare("blob001", lambda key: solver.net.blobs[key.split("/")[1]].data)
                 compare("blobdiff001", lambda key: solver.net.blobs[key.split("/")[1]].diff)
-            core.net.seek(position)
+            core.net.restore_position(position)
             caffe.runtime.rng.restore(*rng)
         solver.step(1)
         compare(f"w{iteration:03d}", lambda key: param(solver.net, key).data)

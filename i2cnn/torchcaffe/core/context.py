@@ -1,0 +1,75 @@
+"""What a net is told when it is made, and what its layers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The records that one of several processes reads: `rank`, `rank + count`, ..."""
+
+    rank: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class NetOptions:
+    """How a new net computes, apart from its prototxt.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where it computes.
+    rng : CaffeRNG
+        Generator of initial weights, of the data layers' seeds and of dropout masks; shared by
+        all nets of the process, as in Caffe.
+    shard : Shard
+        This process's place among those that train the net together (Caffe's solver_rank and
+        solver_count).
+    bf16 : bool
+        True if convolutions and inner products multiply in bfloat16.
+    """
+
+    device: torch.device
+    rng: CaffeRNG
+    shard: Shard = field(default_factory=Shard)
+    bf16: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the layers of one net share.
+
+    Parameters
+    ----------
+    net : str
+        The net's name, for errors.
+    train : bool
+        True in phase TRAIN.
+    options : NetOptions
+        What the net was made with.
+    """
+
+    net: str
+    train: bool
+    options: NetOptions
+
+    @property
+    def device(self) -> torch.device:
+        """Where the net computes."""
+        return self.options.device
+
+    @property
+    def rng(self) -> CaffeRNG:
+        """The process's generator."""
+        return self.options.rng
+
+    @property
+    def shard(self) -> Shard:
+        """The records to read; a TEST net reads all, since only the root tests."""
+        return self.options.shard if self.train else Shard()

@@ -1,0 +1,211 @@
+"""Makes the batches of a Data layer: reads records, decodes and transforms them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe.core.context import Context, Shard
+from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.decode import DatumDecoder
+from i2cnn.torchcaffe.data.records import LmdbRecords
+from i2cnn.torchcaffe.data.transform import DataTransformer, Draws, Image
+from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.util.errors import InputError
+
+#: Most threads that decode.
+DECODERS = 16
+
+T = TypeVar("T")
+
+
+@dataclass
+class Batch:
+    """One batch of a Data layer.
+
+    Attributes
+    ----------
+    images : Tensor
+        (N, H, W, C): float32 and transformed, or uint8 and still to be transformed by `draws`.
+    draws : ndarray or None
+        Random numbers of the transformation, one row per image.
+    labels : ndarray of float32
+        (N,).
+    keys : list of bytes
+        Keys of the records.
+    position : dict
+        Where the reader stands after this batch.
+    """
+
+    images: Tensor
+    draws: Draws | None
+    labels: npt.NDArray[np.float32]
+    keys: list[bytes]
+    position: Position
+
+    @property
+    def transformed(self) -> bool:
+        """False if the images are still to be transformed, on the device."""
+        return self.images.dtype != torch.uint8
+
+
+class Cursor:
+    """Where a reader stands: its next record and the state of its transformer's generator.
+
+    Parameters
+    ----------
+    shard : Shard
+        The records that this process reads.
+    rng : CaffeRNG or None
+        The transformer's generator.
+    """
+
+    def __init__(self, shard: Shard, rng: CaffeRNG | None) -> None:
+        self.shard = shard
+        self.rng = rng
+        #: Number of the next record, counted on over the end of the database.
+        self.index = shard.rank
+
+    def advance(self, records: int) -> None:
+        """Go on by that many of this process's records."""
+        self.index += records * self.shard.count
+
+    def ordinal(self, index: int) -> int:
+        """How many records this process reads before it comes to record `index`."""
+        return (index - self.shard.rank) // self.shard.count
+
+    def position(self) -> Position:
+        """What :meth:`restore_position` needs to continue from here."""
+        return {"index": np.array(self.index), **rng_position(self.rng)}
+
+    def restore_position(self, position: Position) -> None:
+        """Continue from a position."""
+        self.index = int(position["index"])
+        restore_rng(self.rng, position)
+
+
+class BatchMaker:
+    """Makes batches of decoded records, with several threads per batch.
+
+    Parameters
+    ----------
+    param : LayerParameter
+        A Data layer: source, batch_size, and how images are transformed.
+    context : Context
+        Phase, device, generator and shard.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        (C, H, W) of a transformed image.
+    transform_on_device : bool
+        Leave images of one size as uint8, a quarter of the bytes, in memory that a GPU copies
+        from by itself, to be transformed there. Images of several sizes are transformed here.
+    """
+
+    def __init__(self, param: LayerParameter, context: Context) -> None:
+        source, transform = param.data_param.source, param.transform_param
+        self.layer = param.name
+        self.batch_size = param.data_param.batch_size
+        self.force_color = transform.force_color
+        self.device = context.device
+        self.transform_on_device = context.device.type != "cpu"
+        self.records = LmdbRecords(source, param.name)
+        self.decoder = DatumDecoder(transform, param.name, source)
+        self.transformer = DataTransformer(transform, context.train, param.name)
+        # Caffe seeds the transformer twice: in BaseDataLayer::LayerSetUp, then again before
+        # BasePrefetchingDataLayer starts its thread. The first seed is never used, but taking it
+        # advances the net's generator, on which the initial weights depend.
+        self.transformer.seed_from(context.rng)
+        self.transformer.seed_from(context.rng)
+        image, _ = self.decoder.decode(*next(self.records.stream(0)))
+        height, width, channels = image.shape
+        self.shape = self.transformer.output_shape(
+            height, width, 3 if transform.force_color else channels
+        )
+        # Processes that read in turn share the machine.
+        self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // context.shard.count))
+
+    def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
+        """Batches without end from where the cursor stands; moves the cursor."""
+        with (
+            ThreadPoolExecutor(self._threads) as pool,
+            contextlib.closing(self.records.stream(cursor.index, cursor.shard.count)) as stream,
+        ):
+            while True:
+                yield self._make(stream, pool, cursor)
+
+    def _make(
+        self, stream: Iterator[tuple[bytes, bytes]], pool: ThreadPoolExecutor, cursor: Cursor
+    ) -> Batch:
+        size = self.batch_size
+        pairs = [next(stream) for _ in range(size)]
+        draws = self.transformer.draws(size)
+        cursor.advance(size)
+        batch = Batch(
+            images=torch.empty(0),
+            draws=draws,
+            labels=np.empty(size, np.float32),
+            keys=[key for key, _ in pairs],
+            position=cursor.position(),
+        )
+
+        def decode(i: int) -> Image:
+            image, batch.labels[i] = self.decoder.decode(*pairs[i])
+            self._check_channels(image, batch.keys[i])
+            return image
+
+        images = self._for_each(pool, decode) if self.transform_on_device else None
+        if images is not None and self._same_kind(images):
+            batch.images = self._stack(images)
+            return batch
+        channels, height, width = self.shape
+        # NumPy asks for huge pages, which makes filling a large array cheaper.
+        out = np.empty((size, height, width, channels), np.float32)
+
+        def transform(i: int) -> None:
+            image = decode(i) if images is None else images[i]
+            try:
+                self.transformer.apply(image, None if draws is None else draws[i], out[i])
+            except InputError as error:
+                raise InputError(f"{error} (record {batch.keys[i].decode()})") from None
+
+        self._for_each(pool, transform)
+        batch.images = torch.from_numpy(out)
+        return batch
+
+    def _for_each(self, pool: ThreadPoolExecutor, work: Callable[[int], T]) -> list[T]:
+        """Results of the work for every image of a batch; the first error is raised."""
+        parts = [range(first, self.batch_size, self._threads) for first in range(self._threads)]
+        found = list(pool.map(lambda part: [work(i) for i in part], parts))
+        return [found[i % self._threads][i // self._threads] for i in range(self.batch_size)]
+
+    def _check_channels(self, image: Image, key: bytes) -> None:
+        found, channels = image.shape[2], self.shape[0]
+        if found not in (1, channels) or (found == 1 < channels and not self.force_color):
+            raise InputError(
+                f"layer {self.layer!r}: record {key.decode()} has {found} channels, the first "
+                f"one {channels}; use force_color or force_gray"
+            )
+
+    def _same_kind(self, images: list[Image]) -> bool:
+        """True if the device can transform all images at once."""
+        self.transformer.check_size(images[0], *self.shape[1:])
+        return all(x.dtype == np.uint8 and x.shape == images[0].shape for x in images)
+
+    def _stack(self, images: list[Image]) -> Tensor:
+        """Images of one size in memory that a GPU copies from by itself."""
+        pinned = self.device.type == "cuda"
+        stack = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=pinned)
+        np.stack(images, out=stack.numpy())
+        return stack
