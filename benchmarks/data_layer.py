@@ -26,8 +26,7 @@ from rich.table import Table
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.locate import locate_faces
 from i2cnn.network.profiles import fill_train_val
-from i2cnn.patches.extract import get_scheme
-from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
@@ -39,15 +38,13 @@ def databases(folder: Path, faces: int) -> None:
     dataset = load_dataset("synthetic", None)
     dataset.samples = dataset.samples[:faces]
     found = locate_faces(dataset)[0]
-    patches = list(range(len(get_scheme("deepid").names)))
     for encoding in ("png", "raw"):
         write_database(
             found,
             [i % CLASSES for i in range(len(found))],
             dataset.root,
             folder / encoding,
-            patches=patches,
-            encoding=encoding,
+            DatabaseOptions(encoding=encoding),
             mean_file=folder / "mean.binaryproto",
         )
 

@@ -35,11 +35,12 @@ import numpy as np
 
 from i2cnn import _native
 from i2cnn.datasets import load_dataset
-from i2cnn.patches.extract import FACE, PATCH_SIZE, extract, get_scheme
+from i2cnn.patches.extract import PATCH_SIZE, extract_patches
+from i2cnn.patches.schemes import DEEPID, FACE
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.images import as_bgr, as_gray, read_image
 
-SCHEME = get_scheme("deepid")
+SCHEME = DEEPID
 QUALITY = 95
 #: Records in one transaction of the rival, as Caffe's own tools have it.
 TRANSACTION = 1000
@@ -262,7 +263,7 @@ def measure_warping(count: int, color: bool, repeat: int) -> dict:
 
     def ours() -> None:
         for image, points in work:
-            extract(image, points)
+            extract_patches(image, points)
 
     total = count * len(SCHEME)
     costs = best({"rival": rival, "ours": ours}, 3 * repeat)

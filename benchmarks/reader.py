@@ -26,8 +26,8 @@ import torch
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
-from i2cnn.patches.extract import get_scheme
-from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
+from i2cnn.patches.schemes import DEEPID
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.rng import CaffeRNG
@@ -61,8 +61,7 @@ def write(encoding: str, count: int, folder: Path) -> dict[str, float]:
         [0] * len(samples),
         dataset.root,
         folder / encoding,
-        patches=range(len(get_scheme("deepid"))),
-        encoding=encoding,
+        DatabaseOptions(encoding=encoding),
         mean_file=folder / f"{encoding}.binaryproto",
     )
     seconds = time.perf_counter() - start
@@ -120,7 +119,7 @@ layer {{ name: "end" type: "Silence" bottom: "data" bottom: "label" }}
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[dict]:
-    count = options.faces * len(get_scheme("deepid"))
+    count = options.faces * len(DEEPID)
     results: dict[str, dict] = {encoding: {"encoding": encoding} for encoding in ENCODINGS}
     for _ in range(options.repeat):
         for encoding, result in results.items():
@@ -145,7 +144,7 @@ def main() -> None:
     keep_freed_memory()  # as a net does; to writing it makes no difference
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
-    print(f"{os.cpu_count()} cores, {options.faces * len(get_scheme('deepid'))} gray patches\n")
+    print(f"{os.cpu_count()} cores, {options.faces * len(DEEPID)} gray patches\n")
     print(
         "| encoding | kB on the disk | read, images/s | processor, us an image | genuine Caffe, "
         f"images/s | {CKPLUS} patches: write, s | read an epoch, s | GB |"

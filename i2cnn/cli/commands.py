@@ -22,7 +22,7 @@ from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import template_schedule
-from i2cnn.patches.extract import SCHEMES, get_scheme
+from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser, annotate
 from i2cnn.report.page import compare, print_comparison, print_report, write_report
 from i2cnn.util.errors import InputError

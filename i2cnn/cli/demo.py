@@ -12,7 +12,7 @@ from i2cnn.evaluation.run import evaluate, prepare
 from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
 from i2cnn.network.profiles import template_schedule
-from i2cnn.patches.extract import get_scheme
+from i2cnn.patches.schemes import DEEPID
 from i2cnn.report.page import print_report, write_report
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
@@ -38,8 +38,8 @@ _SETTINGS = Settings(
     batch_size=64,
     encoding="png",
     points="given",
-    scheme="deepid",
-    scheme_digest=get_scheme("deepid").digest,
+    scheme=DEEPID.name,
+    scheme_digest=DEEPID.digest,
 )
 
 

@@ -22,11 +22,13 @@ from i2cnn.faces.finder import shared_finder
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.network.engine import choose_device, get_engine, set_device
-from i2cnn.network.features import Transform, extract_features, load_features
+from i2cnn.network.features import FeatureExtractor, extract_features, load_features
 from i2cnn.network.profiles import MEAN_FILE
-from i2cnn.patches.extract import Scheme, get_scheme
-from i2cnn.patches.lmdb_writer import database_contents, database_size, write_database
+from i2cnn.network.transform import Transform
+from i2cnn.patches.lmdb_facts import database_contents, database_size
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.preview import draw_preview
+from i2cnn.patches.schemes import PatchSet, Scheme, get_scheme
 from i2cnn.report.scores import score
 from i2cnn.svm.gram_svc import GramSVC, linear_gram
 from i2cnn.torchcaffe.proto import TEST
@@ -74,7 +76,7 @@ def patches(options: argparse.Namespace) -> int:
     if options.out is None and options.preview is None:
         raise InputError("nothing to do: give --out LMDB, --preview PNG or both")
     scheme = get_scheme(options.scheme)
-    chosen_patches = scheme.select(len(scheme) if options.k is None else options.k)
+    chosen_patches = PatchSet.of(scheme, options.k)
     if options.mean is not None and options.mean.exists():
         raise InputError(
             f"{options.mean}: exists already, and a net may have been trained with it; delete it, "
@@ -109,13 +111,14 @@ def patches(options: argparse.Namespace) -> int:
             [task.index(f.label) for f in chosen],
             root,
             options.out,
-            patches=chosen_patches,
-            encoding=options.encoding,
-            seed=options.seed,
+            DatabaseOptions(
+                chosen_patches,
+                options.encoding,
+                seed=options.seed,
+                classes=task.labels,
+                skip_bad=options.skip_bad,
+            ),
             mean_file=options.mean,
-            scheme=options.scheme,
-            skip_bad=options.skip_bad,
-            classes=task.labels,
             update=show,
         )
     print(
@@ -191,25 +194,21 @@ def features(options: argparse.Namespace) -> None:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
     scheme = get_scheme(options.scheme)
-    trained = database_contents(options.net).get("scheme", scheme.digest)
-    if trained != scheme.digest:
+    trained = database_contents(options.net)
+    if trained is not None and trained.scheme != scheme.digest:
         raise InputError(
             f"{options.net}: was trained on patches of another scheme than {options.scheme}; give "
             "the --scheme that its databases were written with"
         )
     net = engine.Net(str(options.net / "deploy.prototxt"), TEST, weights=str(weights))
+    extractor = FeatureExtractor(
+        net,
+        Transform.from_training_folder(options.net),
+        fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
+    )
+    patches = PatchSet.of(scheme, options.k)
     with progress("features") as show:
-        result = extract_features(
-            net,
-            Transform.from_job(options.net),
-            chosen,
-            root,
-            options.out,
-            patches=scheme.select(len(scheme) if options.k is None else options.k),
-            scheme=options.scheme,
-            fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
-            update=show,
-        )
+        result = extract_features(extractor, chosen, root, options.out, patches, show)
     print(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")
 
 

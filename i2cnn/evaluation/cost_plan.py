@@ -30,10 +30,13 @@ from i2cnn.evaluation.workers import Workers
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face
 from i2cnn.network.engine import choose_device, get_engine, set_device
-from i2cnn.network.features import Transform, face_patches, net_features
+from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.loop import SNAPSHOT_PREFIX, UNTRAINED_FILE, working_directory
-from i2cnn.network.profiles import FEATURE_BLOB, MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
-from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.network.profiles import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
+from i2cnn.network.transform import Transform
+from i2cnn.patches.extract import face_patches
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
+from i2cnn.patches.schemes import PatchSet
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.variants import variants
 from i2cnn.torchcaffe.proto import TEST
@@ -222,13 +225,11 @@ def measure(
 def _measure_patches(
     folder: Path, settings: Settings, faces: Sequence[Face], root: Path, task: Task
 ) -> tuple[float, float]:
-    patches = range(len(run_scheme(settings)))
+    options = DatabaseOptions(PatchSet.of(run_scheme(settings)), settings.encoding)
     labels = [task.index(face.label) for face in faces]
-    options: dict[str, Any] = {"patches": patches, "encoding": settings.encoding}
-    options["scheme"] = settings.scheme
     start = time.monotonic()
     info = write_database(
-        faces, labels, root, folder / TRAIN_DB, mean_file=folder / MEAN_FILE, **options
+        faces, labels, root, folder / TRAIN_DB, options, mean_file=folder / MEAN_FILE
     )
     seconds = time.monotonic() - start
     shutil.copytree(folder / TRAIN_DB, folder / VALIDATION_DB)
@@ -259,15 +260,14 @@ def _measure_features(
     folder: Path, settings: Settings, engine: Any, face: Face, root: Path
 ) -> tuple[float, int]:
     net = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / UNTRAINED_FILE))
-    transform = Transform.from_job(folder)
-    every = range(len(run_scheme(settings)))
+    extractor = FeatureExtractor(net, Transform.from_training_folder(folder))
+    every = PatchSet.of(run_scheme(settings))
 
     def one_face() -> None:
         image = read_image(root / face.image)
-        patches = face_patches(image, face.points, every, settings.scheme)
-        net_features(net, transform(patches))
+        extractor(face_patches(image, face.points, every))
 
-    return _seconds(one_face, 2) / len(every), int(net.blobs[FEATURE_BLOB].data.shape[1])
+    return _seconds(one_face, 2) / len(every), extractor.dim
 
 
 def _svm_seconds(faces: int, classes: int) -> float:

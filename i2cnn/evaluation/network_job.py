@@ -32,7 +32,7 @@ from i2cnn.evaluation.jobs import (
 )
 from i2cnn.evaluation.settings import run_scheme
 from i2cnn.network.engine import get_engine, set_device
-from i2cnn.network.features import Transform, extract_features, remove_features
+from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import (
     SNAPSHOT_PREFIX,
     STATE_FILE,
@@ -44,14 +44,17 @@ from i2cnn.network.loop import (
     train,
 )
 from i2cnn.network.profiles import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
-from i2cnn.patches.lmdb_writer import (
+from i2cnn.network.transform import Transform
+from i2cnn.patches.lmdb_facts import (
     CONTENTS_FILE,
+    DatabaseContents,
     database_contents,
+    database_fingerprint,
     database_size,
-    database_sketch,
     is_encoded,
-    write_database,
 )
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
+from i2cnn.patches.schemes import PatchSet
 from i2cnn.svm.gram_svc import GramSVC, collapse, per_patch_gram, sum_gram
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
 from i2cnn.torchcaffe.proto import TEST
@@ -74,7 +77,7 @@ def run_network_job(run: Path, job: NetworkJob, inputs: Inputs, execution: Execu
 def _run(folder: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
     steps = Steps(folder)
     scheme = run_scheme(inputs.settings)
-    patches = scheme.select(job.k)
+    patches = PatchSet.of(scheme, job.k)
     say(job.title)
     training = _train(folder, job, inputs, execution, patches, steps)
     methods: dict[str, Any] = {}
@@ -111,7 +114,7 @@ def _train(
     job: NetworkJob,
     inputs: Inputs,
     execution: Execution,
-    patches: Sequence[int],
+    patches: PatchSet,
     steps: Steps,
 ) -> Training:
     settings, fold = inputs.settings, inputs.fold(job)
@@ -181,9 +184,9 @@ def train_network(
     paths = [folder / name for name in databases]
     records = database_size(paths[1])
     contents = _alike(paths, classes)
-    data = [file_digest(folder / mean_file), *map(database_sketch, paths)]
+    data = [file_digest(folder / mean_file), *map(database_fingerprint, paths)]
     _same_training(folder, [profile, classes, dict(schedule), seed, data])
-    write_json(folder / CONTENTS_FILE, contents)
+    write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
     batch = exact_batch(records)
     write_job(
         folder,
@@ -208,10 +211,10 @@ def train_network(
         return train(engine, folder, plan, report)
 
 
-def _alike(databases: Sequence[Path], classes: int) -> dict[str, Any]:
+def _alike(databases: Sequence[Path], classes: int) -> DatabaseContents | None:
     """What the databases hold; InputError if they do not go together, or with the classes."""
     contents = [database_contents(path) for path in databases]
-    known = [c for c in contents if c]
+    known = [c.to_json() for c in contents if c]
     for name in ("scheme", "patches", "classes"):
         if len(known) == len(contents) and known[0][name] != known[1][name]:
             raise InputError(
@@ -223,13 +226,14 @@ def _alike(databases: Sequence[Path], classes: int) -> dict[str, Any]:
             f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "
             "write one of them again with the other's --encoding"
         )
-    labels = known[0]["classes"] if known else ()
+    first = next((c for c in contents if c), None)
+    labels = first.classes if first else ()
     if labels and len(labels) != classes:
         raise InputError(
             f"{databases[0]}: has {len(labels)} classes ({', '.join(labels)}), not {classes}; give "
             f"--classes {len(labels)}"
         )
-    return known[0] if known else {}
+    return first
 
 
 def _same_training(folder: Path, settings: list[Any]) -> None:
@@ -263,7 +267,7 @@ def _write_patches(
     mean: Path | None,
     seed: int,
     inputs: Inputs,
-    patches: Sequence[int],
+    patches: PatchSet,
 ) -> None:
     if out.exists():
         return
@@ -271,18 +275,17 @@ def _write_patches(
     faces = [face for face in inputs.faces if face.subject in wanted]
     if not faces:
         raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
+    options = DatabaseOptions(
+        patches, inputs.settings.encoding, seed=seed, classes=inputs.task.labels
+    )
     with progress(f"patches of {out.name}") as report:
         info = write_database(
             faces,
             [inputs.task.index(face.label) for face in faces],
             inputs.root,
             out,
-            patches=patches,
-            encoding=inputs.settings.encoding,
-            seed=seed,
+            options,
             mean_file=mean,
-            scheme=inputs.settings.scheme,
-            classes=inputs.task.labels,
             update=report,
         )
     say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
@@ -295,7 +298,7 @@ def _score(
     job: NetworkJob,
     inputs: Inputs,
     execution: Execution,
-    patches: Sequence[int],
+    patches: PatchSet,
     steps: Steps,
 ) -> dict[str, Any]:
     """Features of one net and an SVM on each choice of them; what was chosen, by method."""
@@ -330,24 +333,19 @@ def _features(
     job: NetworkJob,
     inputs: Inputs,
     execution: Execution,
-    patches: Sequence[int],
+    patches: PatchSet,
 ) -> np.ndarray:
     weights = folder / _WEIGHTS[net]
     engine = get_engine(execution.engine)
     set_device(engine, execution.device)
     deploy = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(weights))
+    extractor = FeatureExtractor(
+        deploy,
+        Transform.from_training_folder(folder),
+        fingerprint=digest([file_digest(weights), patches.scheme.digest]),
+    )
     with progress(f"fc7 of the {net} net") as report:
-        return extract_features(
-            deploy,
-            Transform.from_job(folder),
-            inputs.faces,
-            inputs.root,
-            out,
-            patches=patches,
-            scheme=inputs.settings.scheme,
-            fingerprint=digest([file_digest(weights), inputs.settings.scheme_digest]),
-            update=report,
-        )
+        return extract_features(extractor, inputs.faces, inputs.root, out, patches, report)
 
 
 def _fit_and_test(

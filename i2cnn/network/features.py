@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from i2cnn.faces.table import Face
 from i2cnn.network.profiles import FEATURE_BLOB
-from i2cnn.patches.extract import check_landmarks, extract, get_scheme
-from i2cnn.torchcaffe.formats.prototext import read_net
-from i2cnn.torchcaffe.formats.storage import read_mean
-from i2cnn.torchcaffe.proto import TEST
+from i2cnn.network.transform import Transform
+from i2cnn.patches.extract import face_patches
+from i2cnn.patches.schemes import PatchSet
+from i2cnn.util.arrays import Float32Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
-from i2cnn.util.images import as_gray, read_image
+from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
 
 #: Layer after which fc7 is final: its ReLU works in place, dropout copies in phase TEST.
@@ -27,137 +26,121 @@ _LAST_LAYER = "relu7"
 _CHECKPOINT = 16
 
 
-@dataclass(frozen=True)
-class Transform:
-    """What a net's TEST phase does to a patch: minus mean, centre crop, times scale.
-
-    Parameters
-    ----------
-    mean : ndarray of float32, (3, H, W)
-    crop : int
-        Side of the centre crop; its offset is (size - crop) // 2, 14 for 256 and 227.
-    scale : float
-    """
-
-    mean: np.ndarray
-    crop: int
-    scale: float
-
-    @classmethod
-    def from_job(cls, folder: Path) -> Transform:
-        """Transform of the net that was trained in a folder (its train_val.prototxt)."""
-        net = read_net(folder / "train_val.prototxt")
-        for layer in net.layer:
-            if layer.type == "Data" and any(rule.phase == TEST for rule in layer.include):
-                param = layer.transform_param
-                mean_file = folder / param.mean_file
-                return cls(read_mean(mean_file), param.crop_size, param.scale)
-        raise InputError(f"{folder / 'train_val.prototxt'}: no Data layer for phase TEST")
+class Blob(Protocol):
+    """What is used of a pycaffe Blob."""
 
     @property
-    def digest(self) -> str:
-        """Names the transform."""
-        mean = hashlib.sha256(np.ascontiguousarray(self.mean).tobytes()).hexdigest()
-        return digest([mean, self.crop, self.scale])
+    def data(self) -> Float32Array:
+        """Values, to be read and assigned to in place."""
 
-    def __call__(self, patches: np.ndarray) -> np.ndarray:
-        """Net inputs (n, 3, crop, crop) float32 of patches (n, size, size[, 3]) uint8."""
-        size = patches.shape[1]
-        if self.mean.shape[1:] != (size, size):
-            raise InputError(f"the mean image is {self.mean.shape[1:]}, patches are {size} wide")
-        offset = (size - self.crop) // 2
-        end = offset + self.crop
-        cut = patches[:, offset:end, offset:end]
-        planes = cut[:, None] if cut.ndim == 3 else cut.transpose(0, 3, 1, 2)
-        inputs = planes.astype(np.float32) - self.mean[:, offset:end, offset:end]
-        if self.scale != 1:
-            inputs *= np.float32(self.scale)
-        return inputs
+    def reshape(self, *shape: int) -> None:
+        """Change the shape."""
 
 
-def face_patches(image: np.ndarray, points: np.ndarray, patches: Sequence[int], scheme: str) -> Any:
-    """The chosen gray patches (n, 256, 256) of one face."""
-    gray = as_gray(image)
-    check_landmarks(gray, points)
-    return extract(gray, points, scheme)[list(patches)]
+class Net(Protocol):
+    """What is used of a pycaffe Net, of any engine."""
+
+    @property
+    def blobs(self) -> Mapping[str, Blob]:
+        """Blobs by name."""
+
+    def reshape(self) -> None:
+        """Let all blobs follow the data blob's shape."""
+
+    def forward(self, *, end: str) -> object:
+        """Compute up to and including the layer `end`."""
 
 
-def net_features(net: Any, inputs: np.ndarray) -> np.ndarray:
-    """fc7 (n, dim) of net inputs (n, 3, crop, crop), on any engine with pycaffe's API."""
-    blob = net.blobs["data"]
-    if tuple(blob.data.shape) != inputs.shape:
-        blob.reshape(*inputs.shape)
-        net.reshape()
-    blob.data[...] = inputs
-    net.forward(end=_LAST_LAYER)
-    return np.array(net.blobs[FEATURE_BLOB].data)
-
-
-def extract_features(
-    net: Any,
-    transform: Transform,
-    faces: Sequence[Face],
-    root: Path,
-    out: Path,
-    *,
-    patches: Sequence[int],
-    scheme: str,
-    fingerprint: str = "",
-    update: Callback | None = None,
-) -> np.ndarray:
-    """Features of all faces, in a .npy file that grows face by face.
+@dataclass(frozen=True)
+class FeatureExtractor:
+    """A net with its transform: from patches to fc7.
 
     Parameters
     ----------
     net : pycaffe Net
         Deploy net with its weights, phase TEST.
     transform : Transform
+    fingerprint : str
+        Names the weights, so that features of other weights are not taken for these.
+    """
+
+    net: Net
+    transform: Transform
+    fingerprint: str = ""
+
+    @property
+    def dim(self) -> int:
+        """Number of values per patch."""
+        return int(self.net.blobs[FEATURE_BLOB].data.shape[1])
+
+    def __call__(self, patches: UInt8Array) -> Float32Array:
+        """fc7 (n, dim) of patches (n, size, size[, 3]) uint8."""
+        inputs = self.transform(patches)
+        blob = self.net.blobs["data"]
+        if tuple(blob.data.shape) != inputs.shape:
+            blob.reshape(*inputs.shape)
+            self.net.reshape()
+        blob.data[...] = inputs
+        self.net.forward(end=_LAST_LAYER)
+        return np.array(self.net.blobs[FEATURE_BLOB].data)
+
+
+def extract_features(
+    extractor: FeatureExtractor,
+    faces: Sequence[Face],
+    root: Path,
+    out: Path,
+    chosen: PatchSet,
+    update: Callback | None = None,
+) -> Float32Array:
+    """Extract the features of all faces into a .npy file that grows face by face.
+
+    Parameters
+    ----------
+    extractor : FeatureExtractor
     faces : sequence of Face
     root : Path
         Folder that the image paths start from.
     out : Path
         The .npy file; `OUT.progress.json` beside it says how many faces are done. A second call
-        goes on there, if faces, their pictures, patches, the scheme's table, the transform and
-        `fingerprint` are the same, else starts over.
-    patches : sequence of int
-        Patch indices.
-    scheme : str
-        Name of the patch scheme.
-    fingerprint : str
-        Names the weights, so that features of other weights are not taken for these.
+        resumes there if faces, their pictures, patches, the scheme's table, the transform and the
+        net's fingerprint are the same; otherwise it starts over.
+    chosen : PatchSet
+        The patches of each face.
+    update : callable, optional
+        Called with (faces done, faces).
 
     Returns
     -------
     ndarray of float32, (faces, patches, dim)
         Memory-mapped, read-only.
+
+    Raises
+    ------
+    InputError
+        An image or its landmarks cannot be used (named).
     """
-    dim = int(net.blobs[FEATURE_BLOB].data.shape[1])
-    shape = (len(faces), len(patches), dim)
+    shape = (len(faces), len(chosen), extractor.dim)
     faces_key = _faces_key(faces)
     key = digest(
         [
             faces_key,
             [file_digest(root / face.image) for face in faces],
-            list(patches),
-            get_scheme(scheme).digest,
-            transform.digest,
-            fingerprint,
+            list(chosen.patches),
+            chosen.scheme.digest,
+            extractor.transform.digest,
+            extractor.fingerprint,
             shape,
         ]
     )
     done = _rows_done(out, key)
     if not done:
-        # Before the old features go, so that no half of the new ones is taken for a whole.
+        # Before the old features go, so that half of the new ones are not taken for all.
         _note_progress(out, key, faces_key, 0)
     mode = "r+" if done else "w+"
     store = np.lib.format.open_memmap(out, mode, np.float32, None if done else shape)
     for i in range(done, len(faces)):
-        image = read_image(root / faces[i].image)
-        try:
-            chosen = face_patches(image, faces[i].points, patches, scheme)
-        except InputError as error:
-            raise InputError(f"{root / faces[i].image}: {error}") from None
-        store[i] = net_features(net, transform(chosen))
+        store[i] = _features_of(extractor, root / faces[i].image, faces[i], chosen)
         if update is not None:
             update(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
@@ -167,8 +150,19 @@ def extract_features(
     return load_features(out)
 
 
-def load_features(path: Path, faces: Sequence[Face] | None = None) -> np.ndarray:
-    """Memory-mapped features (faces, patches, dim) of a .npy file.
+def _features_of(
+    extractor: FeatureExtractor, path: Path, face: Face, chosen: PatchSet
+) -> Float32Array:
+    image = read_image(path)
+    try:
+        patches = face_patches(image, face.points, chosen)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return extractor(patches)
+
+
+def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Array:
+    """Map the features of a .npy file into memory.
 
     Parameters
     ----------
@@ -176,6 +170,11 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> np.ndarray
         The file; `PATH.progress.json` beside it tells whether it is complete.
     faces : sequence of Face, optional
         The faces it must be of, in this order.
+
+    Returns
+    -------
+    ndarray of float32, (faces, patches, dim)
+        Memory-mapped, read-only.
 
     Raises
     ------

@@ -1,30 +1,70 @@
-"""The paper's 60 patches of a face: 10 regions x 3 scales x mirror (paper section 3.1)."""
+"""Samples a face's patches from its picture (paper section 3.1)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from i2cnn import _native
-from i2cnn.patches.schemes import FACE, SCHEMES, Region, Scheme, get_scheme, load_scheme
+from i2cnn.patches.schemes import DEEPID, PatchSet, Scheme
+from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
-
-__all__ = [
-    "FACE",
-    "PATCH_SIZE",
-    "SCHEMES",
-    "Region",
-    "Scheme",
-    "extract",
-    "get_scheme",
-    "load_scheme",
-]
+from i2cnn.util.images import as_gray
 
 #: Side of a patch in pixels (paper section 3.3).
 PATCH_SIZE = 256
 
 
-def check_landmarks(image: np.ndarray, points: np.ndarray) -> None:
-    """InputError if the landmarks' middle is not on the image, so that they are another picture's.
+def extract_patches(
+    image: UInt8Array,
+    points: Float64Array,
+    scheme: Scheme = DEEPID,
+    patches: Sequence[int] | None = None,
+    size: int = PATCH_SIZE,
+) -> UInt8Array:
+    """Sample patches of one face, each by one resampling of the image.
+
+    Bilinear; where a patch shrinks the image, each pixel is the mean of as many samples as keep
+    their distance below one pixel (at most 32 x 32). Patches 2i and 2i + 1 of a scheme are exact
+    mirrors.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, (H, W) or (H, W, 3)
+        Any strides. Pixels outside repeat the border.
+    points : ndarray, (5, 2)
+        Landmarks in pixels (x, y): left eye, right eye, nose, left and right corner of the mouth;
+        left and right are the viewer's.
+    scheme : Scheme
+        From :func:`i2cnn.patches.schemes.get_scheme`.
+    patches : sequence of int, optional
+        Patch indices, in the order wanted; all by default.
+    size : int
+        Side of a patch in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, (patches, size, size) or (patches, size, size, 3)
+
+    Raises
+    ------
+    InputError
+        The landmarks are not finite, coincide, or lie on one line; the image has another type; a
+        patch index is outside the scheme.
+    """
+    if image.dtype != np.uint8:
+        raise InputError(f"an image must be uint8, not {image.dtype}")
+    chosen = None if patches is None else PatchSet(scheme, tuple(patches)).patches
+    try:
+        found = _native.extract(image, points, scheme.boxes, scheme.mouth, size)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return found if chosen is None else found[list(chosen)]
+
+
+def check_landmarks(image: UInt8Array, points: Float64Array) -> None:
+    """InputError if the landmarks' middle is outside the image: they are another picture's.
 
     Parameters
     ----------
@@ -40,42 +80,24 @@ def check_landmarks(image: np.ndarray, points: np.ndarray) -> None:
         )
 
 
-def extract(
-    image: np.ndarray,
-    points: np.ndarray,
-    scheme: str = "deepid",
-    size: int = PATCH_SIZE,
-) -> np.ndarray:
-    """All patches of one face, each by one resampling of the image.
-
-    Bilinear; where a patch shrinks the image, each pixel is the mean of as many samples as keep
-    their distance below one pixel (at most 32 x 32). Patches 2i and 2i + 1 are exact mirrors. Only
-    the part of the image that the patches touch is copied.
+def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> UInt8Array:
+    """Sample gray patches of a face as networks are trained on.
 
     Parameters
     ----------
-    image : ndarray of uint8, (H, W) or (H, W, 3)
-        Any strides. Pixels outside repeat the border.
+    image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
     points : ndarray, (5, 2)
-        Landmarks (x, y) in pixels: eyes, nose, mouth corners.
-    scheme : str
-        Name of the patch scheme, or path of its TOML file.
-    size : int
-        Side of a patch in pixels.
+    chosen : PatchSet
 
     Returns
     -------
-    ndarray of uint8, (patches, size, size) or (patches, size, size, 3)
+    ndarray of uint8, (patches, 256, 256)
 
     Raises
     ------
     InputError
-        The landmarks are not finite, coincide, or lie on one line; the image has another type.
+        The landmarks are not a face's of this picture.
     """
-    if image.dtype != np.uint8:
-        raise InputError(f"an image must be uint8, not {image.dtype}")
-    table = get_scheme(scheme)
-    try:
-        return _native.extract(image, points, table.boxes, table.mouth, size)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    gray = as_gray(image)
+    check_landmarks(gray, points)
+    return extract_patches(gray, points, chosen.scheme, chosen.patches)

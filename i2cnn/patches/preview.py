@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from i2cnn import _native
-from i2cnn.patches.extract import FACE, Scheme, extract
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.schemes import FACE, Scheme
 from i2cnn.util.images import as_bgr, as_gray
 
 _TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
@@ -125,7 +126,7 @@ def draw_preview(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.nd
     ndarray of uint8, (H', W', 3)
     """
     left = draw_scheme(image, points, scheme)
-    right = draw_patches(extract(as_gray(image), points, scheme.name), scheme)
+    right = draw_patches(extract_patches(as_gray(image), points, scheme), scheme)
     gap = 16
     height = max(left.shape[0], right.shape[0])
     canvas = np.full((height, left.shape[1] + gap + right.shape[1], 3), 255, np.uint8)

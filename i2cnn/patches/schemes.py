@@ -1,8 +1,8 @@
 """Patch schemes: which boxes of the aligned face become patches (paper section 3.1).
 
 The paper follows DeepID, which published no coordinates. The scheme `deepid` was measured from
-DeepID's Figure 3; `tight` is our own variant without hair and shoulders. A person's own scheme is
-a TOML file, chosen by its path::
+DeepID's Figure 3; `tight` is our own variant without hair and shoulders. A user's own scheme is a
+TOML file, chosen by its path::
 
     mouth = 1.1                # eyes' mid-point to the mouth's, in inter-ocular distances (IOD)
     scales = [0.75, 1.0, 1.25]
@@ -16,6 +16,7 @@ a TOML file, chosen by its path::
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest
 from i2cnn.util.landmarks import POINT_NAMES
@@ -84,15 +86,15 @@ class Scheme:
     def __len__(self) -> int:
         return 2 * len(self.regions) * len(self.scales)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the table, whatever it is called and wherever its file lies."""
+        """SHA-256 of the table; independent of the scheme's name and its file's place."""
         return digest({k: v for k, v in asdict(self).items() if k != "name"})
 
-    @property
-    def boxes(self) -> np.ndarray:
+    @functools.cached_property
+    def boxes(self) -> Float64Array:
         """Table (regions * scales, 5) of anchor, x, y, width, height for the extension."""
-        return np.array(
+        table = np.array(
             [
                 (r.anchor, r.x, r.y, r.width * scale, r.height * scale)
                 for r in self.regions
@@ -100,35 +102,42 @@ class Scheme:
             ],
             np.float64,
         )
+        table.setflags(write=False)
+        return table
 
-    @property
-    def names(self) -> list[str]:
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
         """Names of all patches, such as `nose_1.25_mirrored`."""
-        return [
+        return tuple(
             f"{r.name}_{scale:g}{suffix}"
             for r in self.regions
             for scale in self.scales
             for suffix in ("", "_mirrored")
-        ]
+        )
 
     def select(self, k: int) -> tuple[int, ...]:
-        """Patches of the paper's Table 4.
+        """Indices of the k patches that the paper's Table 4 uses.
 
-        1 is the first global region at scale 1, 5 the five landmarks' regions at scale 1, any
-        other number must be all of them.
+        1 is the first global region at scale 1, 5 the five landmarks' regions at scale 1; any
+        other k must be the number of all patches.
+
+        Raises
+        ------
+        InputError
+            The scheme does not define k patches.
         """
         choices = self._choices()
         if k not in choices:
             *most, last = map(str, choices)
             raise InputError(
-                f"scheme {self.name}: {k} patches a face are not defined; "
+                f"scheme {self.name}: {k} patches per face are not defined; "
                 f"choose {', '.join(most)}{' or ' if most else ''}{last}"
             )
         return choices[k]
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Numbers of patches that `select` takes, fewest first."""
+        """Values of k that `select` accepts, in ascending order."""
         return tuple(self._choices())
 
     def _choices(self) -> dict[int, tuple[int, ...]]:
@@ -147,50 +156,92 @@ def _locals(side: float) -> tuple[Region, ...]:
     return tuple(Region(name, i, 0, 0, side, side) for i, name in enumerate(POINT_NAMES))
 
 
-#: Mouth distance: our choice; the synthetic set's faces have 1.09 on average.
-SCHEMES = {
-    "deepid": Scheme(
-        "deepid",
-        mouth=1.1,
-        regions=(
-            Region("portrait", FACE, 0, -0.11, 3.65, 4.57),
-            Region("strip_forehead", FACE, 0, -1.02, 3.65, 2.91),
-            Region("strip_eyes", FACE, 0, -0.44, 3.65, 2.91),
-            Region("strip_nose", FACE, 0, 0.14, 3.65, 2.91),
-            Region("strip_mouth", FACE, 0, 0.71, 3.65, 2.91),
-            *_locals(2.35),
-        ),
-        scales=(0.75, 1.0, 1.25),
-    ),
-    "tight": Scheme(
-        "tight",
-        mouth=1.1,
-        regions=(
-            Region("face", FACE, 0, 0.5, 2.2, 2.6),
-            Region("strip_brows", FACE, 0, -0.15, 2.2, 1.2),
-            Region("strip_eyes", FACE, 0, 0.1, 2.2, 1.2),
-            Region("strip_nose", FACE, 0, 0.6, 2.2, 1.2),
-            Region("strip_mouth", FACE, 0, 1.1, 2.2, 1.2),
-            *_locals(1.2),
-        ),
-        scales=(0.75, 1.0, 1.25),
-    ),
-}
-
-
-def get_scheme(name: str) -> Scheme:
-    """Built-in scheme of that name, or the scheme in a TOML file.
+@dataclass(frozen=True)
+class PatchSet:
+    """Some patches of a scheme.
 
     Parameters
     ----------
-    name : str
+    scheme : Scheme
+    patches : tuple of int
+        Patch indices of the scheme.
+
+    Raises
+    ------
+    InputError
+        An index is outside the scheme.
+    """
+
+    scheme: Scheme
+    patches: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        outside = [p for p in self.patches if not 0 <= p < len(self.scheme)]
+        if outside:
+            raise InputError(
+                f"scheme {self.scheme.name}: patch {outside[0]} is outside 0 to "
+                f"{len(self.scheme) - 1}"
+            )
+
+    @classmethod
+    def of(cls, scheme: Scheme, k: int | None = None) -> PatchSet:
+        """The k patches of :meth:`Scheme.select`; all if k is None."""
+        return cls(scheme, scheme.select(len(scheme) if k is None else k))
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of these patches."""
+        return tuple(self.scheme.names[p] for p in self.patches)
+
+
+#: Mouth distance: our choice; the synthetic set's faces have 1.09 on average.
+DEEPID = Scheme(
+    "deepid",
+    mouth=1.1,
+    regions=(
+        Region("portrait", FACE, 0, -0.11, 3.65, 4.57),
+        Region("strip_forehead", FACE, 0, -1.02, 3.65, 2.91),
+        Region("strip_eyes", FACE, 0, -0.44, 3.65, 2.91),
+        Region("strip_nose", FACE, 0, 0.14, 3.65, 2.91),
+        Region("strip_mouth", FACE, 0, 0.71, 3.65, 2.91),
+        *_locals(2.35),
+    ),
+    scales=(0.75, 1.0, 1.25),
+)
+TIGHT = Scheme(
+    "tight",
+    mouth=1.1,
+    regions=(
+        Region("face", FACE, 0, 0.5, 2.2, 2.6),
+        Region("strip_brows", FACE, 0, -0.15, 2.2, 1.2),
+        Region("strip_eyes", FACE, 0, 0.1, 2.2, 1.2),
+        Region("strip_nose", FACE, 0, 0.6, 2.2, 1.2),
+        Region("strip_mouth", FACE, 0, 1.1, 2.2, 1.2),
+        *_locals(1.2),
+    ),
+    scales=(0.75, 1.0, 1.25),
+)
+#: Built-in schemes by name.
+SCHEMES = {scheme.name: scheme for scheme in (DEEPID, TIGHT)}
+
+
+def get_scheme(name_or_path: str | Path) -> Scheme:
+    """Look up a built-in scheme, or read one from a TOML file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
         `deepid`, `tight`, or a path that ends in `.toml`.
 
     Raises
     ------
     InputError
-        There is no such scheme, or the file is not one.
+        There is no such scheme, or the file does not hold one.
     """
+    name = str(name_or_path)
     if name in SCHEMES:
         return SCHEMES[name]
     if name.endswith(".toml"):

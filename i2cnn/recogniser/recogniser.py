@@ -17,9 +17,10 @@ from i2cnn.evaluation.jobs import RESULT_FILE, NetworkJob
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.network.engine import choose_device, get_engine, set_device
-from i2cnn.network.features import Transform, face_patches, net_features
-from i2cnn.network.profiles import FEATURE_BLOB
-from i2cnn.patches.extract import SCHEMES, get_scheme
+from i2cnn.network.features import FeatureExtractor
+from i2cnn.network.transform import Transform
+from i2cnn.patches.extract import face_patches
+from i2cnn.patches.schemes import SCHEMES, PatchSet, get_scheme
 from i2cnn.svm.gram_svc import PairWeights
 from i2cnn.svm.variants import TRAINED
 from i2cnn.torchcaffe.proto import TEST
@@ -186,23 +187,22 @@ class Recogniser:
     def __init__(self, folder: Path, engine: str = "torch", device: str = "auto") -> None:
         self.about = _read_about(folder)
         self.labels: list[str] = self.about["labels"]
-        self.scheme: str = self.about["scheme"]
+        scheme = self.about["scheme"]
+        self.scheme = get_scheme(scheme if scheme in SCHEMES else folder / scheme)
         self.patches: list[int] = self.about["patches"]
-        if self.scheme not in SCHEMES:
-            self.scheme = str(folder / self.scheme)
         self._pairs = _read_pairs(folder / _SVM)
-        self._transform = Transform.from_job(folder)
         module = get_engine(engine)
         set_device(module, choose_device(device))
-        self._net = module.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / _NET))
-        self._check_fit(folder)
+        net = module.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / _NET))
+        self._extractor = FeatureExtractor(net, Transform.from_training_folder(folder))
+        self._check_fit(folder, net.blobs[net.outputs[0]].data.shape[1])
+        self._chosen = PatchSet(self.scheme, tuple(self.patches))
         self._finder = FaceFinder()
 
-    def _check_fit(self, folder: Path) -> None:
+    def _check_fit(self, folder: Path, classes: int) -> None:
         """InputError unless labels, patches, scheme, SVM and net go together."""
-        dim = self._net.blobs[FEATURE_BLOB].data.shape[1]
-        classes = self._net.blobs[self._net.outputs[0]].data.shape[1]
-        patches = len(get_scheme(self.scheme))
+        dim = self._extractor.dim
+        patches = len(self.scheme)
         pairs, labels, number = self._pairs, len(self.labels), len(self._pairs.pairs)
         if labels != classes:
             fault = f"{labels} labels, but {_NET} has {classes} classes"
@@ -230,8 +230,7 @@ class Recogniser:
 
     def predict_face(self, image: np.ndarray, detection: Detection) -> FacePrediction:
         """Expression of a face whose landmarks are known."""
-        chosen = face_patches(image, detection.points, self.patches, self.scheme)
-        features = net_features(self._net, self._transform(chosen))
+        features = self._extractor(face_patches(image, detection.points, self._chosen))
         shares = self._pairs.contributions(features)
         decisions = shares.sum(axis=1) + self._pairs.intercepts
         votes = _soft_votes(decisions, self._pairs.pairs, len(self.labels))
@@ -241,12 +240,11 @@ class Recogniser:
         for (a, b), share in zip(self._pairs.pairs, shares, strict=True):
             if best in (a, b):
                 spoken += share if best == a else -share
-        names = get_scheme(self.scheme).names
         return FacePrediction(
             detection,
             self.labels[best],
             {label: float(v) for label, v in zip(self.labels, votes, strict=True)},
-            {names[p]: float(v) for p, v in zip(self.patches, spoken, strict=True)},
+            {name: float(v) for name, v in zip(self._chosen.names, spoken, strict=True)},
         )
 
 

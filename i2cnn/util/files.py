@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,6 +64,77 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
             raise InputError(f"{folder}: {busy}")
         yield
     finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that takes its name when the block ends well.
+
+    One process at a time writes it. What a killed process left is removed.
+
+    Parameters
+    ----------
+    path : Path
+        Must not exist, or be an empty folder. A symbolic link is followed, so that the folder is
+        written on the file system where it will be.
+
+    Raises
+    ------
+    InputError
+        The target exists, appears meanwhile, cannot be written, or another process writes it.
+    """
+    path = path.resolve()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise InputError(f"{path}: exists already; delete it or choose another name")
+    if path.is_mount():
+        raise InputError(f"{path}: is a mount point; choose a name inside it")
+    make_parent(path)
+    try:
+        folder = path.with_name(f".{path.name}.partial")
+        descriptor = _make_and_lock(folder, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    try:
+        for file in folder.iterdir():
+            file.unlink()
+        yield folder
+        try:
+            os.replace(folder, path)
+        except OSError:
+            raise InputError(
+                f"{path}: appeared while it was being written; this one was discarded"
+            ) from None
+        sync_folder(path.parent)
+    finally:
+        # Removed while it is locked, unless it has its final name.
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder that `path` will be in; InputError if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _make_and_lock(folder: Path, target: Path) -> int:
+    """Make and lock a folder; returns its descriptor. The lock ends with the process."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            raise InputError(f"{target}: another process is writing it")
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return descriptor
+        # The process that had it locked has just renamed or removed it.
         os.close(descriptor)
 
 

@@ -11,13 +11,15 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face, write_faces_csv
-from i2cnn.patches.extract import get_scheme
-from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
+from i2cnn.patches.lmdb_facts import database_digest, database_size
+from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.preview import draw_preview
+from i2cnn.patches.schemes import get_scheme
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.images import read_image, write_image
-from tests.patches.test_lmdb_writer import records, some_faces
-from tests.patches.test_schemes import OWN
+from tests.helpers.databases import options_of, records
+from tests.helpers.faces import some_faces
+from tests.helpers.schemes import OWN_SCHEME
 
 ORDER = ["neutral", "anger", "disgust", "fear", "happy", "sadness", "surprise"]
 Output = pytest.CaptureFixture[str]
@@ -47,7 +49,7 @@ def faces(tmp_path: Path) -> Path:
 def test_any_scheme_is_drawn_on_any_photo(scheme: str, photo: Path, tmp_path: Path) -> None:
     if scheme == "own":
         scheme = str(tmp_path / "own.toml")
-        Path(scheme).write_text(OWN)
+        Path(scheme).write_text(OWN_SCHEME)
     out = tmp_path / "new" / "preview.png"
     assert main(["patches", str(photo), f"--preview={out}", f"--scheme={scheme}"]) == 0
     # dlib finds about the landmarks that the set was drawn with; the picture is of those.
@@ -127,7 +129,7 @@ def test_one_bad_image_stops_everything_or_is_left_out(
 
 def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
     scheme = tmp_path / "own.toml"
-    scheme.write_text(OWN)
+    scheme.write_text(OWN_SCHEME)
     out = tmp_path / "db"
     options = [f"--out={out}", f"--scheme={scheme}", "--seed=4", "--subjects=S01,S02"]
     assert main(["patches", str(faces), *options]) == 0
@@ -138,8 +140,6 @@ def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
         [labels.index(f.label) for f in chosen],
         embedded_root(),
         tmp_path / "twin",
-        patches=range(8),
-        scheme=str(scheme),
-        seed=4,
+        options_of(scheme=get_scheme(scheme), seed=4),
     )
     assert database_digest(out) == database_digest(tmp_path / "twin")

@@ -12,7 +12,8 @@ from PIL import Image
 
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.faces.finder import FaceFinder
-from i2cnn.patches.extract import extract
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.schemes import TIGHT
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 
@@ -156,7 +157,7 @@ def test_ckplus_time_codes_in_the_frames(tmp_path: Path) -> None:
     Image.fromarray(overlaid).save(path)
     found, number = FaceFinder().find_one(read_image(path))
     assert number == 1
-    tight = [extract(x, found.points, "tight") for x in (frame, overlaid)]
+    tight = [extract_patches(x, found.points, TIGHT) for x in (frame, overlaid)]
     np.testing.assert_array_equal(*tight)
 
 

@@ -23,7 +23,7 @@ from i2cnn.evaluation.folds import read_folds
 from i2cnn.evaluation.jobs import NetworkJob
 from i2cnn.evaluation.predictions import read_predictions, write_predictions
 from i2cnn.evaluation.settings import read_settings
-from i2cnn.patches.extract import FACE, get_scheme
+from i2cnn.patches.schemes import FACE, get_scheme
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.results import leak_audit

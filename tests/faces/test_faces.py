@@ -9,19 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.datasets import embedded_root
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.finder import FaceFinder, find_landmark_model, shared_finder
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
-
-
-def some_dataset(step: int = 21):
-    dataset = load_dataset("synthetic", None)
-    dataset.samples = dataset.samples[::step]
-    return dataset
+from tests.helpers.faces import some_dataset
 
 
 def test_dlib_is_near_the_truth() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from i2cnn.patches.extract import FACE, Scheme
+from i2cnn.patches.schemes import FACE, Scheme
 
 
 def similarity(points: np.ndarray, mouth: float) -> np.ndarray:

@@ -12,9 +12,12 @@ import pytest
 from PIL import Image
 
 from i2cnn import _native
-from i2cnn.patches.extract import extract, get_scheme
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.schemes import get_scheme
 from i2cnn.torchcaffe.proto import Datum
-from tests.patches.test_extract import LEVELS, face_points, smooth_image
+from tests.helpers.faces import face_points
+from tests.helpers.pictures import smooth_image
+from tests.helpers.simd import LEVELS
 
 SCHEME = get_scheme("deepid")
 PATCHES = range(12)
@@ -55,7 +58,7 @@ def picture(color: bool) -> np.ndarray:
 def test_png_is_without_loss(color: bool, size: int, tmp_path: Path) -> None:
     image = picture(color)
     files = write(tmp_path / "db", image, "png", size, 95)
-    expected = extract(image, face_points(120, 100, 70, 0.1), size=size)
+    expected = extract_patches(image, face_points(120, 100, 70, 0.1), size=size)
     for p, file in zip(PATCHES, files, strict=True):
         np.testing.assert_array_equal(decode(file), expected[p])
 
@@ -64,7 +67,7 @@ def test_png_is_without_loss(color: bool, size: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("size", "quality"), [(64, 95), (19, 95), (40, 20), (48, 100)])
 def test_jpeg_is_libjpegs(color: bool, size: int, quality: int, tmp_path: Path) -> None:
     files = write(tmp_path / "db", picture(color), "jpeg", size, quality)
-    expected = extract(picture(color), face_points(120, 100, 70, 0.1), size=size)
+    expected = extract_patches(picture(color), face_points(120, 100, 70, 0.1), size=size)
     for p, file in zip(PATCHES, files, strict=True):
         theirs = cv2.imencode(".jpg", expected[p], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         # Two builds of libjpeg-turbo may differ by a rounding of the transform.

@@ -14,49 +14,18 @@ from hypothesis import strategies as st
 
 from i2cnn import _native
 from i2cnn.datasets import load_dataset
-from i2cnn.patches.extract import extract, get_scheme
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.schemes import get_scheme
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from tests.helpers import twin
+from tests.helpers.faces import face_points
+from tests.helpers.pictures import smooth_image
+from tests.helpers.simd import LEVELS
 
 SCHEME = get_scheme("deepid")
 #: `make sanitize` runs these tests many times slower.
 SANITIZED = "I2CNN_SANITIZED" in os.environ
-
-
-def smooth_image(seed: int, height: int, width: int) -> np.ndarray:
-    """A random image without pixel noise, on which sampling positions matter little."""
-    rng = np.random.RandomState(seed)
-    y, x = np.mgrid[0:height, 0:width] / max(height, width)
-    waves = sum(
-        np.sin(2 * np.pi * (a * x + b * y) + c)
-        for a, b, c in zip(
-            rng.uniform(-3, 3, 4), rng.uniform(-3, 3, 4), rng.rand(4) * 6, strict=True
-        )
-    )
-    return np.clip(128 + 30 * waves, 0, 255).astype(np.uint8)
-
-
-def face_points(x: float, y: float, iod: float, angle: float) -> np.ndarray:
-    model = np.array([[-0.5, 0], [0.5, 0], [0.03, 0.6], [-0.4, 1.1], [0.42, 1.12]]) * iod
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return model @ turn.T + (x, y)
-
-
-def simd_levels() -> list[str]:
-    """Instruction sets that this processor has."""
-    levels = ["plain"]
-    for name in ("avx2", "avx512"):
-        try:
-            _native.set_simd(name)
-        except ValueError:
-            break
-        levels.append(name)
-    _native.set_simd("auto")
-    return levels
-
-
-LEVELS = simd_levels()
 
 
 @pytest.fixture(params=LEVELS)
@@ -137,7 +106,7 @@ def test_real_face_at_full_size(instructions: str) -> None:
     sample = dataset.samples[10]
     image = read_image(dataset.root / sample.image)
     points = np.array(sample.points)
-    ours = extract(image, points)
+    ours = extract_patches(image, points)
     assert ours.shape == (60, 256, 256)
     for index in (0, 5, 14, 33, 58):
         theirs = twin.sample_box(image, points, SCHEME.boxes[index // 2], SCHEME.mouth, 256)
@@ -148,21 +117,22 @@ def test_real_face_at_full_size(instructions: str) -> None:
 def test_odd_sized_patches_take_the_plain_code() -> None:
     image = smooth_image(1, 60, 70)
     points = face_points(35, 25, 20, 0.1)
-    ours = extract(image, points, size=19)
+    ours = extract_patches(image, points, size=19)
     assert np.abs(ours - twin.extract(image, points, SCHEME, 19)).max() <= 1
 
 
 def test_mirror_pairs_are_exact_mirrors() -> None:
-    patches = extract(smooth_image(3, 200, 180), face_points(90, 80, 60, 0.1))
+    patches = extract_patches(smooth_image(3, 200, 180), face_points(90, 80, 60, 0.1))
     np.testing.assert_array_equal(patches[0::2], patches[1::2, :, ::-1])
 
 
 def test_colour_planes_are_those_of_gray() -> None:
     image = np.stack([smooth_image(s, 120, 110) for s in range(3)], axis=2)
     points = face_points(55, 45, 40, -0.2)
-    colour = extract(image, points, size=64)
+    colour = extract_patches(image, points, size=64)
     for c in range(3):
-        np.testing.assert_array_equal(colour[..., c], extract(image[..., c], points, size=64))
+        gray = extract_patches(image[..., c], points, size=64)
+        np.testing.assert_array_equal(colour[..., c], gray)
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -171,10 +141,10 @@ def test_any_strides(layout: str, color: bool) -> None:
     image = smooth_image(5, 120, 110)
     image = np.stack([image, 255 - image, image // 2], axis=2) if color else image
     points = face_points(55, 45, 40, 0.3)
-    expected = extract(image, points, size=64)
+    expected = extract_patches(image, points, size=64)
     view = laid_out(image, layout)
     assert layout == "plain" or view.strides != image.strides
-    np.testing.assert_array_equal(extract(view, points, size=64), expected)
+    np.testing.assert_array_equal(extract_patches(view, points, size=64), expected)
 
 
 def test_patch_table() -> None:
@@ -202,7 +172,7 @@ def test_patch_table() -> None:
 )
 def test_bad_points_are_refused(change, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        extract(smooth_image(0, 50, 50), change(face_points(25, 20, 15, 0)))
+        extract_patches(smooth_image(0, 50, 50), change(face_points(25, 20, 15, 0)))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +186,7 @@ def test_bad_points_are_refused(change, message: str) -> None:
 )
 def test_bad_images_are_refused(image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        extract(image, face_points(2, 2, 2, 0))
+        extract_patches(image, face_points(2, 2, 2, 0))
 
 
 def test_boxes_out_of_range_are_refused() -> None:
@@ -229,20 +199,21 @@ def test_boxes_out_of_range_are_refused() -> None:
 def test_far_and_huge_faces() -> None:
     image = smooth_image(0, 50, 50)
     # Far outside, all that is seen is the nearest corner.
-    patches = extract(image, face_points(-9000, -9000, 20, 0), size=32)
+    patches = extract_patches(image, face_points(-9000, -9000, 20, 0), size=32)
     assert (patches == image[0, 0]).all()
     with pytest.raises(InputError, match="a million pixels"):
-        extract(image, face_points(2e6, 0, 20, 0))
+        extract_patches(image, face_points(2e6, 0, 20, 0))
     # A face of 30 000 pixels: at most 32 x 32 samples a pixel, so this ends.
-    assert extract(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
+    assert extract_patches(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
 
 
 _HUGE = """
 import resource, sys, tempfile
 import numpy as np
 from i2cnn import _native
-from i2cnn.patches.extract import extract, get_scheme
-from tests.patches.test_extract import face_points
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.schemes import get_scheme
+from tests.helpers.faces import face_points
 
 scheme = get_scheme("deepid")
 points = face_points(15_000, 15_000, 60, 0.1)
@@ -251,10 +222,10 @@ row = np.arange(30_000, dtype=np.uint8)
 gray = np.lib.stride_tricks.as_strided(row, (30_000, 30_000), (0, 1))
 colour = np.lib.stride_tricks.as_strided(row, (30_000, 29_998, 3), (0, 1, 1))
 writer = _native.PatchWriter(tempfile.mkdtemp(), scheme.boxes, scheme.mouth, 64, "raw", 95, 1)
-extract(gray[:99, :99], face_points(50, 50, 20, 0.1), size=64)
+extract_patches(gray[:99, :99], face_points(50, 50, 20, 0.1), size=64)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for image in (gray, gray[:, ::-1], gray[::-1, ::-1], gray.T, colour, colour[:, :, ::-1]):
-    patches = extract(image, points, size=64)
+    patches = extract_patches(image, points, size=64)
     assert np.ptp(patches) > 200
 writer.add(gray.T, points, [0], ["key"], 0)
 writer.finish()

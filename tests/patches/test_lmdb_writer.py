@@ -7,60 +7,33 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import lmdb
 import numpy as np
 import pytest
 from PIL import Image
 
-from i2cnn.datasets import embedded_root, load_dataset
-from i2cnn.faces.locate import locate_faces
+from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face
-from i2cnn.patches.extract import extract, get_scheme
-from i2cnn.patches.lmdb_writer import database_digest, database_size, write_database
+from i2cnn.patches.extract import extract_patches
+from i2cnn.patches.lmdb_facts import database_digest, database_size
+from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.patches.schemes import get_scheme
 from i2cnn.torchcaffe.formats.storage import read_mean
-from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_bgr, as_gray, read_image, write_image
-
-
-def some_faces(number: int) -> list[Face]:
-    dataset = load_dataset("synthetic", None)
-    dataset.samples = dataset.samples[:: len(dataset.samples) // number][:number]
-    return locate_faces(dataset)[0]
-
-
-def records(path: Path) -> list[tuple[bytes, bytes]]:
-    with lmdb.open(str(path), readonly=True, lock=False) as env, env.begin() as txn:
-        return list(txn.cursor())
-
-
-def write(out: Path, number: int = 3, **options) -> None:
-    faces = some_faces(number)
-    defaults = {"patches": range(60), "seed": 1}
-    write_database(faces, list(range(number)), embedded_root(), out, **(defaults | options))
-
-
-def decode(value: bytes) -> tuple[np.ndarray, Datum]:
-    datum = Datum.FromString(value)
-    if datum.encoded:
-        image = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_UNCHANGED)
-    else:
-        planes = np.frombuffer(datum.data, np.uint8)
-        image = planes.reshape(datum.channels, datum.height, datum.width).transpose(1, 2, 0)
-    return image, datum
+from tests.helpers.databases import decode, options_of, records, write_faces
+from tests.helpers.faces import some_faces
 
 
 @pytest.mark.parametrize("color", [False, True])
 @pytest.mark.parametrize("encoding", ["raw", "png", "jpeg"])
 def test_records_are_the_patches(encoding: str, color: bool, tmp_path: Path) -> None:
-    write(tmp_path / "db", encoding=encoding, color=color, mean_file=tmp_path / "mean")
+    write_faces(tmp_path / "db", encoding=encoding, color=color, mean_file=tmp_path / "mean")
     found = records(tmp_path / "db")
     assert len(found) == database_size(tmp_path / "db") == 180
     assert [int(key[:8]) for key, _ in found] == list(range(180))
     faces = some_faces(3)
     numbers = {Path(face.image).stem: i for i, face in enumerate(faces)}
-    patches = [extract(read_image(embedded_root() / f.image), f.points) for f in faces]
+    patches = [extract_patches(read_image(embedded_root() / f.image), f.points) for f in faces]
     total = np.zeros((256, 256, 3))
     for key, value in found:
         image, datum = decode(value)
@@ -86,7 +59,7 @@ def test_colour_order_is_blue_green_red(tmp_path: Path) -> None:
     face = Face("c.png", "a", "", 0, "x", face.box, face.points / 4, "manual")
     for encoding in ("raw", "png", "jpeg"):
         out = tmp_path / encoding
-        write_database([face], [0], tmp_path, out, patches=[0], encoding=encoding, color=True)
+        write_database([face], [0], tmp_path, out, options_of([0], encoding=encoding, color=True))
         decoded, _ = decode(records(out)[0][1])
         np.testing.assert_allclose(decoded.reshape(-1, 3).mean(0), (10, 100, 200), atol=2)
 
@@ -94,10 +67,10 @@ def test_colour_order_is_blue_green_red(tmp_path: Path) -> None:
 def test_same_records_for_any_number_of_threads(tmp_path: Path) -> None:
     digests = set()
     for threads in (1, 2, 8):
-        write(tmp_path / str(threads), number=6, threads=threads)
+        write_faces(tmp_path / str(threads), number=6, threads=threads)
         digests.add(database_digest(tmp_path / str(threads)))
     assert len(digests) == 1
-    write(tmp_path / "other", number=6, seed=2)
+    write_faces(tmp_path / "other", number=6, seed=2)
     assert database_digest(tmp_path / "other") not in digests
 
 
@@ -105,7 +78,7 @@ def test_the_embedded_set_has_one_digest(tmp_path: Path) -> None:
     """All 420 faces, a mirror pair each, whatever the threads and however often."""
     digests = set()
     for run, threads in enumerate((1, 2, 8, 8)):
-        write(tmp_path / str(run), number=420, patches=(0, 1), threads=threads)
+        write_faces(tmp_path / str(run), number=420, patches=(0, 1), threads=threads)
         digests.add(database_digest(tmp_path / str(run)))
     assert len(digests) == 1
     assert database_size(tmp_path / "0") == 840
@@ -113,7 +86,7 @@ def test_the_embedded_set_has_one_digest(tmp_path: Path) -> None:
 
 def test_keys_sort_in_the_shuffled_order(tmp_path: Path) -> None:
     # Caffe reads in key order: it must be the seed's, in which faces and patches are mixed.
-    write(tmp_path / "db", number=3, seed=5, encoding="jpeg")
+    write_faces(tmp_path / "db", number=3, seed=5, encoding="jpeg")
     stems = [Path(face.image).stem for face in some_faces(3)]
     names = get_scheme("deepid").names
     order = np.argsort(np.random.RandomState(5).permutation(180))
@@ -126,7 +99,7 @@ def test_an_unreadable_image_is_named_and_nothing_is_left(tmp_path: Path) -> Non
     (tmp_path / faces[0].image).write_bytes((embedded_root() / faces[0].image).read_bytes())
     (tmp_path / faces[1].image).write_bytes(b"not a picture")
     with pytest.raises(InputError, match=faces[1].image):
-        write_database(faces, [0, 1], tmp_path, tmp_path / "db", patches=range(60))
+        write_database(faces, [0, 1], tmp_path, tmp_path / "db")
     assert not (tmp_path / "db").exists()
     assert not list(tmp_path.glob(".db*"))
 
@@ -134,7 +107,7 @@ def test_an_unreadable_image_is_named_and_nothing_is_left(tmp_path: Path) -> Non
 @pytest.mark.parametrize("label", [-1, 2**31])
 def test_labels_outside_int32(label: int, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="int32"):
-        write_database(some_faces(1), [label], embedded_root(), tmp_path / "db", patches=[0])
+        write_database(some_faces(1), [label], embedded_root(), tmp_path / "db")
 
 
 def test_skip_bad_lists_what_was_left_out(tmp_path: Path) -> None:
@@ -144,7 +117,7 @@ def test_skip_bad_lists_what_was_left_out(tmp_path: Path) -> None:
     (tmp_path / faces[1].image).write_bytes(b"not a picture")
     faces[2] = replace(faces[2], points=faces[2].points * np.nan)
     info = write_database(
-        faces, [0, 1, 2, 3], tmp_path, tmp_path / "db", patches=[0, 1], skip_bad=True
+        faces, [0, 1, 2, 3], tmp_path, tmp_path / "db", options_of([0, 1], skip_bad=True)
     )
     assert (info.records, info.faces) == (4, 2)
     assert len(info.skipped) == 2
@@ -154,16 +127,16 @@ def test_skip_bad_lists_what_was_left_out(tmp_path: Path) -> None:
     # The others are what they are without the bad ones around, under the same keys.
     good = [faces[0], faces[1], faces[1], faces[3]]
     shutil.copy(embedded_root() / faces[1].image, tmp_path)
-    write_database(good, [0, 1, 2, 3], tmp_path, tmp_path / "all", patches=[0, 1])
+    write_database(good, [0, 1, 2, 3], tmp_path, tmp_path / "all", options_of([0, 1]))
     everything = dict(records(tmp_path / "all"))
     assert all(everything[key] == value for key, value in records(tmp_path / "db"))
     with pytest.raises(InputError, match="no face could be used"):
-        write_database(faces[2:3], [0], tmp_path, tmp_path / "none", patches=[0], skip_bad=True)
+        write_database(faces[2:3], [0], tmp_path, tmp_path / "none", options_of(skip_bad=True))
 
 
 def test_duplicate_faces_are_separate_records(tmp_path: Path) -> None:
     face = some_faces(1)[0]
-    write_database([face, face], [0, 0], embedded_root(), tmp_path / "db", patches=[4, 5])
+    write_database([face, face], [0, 0], embedded_root(), tmp_path / "db", options_of([4, 5]))
     values = [value for _, value in records(tmp_path / "db")]
     assert len(values) == 4
     assert len(set(values)) == 2
@@ -173,8 +146,10 @@ def test_duplicate_faces_are_separate_records(tmp_path: Path) -> None:
 def test_mean_of_any_choice_of_patches(patches: list[int], tmp_path: Path) -> None:
     face = some_faces(1)[0]
     mean = tmp_path / "mean"
-    write_database([face], [0], embedded_root(), tmp_path / "db", patches=patches, mean_file=mean)
-    expected = extract(as_gray(read_image(embedded_root() / face.image)), face.points)[patches]
+    out = tmp_path / "db"
+    write_database([face], [0], embedded_root(), out, options_of(patches), mean_file=mean)
+    image = as_gray(read_image(embedded_root() / face.image))
+    expected = extract_patches(image, face.points, patches=patches)
     found = read_mean(mean)
     for plane in found:
         np.testing.assert_allclose(plane, expected.mean(axis=0), atol=1e-3)
@@ -183,14 +158,14 @@ def test_mean_of_any_choice_of_patches(patches: list[int], tmp_path: Path) -> No
 def test_mean_of_many_patches(tmp_path: Path) -> None:
     # 9 faces x 60 are more than fit the 16-bit sums at once.
     mean = tmp_path / "mean"
-    write(tmp_path / "db", number=9, threads=1, mean_file=mean)
+    write_faces(tmp_path / "db", number=9, threads=1, mean_file=mean)
     images = [decode(value)[0] for _, value in records(tmp_path / "db")]
     np.testing.assert_allclose(read_mean(mean)[0], np.mean(images, axis=0), atol=1e-3)
 
 
 @pytest.mark.parametrize("color", [False, True])
 def test_png_files_are_read_by_pillow_and_smaller_than_raw(color: bool, tmp_path: Path) -> None:
-    write(tmp_path / "db", number=2, color=color, encoding="png")
+    write_faces(tmp_path / "db", number=2, color=color, encoding="png")
     total = 0
     for _, value in records(tmp_path / "db"):
         image, datum = decode(value)
@@ -214,8 +189,8 @@ def test_png_of_flat_and_noisy_images(tmp_path: Path) -> None:
     }.items():
         write_image(tmp_path / f"{name}.png", image)
         one = replace(face, image=f"{name}.png")
-        write_database([one], [0], tmp_path, tmp_path / name, patches=range(60))
-        expected = extract(image, face.points)
+        write_database([one], [0], tmp_path, tmp_path / name)
+        expected = extract_patches(image, face.points)
         for key, value in records(tmp_path / name):
             index = get_scheme("deepid").names.index(key.decode().split("_", 2)[2])
             np.testing.assert_array_equal(decode(value)[0], expected[index])
@@ -226,10 +201,10 @@ def test_png_of_flat_and_noisy_images(tmp_path: Path) -> None:
     [
         ("encoding", "bmp", "unknown encoding"),
         ("threads", -1, "threads"),
-        ("scheme", "x", "scheme"),
+        ("patches", [60], "patch 60 is outside 0 to 59"),
     ],
 )
 def test_bad_options_are_refused(option: str, value: object, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
-        write(tmp_path / "db", number=1, **{option: value})
+        write_faces(tmp_path / "db", number=1, **{option: value})
     assert list(tmp_path.iterdir()) == []

@@ -12,37 +12,22 @@ from i2cnn.cli.commands import make_settings
 from i2cnn.cli.main import build_parser
 from i2cnn.datasets import embedded_root
 from i2cnn.evaluation.settings import Settings, agree
-from i2cnn.network.features import Transform, extract_features, load_features
-from i2cnn.patches.extract import extract
+from i2cnn.network.features import FeatureExtractor, extract_features, load_features
+from i2cnn.network.transform import Transform
+from i2cnn.patches.extract import extract_patches
 from i2cnn.patches.preview import box_corners, draw_patches, draw_preview, draw_scheme
-from i2cnn.patches.schemes import FACE, SCHEMES, get_scheme
+from i2cnn.patches.schemes import FACE, SCHEMES, PatchSet, get_scheme
 from i2cnn.util.errors import InputError
 from tests.helpers import twin
-from tests.patches.test_extract import face_points, smooth_image
-from tests.patches.test_lmdb_writer import some_faces
-
-OWN = """
-mouth = 1.0
-scales = [0.5, 1.0]
-
-[[region]]
-name = "whole"
-anchor = "face"
-centre = [0, 0.4]
-size = [2.0, 2.5]
-
-[[region]]
-name = "tip"
-anchor = "nose"
-centre = [0.1, -0.1]
-size = [1, 1]
-"""
+from tests.helpers.faces import face_points, some_faces
+from tests.helpers.pictures import smooth_image
+from tests.helpers.schemes import OWN_SCHEME
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"
-    path.write_text(OWN)
+    path.write_text(OWN_SCHEME)
     return path
 
 
@@ -58,12 +43,12 @@ def test_built_in_schemes_have_the_papers_shape(name: str) -> None:
 
 def test_own_scheme(own: Path) -> None:
     scheme = get_scheme(str(own))
-    assert scheme.names[:4] == ["whole_0.5", "whole_0.5_mirrored", "whole_1", "whole_1_mirrored"]
+    assert scheme.names[:4] == ("whole_0.5", "whole_0.5_mirrored", "whole_1", "whole_1_mirrored")
     assert scheme.select(1) == (2,)
     # Its name finds it again.
     assert get_scheme(scheme.name) == scheme
     image, points = smooth_image(1, 120, 110), face_points(50, 40, 40, 0.1)
-    ours = extract(image, points, str(own), size=32)
+    ours = extract_patches(image, points, scheme, size=32)
     assert ours.shape == (8, 32, 32)
     assert np.abs(ours - twin.extract(image, points, scheme, 32)).max() <= 1
     with pytest.raises(InputError, match="choose 1 or 8"):
@@ -86,7 +71,7 @@ def test_own_scheme(own: Path) -> None:
     ],
 )
 def test_faults_in_a_scheme_are_named(own: Path, old: str, new: str, message: str) -> None:
-    own.write_text(OWN.replace(old, new))
+    own.write_text(OWN_SCHEME.replace(old, new))
     with pytest.raises(InputError, match=r"mine\.toml.*") as caught:
         get_scheme(str(own))
     assert message in str(caught.value)
@@ -104,7 +89,7 @@ def test_box_corners_are_where_the_patches_are_sampled() -> None:
     image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
     points = face_points(120, 110, 40, 0.0)
     scheme = get_scheme("tight")
-    patches = extract(image, points, "tight")
+    patches = extract_patches(image, points, scheme)
     for box, corners in enumerate(box_corners(points, scheme)):
         column = (corners[1, 0] - corners[0, 0]) / 256
         patch = patches[2 * box].astype(float)
@@ -130,7 +115,7 @@ def test_drawings(own: Path) -> None:
     x, y = np.round((points[:2].mean(axis=0) - low + margin) * zoom).astype(int)
     assert np.ptp(drawn[y, x]) == 0
     assert abs(int(drawn[y, x, 0]) - int(image[74 + 6, 110])) <= 6
-    sheet = draw_patches(extract(image, points, str(own)), scheme)
+    sheet = draw_patches(extract_patches(image, points, scheme), scheme)
     assert sheet.shape == (26 + 2 * 114, 170 + 4 * 114, 3)
     both = draw_preview(image, points, scheme)
     np.testing.assert_array_equal(both[: drawn.shape[0], : drawn.shape[1]], drawn)
@@ -164,10 +149,10 @@ def test_a_face_far_outside_is_drawn_small() -> None:
 def test_a_digest_is_of_the_table_alone(own: Path, tmp_path: Path) -> None:
     scheme = get_scheme(str(own))
     moved = tmp_path / "moved.toml"
-    moved.write_text("# a comment\n" + OWN)
+    moved.write_text("# a comment\n" + OWN_SCHEME)
     assert get_scheme(str(moved)).digest == scheme.digest
     for old, new in (("2.5", "2.6"), ("tip", "top"), ("[0.5, 1.0]", "[1.0]"), ("= 1.0", "= 1.1")):
-        moved.write_text(OWN.replace(old, new))
+        moved.write_text(OWN_SCHEME.replace(old, new))
         assert get_scheme(str(moved)).digest != scheme.digest
     assert len({s.digest for s in SCHEMES.values()}) == len(SCHEMES)
 
@@ -183,7 +168,7 @@ def test_a_run_keeps_its_scheme(own: Path, tmp_path: Path) -> None:
     agree(run, wanted(own))
     own.rename(tmp_path / "moved.toml")
     assert agree(run, wanted(tmp_path / "moved.toml")).scheme == str(tmp_path / "moved.toml")
-    own.write_text(OWN.replace("2.5", "2.6"))
+    own.write_text(OWN_SCHEME.replace("2.5", "2.6"))
     with pytest.raises(InputError, match=r"another configuration \(scheme_digest: "):
         agree(run, wanted(own))
     with pytest.raises(InputError, match=r"mine.toml: 5 patches .* choose 1 or 8"):
@@ -209,20 +194,16 @@ def test_features_of_an_edited_scheme_are_made_again(own: Path, tmp_path: Path) 
     faces = some_faces(2)
 
     def features() -> np.ndarray:
+        transform = Transform(np.zeros((3, 256, 256), np.float32), 8, 1.0)
+        chosen = PatchSet(get_scheme(own), (0, 2))
         return extract_features(
-            net,
-            Transform(np.zeros((3, 256, 256), np.float32), 8, 1.0),
-            faces,
-            embedded_root(),
-            tmp_path / "f.npy",
-            patches=[0, 2],
-            scheme=str(own),
+            FeatureExtractor(net, transform), faces, embedded_root(), tmp_path / "f.npy", chosen
         )
 
     first = np.array(features())
     features()
     assert net.calls == 2
-    own.write_text(OWN.replace("[0, 0.4]", "[1.5, 0.4]"))
+    own.write_text(OWN_SCHEME.replace("[0, 0.4]", "[1.5, 0.4]"))
     second = features()
     assert net.calls == 4
     assert not np.array_equal(first, second)
@@ -231,7 +212,7 @@ def test_features_of_an_edited_scheme_are_made_again(own: Path, tmp_path: Path) 
     def stop(end: str) -> None:
         raise KeyboardInterrupt
 
-    own.write_text(OWN)
+    own.write_text(OWN_SCHEME)
     net.forward = stop  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
         features()

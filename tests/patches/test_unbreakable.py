@@ -14,9 +14,10 @@ import pytest
 
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import write_faces_csv
-from i2cnn.patches.lmdb_writer import database_digest, database_size
+from i2cnn.patches.lmdb_facts import database_digest, database_size
 from i2cnn.util.errors import InputError
-from tests.patches.test_lmdb_writer import some_faces, write
+from tests.helpers.databases import write_faces
+from tests.helpers.faces import some_faces
 
 ROOT = Path(__file__).parents[2]
 #: `make sanitize` runs these tests many times slower.
@@ -50,9 +51,9 @@ def run(code: str, *arguments: object) -> str:
 _FORK = """
 import os, random, shutil, signal, sys, time
 from pathlib import Path
-from i2cnn.patches.lmdb_writer import database_digest
+from i2cnn.patches.lmdb_facts import database_digest
 from i2cnn.util.errors import InputError
-from tests.patches.test_lmdb_writer import write
+from tests.helpers.databases import write_faces
 
 folder = Path(sys.argv[1])
 
@@ -61,7 +62,7 @@ def fork(out):
     if child:
         return child
     try:
-        write(out, number=6, encoding="raw", threads=2)
+        write_faces(out, number=6, encoding="raw", threads=2)
     except InputError:
         os._exit(3)
     except BaseException as error:
@@ -136,10 +137,10 @@ def test_two_writers_on_one_target(tmp_path: Path) -> None:
     def second(done: int, total: int) -> None:
         for name in ("db", "link"):
             with pytest.raises(InputError, match="another process is writing it"):
-                write(tmp_path / name, number=1)
+                write_faces(tmp_path / name, number=1)
         seen.append(done)
 
-    write(tmp_path / "db", number=2, update=second)
+    write_faces(tmp_path / "db", number=2, update=second)
     assert seen == [1, 2]
     assert database_size(tmp_path / "db") == 120
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "link"]
@@ -187,33 +188,33 @@ def test_a_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
         (tmp_path / "db" / "mine").write_text("x")
 
     with pytest.raises(InputError, match="appeared while"):
-        write(tmp_path / "db", number=1, update=appear)
+        write_faces(tmp_path / "db", number=1, update=appear)
     assert [p.name for p in (tmp_path / "db").iterdir()] == ["mine"]
     assert [p.name for p in tmp_path.iterdir()] == ["db"]
 
 
 def test_the_target_must_be_new_or_empty(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
-    write(tmp_path / "db", number=1)
+    write_faces(tmp_path / "db", number=1)
     with pytest.raises(InputError, match="exists already"):
-        write(tmp_path / "db", number=1)
+        write_faces(tmp_path / "db", number=1)
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="file: exists already"):
-        write(tmp_path / "file", number=1)
+        write_faces(tmp_path / "file", number=1)
     with pytest.raises(InputError, match="cannot be written"):
-        write(tmp_path / "file" / "db", number=1)
+        write_faces(tmp_path / "file" / "db", number=1)
     with pytest.raises(InputError, match=r"mean: cannot be written"):
-        write(tmp_path / "other", number=1, mean_file=tmp_path / "file" / "mean")
+        write_faces(tmp_path / "other", number=1, mean_file=tmp_path / "file" / "mean")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "file"]
 
 
 def test_unusual_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "with space äöü 顔" / "db", number=1, mean_file=tmp_path / "ß" / "mean")
+    write_faces(tmp_path / "with space äöü 顔" / "db", number=1, mean_file=tmp_path / "ß" / "mean")
     assert database_size(tmp_path / "with space äöü 顔" / "db") == 60
     assert (tmp_path / "ß" / "mean").is_file()
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    write(Path(), number=1)
+    write_faces(Path(), number=1)
     assert database_size(tmp_path / "here") == 60
 
 
@@ -224,23 +225,23 @@ def test_a_link_is_followed(there: bool, tmp_path: Path) -> None:
     if there:
         target.mkdir(parents=True)
     (tmp_path / "link").symlink_to(target)
-    write(tmp_path / "link", number=1)
+    write_faces(tmp_path / "link", number=1)
     assert (tmp_path / "link").is_symlink()
     assert database_size(tmp_path / "link") == database_size(target) == 60
     with pytest.raises(InputError, match="exists already"):
-        write(tmp_path / "link", number=1)
+        write_faces(tmp_path / "link", number=1)
 
 
 _LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from i2cnn.util.errors import InputError
-from tests.patches.test_lmdb_writer import write
+from tests.helpers.databases import write_faces
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))
 try:
-    write(Path(sys.argv[1]), number=10, encoding="raw")
+    write_faces(Path(sys.argv[1]), number=10, encoding="raw")
 except InputError as error:
     print(error)
 """
@@ -269,26 +270,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_file_system(small_disk: Path) -> None:
     with pytest.raises(InputError, match=r"disk.db.*[Nn]o space left"):
-        write(small_disk / "db", number=2, encoding="raw")
+        write_faces(small_disk / "db", number=2, encoding="raw")
     assert list(small_disk.iterdir()) == []
-    write(small_disk / "db", number=1, encoding="jpeg")
+    write_faces(small_disk / "db", number=1, encoding="jpeg")
     assert database_size(small_disk / "db") == 60
 
 
 def test_another_file_system(small_disk: Path, tmp_path: Path) -> None:
     # Behind a link the database is written where it will be: it need not be moved there.
     (tmp_path / "link").symlink_to(small_disk / "db")
-    write(tmp_path / "link", number=1, encoding="jpeg")
+    write_faces(tmp_path / "link", number=1, encoding="jpeg")
     assert [p.name for p in small_disk.iterdir()] == ["db"]
     shutil.rmtree(small_disk / "db")
     with pytest.raises(InputError, match="mount point; choose a name inside it"):
-        write(small_disk, number=1)
+        write_faces(small_disk, number=1)
 
 
 def test_a_read_only_file_system(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(InputError, match=r"disk.db: cannot be written \(Read-only"):
-        write(small_disk / "db", number=1)
+        write_faces(small_disk / "db", number=1)
 
 
 def test_a_read_only_folder(tmp_path: Path) -> None:
@@ -297,7 +298,7 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(InputError, match=r"db: cannot be written \(Permission denied"):
-            write(tmp_path / "db", number=1)
+            write_faces(tmp_path / "db", number=1)
     finally:
         tmp_path.chmod(0o755)
 
@@ -307,9 +308,12 @@ import os, shutil, sys, threading
 from pathlib import Path
 import numpy as np
 from i2cnn.util.errors import InputError
-from i2cnn.patches.extract import extract
-from tests.patches.test_lmdb_writer import embedded_root, read_image, some_faces
-from tests.patches.test_lmdb_writer import write, write_database
+from i2cnn.patches.extract import extract_patches
+from i2cnn.datasets import embedded_root
+from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.util.images import read_image
+from tests.helpers.databases import write_faces
+from tests.helpers.faces import some_faces
 
 def state():
     status = dict(l.split(":", 1) for l in open("/proc/self/status") if ":" in l)
@@ -323,12 +327,13 @@ out = Path(sys.argv[1]) / "db"
 
 def work(extractions, databases):
     for _ in range(extractions):
-        extract(image, face.points, size=64)
+        extract_patches(image, face.points, size=64)
     for i in range(databases):
-        write(out, number=1, threads=2, patches=range(6), encoding=("png", "jpeg", "raw")[i % 3])
+        encoding = ("png", "jpeg", "raw")[i % 3]
+        write_faces(out, number=1, threads=2, patches=range(6), encoding=encoding)
         shutil.rmtree(out)
         try:
-            write_database([face], [0], Path("nowhere"), out, patches=[0])
+            write_database([face], [0], Path("nowhere"), out)
         except InputError:
             continue
         raise SystemExit("an image that is not there was read")
@@ -357,13 +362,13 @@ def test_no_thread_outlives_a_writer_that_failed(tmp_path: Path) -> None:
 
     before = threading.active_count(), len(os.listdir("/proc/self/task"))
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "db", number=2, update=stop)
+        write_faces(tmp_path / "db", number=2, update=stop)
     assert (threading.active_count(), len(os.listdir("/proc/self/task"))) == before
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_map_grows(tmp_path: Path) -> None:
     # 30 faces x 60 raw patches of 196 608 bytes are more than the first map of 256 MB.
-    write(tmp_path / "db", number=30, encoding="raw")
+    write_faces(tmp_path / "db", number=30, encoding="raw")
     assert database_size(tmp_path / "db") == 1800
     assert database_digest(tmp_path / "db")

@@ -19,7 +19,8 @@ from i2cnn.torchcaffe.formats.storage import read_mean, read_weights
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.solvers.resume import resume_file
 from i2cnn.util.images import write_image
-from tests.patches.test_lmdb_writer import decode, records, some_faces, write
+from tests.helpers.databases import decode, options_of, records, write_faces
+from tests.helpers.faces import some_faces
 
 CAFFE = os.environ.get("I2CNN_CAFFE")
 pytestmark = pytest.mark.skipif(
@@ -66,8 +67,7 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
             [0, 1, 2, 3],
             embedded_root(),
             folder / name,
-            patches=range(60),
-            encoding=encoding,
+            options_of(encoding=encoding),
             mean_file=mean,
         )
     (folder / "snapshots").mkdir()
@@ -164,7 +164,7 @@ def test_genuine_tool_takes_the_mean_of_our_databases(
     if not has_tool("compute_image_mean"):
         pytest.skip("this Caffe has no compute_image_mean")
     db, ours, theirs = (str(tmp_path / name) for name in ("db", "ours", "theirs"))
-    write(Path(db), number=3, encoding=encoding, color=color, mean_file=Path(ours))
+    write_faces(Path(db), number=3, encoding=encoding, color=color, mean_file=Path(ours))
     run_caffe("--backend=lmdb", db, theirs, tool="compute_image_mean")
     found, genuine = read_mean(Path(ours)), read_mean(Path(theirs))
     # A gray file has one plane for Caffe's tool, and three in our mean, as the network reads it.
@@ -177,7 +177,7 @@ def test_genuine_tool_takes_the_mean_of_our_databases(
 def test_genuine_tool_writes_the_same_raw_records(tmp_path: Path) -> None:
     if not has_tool("convert_imageset"):
         pytest.skip("this Caffe has no convert_imageset")
-    write(tmp_path / "ours", number=2, encoding="raw")
+    write_faces(tmp_path / "ours", number=2, encoding="raw")
     lines, expected = [], []
     for key, value in records(tmp_path / "ours"):
         image, datum = decode(value)

@@ -1,0 +1,122 @@
+"""What a Caffe LMDB of patches holds: size, encoding, contents, and what tells it from others."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from i2cnn.torchcaffe.proto import Datum
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import read_json
+
+#: Beside data.mdb: what the records are.
+CONTENTS_FILE = "patches.json"
+#: Number of records whose values :func:`database_fingerprint` reads.
+_SAMPLED = 64
+
+
+@dataclass(frozen=True)
+class DatabaseContents:
+    """What the records of a database are, so that what does not belong together is not combined.
+
+    Parameters
+    ----------
+    scheme : str
+        Digest of the patch scheme.
+    patches : tuple of int
+        Patch indices of each face.
+    classes : tuple of str
+        Labels in class order; empty if unknown.
+    """
+
+    scheme: str
+    patches: tuple[int, ...]
+    classes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `patches.json`."""
+        return asdict(self)
+
+
+def database_contents(folder: Path) -> DatabaseContents | None:
+    """Read `patches.json` of a folder.
+
+    Returns
+    -------
+    DatabaseContents or None
+        None if the file is missing or empty, since another program wrote the database.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    path = folder / CONTENTS_FILE
+    if not path.exists():
+        return None
+    content = read_json(path)
+    if content == {}:
+        return None
+    try:
+        scheme, patches, classes = (content[name] for name in ("scheme", "patches", "classes"))
+        if isinstance(scheme, str) and _all(patches, int) and _all(classes, str):
+            return DatabaseContents(scheme, tuple(patches), tuple(classes))
+    except (KeyError, TypeError):
+        pass
+    raise InputError(
+        f"{path}: damaged, or written by another version of i2cnn; write the database again"
+    )
+
+
+def _all(values: Any, kind: type) -> bool:
+    return isinstance(values, list) and all(type(value) is kind for value in values)
+
+
+def is_encoded(path: Path) -> bool:
+    """True if an LMDB's records are image files (png, jpeg), False if they are raw pixels."""
+    with _open(path) as env, env.begin() as transaction:
+        value = next(iter(transaction.cursor().iternext(keys=False, values=True)), b"")
+    return bool(Datum.FromString(value).encoded)
+
+
+def database_size(path: Path) -> int:
+    """Number of records of an LMDB; InputError if there is no LMDB."""
+    with _open(path) as env:
+        return int(env.stat()["entries"])
+
+
+def database_fingerprint(path: Path) -> str:
+    """SHA-256 of all keys and some values: tells databases apart without reading all of them."""
+    total = hashlib.sha256()
+    with _open(path) as env, env.begin() as transaction:
+        every = max(1, env.stat()["entries"] // _SAMPLED)
+        cursor = transaction.cursor()
+        for number, key in enumerate(cursor.iternext(keys=True, values=False)):
+            total.update(key)
+            if number % every == 0:
+                total.update(cursor.value())
+    return total.hexdigest()
+
+
+def database_digest(path: Path) -> str:
+    """SHA-256 of all keys and values in key order, independent of how pages lie in the file."""
+    total = hashlib.sha256()
+    with _open(path) as env, env.begin(buffers=True) as transaction:
+        for key, value in transaction.cursor():
+            for part in (key, value):
+                total.update(len(part).to_bytes(8, "little"))
+                total.update(part)
+    return total.hexdigest()
+
+
+def _open(path: Path) -> lmdb.Environment:
+    if not (path / "data.mdb").is_file():
+        raise InputError(f"{path}: no LMDB (it has no data.mdb)")
+    try:
+        return lmdb.open(str(path), readonly=True, lock=False)
+    except lmdb.Error as error:
+        raise InputError(f"{path}: cannot be opened ({error})") from None
