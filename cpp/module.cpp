@@ -7,13 +7,14 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "database/patch_writer.hpp"
-#include "sampling/sample.hpp"
+#include "sampling/extract.hpp"
 #include "torchcaffe/lrn.hpp"
 #include "torchcaffe/sgd.hpp"
+#include "util/parallel.hpp"
 #include "util/simd.hpp"
 
 namespace py = pybind11;
@@ -64,15 +65,6 @@ std::vector<Box> boxes_of(const Numbers& boxes) {
   return result;
 }
 
-void check_size(int size) {
-  if (size < 1 || size > 4096) throw std::invalid_argument("size must be 1 to 4096");
-}
-
-int threads_or_default(int threads) {
-  if (threads > 0) return threads;
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
-
 py::array_t<double> similarity(const Numbers& points, double mouth) {
   const Similarity s = fit_similarity(points_of(points), mouth);
   py::array_t<double> matrix({2, 3});
@@ -86,71 +78,45 @@ py::array_t<double> similarity(const Numbers& points, double mouth) {
   return matrix;
 }
 
-py::array_t<std::uint8_t> extract(const Image& image, const Numbers& points, const Numbers& boxes,
-                                  double mouth, int size) {
+// Lists and arrays of integers; NumPy would silently cut fractions off.
+std::vector<std::int64_t> indices_of(const py::object& patches) {
+  const py::array given = py::array::ensure(patches);
+  const char kind = given ? given.dtype().kind() : 'O';
+  if (!given || given.ndim() != 1 || (given.size() > 0 && kind != 'i' && kind != 'u')) {
+    throw std::invalid_argument("patches must be a sequence of integers");
+  }
+  const py::array_t<std::int64_t, py::array::c_style | py::array::forcecast> whole(given);
+  return {whole.data(), whole.data() + whole.size()};
+}
+
+py::array_t<std::uint8_t> extract_patches(const Image& image, const Numbers& points,
+                                          const Numbers& boxes, double mouth, int size,
+                                          const py::object& patches) {
   check_size(size);
+  const PatchScheme scheme{boxes_of(boxes), mouth, size};
   const ImageView view = view_of(image);
+  check_image(view);
   const Points five = points_of(points);
-  const std::vector<Box> table = boxes_of(boxes);
-  const Similarity face = fit_similarity(five, mouth);
-  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(2 * table.size()), size, size};
+  const std::vector<std::int64_t> chosen =
+      patches.is_none() ? all_patches(scheme) : indices_of(patches);
+  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(chosen.size()), size, size};
   if (image.ndim() == 3) shape.push_back(view.channels);
   py::array_t<std::uint8_t> result(shape);
-  std::uint8_t* out = result.mutable_data();
+  std::uint8_t* const out = result.mutable_data();
   {
     const py::gil_scoped_release release;
-    const std::vector<Sampling> samplings = make_samplings(face, five, table, size);
-    const Window window(view, bounds_of(samplings, size));
-    const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-    const std::size_t step = area * static_cast<std::size_t>(window.channels());
-    std::vector<std::uint8_t> planes(window.channels() == 3 ? 2 * step : 0);
-    for (const Sampling& sampling : samplings) {
-      if (window.channels() == 1) {
-        sample_patch(window, sampling, size, out);
-        mirror_plane(out, size, out + step);
-      } else {
-        sample_patch(window, sampling, size, planes.data());
-        const std::uint8_t* copies[2][3];
-        for (std::size_t c = 0; c < 3; ++c) {
-          copies[0][c] = planes.data() + c * area;
-          copies[1][c] = planes.data() + step + c * area;
-          mirror_plane(copies[0][c], size, planes.data() + step + c * area);
-        }
-        interleave(copies[0], area, out);
-        interleave(copies[1], area, out + step);
-      }
-      out += 2 * step;
-    }
+    extract(view, five, scheme, chosen, out);
   }
   return result;
 }
 
-Encoding encoding_of(const std::string& name) {
-  if (name == "raw") return Encoding::kRaw;
-  if (name == "png") return Encoding::kPng;
-  if (name == "jpeg") return Encoding::kJpeg;
-  throw std::invalid_argument("unknown encoding '" + name + "'; choose raw, png or jpeg");
-}
-
 void add_face(PatchWriter& writer, const Image& image, const Numbers& points,
-              std::vector<int> patches, std::vector<std::string> keys, std::int32_t label) {
-  if (patches.size() != keys.size()) throw std::invalid_argument("give one key for each patch");
-  for (const int index : patches) {
-    if (index < 0 || static_cast<std::size_t>(index) >= 2 * writer.boxes().size()) {
-      throw std::invalid_argument("a patch index is outside the scheme");
-    }
-  }
+              const py::object& patches, std::vector<std::string> keys, std::int32_t label) {
   const ImageView view = view_of(image);
   const Points five = points_of(points);
-  const Similarity face = fit_similarity(five, writer.mouth());
+  std::vector<std::int64_t> chosen = indices_of(patches);
   const py::gil_scoped_release release;
-  FaceJob job;
-  job.samplings = make_samplings(face, five, writer.boxes(), writer.size());
-  job.window = std::make_unique<const Window>(view, bounds_of(job.samplings, writer.size()));
-  job.patches = std::move(patches);
-  job.keys = std::move(keys);
-  job.label = label;
-  writer.add(std::move(job));
+  writer.add(view, five, std::move(chosen), std::move(keys), label);
 }
 
 py::array_t<float> finish(PatchWriter& writer) {
@@ -217,8 +183,8 @@ void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate
 PYBIND11_MODULE(_native, m) {
   m.doc() = "Patches of a face, Caffe databases of them and some inner loops of torchcaffe.";
   m.def("similarity", &similarity, py::arg("points"), py::arg("mouth"));
-  m.def("extract", &extract, py::arg("image").noconvert(), py::arg("points"), py::arg("boxes"),
-        py::arg("mouth"), py::arg("size"));
+  m.def("extract", &extract_patches, py::arg("image").noconvert(), py::arg("points"),
+        py::arg("boxes"), py::arg("mouth"), py::arg("size"), py::arg("patches") = py::none());
   m.def("simd_level", &simd_level);
   m.def("set_simd", &set_simd, py::arg("name"));
   m.def("lrn_forward", &lrn_forward_into, py::arg("x").noconvert(), py::arg("y").noconvert(),
@@ -232,10 +198,9 @@ PYBIND11_MODULE(_native, m) {
   py::class_<PatchWriter>(m, "PatchWriter")
       .def(py::init([](const std::string& folder, const Numbers& boxes, double mouth, int size,
                        const std::string& encoding, int quality, int threads) {
-             check_size(size);
-             return std::make_unique<PatchWriter>(folder, boxes_of(boxes), mouth, size,
+             return std::make_unique<PatchWriter>(folder, PatchScheme{boxes_of(boxes), mouth, size},
                                                   encoding_of(encoding), quality,
-                                                  threads_or_default(threads));
+                                                  threads_or_all(threads));
            }),
            py::arg("folder"), py::arg("boxes"), py::arg("mouth"), py::arg("size"),
            py::arg("encoding"), py::arg("quality"), py::arg("threads"))

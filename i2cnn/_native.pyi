@@ -1,8 +1,16 @@
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 def similarity(points: object, mouth: float) -> np.ndarray: ...
 def extract(
-    image: np.ndarray, points: object, boxes: np.ndarray, mouth: float, size: int
+    image: np.ndarray,
+    points: object,
+    boxes: np.ndarray,
+    mouth: float,
+    size: int,
+    patches: NDArray[np.int64] | Sequence[int] | None = None,
 ) -> np.ndarray: ...
 def simd_level() -> str: ...
 def set_simd(name: str) -> None: ...

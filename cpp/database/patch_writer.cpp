@@ -19,28 +19,30 @@ char* append_bytes(char* out, const void* data, std::size_t bytes) {
   return out + bytes;
 }
 
+PatchScheme checked(PatchScheme scheme) {
+  check_size(scheme.size);
+  return scheme;
+}
+
 }  // namespace
 
 // What a thread keeps between faces.
 struct PatchWriter::Worker {
-  explicit Worker(int quality) : jpeg(quality) {}
-  PngEncoder png;
-  JpegEncoder jpeg;
+  std::unique_ptr<PatchEncoder> encoder;
   MeanSum mean;
   Bytes patch;
-  Bytes mirrored;
-  Bytes pixels;
 };
 
-PatchWriter::PatchWriter(const std::string& folder, std::vector<Box> boxes, double mouth, int size,
-                         Encoding encoding, int quality, int threads)
-    : boxes_(std::move(boxes)),
-      mouth_(mouth),
-      size_(size),
+PatchWriter::PatchWriter(const std::string& folder, PatchScheme scheme, Encoding encoding,
+                         int quality, int threads)
+    : scheme_(checked(std::move(scheme))),
       encoding_(encoding),
       writer_(folder),
       limit_(2 * static_cast<std::size_t>(threads)) {
-  for (int i = 0; i < threads; ++i) workers_.push_back(std::make_unique<Worker>(quality));
+  for (int i = 0; i < threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+    workers_.back()->encoder = make_encoder(encoding, quality);
+  }
   try {
     for (const auto& worker : workers_) {
       threads_.emplace_back([this, w = worker.get()] { work(*w); });
@@ -81,16 +83,24 @@ void PatchWriter::fail(std::exception_ptr error) {
   changed_.notify_all();
 }
 
-void PatchWriter::add(FaceJob job) {
+void PatchWriter::add(const ImageView& view, const Points& points,
+                      std::vector<std::int64_t> patches, std::vector<std::string> keys,
+                      std::int32_t label) {
+  check_patches(patches, scheme_);
+  if (patches.size() != keys.size()) throw std::invalid_argument("each patch needs one key");
+  std::vector<Sampling> samplings = make_samplings(points, scheme_);
+  auto window = std::make_unique<const Window>(view, bounds_of(samplings, scheme_.size));
+  FaceTask task{std::move(window), std::move(samplings), std::move(patches), std::move(keys),
+                label};
   std::unique_lock<std::mutex> lock(mutex_);
   if (closing_) throw std::logic_error("the writer is finished");
-  if (channels_ == 0) channels_ = job.window->channels();
-  if (job.window->channels() != channels_) {
+  if (channels_ == 0) channels_ = task.window->channels();
+  if (task.window->channels() != channels_) {
     throw std::invalid_argument("gray and colour images are mixed in one database");
   }
   changed_.wait(lock, [this] { return error_ || added_ - written_ < limit_; });
   if (error_) std::rethrow_exception(error_);
-  waiting_.emplace_back(added_++, std::move(job));
+  waiting_.emplace_back(added_++, std::move(task));
   lock.unlock();
   changed_.notify_all();
 }
@@ -100,12 +110,12 @@ void PatchWriter::work(Worker& worker) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait(lock, [this] { return error_ || closing_ || !waiting_.empty(); });
     if (error_ || waiting_.empty()) return;
-    auto [number, job] = std::move(waiting_.front());
+    auto [number, task] = std::move(waiting_.front());
     waiting_.pop_front();
     Result result = take_result();
     lock.unlock();
     try {
-      process(job, worker, result);
+      process(task, worker, result);
       lock.lock();
       done_.emplace(number, std::move(result));
       lock.unlock();
@@ -170,10 +180,10 @@ void PatchWriter::put(const Result& result) {
   for (std::size_t i = 0; i < result.ends.size(); ++i) {
     const std::uint8_t* image = result.images.data() + begin;
     const std::size_t bytes = result.ends[i] - begin;
-    const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
-    const std::size_t stored = raw ? kRawChannels * area : bytes;
+    const std::size_t stored = raw ? kRawChannels * scheme_.area() : bytes;
     const std::string header =
-        raw ? raw_datum_header(kRawChannels, size_, size_, stored) : encoded_datum_header(stored);
+        raw ? raw_datum_header(kRawChannels, scheme_.size, scheme_.size, stored)
+            : encoded_datum_header(stored);
     char* out = writer_.reserve(result.keys[i], header.size() + stored + trailer.size());
     out = append_bytes(out, header.data(), header.size());
     for (std::size_t copy = 0; copy < stored; copy += bytes) out = append_bytes(out, image, bytes);
@@ -182,62 +192,29 @@ void PatchWriter::put(const Result& result) {
   }
 }
 
-void PatchWriter::process(const FaceJob& job, Worker& worker, Result& result) const {
-  const int channels = job.window->channels();
-  const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
-  const std::size_t bytes = area * static_cast<std::size_t>(channels);
-  result.keys = job.keys;
-  result.label = job.label;
+void PatchWriter::process(const FaceTask& task, Worker& worker, Result& result) const {
+  const int channels = task.window->channels();
+  const std::size_t bytes = scheme_.area() * static_cast<std::size_t>(channels);
+  result.keys = task.keys;
+  result.label = task.label;
   worker.patch.resize(bytes);
-  for (std::size_t i = 0; i < job.patches.size();) {
-    const int patch = job.patches[i];
+  for (std::size_t i = 0; i < task.patches.size();) {
+    const std::int64_t patch = task.patches[i];
     // Both copies of a mirror pair come from one sampling.
     const bool plain = patch % 2 == 0;
-    const bool pair = plain && i + 1 < job.patches.size() && job.patches[i + 1] == patch + 1;
-    const Copies copies{plain, pair || !plain};
-    sample_patch(*job.window, job.samplings[static_cast<std::size_t>(patch / 2)], size_,
+    const bool pair = plain && i + 1 < task.patches.size() && task.patches[i + 1] == patch + 1;
+    const bool with_mirror = pair || !plain;
+    sample_patch(*task.window, task.samplings[static_cast<std::size_t>(patch / 2)], scheme_.size,
                  worker.patch.data());
-    worker.mean.add(worker.patch.data(), bytes, copies.plain, copies.mirrored);
-    encode(channels, copies, worker, result);
+    worker.mean.add(worker.patch.data(), bytes, plain, with_mirror);
+    worker.encoder->load(worker.patch.data(), channels, scheme_.size);
+    for (const bool mirrored : {false, true}) {
+      if (!(mirrored ? with_mirror : plain)) continue;
+      worker.encoder->append(mirrored, result.images);
+      result.ends.push_back(result.images.size());
+    }
     i += pair ? 2 : 1;
   }
-}
-
-// Appends the images of the worker's patch.
-void PatchWriter::encode(int channels, Copies copies, Worker& worker, Result& result) const {
-  if (encoding_ == Encoding::kPng) worker.png.load(worker.patch.data(), channels, size_);
-  for (const bool mirrored : {false, true}) {
-    if (!(mirrored ? copies.mirrored : copies.plain)) continue;
-    append(channels, mirrored, worker, result.images);
-    result.ends.push_back(result.images.size());
-  }
-}
-
-void PatchWriter::append(int channels, bool mirrored, Worker& worker, Bytes& out) const {
-  if (encoding_ == Encoding::kPng) {
-    worker.png.append(mirrored, out);
-    return;
-  }
-  const std::size_t area = static_cast<std::size_t>(size_) * static_cast<std::size_t>(size_);
-  const std::uint8_t* planes = worker.patch.data();
-  if (mirrored) {
-    worker.mirrored.resize(worker.patch.size());
-    for (std::size_t c = 0; c < worker.patch.size(); c += area) {
-      mirror_plane(planes + c, size_, worker.mirrored.data() + c);
-    }
-    planes = worker.mirrored.data();
-  }
-  if (encoding_ == Encoding::kRaw) {
-    out.insert(out.end(), planes, planes + worker.patch.size());
-    return;
-  }
-  if (channels == 3) {
-    const std::uint8_t* bgr[3] = {planes, planes + area, planes + 2 * area};
-    worker.pixels.resize(3 * area);
-    interleave(bgr, area, worker.pixels.data());
-    planes = worker.pixels.data();
-  }
-  worker.jpeg.append(planes, channels, size_, out);
 }
 
 std::vector<float> PatchWriter::finish() {
@@ -254,7 +231,7 @@ std::vector<float> PatchWriter::finish() {
   finished_ = true;
   std::vector<std::uint64_t> totals;
   std::uint64_t count = 0;
-  for (const auto& worker : workers_) worker->mean.collect(size_, totals, count);
+  for (const auto& worker : workers_) worker->mean.collect(scheme_.size, totals, count);
   std::vector<float> mean;
   mean.reserve(totals.size());
   for (const std::uint64_t total : totals) {

@@ -15,33 +15,25 @@
 
 #include "database/lmdb_writer.hpp"
 #include "database/mean.hpp"
-#include "encoding/encode.hpp"
+#include "encoding/encoders.hpp"
 #include "sampling/sample.hpp"
 
 namespace i2cnn {
 
-enum class Encoding { kRaw, kPng, kJpeg };
-
-// One face to be cut up. `patches` are indices (box * 2 + mirrored); keys go with them.
-struct FaceJob {
-  std::unique_ptr<const Window> window;
-  std::vector<Sampling> samplings;  // of all boxes
-  std::vector<int> patches;
-  std::vector<std::string> keys;
-  std::int32_t label;
-};
-
 class PatchWriter {
  public:
-  PatchWriter(const std::string& folder, std::vector<Box> boxes, double mouth, int size,
-              Encoding encoding, int quality, int threads);
+  // `folder` must exist. `quality` is that of JPEG, 1 to 100.
+  PatchWriter(const std::string& folder, PatchScheme scheme, Encoding encoding, int quality,
+              int threads);
   ~PatchWriter();
   PatchWriter(const PatchWriter&) = delete;
   PatchWriter& operator=(const PatchWriter&) = delete;
 
-  // Queues a face; waits while too many are under way, which bounds the memory. Rethrows an error
-  // of a thread.
-  void add(FaceJob job);
+  // Queues the chosen patches of a face, each with its key. What they read of the image is copied.
+  // Waits while too many faces are queued, which bounds the memory. Throws std::invalid_argument on
+  // bad input and rethrows the first error of a thread.
+  void add(const ImageView& view, const Points& points, std::vector<std::int64_t> patches,
+           std::vector<std::string> keys, std::int32_t label);
 
   // Waits for all faces, syncs, and returns the mean of the patches before they were encoded,
   // planar (channels x size x size); empty if nothing was written.
@@ -50,11 +42,17 @@ class PatchWriter {
   // Ends the threads and closes the file; without finish(), what was written is of no use.
   void close();
 
-  double mouth() const { return mouth_; }
-  int size() const { return size_; }
-  const std::vector<Box>& boxes() const { return boxes_; }
+  int size() const { return scheme_.size; }
 
  private:
+  // A face that waits for a thread.
+  struct FaceTask {
+    std::unique_ptr<const Window> window;
+    std::vector<Sampling> samplings;  // of all boxes
+    std::vector<std::int64_t> patches;
+    std::vector<std::string> keys;
+    std::int32_t label;
+  };
   // A face's images, one after the other: planes for raw, files for the others.
   struct Result {
     Bytes images;
@@ -62,33 +60,25 @@ class PatchWriter {
     std::vector<std::string> keys;
     std::int32_t label = 0;
   };
-  // Which of a patch and its mirror image are wanted.
-  struct Copies {
-    bool plain, mirrored;
-  };
   struct Worker;
 
   void work(Worker& worker);
   void write();
   void write_faces();
-  void process(const FaceJob& job, Worker& worker, Result& result) const;
-  void encode(int channels, Copies copies, Worker& worker, Result& result) const;
-  void append(int channels, bool mirrored, Worker& worker, Bytes& out) const;
+  void process(const FaceTask& task, Worker& worker, Result& result) const;
   void put(const Result& result);
   Result take_result();
   void fail(std::exception_ptr error);
   void stop();
 
-  const std::vector<Box> boxes_;
-  const double mouth_;
-  const int size_;
+  const PatchScheme scheme_;
   const Encoding encoding_;
   int channels_ = 0;  // planes of the source images; all faces must agree
 
   LmdbWriter writer_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::pair<std::uint64_t, FaceJob>> waiting_;
+  std::deque<std::pair<std::uint64_t, FaceTask>> waiting_;
   std::map<std::uint64_t, Result> done_;
   std::vector<Result> spare_;  // results whose memory is used again
   std::uint64_t added_ = 0;

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "encoding/encode.hpp"
+#include "encoding/encoders.hpp"
 
 namespace i2cnn {
 
@@ -89,11 +89,20 @@ JpegEncoder::~JpegEncoder() {
   std::free(state_->buffer);
 }
 
-void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Bytes& out) {
+void JpegEncoder::load(const std::uint8_t* planes, int channels, int size) {
+  planes_ = planes;
+  channels_ = channels;
+  size_ = size;
+}
+
+void JpegEncoder::append(bool mirrored, Bytes& out) {
   State& s = *state_;
-  const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
-  // Room for what files usually are; libjpeg takes a larger buffer of its own if it has to.
-  const unsigned long room = 2 * area * static_cast<std::size_t>(channels) + 4096;
+  const auto size = static_cast<std::size_t>(size_);
+  const auto channels = static_cast<std::size_t>(channels_);
+  image_.resize(size * size * channels);
+  pixels_.put_patch(planes_, channels, size, mirrored, image_.data());
+  // Enough for most files; libjpeg allocates a larger buffer of its own if it has to.
+  const unsigned long room = 2 * image_.size() + 4096;
   if (s.capacity < room) {
     std::free(s.buffer);
     s.buffer = static_cast<unsigned char*>(std::malloc(room));
@@ -108,21 +117,21 @@ void JpegEncoder::append(const std::uint8_t* pixels, int channels, int size, Byt
     throw std::runtime_error(std::string("the JPEG encoder failed: ") + s.message);
   }
   jpeg_mem_dest(&s.info, &buffer, &bytes);
-  s.info.image_width = static_cast<JDIMENSION>(size);
-  s.info.image_height = static_cast<JDIMENSION>(size);
-  if (s.channels != channels) {
-    s.info.input_components = channels;
-    s.info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
+  s.info.image_width = static_cast<JDIMENSION>(size_);
+  s.info.image_height = static_cast<JDIMENSION>(size_);
+  if (s.channels != channels_) {
+    s.info.input_components = channels_;
+    s.info.in_color_space = channels_ == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
     jpeg_set_defaults(&s.info);
     jpeg_set_quality(&s.info, s.quality, TRUE);
-    s.channels = channels;
+    s.channels = channels_;
   }
-  s.info.raw_data_in = channels == 1 ? TRUE : FALSE;
+  s.info.raw_data_in = channels_ == 1 ? TRUE : FALSE;
   jpeg_start_compress(&s.info, TRUE);
-  if (channels == 1) {
-    write_gray(pixels, size, s);
+  if (channels_ == 1) {
+    write_gray(image_.data(), size_, s);
   } else {
-    write_color(pixels, size, s);
+    write_color(image_.data(), size_, s);
   }
   jpeg_finish_compress(&s.info);
   out.insert(out.end(), buffer, buffer + bytes);

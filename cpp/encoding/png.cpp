@@ -2,10 +2,9 @@
 
 #include <cstring>
 
-#include "encoding/encode.hpp"
+#include "encoding/encoders.hpp"
 #include "encoding/huffman.hpp"
 #include "encoding/literals.hpp"
-#include "sampling/sample.hpp"
 
 namespace i2cnn {
 
@@ -103,24 +102,15 @@ void PngEncoder::load(const std::uint8_t* planes, int channels, int size) {
 void PngEncoder::make_rows(bool mirrored) {
   const std::size_t width = size_ * channels_;
   rows_.resize((width + 1) * size_);
-  line_.resize(width);
   for (std::size_t i = 0; i < size_; ++i) {
     std::uint8_t* row = rows_.data() + i * (width + 1);
     *row++ = kFilter;
-    const auto line = [&](std::size_t c) { return differences_.data() + (c * size_ + i) * size_; };
-    if (channels_ == 1 && mirrored) {
-      mirror_row(line(0), size_, row);
-    } else if (channels_ == 1) {
-      std::memcpy(row, line(0), size_);
-    } else {
-      const std::uint8_t* rgb[3] = {line(2), line(1), line(0)};
-      for (std::size_t c = 0; c < 3 && mirrored; ++c) {
-        std::uint8_t* turned = line_.data() + c * size_;
-        mirror_row(rgb[c], size_, turned);
-        rgb[c] = turned;
-      }
-      interleave(rgb, size_, row);
+    // Planes are gray or B, G, R; PNG wants R, G, B.
+    const std::uint8_t* lines[3] = {};
+    for (std::size_t c = 0; c < channels_; ++c) {
+      lines[channels_ - 1 - c] = differences_.data() + (c * size_ + i) * size_;
     }
+    pixels_.put_row(lines, channels_, size_, mirrored, row);
   }
 }
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "encoding/encode.hpp"
+#include "encoding/encoders.hpp"
 #include "sampling/sample.hpp"
 #include "util/simd.hpp"
 
@@ -84,12 +84,14 @@ void run(Input& in) {
     p = {(p.x - turn * p.y) * scale + 40 + in.coordinate(0.2 * scale),
          (p.y + turn * p.x) * scale + 30 + in.coordinate(0.2 * scale)};
   }
-  const std::vector<Box> boxes{{-1, in.coordinate(2), in.coordinate(2), 0.1 + in.number(50) / 10.0,
-                                0.1 + in.number(50) / 10.0},
-                               {static_cast<int>(in.number(5)), 0, 0, 2.35, 2.35}};
+  const double cx = in.coordinate(2);
+  const double cy = in.coordinate(2);
+  const double width = 0.1 + in.number(50) / 10.0;
+  const double height = 0.1 + in.number(50) / 10.0;
+  const int anchor = static_cast<int>(in.number(5));
   const int size = static_cast<int>(1 + in.number(70));
-  const std::vector<Sampling> samplings =
-      make_samplings(fit_similarity(points, 1.1), points, boxes, size);
+  const PatchScheme scheme{{{-1, cx, cy, width, height}, {anchor, 0, 0, 2.35, 2.35}}, 1.1, size};
+  const std::vector<Sampling> samplings = make_samplings(points, scheme);
   const Window window(view, bounds_of(samplings, size));
   const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   PngEncoder png;
@@ -116,13 +118,10 @@ void run(Input& in) {
       if (patch != first) throw std::logic_error(std::string("other pixels with ") + level);
       if (files != first_files) throw std::logic_error(std::string("other files with ") + level);
     }
-    Bytes pixels = first;
-    if (channels == 3) {
-      const std::uint8_t* bgr[3] = {first.data(), first.data() + area, first.data() + 2 * area};
-      interleave(bgr, area, pixels.data());
-    }
     Bytes file;
-    jpeg.append(pixels.data(), static_cast<int>(channels), size, file);
+    jpeg.load(first.data(), static_cast<int>(channels), size);
+    jpeg.append(false, file);
+    jpeg.append(true, file);
   }
 }
 

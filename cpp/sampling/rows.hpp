@@ -1,5 +1,4 @@
-// Inner loops, of the sampling and of turning and mixing its rows, one for each instruction set;
-// all give the same bits.
+// Inner loops of the sampling, one per instruction set; all give the same bits.
 //
 // Positions are in 1/65536 pixel. With u, v the position's fractions and the pixels p around it:
 //   left  = (255 - wy) * (p00 - 128) + wy * (p10 - 128)     wy = v in 1/255, fits 16 bits signed
@@ -57,8 +56,6 @@ void row_avx512(const Kernel& kernel, const Start* starts, int count, std::uint8
 constexpr double kWidestShuffle = 2.0;
 constexpr double kWidestStep = 4.0;
 constexpr double kSteepestStep = 0.3;
-void mirror_row_avx2(const std::uint8_t* in, std::size_t size, std::uint8_t* out);
-void interleave_avx2(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out);
 #endif
 
 }  // namespace i2cnn

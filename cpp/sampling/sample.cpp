@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
+#include <string>
 
 #include "sampling/rows.hpp"
 #include "util/simd.hpp"
@@ -17,6 +19,7 @@ namespace {
 constexpr double kMostSamples = 32;
 // In inter-ocular distances; together with the limit of the landmarks it keeps positions in range.
 constexpr double kFarthestBox = 1000;
+constexpr int kLargestPatch = 4096;
 
 int samples(double x_step, double y_step) {
   const double length = std::hypot(x_step, y_step);
@@ -132,16 +135,42 @@ RowFunction choose(const Sampling& s, const Window& window, const Columns& colum
 
 }  // namespace
 
-std::vector<Sampling> make_samplings(const Similarity& face, const Points& points,
-                                     const std::vector<Box>& boxes, int size) {
+void check_size(int size) {
+  if (size < 1 || size > kLargestPatch) {
+    throw std::invalid_argument("size must be 1 to " + std::to_string(kLargestPatch));
+  }
+}
+
+std::vector<std::int64_t> all_patches(const PatchScheme& scheme) {
+  std::vector<std::int64_t> patches(2 * scheme.boxes.size());
+  std::iota(patches.begin(), patches.end(), std::int64_t{0});
+  return patches;
+}
+
+void check_patches(const std::vector<std::int64_t>& patches, const PatchScheme& scheme) {
+  const auto count = 2 * static_cast<std::int64_t>(scheme.boxes.size());
+  for (const std::int64_t patch : patches) {
+    if (patch < 0 || patch >= count) {
+      throw std::invalid_argument("patch index " + std::to_string(patch) +
+                                  " is outside the scheme, which has " + std::to_string(count) +
+                                  " patches");
+    }
+  }
+}
+
+std::vector<Sampling> make_samplings(const Points& points, const PatchScheme& scheme) {
+  const Similarity face = fit_similarity(points, scheme.mouth);
   std::vector<Sampling> result;
-  result.reserve(boxes.size());
-  for (const Box& box : boxes) result.push_back(make_sampling(face, points, box, size));
+  result.reserve(scheme.boxes.size());
+  for (const Box& box : scheme.boxes) {
+    result.push_back(make_sampling(face, points, box, scheme.size));
+  }
   return result;
 }
 
 Bounds bounds_of(const std::vector<Sampling>& samplings, int size) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (samplings.empty()) return {0, 0, 0, 0};
   Bounds b{kInfinity, kInfinity, -kInfinity, -kInfinity};
   for (const Sampling& s : samplings) {
     for (const double column : {-0.5, size - 0.5}) {
@@ -191,33 +220,6 @@ void sample_patch(const Window& window, const Sampling& s, int size, std::uint8_
     for (std::size_t c = 0; padded && c < static_cast<std::size_t>(kernel.channels); ++c) {
       std::copy_n(rows[c], width, out + (c * width + static_cast<std::size_t>(i)) * width);
     }
-  }
-}
-
-void mirror_row(const std::uint8_t* in, std::size_t size, std::uint8_t* out) {
-#ifdef I2CNN_X86
-  if (simd() != Simd::kPlain) {
-    mirror_row_avx2(in, size, out);
-    return;
-  }
-#endif
-  std::reverse_copy(in, in + size, out);
-}
-
-void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out) {
-  const auto width = static_cast<std::size_t>(size);
-  for (std::size_t i = 0; i < width * width; i += width) mirror_row(in + i, width, out + i);
-}
-
-void interleave(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out) {
-#ifdef I2CNN_X86
-  if (simd() != Simd::kPlain) {
-    interleave_avx2(planes, count, out);
-    return;
-  }
-#endif
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) out[3 * i + c] = planes[c][i];
   }
 }
 

@@ -20,6 +20,28 @@ struct Box {
   double height;
 };
 
+// A patch scheme, with the side of its patches in pixels. Patch 2 i is box i, patch 2 i + 1 its
+// mirror image.
+struct PatchScheme {
+  std::vector<Box> boxes;
+  double mouth;  // distance of the mouth below the eyes, in inter-ocular distances
+  int size;
+
+  // Pixels of a patch.
+  std::size_t area() const {
+    return static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  }
+};
+
+// Throws std::invalid_argument unless patches may have this side.
+void check_size(int size);
+
+// Indices of all patches of the scheme.
+std::vector<std::int64_t> all_patches(const PatchScheme& scheme);
+
+// Throws std::invalid_argument unless each index is that of a patch of the scheme.
+void check_patches(const std::vector<std::int64_t>& patches, const PatchScheme& scheme);
+
 // Affine map from patch pixel (column, row) to source pixels, and how many samples a pixel needs.
 struct Sampling {
   double x0, y0;     // source position of the centre of patch pixel (0, 0)
@@ -28,9 +50,9 @@ struct Sampling {
   int across, down;  // samples per patch pixel along columns and rows (antialiasing)
 };
 
-// Throws std::invalid_argument on a box that is too far away, too large or empty.
-std::vector<Sampling> make_samplings(const Similarity& face, const Points& points,
-                                     const std::vector<Box>& boxes, int size);
+// One per box of the scheme. Throws std::invalid_argument on landmarks that leave no face and on a
+// box that is too far away, too large or empty.
+std::vector<Sampling> make_samplings(const Points& points, const PatchScheme& scheme);
 
 // What the samplings read.
 Bounds bounds_of(const std::vector<Sampling>& samplings, int size);
@@ -38,12 +60,5 @@ Bounds bounds_of(const std::vector<Sampling>& samplings, int size);
 // Samples a patch into out (channels x size x size). Pixels outside the image repeat its border.
 // The arithmetic is in integers, so that every instruction set gives the same bits.
 void sample_patch(const Window& window, const Sampling& sampling, int size, std::uint8_t* out);
-
-// Left-right mirror of a row, of a plane.
-void mirror_row(const std::uint8_t* in, std::size_t size, std::uint8_t* out);
-void mirror_plane(const std::uint8_t* in, int size, std::uint8_t* out);
-
-// Three planes' values, `count` each, to interleaved pixels.
-void interleave(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out);
 
 }  // namespace i2cnn

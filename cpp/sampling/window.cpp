@@ -30,13 +30,17 @@ void copy_row(const ImageView& view, std::ptrdiff_t row, std::ptrdiff_t channel,
 
 }  // namespace
 
-Window::Window(const ImageView& view, const Bounds& bounds) {
+void check_image(const ImageView& view) {
   if (view.height < 1 || view.width < 1 || view.height > 32767 || view.width > 32767) {
     throw std::invalid_argument("an image must have 1 to 32767 rows and columns");
   }
   if (view.channels != 1 && view.channels != 3) {
     throw std::invalid_argument("an image must have 1 or 3 channels");
   }
+}
+
+Window::Window(const ImageView& view, const Bounds& bounds) {
+  check_image(view);
   clip(bounds.left, bounds.right, view.width, left_, width_);
   clip(bounds.top, bounds.bottom, view.height, top_, height_);
   channels_ = static_cast<int>(view.channels);

@@ -18,6 +18,9 @@ struct ImageView {
   std::ptrdiff_t channel_stride;
 };
 
+// Throws std::invalid_argument unless the view has 1 to 32767 rows and columns, gray or B, G, R.
+void check_image(const ImageView& view);
+
 // Smallest and largest positions that will be read, in pixels; they may lie outside the image.
 struct Bounds {
   double left, top, right, bottom;

@@ -10,6 +10,12 @@
 
 namespace i2cnn {
 
+// As many threads as asked for; those of the machine for 0 or less.
+inline int threads_or_all(int threads) {
+  if (threads > 0) return threads;
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 // Calls work(begin, end) for blocks that cover 0 .. size. Threads take blocks as they get done, so
 // that one which shares its processor with others does less.
 template <typename Work>

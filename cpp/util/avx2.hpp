@@ -1,0 +1,6 @@
+// What the AVX2 files share.
+#pragma once
+
+#include <immintrin.h>
+
+#define I2CNN_AVX2 __attribute__((target("avx2")))
