@@ -24,7 +24,8 @@ from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser, annotate
-from i2cnn.report.page import compare, print_comparison, print_report, write_report
+from i2cnn.report.page import compare, write_report
+from i2cnn.report.terminal import print_comparison, print_report
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image, write_image
 
@@ -85,9 +86,9 @@ def evaluate(options: argparse.Namespace) -> int:
         raise InputError(
             f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
         )
-    path = write_report(options.out)
-    print_report(options.out)
-    print(f"report: {path}")
+    written = write_report(options.out)
+    print_report(written)
+    print(f"report: {written.page}")
     for failure in failures:
         print(f"i2cnn: error: {failure.job.title}: {failure.reason}", file=sys.stderr)
     if failures:
@@ -107,9 +108,9 @@ def report(options: argparse.Namespace) -> None:
     (run,) = options.runs
     if options.out is not None:
         raise InputError(f"--out is for several runs; the report of one is in {run / 'report'}")
-    path = write_report(run)
-    print_report(run)
-    print(f"report: {path}")
+    written = write_report(run)
+    print_report(written)
+    print(f"report: {written.page}")
 
 
 def demo(options: argparse.Namespace) -> None:

@@ -13,7 +13,8 @@ from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
 from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import DEEPID
-from i2cnn.report.page import print_report, write_report
+from i2cnn.report.page import write_report
+from i2cnn.report.terminal import print_report
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.machine import machine
@@ -52,8 +53,8 @@ def run_demo(out: Path, engine: str, device: str) -> None:
         raise InputError(f"{failures[0].job.title}: {failures[0].reason}")
     say("The paper profile: a few iterations of the exact AlexNet, to know its speed here.")
     speed = _paper_speed(out, execution)
-    path = write_report(out)
-    print_report(out)
+    report = write_report(out)
+    print_report(report)
     schedule = template_schedule("paper")
     full = schedule["max_iter"] * speed["seconds_per_iteration"]
     print(
@@ -63,7 +64,7 @@ def run_demo(out: Path, engine: str, device: str) -> None:
         f"{schedule['batch_size']}): its full schedule of {schedule['max_iter']} iterations would "
         f"take {duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
         f"{duration(PAPER_TRAININGS * full)}. Take a GPU for those.\n"
-        f"report: {path}"
+        f"report: {report.page}"
     )
 
 

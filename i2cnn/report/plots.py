@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -24,14 +26,14 @@ _COLOURS = {
 _CYCLE = ("#1f6f54", "#5c8db8", "#c9a227", "#b85c38", "#7a6f9b", "#4aa3a2", "#8a6d3b", "#777777")
 
 
-def _png(figure: plt.Figure) -> bytes:
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     plt.close(figure)
     return buffer.getvalue()
 
 
-def confusion_png(confusion: np.ndarray, labels: Sequence[str], title: str) -> bytes:
+def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
     """Confusion matrix as in the paper's Figure 7: percent of each true class, rows the truth."""
     share = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 0.75 * len(labels) + 1.2
@@ -61,7 +63,7 @@ class Curve:
 
 
 def curves_png(curves: Mapping[str, Sequence[Curve]], classes: int) -> bytes:
-    """Learning curves, one colour a group (number of patches), one thin line a training."""
+    """Learning curves: one colour per number of patches, one thin line per training."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
     for colour, (name, group) in zip(_CYCLE, curves.items(), strict=False):
         for i, c in enumerate(group):
@@ -85,7 +87,7 @@ def curves_png(curves: Mapping[str, Sequence[Curve]], classes: int) -> bytes:
 
 
 def folds_png(rows: Mapping[str, Mapping[int, float]], chance: float) -> bytes:
-    """Accuracy of each fold, one group of bars a fold, one colour a method."""
+    """Accuracy in each fold: one group of bars per fold, one colour per method."""
     folds = sorted({fold for row in rows.values() for fold in row})
     figure, axes = plt.subplots(figsize=(max(4.0, 0.8 * len(folds) + 2), 3))
     width = 0.8 / max(1, len(rows))
@@ -116,7 +118,7 @@ class Bar:
 
 
 def bars_png(bars: Sequence[Bar], chance: float, title: str) -> bytes:
-    """Accuracies with intervals, one line a method, the published number as a mark."""
+    """Accuracies with intervals, one line per method, the published number as a diamond."""
     figure, axes = plt.subplots(figsize=(8, 0.32 * len(bars) + 1.1))
     for y, bar in enumerate(bars):
         colour = _COLOURS.get(bar.group, _COLOURS["trained"])

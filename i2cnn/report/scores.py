@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, f1_score
 
@@ -23,7 +25,7 @@ class Scores:
 
     Parameters
     ----------
-    fold_accuracies : dict of int to float
+    fold_accuracies : mapping of int to float
         Means over repetitions.
     mean, std : float
         Over folds; the paper's accuracy is this mean.
@@ -37,11 +39,12 @@ class Scores:
         95 % interval of the pooled accuracy from resampling people, whose faces are not
         independent; None for fewer than five people.
     macro_f1 : float
+        Mean over classes of F1.
     confusion : ndarray of int, (classes, classes)
         Rows are the truth; summed over repetitions.
     """
 
-    fold_accuracies: dict[int, float]
+    fold_accuracies: Mapping[int, float]
     mean: float
     std: float
     seed_means: tuple[float, ...]
@@ -49,12 +52,17 @@ class Scores:
     wilson: tuple[float, float]
     bootstrap: tuple[float, float] | None
     macro_f1: float
-    confusion: np.ndarray
+    confusion: npt.NDArray[np.int64]
 
     @property
     def interval(self) -> tuple[float, float]:
         """The honest one: over people where there are enough, else Wilson's."""
         return self.bootstrap or self.wilson
+
+    @property
+    def seed_std(self) -> float | None:
+        """Standard deviation of the seeds' means; None for a single seed."""
+        return statistics.stdev(self.seed_means) if self.seed_means[1:] else None
 
 
 def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) -> Scores:
@@ -73,15 +81,17 @@ def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) ->
     spreads = [float(np.std(list(a.values()), ddof=1)) if len(a) > 1 else 0.0 for a in by_fold]
     seed_means = tuple(float(np.mean(list(a.values()))) for a in by_fold)
     return Scores(
-        folds,
-        float(np.mean(seed_means)),
-        float(np.mean(spreads)),
-        seed_means,
-        pooled,
-        wilson(pooled * number, number),
-        _bootstrap(every),
-        float(f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)),
-        confusion_matrix(truth, predicted, labels=list(labels)),
+        fold_accuracies=folds,
+        mean=float(np.mean(seed_means)),
+        std=float(np.mean(spreads)),
+        seed_means=seed_means,
+        pooled=pooled,
+        wilson=wilson(pooled * number, number),
+        bootstrap=_bootstrap(every),
+        macro_f1=float(
+            f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)
+        ),
+        confusion=confusion_matrix(truth, predicted, labels=list(labels)),
     )
 
 

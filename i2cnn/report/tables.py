@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from i2cnn.datasets.labels import TASKS
 from i2cnn.report.paper import TABLES, Published, protocol, published
+from i2cnn.report.run_report import MethodReport, RunReport
 
-_DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "synthetic", "folder": "folder"}
 #: The comparison in Tables 1 and 2 is one table here, with a column for each run.
 _COMPARISON = (1, 2)
-#: Our methods that belong into a comparison although the paper's tables may not have them.
-_COMPARED = ("trained", "rival", "untrained", "floor")
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A method, its protocol as published, and a cell a run."""
+    """A method, its protocol as published, and one cell per run."""
 
     method: str
     protocol: str
@@ -78,96 +74,68 @@ class PaperTable:
         return tuple(any(c.published is not None for c in column) for column in cells)
 
 
-def column_title(metrics: dict[str, Any]) -> str:
-    """Data set and number of classes, such as `CK+ (6)`; `changed` if not the profile's own."""
-    name = _DATASETS[metrics["settings"]["dataset"]]
-    other = "" if metrics["profile"] == "paper" else f", {metrics['profile']}"
-    other += ", changed" if metrics["departures"] else ""
-    return f"{name} ({len(metrics['labels'])}{other})"
-
-
-def _column_titles(runs: Mapping[Path, dict[str, Any]]) -> tuple[str, ...]:
-    titles = {run: column_title(metrics) for run, metrics in runs.items()}
-    number = Counter(titles.values())
+def column_titles(reports: Sequence[RunReport]) -> tuple[str, ...]:
+    """Titles of runs; where two are the same, their directories' names tell them apart."""
+    number = Counter(report.title for report in reports)
     return tuple(
-        title if number[title] == 1 else f"{title}, {run.resolve().name}"
-        for run, title in titles.items()
+        r.title if number[r.title] == 1 else f"{r.title}, {r.run.resolve().name}" for r in reports
     )
 
 
-def paper_tables(runs: Mapping[Path, dict[str, Any]]) -> list[PaperTable]:
-    """Tables 1 and 2 as one, Table 3, Table 4.
-
-    Parameters
-    ----------
-    runs : mapping of Path to dict
-        Contents of metrics.json by run directory; the directory's name tells columns apart whose
-        titles are the same.
-    """
-    columns, contents = _column_titles(runs), list(runs.values())
+def paper_tables(reports: Sequence[RunReport]) -> list[PaperTable]:
+    """Tables 1 and 2 as one, Table 3, Table 4; one column per run."""
+    columns = column_titles(reports)
     compared = " and ".join(str(n) for n in _COMPARISON)
     return [
-        PaperTable(f"Tables {compared}: methods compared", columns, _rows(contents, _COMPARISON)),
-        PaperTable(f"Table 3: {TABLES[3]}", columns, _rows(contents, (3,))),
-        PaperTable(f"Table 4: {TABLES[4]}", columns, _rows(contents, (4,))),
+        PaperTable(f"Tables {compared}: methods compared", columns, _rows(reports, _COMPARISON)),
+        PaperTable(f"Table 3: {TABLES[3]}", columns, _rows(reports, (3,))),
+        PaperTable(f"Table 4: {TABLES[4]}", columns, _rows(reports, (4,))),
     ]
 
 
-def _rows(runs: Sequence[dict[str, Any]], tables: tuple[int, ...]) -> tuple[Row, ...]:
+def _rows(reports: Sequence[RunReport], tables: tuple[int, ...]) -> tuple[Row, ...]:
     keys: dict[str, tuple[str, str]] = {}
-    for row in _all_published(runs):
+    for row in _all_published(reports):
         if set(row.tables) & set(tables):
             keys.setdefault(row.ours or row.method, (row.method, protocol(row)))
     if tables == _COMPARISON:
-        for metrics in runs:
-            for method in metrics["methods"]:
-                # Of several numbers of patches only the most stands in the comparison.
-                if method["group"] in _COMPARED and not _fewer_patches(method, metrics):
-                    keys.setdefault(method["id"], (method["method"], ""))
+        for report in reports:
+            # Of several numbers of patches only the most stands in the comparison.
+            for m in report.main_methods:
+                if m.method.k in (0, report.most_patches):
+                    keys.setdefault(m.method.id, (m.method.title, ""))
     rows = [
-        Row(title, words, tuple(_cell(key, metrics) for metrics in runs))
+        Row(title, words, tuple(_cell(key, report) for report in reports))
         for key, (title, words) in keys.items()
     ]
     return tuple(r for r in rows if any(c != Cell() for c in r.cells))
 
 
-def _all_published(runs: Sequence[dict[str, Any]]) -> list[Published]:
+def _all_published(reports: Sequence[RunReport]) -> list[Published]:
     """The paper's rows for the runs; for data the paper did not use, its methods all the same."""
-    found = [
-        row
-        for m in runs
-        for row in published(m["settings"]["dataset"], m["dataset"]["task"]["name"])
-    ]
+    found = [row for report in reports for row in report.published]
     if found:
         return found
     return [r for task in TASKS for data in ("jaffe", "ckplus") for r in published(data, task)]
 
 
-def _fewer_patches(method: dict[str, Any], metrics: dict[str, Any]) -> bool:
-    def patches(row: dict[str, Any]) -> int:
-        return int(row["id"][1:].partition("_")[0]) if row["id"].startswith("k") else 0
+def _cell(key: str, report: RunReport) -> Cell:
+    theirs = next((r for r in report.published if key in (r.ours, r.method)), None)
+    ours = report.find(key)
+    cell = _our_cell(ours) if ours else Cell()
+    if theirs is None:
+        return cell
+    return replace(cell, published=theirs.accuracy, certain=theirs.certain)
 
-    most = max(patches(row) for row in metrics["methods"])
-    return 0 < patches(method) < most
 
-
-def _cell(key: str, metrics: dict[str, Any]) -> Cell:
-    rows = published(metrics["settings"]["dataset"], metrics["dataset"]["task"]["name"])
-    theirs = next((r for r in rows if key in (r.ours, r.method)), None)
-    ours = next((r for r in metrics["methods"] if r["id"] == key), None)
-    cell: dict[str, Any] = (
-        {"published": theirs.accuracy, "certain": theirs.certain} if theirs else {}
+def _our_cell(row: MethodReport) -> Cell:
+    scores = row.scores
+    low, high = scores.interval
+    return Cell(
+        ours=100 * scores.mean,
+        std=100 * scores.std if len(scores.fold_accuracies) > 1 else None,
+        spread=None if scores.seed_std is None else 100 * scores.seed_std,
+        low=100 * low,
+        high=100 * high,
+        flat=bool(row.flat_folds),
     )
-    if ours:
-        seeds = ours["seed_means"]
-        mean = sum(seeds) / len(seeds)
-        spread = (sum((s - mean) ** 2 for s in seeds) / (len(seeds) - 1)) ** 0.5 if seeds[1:] else 0
-        cell |= {
-            "ours": 100 * ours["mean"],
-            "std": 100 * ours["std"] if len(ours["folds"]) > 1 else None,
-            "spread": 100 * spread if seeds[1:] else None,
-            "low": 100 * ours["interval95"][0],
-            "high": 100 * ours["interval95"][1],
-            "flat": bool(ours["flat_folds"]),
-        }
-    return Cell(**cell)

@@ -26,7 +26,7 @@ from i2cnn.evaluation.settings import read_settings
 from i2cnn.patches.schemes import FACE, get_scheme
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
 from i2cnn.report.page import write_report
-from i2cnn.report.results import leak_audit
+from i2cnn.report.run_report import leak_audit
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.landmarks import POINT_NAMES
@@ -146,7 +146,7 @@ def test_a_copied_run_still_reports(run: Path, tmp_path: Path) -> None:
 def test_a_leak_is_found(run: Path) -> None:
     folds = read_folds(run / "folds.json")
     rows = read_predictions(run / JOB / "predictions_trained.csv")
-    assert leak_audit(folds, rows)["subjects_on_two_sides"] == 0
+    assert leak_audit(folds, rows).predictions_checked == len(rows)
     stranger = folds.folds[0].training[0]
     with pytest.raises(InputError, match=f"leak.*{stranger}"):
         leak_audit(folds, [replace(rows[0], subject=stranger)])

@@ -152,7 +152,7 @@ def test_labels_that_changed_are_refused(run: Path, tmp_path: Path) -> None:
 def test_only_flat_trainings_are_starred(run: Path) -> None:
     """Six iterations learn nothing: the trained row says so, the untrained one is what it is."""
     results = read_results(run)
-    assert [job.fold for job in results.flat] == [1]
+    assert [t.job.fold for t in results.trainings if t.record.flat] == [1]
     rows = json.loads((run / "report" / "metrics.json").read_text())["methods"]
     assert {r["group"]: r["flat_folds"] for r in rows} == {"trained": [1], "untrained": []}
     assert rows[0]["mean_without_flat_folds"] is None

@@ -1,0 +1,76 @@
+"""metrics.json: a run's report for other programs. The only place that turns it into JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from i2cnn.report.records import DatasetRecord
+from i2cnn.report.run_report import MethodReport, RunReport
+from i2cnn.util.files import write_json
+
+METRICS_FILE = "metrics.json"
+
+
+def write_metrics(path: Path, report: RunReport) -> None:
+    """Write metrics.json."""
+    write_json(path, to_json(report))
+
+
+def to_json(report: RunReport) -> dict[str, object]:
+    """Content of metrics.json; what each job chose and took is in its own job.json."""
+    return {
+        "run_digest": report.settings.digest,
+        "profile": report.settings.profile,
+        "departures": list(report.departures),
+        "settings": asdict(report.settings) | {"root": None},
+        "dataset": _dataset(report.dataset),
+        "labels": list(report.task.labels),
+        "folds": [asdict(fold) for fold in report.folds.folds],
+        "folds_digest": report.folds.digest,
+        "folds_done": list(report.folds_done),
+        "jobs_done": report.jobs_done,
+        "jobs_total": report.jobs_total,
+        "methods": [_method(m) for m in report.methods],
+        "flat": [{"k": t.k, "fold": t.fold, "seed": t.seed} for t in report.flat],
+        "chance": report.chance,
+        "paper": [asdict(p) for p in report.published],
+        "leak_audit": asdict(report.leak_audit),
+        "versions": dict(report.versions),
+        "machine": dict(report.machine),
+    }
+
+
+def _dataset(record: DatasetRecord) -> dict[str, object]:
+    return {
+        "name": record.name,
+        "task": {"name": record.task.name, "labels": list(record.task.labels)},
+        "found": dict(record.found),
+        "expected": dict(record.expected),
+        "left_out": {reason: list(items) for reason, items in record.left_out.items()},
+        "notes": list(record.notes),
+        "faces_found": dict(record.faces_found),
+        "faces_notes": list(record.faces_notes),
+    }
+
+
+def _method(row: MethodReport) -> dict[str, object]:
+    method, scores = row.method, row.scores
+    return {
+        "id": method.id,
+        "method": method.title,
+        "group": method.group,
+        "protocol": method.protocol,
+        "mean": scores.mean,
+        "std": scores.std,
+        "seed_means": list(scores.seed_means),
+        "flat_folds": list(row.flat_folds),
+        "mean_without_flat_folds": row.mean_without_flat_folds,
+        "pooled": scores.pooled,
+        "interval95": list(scores.interval),
+        "interval95_wilson": list(scores.wilson),
+        "macro_f1": scores.macro_f1,
+        "folds": {str(fold): value for fold, value in scores.fold_accuracies.items()},
+        "confusion": scores.confusion.tolist(),
+        "faces": row.faces,
+    }

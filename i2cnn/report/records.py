@@ -1,0 +1,172 @@
+"""What a run directory's JSON files say of its data and jobs, read into types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2cnn.datasets.labels import Task
+from i2cnn.network.loop import Validation
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import read_json
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """Content of dataset.json: what was found against what was expected.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    task : Task
+        The labels of the run.
+    found, expected : mapping of str to int
+        Numbers of images and subjects, and of images per label.
+    left_out : mapping of str to tuple of str
+        Items that could not be used, by reason.
+    notes : tuple of str
+        Remarks of the reader.
+    faces_found : mapping of str to int
+        Number of faces by the way they were found.
+    faces_notes : tuple of str
+        Remarks of the face finder.
+    """
+
+    name: str
+    task: Task
+    found: Mapping[str, int]
+    expected: Mapping[str, int]
+    left_out: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+    faces_found: Mapping[str, int]
+    faces_notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The SVM of one method in one fold: its kernel, its C, its accuracy on the test faces."""
+
+    kernel: str
+    C: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """A training in numbers.
+
+    Parameters
+    ----------
+    curve : tuple of Validation
+        The learning curve.
+    iterations, best_iteration : int
+        Iterations done, and the iteration whose weights were kept.
+    flat : bool
+        True if the loss never left ln(classes): nothing was learned.
+    seconds : float
+        Duration.
+    images_per_second : float
+        Training speed.
+    """
+
+    curve: tuple[Validation, ...]
+    iterations: int
+    best_iteration: int
+    flat: bool
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """Seconds and peak memory in bytes of one step of a job; on a GPU also the device's peak."""
+
+    seconds: float
+    peak_bytes: int
+    peak_device_bytes: int
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """Content of a job.json, as far as a report needs it.
+
+    Parameters
+    ----------
+    choices : mapping of str to Choice
+        By method.
+    training : TrainingRecord or None
+        None for rivals.
+    steps : mapping of str to StepCost
+        By step.
+    digests : mapping of str to str
+        SHA-256 of each method's predictions file.
+    """
+
+    choices: Mapping[str, Choice]
+    training: TrainingRecord | None
+    steps: Mapping[str, StepCost]
+    digests: Mapping[str, str]
+
+
+def read_dataset(path: Path) -> DatasetRecord:
+    """Read dataset.json; InputError if it is damaged."""
+    content = read_json(path)
+    try:
+        task = content["task"]
+        return DatasetRecord(
+            str(content["name"]),
+            Task(str(task["name"]), tuple(str(label) for label in task["labels"])),
+            _counts(content["found"]),
+            _counts(content["expected"]),
+            {str(k): tuple(map(str, v)) for k, v in content["left_out"].items()},
+            tuple(map(str, content["notes"])),
+            _counts(content["faces_found"]),
+            tuple(map(str, content["faces_notes"])),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: damaged; start a new run directory") from None
+
+
+def parse_job(content: Any, source: str) -> JobRecord:
+    """A job's record from the content of its job.json; InputError names `source` if damaged."""
+    try:
+        training = content.get("training")
+        return JobRecord(
+            {
+                str(name): Choice(str(m["kernel"]), float(m["C"]), float(m["accuracy"]))
+                for name, m in content["methods"].items()
+            },
+            None if training is None else _training(training),
+            {
+                str(name): StepCost(
+                    float(s["seconds"]), int(s["peak_bytes"]), int(s.get("peak_device_bytes", 0))
+                )
+                for name, s in content["steps"].items()
+            },
+            {str(k): str(v) for k, v in content["provenance"]["predictions"].items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{source}: damaged ({error!r}); repeat the job") from None
+
+
+def _training(content: Mapping[str, Any]) -> TrainingRecord:
+    return TrainingRecord(
+        tuple(
+            Validation(
+                int(p["iteration"]), float(p["train_loss"]), float(p["accuracy"]), float(p["loss"])
+            )
+            for p in content["curve"]
+        ),
+        int(content["iterations"]),
+        int(content["best_iteration"]),
+        bool(content["flat"]),
+        float(content["seconds"]),
+        float(content["images_per_second"]),
+    )
+
+
+def _counts(content: Mapping[str, Any]) -> dict[str, int]:
+    return {str(key): int(value) for key, value in content.items()}

@@ -1,0 +1,323 @@
+"""Everything that is reported of a run, computed from its results; pages and tables show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.folds import Folds
+from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.predictions import Prediction
+from i2cnn.evaluation.run import jobs_of
+from i2cnn.evaluation.settings import Settings
+from i2cnn.network.profiles import template_schedule
+from i2cnn.report.paper import Published, published
+from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
+from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS, Method, Results
+from i2cnn.report.scores import Scores, chance
+from i2cnn.svm.variants import TRAINED, UNTRAINED
+from i2cnn.util.errors import InputError
+from i2cnn.util.machine import machine, versions
+
+REPORT_FOLDER = "report"
+PAGE_FILE = "report.html"
+_DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "synthetic", "folder": "folder"}
+_PROFILE_WORDS = {
+    "paper": "the paper's AlexNet and solver",
+    "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
+}
+
+
+@dataclass(frozen=True)
+class MethodReport:
+    """One method's row.
+
+    Parameters
+    ----------
+    method : Method
+    scores : Scores
+    flat_folds : tuple of int
+        Folds in which a training behind it never left ln(classes).
+    mean_without_flat_folds : float or None
+        Mean accuracy over the other folds; None where there is no other.
+    faces : int
+        Number of different faces tested.
+    """
+
+    method: Method
+    scores: Scores
+    flat_folds: tuple[int, ...]
+    mean_without_flat_folds: float | None
+    faces: int
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """One training's row: the job's folder, the training, the SVM on its features."""
+
+    folder: str
+    k: int
+    fold: int
+    seed: int
+    record: TrainingRecord
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step took, over all jobs of a kind; bytes are the peak of any job."""
+
+    kind: str
+    step: str
+    jobs: int
+    seconds: float
+    peak_bytes: int
+    peak_device_bytes: int
+
+
+@dataclass(frozen=True)
+class LeakAudit:
+    """Proof that nobody was tested by a model that had seen them."""
+
+    predictions_checked: int
+    subjects_on_two_sides: int
+    folds_digest: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """Everything that is reported of a run.
+
+    Parameters
+    ----------
+    run : Path
+        The run directory.
+    settings : Settings
+    dataset : DatasetRecord
+    folds : Folds
+    folds_done : tuple of int
+        Numbers of the folds with at least one finished job.
+    jobs_done, jobs_total : int
+    methods : tuple of MethodReport
+        In the order of the tables.
+    trainings : tuple of TrainingReport
+    steps : tuple of StepReport
+    chance : float
+        Accuracy of always naming the most frequent label.
+    published : tuple of Published
+        The paper's rows for this data set and task.
+    leak_audit : LeakAudit
+    versions, machine : mapping of str to str
+        Of the process that made the report.
+    """
+
+    run: Path
+    settings: Settings
+    dataset: DatasetRecord
+    folds: Folds
+    folds_done: tuple[int, ...]
+    jobs_done: int
+    jobs_total: int
+    methods: tuple[MethodReport, ...]
+    trainings: tuple[TrainingReport, ...]
+    steps: tuple[StepReport, ...]
+    chance: float
+    published: tuple[Published, ...]
+    leak_audit: LeakAudit
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+
+    @property
+    def page(self) -> Path:
+        """Where the HTML page lies."""
+        return self.run / REPORT_FOLDER / PAGE_FILE
+
+    @property
+    def task(self) -> Task:
+        """Labels in class order."""
+        return self.dataset.task
+
+    @property
+    def is_complete(self) -> bool:
+        """True if every job of the run is finished."""
+        return self.jobs_done == self.jobs_total
+
+    @property
+    def main_methods(self) -> tuple[MethodReport, ...]:
+        """The network, its rivals and the floors."""
+        return tuple(m for m in self.methods if m.method.group in MAIN_GROUPS)
+
+    @property
+    def patch_methods(self) -> tuple[MethodReport, ...]:
+        """The network on parts of its patches."""
+        return tuple(m for m in self.methods if m.method.group in PATCH_GROUPS)
+
+    @property
+    def flat(self) -> tuple[TrainingReport, ...]:
+        """Trainings whose loss never left ln(classes)."""
+        return tuple(t for t in self.trainings if t.record.flat)
+
+    @property
+    def most_patches(self) -> int:
+        """Most patches per face of any network; 0 if only rivals are finished."""
+        return max((m.method.k for m in self.methods), default=0)
+
+    @property
+    def departures(self) -> tuple[str, ...]:
+        """What of the run is not as its profile has it, in words."""
+        return departures(self.settings)
+
+    @property
+    def title(self) -> str:
+        """Data set and number of classes, such as `CK+ (6)`, and what is not the paper's."""
+        parts = [
+            str(len(self.task)),
+            *([] if self.settings.profile == "paper" else [self.settings.profile]),
+            *(["changed"] if self.departures else []),
+        ]
+        return f"{_DATASETS[self.settings.dataset]} ({', '.join(parts)})"
+
+    @property
+    def profile_words(self) -> str:
+        """The profile, and what of the run is not as it has it."""
+        return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
+
+    @property
+    def flat_words(self) -> str:
+        """The trainings that learned nothing, by k and fold."""
+        several = len(self.settings.seeds) > 1
+        words = []
+        for k in dict.fromkeys(t.k for t in self.flat):
+            folds: dict[int, list[str]] = {}
+            for t in sorted((t for t in self.flat if t.k == k), key=lambda t: t.fold):
+                folds.setdefault(t.fold, []).append(str(t.seed))
+            named = [f"{f} (seed {', '.join(s)})" if several else str(f) for f, s in folds.items()]
+            words.append(f"k = {k}: fold {', '.join(named)}")
+        return "; ".join(words)
+
+    @property
+    def shown_settings(self) -> dict[str, object]:
+        """The settings without the folder on somebody's disk."""
+        return {key: value for key, value in asdict(self.settings).items() if key != "root"}
+
+    def find(self, method_id: str) -> MethodReport | None:
+        """Report of the method of that id, if it has results."""
+        return next((m for m in self.methods if m.method.id == method_id), None)
+
+
+def make_report(results: Results) -> RunReport:
+    """Compute everything that is reported of a run.
+
+    Raises
+    ------
+    InputError
+        A tested person trains or validates in the same fold.
+    """
+    settings, task, folds = results.settings, results.task, results.inputs.folds
+    repetitions, scores = results.repetitions(), results.scores()
+    flat = {(t.job.k, t.job.fold) for t in results.trainings if t.record.flat}
+    every = [p for seeds in repetitions.values() for rows in seeds for p in rows]
+    return RunReport(
+        run=results.run,
+        settings=settings,
+        dataset=results.dataset,
+        folds=folds,
+        folds_done=tuple(sorted({done.job.fold for done in results.jobs})),
+        jobs_done=len(results.jobs),
+        jobs_total=len(jobs_of(settings)),
+        methods=tuple(_method(m, s, repetitions[m], flat) for m, s in scores.items()),
+        trainings=_trainings(results),
+        steps=_steps(results),
+        chance=chance([face.label for face in results.inputs.faces]),
+        published=published(settings.dataset, task.name),
+        leak_audit=leak_audit(folds, every),
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def departures(settings: Settings) -> tuple[str, ...]:
+    """What of a run's settings is not as its profile has it, in words."""
+    own = template_schedule(settings.profile)
+    found = [
+        f"{name} {getattr(settings, name)} instead of {value}"
+        for name, value in own.items()
+        if getattr(settings, name) != value
+    ]
+    if settings.scheme != "deepid":
+        found.append(f"patch scheme {settings.scheme} instead of deepid")
+    return tuple(found)
+
+
+def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:
+    """Proof that nobody was tested by a model that had seen them.
+
+    Raises
+    ------
+    InputError
+        A tested face's subject is on the training or validation side of its fold.
+    """
+    for p in predictions:
+        fold = folds.folds[p.fold - 1]
+        if p.subject not in fold.test or p.subject in (*fold.training, *fold.validation):
+            raise InputError(
+                f"leak: {p.image} of subject {p.subject} was tested in fold {p.fold}, where that "
+                "person trains or validates; the run's files do not belong together"
+            )
+    return LeakAudit(len(predictions), 0, folds.digest)
+
+
+def _method(
+    method: Method,
+    scores: Scores,
+    repetitions: Sequence[Sequence[Prediction]],
+    flat: set[tuple[int, int]],
+) -> MethodReport:
+    trained = method.group != UNTRAINED
+    flat_folds = [fold for fold in scores.fold_accuracies if trained and (method.k, fold) in flat]
+    learned = [v for fold, v in scores.fold_accuracies.items() if fold not in flat_folds]
+    return MethodReport(
+        method,
+        scores,
+        tuple(flat_folds),
+        float(np.mean(learned)) if learned else None,
+        len({p.image for rows in repetitions for p in rows}),
+    )
+
+
+def _trainings(results: Results) -> tuple[TrainingReport, ...]:
+    choices = {done.job.folder: done.record.choices for done in results.jobs}
+    return tuple(
+        TrainingReport(
+            t.job.folder,
+            t.job.k,
+            t.job.fold,
+            t.job.seed,
+            t.record,
+            choices[t.job.folder][TRAINED],
+        )
+        for t in results.trainings
+    )
+
+
+def _steps(results: Results) -> tuple[StepReport, ...]:
+    """Seconds and memory of every step: sum and peak over the jobs of a kind."""
+    rows: dict[tuple[str, str], StepReport] = {}
+    for done in results.jobs:
+        job = done.job
+        kind = f"{job.k} patches" if isinstance(job, NetworkJob) else job.folder.split("/")[1]
+        for step, cost in done.record.steps.items():
+            before = rows.get((kind, step), StepReport(kind, step, 0, 0.0, 0, 0))
+            rows[kind, step] = StepReport(
+                kind,
+                step,
+                before.jobs + 1,
+                before.seconds + cost.seconds,
+                max(before.peak_bytes, cost.peak_bytes),
+                max(before.peak_device_bytes, cost.peak_device_bytes),
+            )
+    return tuple(rows.values())

@@ -1,0 +1,76 @@
+"""A report's main table, and a comparison's tables, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from i2cnn.report.run_report import MethodReport, RunReport
+from i2cnn.report.tables import Cell, PaperTable
+
+
+def print_report(report: RunReport, console: Console | None = None) -> None:
+    """The report's main table; the parts of the patches are on the page only."""
+    console = console or Console(highlight=False)
+    seeds = len(report.settings.seeds)
+    folds = ", ".join(map(str, report.folds_done))
+    table = Table(
+        title=f"{report.title}, person-independent, fold(s) {folds}"
+        + (f", means over {seeds} seeds" if seeds > 1 else ""),
+        caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
+        "* interval of the pooled accuracy, over people",
+    )
+    for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    published = {p.ours: p.accuracy for p in report.published if p.ours}
+    for row in report.main_methods:
+        table.add_row(*_method_cells(row, published.get(row.method.id)))
+    table.add_row("chance", "", f"{100 * report.chance:.1f}", "", "", "", "")
+    for p in report.published:
+        if not p.ours:
+            paper = f"{p.accuracy:g}" + ("" if p.certain else " ?")
+            table.add_row(f"{p.method} (published)", "", "", "", "", "", paper)
+    console.print(table)
+    if report.flat:
+        console.print(
+            f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "
+            "learned nothing there. Train longer.",
+            markup=False,
+        )
+
+
+def _method_cells(row: MethodReport, published: float | None) -> tuple[str, ...]:
+    scores = row.scores
+    low, high = scores.interval
+    folds = len(scores.fold_accuracies)
+    return (
+        row.method.title,
+        str(folds),
+        f"{100 * scores.mean:.1f}",
+        f"{100 * scores.std:.1f}" if folds > 1 else "-",
+        f"{100 * low:.1f} - {100 * high:.1f}",
+        f"{scores.macro_f1:.3f}",
+        "" if published is None else f"{published:g}",
+    )
+
+
+def print_comparison(tables: Sequence[PaperTable], console: Console | None = None) -> None:
+    """The compared runs' tables."""
+    console = console or Console(highlight=False)
+    for table in tables:
+        shown = Table(title=table.title, caption="ours (published; ? where its column is a guess)")
+        shown.add_column("method")
+        for column in table.columns:
+            shown.add_column(column, justify="right")
+        for row in table.rows:
+            shown.add_row(row.method, *(_cell_text(cell) for cell in row.cells))
+        console.print(shown)
+
+
+def _cell_text(cell: Cell) -> str:
+    ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
+    if cell.published is None:
+        return ours
+    return f"{ours} ({cell.published:g}{'' if cell.certain else ' ?'})"

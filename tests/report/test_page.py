@@ -1,0 +1,75 @@
+"""The HTML pages: what they show, and that they show text as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from i2cnn.evaluation.predictions import Prediction
+from i2cnn.report.confused import ConfusedFace
+from i2cnn.report.glossary import GLOSSARY
+from i2cnn.report.page import comparison_html, report_html
+from i2cnn.report.pictures import draw_pictures
+from i2cnn.report.run_report import RunReport
+from i2cnn.report.tables import paper_tables
+from tests.helpers.reports import report_of, row_of, training_of
+
+
+def page_of(report: RunReport, confused: tuple[ConfusedFace, ...] = ()) -> str:
+    return " ".join(report_html(report, draw_pictures(report), confused).split())
+
+
+def test_every_term_is_explained() -> None:
+    page = page_of(report_of([row_of("k60_trained", 0.5)]))
+    for term in GLOSSARY:
+        assert f'<dt id="term-{term.replace(" ", "-")}">{term}</dt>' in page
+
+
+def test_terms_are_linked_where_they_occur() -> None:
+    assert 'href="#term-fc7"' in page_of(report_of([row_of("k60_trained", 0.5)]))
+
+
+def test_file_names_cannot_break_out_of_the_page() -> None:
+    name = "<script>alert(1)</script>.png"
+    face = ConfusedFace(Prediction(1, name, "A", "happy", "fear"), b"")
+    page = page_of(report_of([row_of("k60_trained", 0.5)]), (face,))
+    assert "&lt;script&gt;alert" in page
+    assert "<script>" not in page
+
+
+def test_an_incomplete_run_says_how_to_go_on() -> None:
+    report = replace(report_of([row_of("k60_trained", 0.5)]), jobs_done=2)
+    assert "The run is not complete" in page_of(report)
+
+
+def test_a_complete_run_has_no_such_note() -> None:
+    assert "The run is not complete" not in page_of(report_of([row_of("k60_trained", 0.5)]))
+
+
+def test_flat_trainings_are_warned_about() -> None:
+    rows = [row_of("k60_trained", 0.5, flat_folds=(1,))]
+    page = page_of(report_of(rows, trainings=[training_of(60, 1, flat=True)]))
+    assert "The loss never left ln(6) in k = 60: fold 1" in page
+    assert "I2CNN-60, trained without these folds: 50.0 %." in page
+
+
+def test_rivals_alone_make_a_page_without_training() -> None:
+    page = page_of(report_of([row_of("rival_lbp_rbf", 0.5)]))
+    assert "<h2>Training</h2>" not in page
+    assert "<h2>Which patches count</h2>" not in page
+
+
+def test_parts_of_the_patches_have_a_chapter() -> None:
+    page = page_of(report_of([row_of("k60_trained", 0.5), row_of("k60_region", 0.4)]))
+    assert "<h2>Which patches count</h2>" in page
+
+
+def test_quick_runs_are_marked_as_no_replication() -> None:
+    page = page_of(report_of([row_of("k60_trained", 0.5)], profile="quick"))
+    assert "do not replicate the paper's" in page
+
+
+def test_several_runs_are_compared_on_one_page() -> None:
+    reports = [report_of([row_of("k60_trained", 0.5)], dataset=d) for d in ("jaffe", "ckplus")]
+    page = comparison_html(reports, paper_tables(reports))
+    assert "2 runs compared" in page
+    assert "<th>CK+ (6)<br>" in page

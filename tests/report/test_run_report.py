@@ -1,0 +1,59 @@
+"""What a run's report says in words, and the audit of its folds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from i2cnn.evaluation.folds import Fold, Folds
+from i2cnn.evaluation.predictions import Prediction
+from i2cnn.report.run_report import leak_audit
+from i2cnn.util.errors import InputError
+from tests.helpers.reports import report_of, row_of, training_of
+
+ROWS = [row_of("k60_trained", 0.5)]
+FOLDS = Folds(0, (Fold(("A",), ("B",), ("C",)), Fold(("B",), ("C",), ("A",))))
+
+
+def test_the_title_says_what_is_not_the_papers() -> None:
+    report = report_of(ROWS, dataset="ckplus", profile="quick")
+    assert report.title == "CK+ (6, quick)"
+    changed = replace(report, settings=replace(report.settings, max_iter=7, scheme="tight"))
+    assert changed.title == "CK+ (6, quick, changed)"
+
+
+def test_departures_from_the_profile_are_named() -> None:
+    report = report_of(ROWS)
+    changed = replace(report, settings=replace(report.settings, batch_size=7, scheme="tight"))
+    assert changed.departures == (
+        "batch_size 7 instead of 256",
+        "patch scheme tight instead of deepid",
+    )
+    assert changed.profile_words.startswith("the paper's AlexNet and solver; batch_size 7")
+
+
+def test_flat_trainings_are_named_by_k_and_fold() -> None:
+    trainings = [training_of(60, 2, flat=True), training_of(60, 1, flat=True), training_of(5, 1)]
+    assert report_of(ROWS, trainings=trainings).flat_words == "k = 60: fold 1, 2"
+
+
+def test_flat_trainings_of_several_seeds_are_named_by_seed() -> None:
+    trainings = [training_of(5, 1, seed, flat=True) for seed in (0, 1)]
+    report = report_of(ROWS, seeds=(0, 1), trainings=trainings)
+    assert report.flat_words == "k = 5: fold 1 (seed 0, 1)"
+
+
+def test_the_folder_on_somebodys_disk_is_not_shown() -> None:
+    assert "root" not in report_of(ROWS).shown_settings
+
+
+def test_the_audit_counts_the_predictions() -> None:
+    audit = leak_audit(FOLDS, [Prediction(1, "a.png", "A", "x", "x")])
+    assert (audit.predictions_checked, audit.folds_digest) == (1, FOLDS.digest)
+
+
+@pytest.mark.parametrize("subject", ["B", "C", "unknown"])
+def test_a_person_who_does_not_test_is_a_leak(subject: str) -> None:
+    with pytest.raises(InputError, match=f"leak: a.png of subject {subject}"):
+        leak_audit(FOLDS, [Prediction(1, "a.png", subject, "x", "x")])

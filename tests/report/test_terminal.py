@@ -1,0 +1,53 @@
+"""The tables that a report prints."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from i2cnn.report.run_report import RunReport
+from i2cnn.report.tables import paper_tables
+from i2cnn.report.terminal import print_comparison, print_report
+from tests.helpers.reports import report_of, row_of, training_of
+
+
+def printed(report: RunReport) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    print_report(report, console)
+    return " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+
+
+def test_the_table_puts_the_published_number_beside_ours() -> None:
+    text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
+    assert "I2CNN-60, trained │ 2 │ 90.0 │ 7.0 │ 80.0 - 100.0 │ 0.900 │ 98.3" in text
+
+
+def test_published_methods_that_are_not_run_here_have_rows() -> None:
+    text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
+    assert "BDBN [23] (published) │ │ │ │ │ │ 96.7 ?" in text
+
+
+def test_parts_of_the_patches_are_not_printed() -> None:
+    rows = [row_of("k60_trained", 0.9), row_of("k60_region", 0.8)]
+    assert "region" not in printed(report_of(rows))
+
+
+def test_flat_trainings_are_warned_about() -> None:
+    report = report_of([row_of("k60_trained", 0.2)], trainings=[training_of(60, 2, flat=True)])
+    assert "The loss never left ln(6) in k = 60: fold 2" in printed(report)
+
+
+def test_several_seeds_are_said() -> None:
+    report = report_of([row_of("k60_trained", 0.2)], seeds=(0, 1))
+    assert "means over 2 seeds" in printed(report)
+
+
+def test_a_comparison_has_a_column_per_run() -> None:
+    runs = [report_of([row_of("k60_trained", 0.9)], dataset=d) for d in ("ckplus", "synthetic")]
+    console = Console(file=io.StringIO(), width=200)
+    print_comparison(paper_tables(runs), console)
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "method ┃ CK+ (6) ┃ synthetic (6)" in text
+    assert "I2CNN-60 │ 90.0 (98.3) │ 90.0" in text
+    assert "BDBN [23] │ - (96.7 ?) │ -" in text
