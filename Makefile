@@ -10,11 +10,12 @@ DEMO   ?= runs/demo
 
 CPP := $(wildcard cpp/*.cpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test lint format conformance sanitize proto clean
+.PHONY: help setup demo test docs lint format conformance sanitize proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
 	@echo "make test         formatters, linters, types and all tests"
+	@echo "make docs         the documentation site, in build/site"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
 	@echo "make format       format all sources"
@@ -27,7 +28,7 @@ $(READY): pyproject.toml constraints.txt tools/system_packages.sh
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel "pybind11>=2.12"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test,cluster]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test,cluster,docs]"
 	touch $(READY) $(NATIVE)
 
 $(NATIVE): $(READY) $(CPP) CMakeLists.txt setup.py
@@ -39,6 +40,11 @@ demo: setup
 
 test: setup lint
 	$(BIN)/python -m pytest -q
+
+# Warnings are errors: a dead link, a heading that is gone, a page that no menu has.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The site is in build/site."
 
 lint: setup
 	$(BIN)/ruff check .
