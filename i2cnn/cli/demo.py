@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import evaluate, prepare
 from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
+from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import DEEPID
 from i2cnn.report.page import write_report
@@ -44,10 +46,11 @@ _SETTINGS = Settings(
 )
 
 
-def run_demo(out: Path, engine: str, device: str) -> None:
+def demo(options: argparse.Namespace) -> None:
     """Evaluate one person-independent fold with the quick profile, then time the paper's net."""
+    out = options.out
     say("The quick profile: a small network that learns on this machine in minutes.")
-    execution = Execution(engine, device)
+    execution = Execution(options.engine, choose_device(options.device))
     failures = evaluate(out, _SETTINGS, execution, Workers(), only_folds=(1,))
     if failures:
         raise InputError(f"{failures[0].job.title}: {failures[0].reason}")

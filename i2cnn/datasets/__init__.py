@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample
-from i2cnn.datasets.ckplus import read_ckplus
-from i2cnn.datasets.jaffe import read_jaffe
-from i2cnn.datasets.labels import get_task
-from i2cnn.datasets.synthetic import embedded_root, read_synthetic
+from i2cnn.datasets.labels import Task, get_task
 from i2cnn.util.errors import InputError
 
 __all__ = ["DATASETS", "Dataset", "Sample", "embedded_root", "load_dataset"]
 
-_READERS = {"jaffe": read_jaffe, "ckplus": read_ckplus, "synthetic": read_synthetic}
+#: Modules of the data sets whose labels are the paper's. One is imported when its set is read:
+#: the command line's `--help` does without NumPy and OpenCV.
+_READERS = {
+    "jaffe": "i2cnn.datasets.jaffe",
+    "ckplus": "i2cnn.datasets.ckplus",
+    "synthetic": "i2cnn.datasets.synthetic",
+}
 #: Kinds of data sets that can be read.
 DATASETS = (*_READERS, "folder")
+
+
+def embedded_root() -> Path:
+    """Folder of the synthetic set that ships with the package."""
+    return Path(__file__).parent / "synthetic_v1"
 
 
 def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Dataset:
@@ -44,10 +54,11 @@ def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Datas
             "the folder of your copy (the embedded synthetic faces need none)"
         )
     if kind == "folder":
-        # It imports OpenCV, which the command line's --help does without.
         from i2cnn.datasets.folder import read_folder
 
         return read_folder(root, None if task in (None, "folder") else get_task(task))
     if kind not in _READERS:
         raise InputError(f"unknown data set {kind!r}; choose one of {', '.join(DATASETS)}")
-    return _READERS[kind](root, get_task(task or "seven"))
+    read: Callable[[Path, Task], Dataset]
+    read = getattr(importlib.import_module(_READERS[kind]), f"read_{kind}")
+    return read(root, get_task(task or "seven"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from importlib import resources
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Points, Sample, check_folder
@@ -15,11 +14,6 @@ from i2cnn.util.landmarks import POINT_NAMES
 SUBJECTS, TAKES = 20, 3
 #: The table has its own names of some landmarks.
 _COLUMNS = {"left_mouth": "mouth_left", "right_mouth": "mouth_right"}
-
-
-def embedded_root() -> Path:
-    """Folder of the set that ships with the package."""
-    return Path(str(resources.files("i2cnn.datasets"))) / "synthetic_v1"
 
 
 def read_synthetic(root: Path, task: Task) -> Dataset:

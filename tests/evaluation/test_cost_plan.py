@@ -41,8 +41,8 @@ def test_estimates_follow_from_the_speed() -> None:
 
 
 def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
-    from i2cnn.cli.commands import make_settings
-    from i2cnn.cli.main import build_parser
+    from i2cnn.cli.evaluate import make_settings
+    from i2cnn.cli.parser import build_parser
 
     data = small_set(tmp_path / "data")
     words = arguments(data, tmp_path / "run", k="1,60", iterations=1000)
@@ -57,8 +57,8 @@ def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
 
 
 def test_a_share_of_the_schedule_shrinks_all_of_it() -> None:
-    from i2cnn.cli.commands import chosen_schedule
-    from i2cnn.cli.main import build_parser
+    from i2cnn.cli.parser import build_parser
+    from i2cnn.cli.schedule import chosen_schedule
 
     def schedule(*words: str) -> dict[str, int]:
         return chosen_schedule(build_parser().parse_args(["evaluate", "--out=r", *words]))

@@ -198,7 +198,7 @@ def test_interrupt_then_again(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=60)
     assert process.returncode == 130, text
-    assert "goes on from here" in text
+    assert "continues from here" in text
     assert "Traceback" not in text
     iteration = json.loads(state.read_text())["resume_iter"]
     assert (state.parent / "snapshots" / f"net_iter_{iteration}.solverstate").exists()

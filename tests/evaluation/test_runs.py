@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from i2cnn.cli.commands import make_settings
 from i2cnn.cli.demo import _SETTINGS as DEMO
-from i2cnn.cli.main import build_parser, main
+from i2cnn.cli.evaluate import make_settings
+from i2cnn.cli.main import main
+from i2cnn.cli.parser import build_parser
 from i2cnn.evaluation.jobs import NetworkJob, working_on
 from i2cnn.evaluation.run import prepare
 from i2cnn.evaluation.settings import run_scheme

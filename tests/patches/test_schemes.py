@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from i2cnn.cli.commands import make_settings
+from i2cnn.cli.evaluate import make_settings
 from i2cnn.cli.main import build_parser
 from i2cnn.datasets import embedded_root
 from i2cnn.evaluation.settings import Settings, agree

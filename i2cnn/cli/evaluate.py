@@ -1,0 +1,76 @@
+"""`i2cnn evaluate`: the whole run, then its report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from i2cnn.cli.schedule import chosen_schedule
+from i2cnn.evaluation.cost_plan import make_plan, print_plan
+from i2cnn.evaluation.jobs import RESULT_FILE, Execution
+from i2cnn.evaluation.run import check_out, jobs_of
+from i2cnn.evaluation.run import evaluate as run_evaluation
+from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.workers import Workers, slurm_parameters
+from i2cnn.network.engine import choose_device
+from i2cnn.patches.schemes import SCHEMES, get_scheme
+from i2cnn.report.page import write_report
+from i2cnn.report.terminal import print_report
+from i2cnn.util.errors import InputError
+
+
+def make_settings(options: argparse.Namespace) -> Settings:
+    """Settings of `evaluate`'s options; what is not given comes from the profile's prototxt."""
+    schedule = chosen_schedule(options)
+    schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
+    scheme = get_scheme(options.scheme)
+    for k in options.k:
+        scheme.select(k)
+    task = options.task or ("folder" if options.dataset == "folder" else "seven")
+    return Settings(
+        dataset=options.dataset,
+        root=None if options.path is None else str(options.path.resolve()),
+        task=task,
+        profile=options.profile,
+        folds=options.folds,
+        patch_counts=tuple(options.k),
+        seeds=tuple(range(options.seeds)),
+        rivals=options.rivals,
+        encoding=options.encoding,
+        points=options.points,
+        # A table of one's own is found again from any folder.
+        scheme=scheme.name if scheme.name in SCHEMES else str(Path(scheme.name).resolve()),
+        scheme_digest=scheme.digest,
+        **schedule,
+    )
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """The whole run, then its report; status 1 if a job failed."""
+    settings = make_settings(options)
+    workers = Workers(options.jobs, options.slurm)
+    if not options.slurm:  # a cluster's login node need not have the workers' devices
+        choose_device(options.device)
+    execution = Execution(options.engine, options.device, options.keep)
+    check_out(options.out, settings)
+    if options.slurm:
+        slurm_parameters(workers, execution)
+    if options.dry_run:
+        jobs = jobs_of(settings, options.only_folds)
+        left = [job for job in jobs if not (options.out / job.folder / RESULT_FILE).exists()]
+        print_plan(make_plan(settings, execution, left), options.out, workers)
+        return 0
+    failures = run_evaluation(options.out, settings, execution, workers, options.only_folds)
+    if len(failures) == len(jobs_of(settings, options.only_folds)):
+        raise InputError(
+            f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
+        )
+    written = write_report(options.out)
+    print_report(written)
+    print(f"report: {written.page}")
+    for failure in failures:
+        print(f"i2cnn: error: {failure.job.title}: {failure.reason}", file=sys.stderr)
+    if failures:
+        print("The same command tries these again.", file=sys.stderr)
+    return int(bool(failures))

@@ -1,0 +1,90 @@
+"""`i2cnn patches`: step 2, from faces to an LMDB of patches, or a picture of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from i2cnn.cli.inputs import chosen_task, load_faces
+from i2cnn.faces.finder import shared_finder
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
+from i2cnn.patches.preview import draw_preview
+from i2cnn.patches.schemes import PatchSet, Scheme, get_scheme
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import SUFFIXES, read_image, write_image
+from i2cnn.util.progress import progress, say
+
+
+def patches(options: argparse.Namespace) -> int:
+    """Write an LMDB of patches, draw a face's, or both; status 3 if faces were left out."""
+    if options.out is None and options.preview is None:
+        raise InputError("nothing to do: give --out LMDB, --preview PNG or both")
+    scheme = get_scheme(options.scheme)
+    chosen_patches = PatchSet.of(scheme, options.k)
+    if options.mean is not None and options.mean.exists():
+        raise InputError(
+            f"{options.mean}: exists already, and a net may have been trained with it; delete it, "
+            "or choose another name (only the training patches' mean is needed)"
+        )
+    if options.faces.suffix.lower() in SUFFIXES:
+        if options.out is not None:
+            raise InputError(
+                f"{options.faces}: --out wants a faces.csv, which `i2cnn faces` writes; "
+                "a photograph can only be drawn"
+            )
+        _preview_photograph(options.faces, scheme, options.preview)
+        return 0
+    chosen, root = load_faces(options)
+    labels = [f.label for f in chosen]
+    if options.subjects:
+        wanted = {name.strip() for name in options.subjects.split(",")}
+        absent = sorted(wanted - {f.subject for f in chosen})
+        if absent:
+            raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
+        chosen = [f for f in chosen if f.subject in wanted]
+    if options.preview is not None:
+        image = read_image(root / chosen[0].image)
+        write_image(options.preview, draw_preview(image, chosen[0].points, scheme))
+        print(options.preview)
+    if options.out is None:
+        return 0
+    task = chosen_task(options, labels)
+    with progress("patches") as show:
+        info = write_database(
+            chosen,
+            [task.index(f.label) for f in chosen],
+            root,
+            options.out,
+            DatabaseOptions(
+                chosen_patches,
+                options.encoding,
+                seed=options.seed,
+                classes=task.labels,
+                skip_bad=options.skip_bad,
+            ),
+            mean_file=options.mean,
+            update=show,
+        )
+    print(
+        f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
+        f"classes {', '.join(f'{i} {label}' for i, label in enumerate(task.labels))}"
+    )
+    for reason in info.skipped:
+        say(f"left out: {reason}")
+    if info.skipped:
+        say(f"{len(info.skipped)} of {len(chosen)} faces were left out")
+    return 3 if info.skipped else 0
+
+
+def _preview_photograph(path: Path, scheme: Scheme, out: Path) -> None:
+    image = read_image(path)
+    face, number = shared_finder().find_one(image)
+    if number == 0:
+        raise InputError(
+            f"{path}: no face was found; take a picture of a face seen from the front, or a "
+            "faces.csv with its landmarks"
+        )
+    if number > 1:
+        say(f"{path}: {number} faces, the largest is drawn")
+    write_image(out, draw_preview(image, face.points, scheme))
+    print(out)

@@ -1,0 +1,27 @@
+"""`i2cnn report`: a run's report again, or several runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from i2cnn.report.page import compare, write_report
+from i2cnn.report.terminal import print_comparison, print_report
+from i2cnn.util.errors import InputError
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write a run's report again, or compare several runs."""
+    if len(options.runs) > 1:
+        if len({run.resolve() for run in options.runs}) < len(options.runs):
+            raise InputError("a run is given twice; give each once")
+        out = options.out or Path("comparison.html")
+        print_comparison(compare(options.runs, out))
+        print(f"comparison: {out}")
+        return
+    (run,) = options.runs
+    if options.out is not None:
+        raise InputError(f"--out is for several runs; the report of one is in {run / 'report'}")
+    written = write_report(run)
+    print_report(written)
+    print(f"report: {written.page}")

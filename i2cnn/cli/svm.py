@@ -1,0 +1,45 @@
+"""`i2cnn svm`: step 5, SVMs over person-independent folds of features."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from i2cnn.cli.inputs import chosen_task
+from i2cnn.evaluation.folds import make_folds
+from i2cnn.evaluation.predictions import Prediction, write_predictions
+from i2cnn.faces.table import read_faces_csv
+from i2cnn.network.features import load_features
+from i2cnn.report.scores import score
+from i2cnn.svm.gram_svc import GramSVC, linear_gram
+from i2cnn.util.progress import say
+
+
+def svm(options: argparse.Namespace) -> None:
+    """Person-independent SVM on features."""
+    chosen = read_faces_csv(options.faces)
+    stored = load_features(options.features, chosen)
+    task = chosen_task(options, [f.label for f in chosen])
+    labels = np.array([task.index(f.label) for f in chosen])
+    subjects = np.array([f.subject for f in chosen])
+    folds = make_folds(list(subjects), [f.label for f in chosen], options.folds, options.seed)
+    gram = linear_gram(stored)
+    rows = []
+    for number, fold in enumerate(folds.folds, 1):
+        tested = np.flatnonzero(np.isin(subjects, fold.test))
+        fitted = np.flatnonzero(~np.isin(subjects, fold.test))
+        model = GramSVC().fit(gram[np.ix_(fitted, fitted)], labels[fitted], subjects[fitted])
+        named = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        rows += [
+            Prediction(number, chosen[i].image, chosen[i].subject, chosen[i].label, task.labels[p])
+            for i, p in zip(tested, named, strict=True)
+        ]
+        say(f"fold {number}: SVM {model.choice_.kernel}, C {model.choice_.C:g}")
+    write_predictions(options.out, rows)
+    result = score([rows], task.labels)
+    print(
+        f"{options.out}: accuracy {result.mean:.1%} (mean of {len(folds)} folds, standard "
+        f"deviation {result.std:.1%}), macro-F1 {result.macro_f1:.3f}"
+    )
+    print("If the network saw these people in training, this is not a test of it.")

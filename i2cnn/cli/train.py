@@ -1,0 +1,55 @@
+"""`i2cnn train`: step 3, one network on two LMDBs."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from i2cnn.cli.schedule import chosen_schedule
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.network_job import keep_best, train_network
+from i2cnn.network.engine import choose_device
+from i2cnn.network.profiles import MEAN_FILE
+from i2cnn.patches.lmdb_facts import database_size
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path, file_digest, locked
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train the network on two LMDBs."""
+    schedule = chosen_schedule(options)
+    if not options.mean.is_file():
+        raise InputError(f"{options.mean}: no such file; `i2cnn patches --mean` writes it")
+    for database in (options.train, options.validation):
+        database_size(database)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with locked(options.out, "another command is training there; wait for it or stop it"):
+        _keep_mean(options.mean, options.out)
+        training = train_network(
+            options.out,
+            options.profile,
+            classes=options.classes,
+            schedule=schedule,
+            seed=options.seed,
+            execution=Execution(options.engine, choose_device(options.device)),
+            databases=(str(options.train.resolve()), str(options.validation.resolve())),
+        )
+    net = keep_best(options.out, training)
+    print(
+        f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "
+        f"{training.best.iteration} of {training.curve[-1].iteration} ({training.reason})"
+    )
+
+
+def _keep_mean(mean: Path, folder: Path) -> None:
+    """A net's own copy of its mean image, which nobody overwrites."""
+    own = folder / MEAN_FILE
+    if not own.exists():
+        with atomic_path(own) as partial:
+            shutil.copyfile(mean, partial)
+    elif file_digest(own) != file_digest(mean):
+        raise InputError(
+            f"{folder}: holds a training with another mean image; choose another folder, or delete "
+            "this one to train anew"
+        )

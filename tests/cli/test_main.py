@@ -1,0 +1,159 @@
+"""The command line: what it imports, and what it says to a wrong call."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import i2cnn
+from i2cnn.cli import main as command
+from i2cnn.cli.main import function, main
+from i2cnn.cli.parser import build_parser
+
+PROGRAM = Path(__file__).parents[1] / "programs" / "modules_after.py"
+#: What makes a command line slow to answer.
+HEAVY = {"cv2", "dlib", "google", "h5py", "jinja2", "lmdb", "matplotlib", "numpy", "PIL", "rich"}
+HEAVY |= {"scipy", "skimage", "sklearn", "threadpoolctl", "torch"}
+Output = pytest.CaptureFixture[str]
+
+
+def modules_after(*words: str) -> set[str]:
+    """Top-level packages that a fresh process has imported after a command line."""
+    result = subprocess.run(
+        [sys.executable, str(PROGRAM), *words], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+def refusal(words: list[str], capsys: Output) -> str:
+    """The line that a wrong command line is answered with."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err.strip()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--help"], ["--version"], ["evaluate", "--help"], ["evalute"], ["train", "--otu=x"]],
+    ids=" ".join,
+)
+def test_answers_without_importing_anything_heavy(words: list[str]) -> None:
+    assert modules_after(*words) & HEAVY == set()
+
+
+def test_faces_are_found_without_the_packages_of_training() -> None:
+    assert modules_after("faces", "nowhere") & {"torch", "sklearn", "matplotlib"} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["evalute"], "i2cnn: error: unknown verb evalute; did you mean evaluate?"),
+        (["qqq"], "i2cnn: error: unknown verb qqq; see `i2cnn --help`"),
+        (["--verison"], "i2cnn: error: unknown option --verison; did you mean --version?"),
+        (
+            ["evaluate", "--otu=r"],
+            "i2cnn evaluate: error: unknown option --otu; did you mean --out?",
+        ),
+        (
+            ["svm", "--zzzzz", "1"],
+            "i2cnn svm: error: unknown option --zzzzz; see `i2cnn svm --help`",
+        ),
+        (["doctor", "-x"], "i2cnn doctor: error: unknown option -x; see `i2cnn doctor --help`"),
+        (
+            ["report", "r", "--task=seven"],
+            "i2cnn report: error: unknown option --task; see `i2cnn report --help`",
+        ),
+        (
+            ["faces", "--task=sevn"],
+            "i2cnn faces: error: argument --task: 'sevn' is not one of six, seven; "
+            "did you mean seven?",
+        ),
+        (
+            ["doctor", "more"],
+            "i2cnn doctor: error: unexpected argument more; see `i2cnn doctor --help`",
+        ),
+        (
+            ["predict", "a.png"],
+            "i2cnn predict: error: the following arguments are required: --model",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_answered_with_one_line(
+    words: list[str], line: str, capsys: Output
+) -> None:
+    assert refusal(words, capsys) == line
+
+
+def test_an_option_may_be_abbreviated() -> None:
+    assert build_parser().parse_args(["evaluate", "--out=r", "--max=7"]).max_iter == 7
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--k", "1,x", "'1,x' is not a list of numbers like 1,5"),
+        ("--jobs", "0", "'0' is not a number above 0"),
+        ("--schedule", "2", "'2' is neither full nor a share above 0 and at most 1"),
+        ("--slurm", "gpu", "'gpu' is not a list like partition=gpu,time=600"),
+    ],
+)
+def test_a_wrong_value_is_named(option: str, value: str, message: str, capsys: Output) -> None:
+    assert message in refusal(["evaluate", "--out=r", f"{option}={value}"], capsys)
+
+
+def test_lists_of_options_can_be_empty() -> None:
+    options = build_parser().parse_args(["evaluate", "--out=r", "--k=none", "--rivals=none"])
+    assert (options.k, options.rivals) == ((), ())
+
+
+def test_without_a_verb_the_help_is_printed(capsys: Output) -> None:
+    assert main([]) == 2
+    assert "the paper's evaluation" in capsys.readouterr().out
+
+
+def test_help_ends_well(capsys: Output) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: i2cnn")
+
+
+def test_every_verb_names_a_function_that_exists() -> None:
+    parser = build_parser()
+    (verbs,) = (a for a in parser._subparsers._group_actions)
+    addresses = [p.get_default("run") for name, p in verbs.choices.items() if name != "caffe"]
+    assert len(addresses) == 10
+    assert all(callable(function(address)) for address in addresses)
+
+
+def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    def missing(options: object) -> int:
+        raise ModuleNotFoundError("No module named 'rich'")
+
+    monkeypatch.setattr(command, "function", lambda address: missing)
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().err == (
+        "i2cnn: error: No module named 'rich'; `i2cnn doctor` lists what is missing\n"
+    )
+
+
+def test_caffe_without_torch_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.delitem(sys.modules, "i2cnn.torchcaffe.cli", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["caffe", "device_query"]) == 1
+    assert "`i2cnn doctor` lists what is missing" in capsys.readouterr().err
+
+
+def test_python_m_i2cnn_is_the_command() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "i2cnn", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"i2cnn {i2cnn.__version__}\n"
