@@ -1,3 +1,49 @@
-"""I2CNN: a Caffe-faithful replication of the identity-inspired CNN for facial expressions."""
+"""I2CNN: a Caffe-faithful replication of the identity-aware CNN for facial expressions.
+
+The public API is imported when it is first used, so that `import i2cnn` and the command line's
+`--help` are quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from i2cnn.datasets import load_dataset
+    from i2cnn.network.engine import get_engine
+    from i2cnn.patches.extract import extract_patches
+    from i2cnn.patches.schemes import get_scheme
+    from i2cnn.recogniser.recogniser import Recogniser
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Recogniser",
+    "__version__",
+    "extract_patches",
+    "get_engine",
+    "get_scheme",
+    "load_dataset",
+]
+
+_HOMES = {
+    "Recogniser": "i2cnn.recogniser.recogniser",
+    "extract_patches": "i2cnn.patches.extract",
+    "get_engine": "i2cnn.network.engine",
+    "get_scheme": "i2cnn.patches.schemes",
+    "load_dataset": "i2cnn.datasets",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its room (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
