@@ -25,7 +25,7 @@ def draw_pictures(report: RunReport) -> dict[str, bytes]:
     ):
         name = f"confusion_{row.method.id}.png"
         pictures[name] = confusion_png(row.scores.confusion, report.task.labels, row.method.title)
-    title = "methods" + (" (diamond: published)" if published else "")
+    title = "accuracy of each method" + (" (diamond: published)" if published else "")
     bars = [_bar(row, published) for row in report.main_methods]
     pictures[METHODS_PICTURE] = bars_png(bars, report.chance, title)
     if report.patch_methods:
