@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 NATIVE := $(VENV)/.native
 DEMO   ?= runs/demo
 
-CPP := $(wildcard cpp/*.cpp cpp/*/*.cpp cpp/*/*.hpp)
+CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
 .PHONY: help setup demo test docs lint format conformance sanitize proto clean
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "database/patch_writer.hpp"
+#include "docstrings.hpp"
 #include "sampling/extract.hpp"
 #include "torchcaffe/lrn.hpp"
 #include "torchcaffe/sgd.hpp"
@@ -110,6 +111,13 @@ py::array_t<std::uint8_t> extract_patches(const Image& image, const Numbers& poi
   return result;
 }
 
+std::unique_ptr<PatchWriter> open_writer(const std::string& folder, const Numbers& boxes,
+                                         double mouth, int size, const std::string& encoding,
+                                         int quality, int threads) {
+  return std::make_unique<PatchWriter>(folder, PatchScheme{boxes_of(boxes), mouth, size},
+                                       encoding_of(encoding), quality, threads_or_all(threads));
+}
+
 void add_face(PatchWriter& writer, const Image& image, const Numbers& points,
               const py::object& patches, std::vector<std::string> keys, std::int32_t label) {
   const ImageView view = view_of(image);
@@ -181,31 +189,30 @@ void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate
 }  // namespace
 
 PYBIND11_MODULE(_native, m) {
-  m.doc() = "Patches of a face, Caffe databases of them and some inner loops of torchcaffe.";
-  m.def("similarity", &similarity, py::arg("points"), py::arg("mouth"));
+  m.doc() = "Patches of a face, Caffe databases of them, and inner loops of torchcaffe.";
+  py::options options;
+  options.disable_function_signatures();  // the docstrings have their own
+  m.def("similarity", &similarity, py::arg("points"), py::arg("mouth"), kSimilarityDoc);
   m.def("extract", &extract_patches, py::arg("image").noconvert(), py::arg("points"),
-        py::arg("boxes"), py::arg("mouth"), py::arg("size"), py::arg("patches") = py::none());
-  m.def("simd_level", &simd_level);
-  m.def("set_simd", &set_simd, py::arg("name"));
+        py::arg("boxes"), py::arg("mouth"), py::arg("size"), py::arg("patches") = py::none(),
+        kExtractDoc);
+  m.def("simd_level", &simd_level, kSimdLevelDoc);
+  m.def("set_simd", &set_simd, py::arg("name"), kSetSimdDoc);
   m.def("lrn_forward", &lrn_forward_into, py::arg("x").noconvert(), py::arg("y").noconvert(),
-        py::arg("window"), py::arg("alpha"), py::arg("k"), py::arg("threads"));
+        py::arg("window"), py::arg("alpha"), py::arg("k"), py::arg("threads"), kLrnForwardDoc);
   m.def("lrn_backward", &lrn_backward_into, py::arg("x").noconvert(), py::arg("dy").noconvert(),
         py::arg("dx").noconvert(), py::arg("window"), py::arg("alpha"), py::arg("k"),
-        py::arg("threads"));
+        py::arg("threads"), kLrnBackwardDoc);
   m.def("sgd_update", &sgd_update_arrays, py::arg("weight").noconvert(),
         py::arg("diff").noconvert(), py::arg("history").noconvert(), py::arg("rate"),
-        py::arg("momentum"), py::arg("decay"), py::arg("threads"));
-  py::class_<PatchWriter>(m, "PatchWriter")
-      .def(py::init([](const std::string& folder, const Numbers& boxes, double mouth, int size,
-                       const std::string& encoding, int quality, int threads) {
-             return std::make_unique<PatchWriter>(folder, PatchScheme{boxes_of(boxes), mouth, size},
-                                                  encoding_of(encoding), quality,
-                                                  threads_or_all(threads));
-           }),
-           py::arg("folder"), py::arg("boxes"), py::arg("mouth"), py::arg("size"),
-           py::arg("encoding"), py::arg("quality"), py::arg("threads"))
+        py::arg("momentum"), py::arg("decay"), py::arg("threads"), kSgdUpdateDoc);
+  py::class_<PatchWriter>(m, "PatchWriter", kPatchWriterDoc)
+      .def(py::init(&open_writer), py::arg("folder"), py::arg("boxes"), py::arg("mouth"),
+           py::arg("size"), py::arg("encoding"), py::arg("quality"), py::arg("threads"),
+           kPatchWriterInitDoc)
       .def("add", &add_face, py::arg("image").noconvert(), py::arg("points"), py::arg("patches"),
-           py::arg("keys"), py::arg("label"))
-      .def("finish", &finish)
-      .def("close", &PatchWriter::close, py::call_guard<py::gil_scoped_release>());
+           py::arg("keys"), py::arg("label"), kPatchWriterAddDoc)
+      .def("finish", &finish, kPatchWriterFinishDoc)
+      .def("close", &PatchWriter::close, py::call_guard<py::gil_scoped_release>(),
+           kPatchWriterCloseDoc);
 }
