@@ -8,7 +8,7 @@ from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.evaluation.cost_plan import make_plan, print_plan
-from i2cnn.evaluation.jobs import RESULT_FILE, Execution
+from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
 from i2cnn.evaluation.settings import Settings
@@ -58,7 +58,7 @@ def evaluate(options: argparse.Namespace) -> int:
         slurm_parameters(workers, execution)
     if options.dry_run:
         jobs = jobs_of(settings, options.only_folds)
-        left = [job for job in jobs if not (options.out / job.folder / RESULT_FILE).exists()]
+        left = [job for job in jobs if not job.has_result(options.out)]
         print_plan(make_plan(settings, execution, left), options.out, workers)
         return 0
     failures = run_evaluation(options.out, settings, execution, workers, options.only_folds)

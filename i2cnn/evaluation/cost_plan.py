@@ -20,12 +20,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from i2cnn.datasets import load_dataset
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.folds import make_folds
-from i2cnn.evaluation.jobs import Execution, Job, NetworkJob, RivalJob, peak_memory
-from i2cnn.evaluation.run import FOLDS_SEED
+from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
+from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.settings import Settings, run_scheme
+from i2cnn.evaluation.steps import peak_memory
 from i2cnn.evaluation.workers import Workers
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face
@@ -128,30 +127,26 @@ class Plan:
 
 def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> Plan:
     """Estimate jobs of a run; nothing is written but into a temporary folder that is removed."""
-    dataset = load_dataset(
-        settings.dataset, None if settings.root is None else Path(settings.root), settings.task
-    )
+    dataset = read_dataset(settings)
+    folds = folds_of_dataset(dataset, settings)
     samples = dataset.samples
-    subjects = [s.subject for s in samples]
-    folds = make_folds(subjects, [s.label for s in samples], settings.folds, FOLDS_SEED)
     few = samples[:: max(1, len(samples) // _SAMPLE_FACES)][:_SAMPLE_FACES]
     faces, _ = locate_faces(
         replace(dataset, samples=few), use_given_points=settings.points == "given"
     )
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
-    counts = Counter(subjects)
+    counts = Counter(s.subject for s in samples)
     fold = folds.folds[0]
     training = sum(counts[s] for s in fold.training)
     validation = sum(counts[s] for s in fold.validation)
     svm = _svm_seconds(training + validation, len(dataset.task))
     estimates = []
-    for k in sorted(settings.patch_counts):
-        number = sum(isinstance(j, NetworkJob) and j.k == k for j in jobs)
-        if number:
-            sizes = (training, validation, len(samples), len(dataset.task))
-            estimates.append(_network(settings, speed, k, number, *sizes, svm))
-    rivals = sum(isinstance(j, RivalJob) for j in jobs)
+    by_patches = Counter(job.patch_count for job in jobs)
+    rivals = by_patches.pop(0, 0)
+    for k, number in sorted(by_patches.items()):
+        sizes = (training, validation, len(samples), len(dataset.task))
+        estimates.append(_network(settings, speed, k, number, *sizes, svm))
     return Plan(speed, len(samples), len(counts), tuple(estimates), rivals)
 
 

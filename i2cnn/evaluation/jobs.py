@@ -1,11 +1,10 @@
-"""What a job is: one fold's share of a run, in a folder of its own, repeatable after any kill.
+"""A job: one fold's share of a run, in a folder of its own, repeatable after any kill.
 
-A :class:`NetworkJob` trains a network and scores its features
-(:mod:`i2cnn.evaluation.network_job`), a :class:`RivalJob` fits another method on the same fold
-(:mod:`i2cnn.evaluation.rival_job`). Each leaves
+:class:`i2cnn.evaluation.network_job.NetworkJob` trains a network and scores its features,
+:class:`i2cnn.evaluation.rival_job.RivalJob` fits another method on the same fold. A job leaves
 
 predictions_METHOD.csv
-    The test faces' predictions, one file a method.
+    Predictions of the test faces, one file per method.
 job.json
     What was chosen and measured, and where it came from; written last: a job that has it is done.
 """
@@ -13,79 +12,29 @@ job.json
 from __future__ import annotations
 
 import datetime
-import resource
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.folds import Fold, Folds
+from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.predictions import Prediction, write_predictions
-from i2cnn.evaluation.settings import Settings
-from i2cnn.faces.table import Face
+from i2cnn.evaluation.steps import Steps
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest, file_digest, locked, read_json, write_json
+from i2cnn.util.files import file_digest, locked, read_json, write_json
 from i2cnn.util.machine import machine, versions
 
 RESULT_FILE = "job.json"
-#: Traceback of what is no user's error; gone once the job succeeds.
+#: Traceback of a failure that is not the user's error; removed once the job succeeds.
 ERROR_FILE = "error.txt"
+#: Groups of the methods that are no network.
+RIVAL, FLOOR = "rival", "floor"
 _INPUTS_FILE = "inputs.json"
-
-
-@dataclass(frozen=True)
-class Job:
-    """Fold, counted from 1."""
-
-    fold: int
-
-    @property
-    def folder(self) -> str:
-        """Folder inside the run directory."""
-        raise NotImplementedError
-
-    @property
-    def title(self) -> str:
-        """The job in words."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class NetworkJob(Job):
-    """One training: fold, patches a face, seed."""
-
-    k: int
-    seed: int
-
-    @property
-    def folder(self) -> str:
-        return f"fold_{self.fold:02d}/k{self.k}_seed{self.seed}"
-
-    @property
-    def title(self) -> str:
-        return f"fold {self.fold}, {self.k} patches a face, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class RivalJob(Job):
-    """One rival on one fold."""
-
-    rival: str
-
-    @property
-    def folder(self) -> str:
-        return f"fold_{self.fold:02d}/rival_{self.rival}"
-
-    @property
-    def title(self) -> str:
-        return f"fold {self.fold}, {self.rival}"
 
 
 @dataclass(frozen=True)
@@ -100,7 +49,7 @@ class Execution:
     keep : bool
         Keep databases, features and snapshots.
     threads : int
-        CPU threads of a job; 0 leaves it to the libraries.
+        CPU threads per job; 0 leaves it to the libraries.
     """
 
     engine: str = "torch"
@@ -110,76 +59,31 @@ class Execution:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What all jobs of a run share."""
+class Method:
+    """What makes predictions: a row of the report, joined over folds and seeds.
 
-    settings: Settings
-    task: Task
-    root: Path
-    faces: Sequence[Face]
-    folds: Folds
-
-    @cached_property
-    def digest(self) -> str:
-        """Digest of everything that a job's results follow from, but its own k, seed or name."""
-        faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
-        return digest([self.settings.digest, self.folds.digest, list(self.task.labels), faces])
-
-    @cached_property
-    def subjects(self) -> np.ndarray:
-        """Subject of each face."""
-        return np.array([face.subject for face in self.faces])
-
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """Class number of each face."""
-        return np.array([self.task.index(face.label) for face in self.faces])
-
-    def fold(self, job: Job) -> Fold:
-        """The fold of a job."""
-        return self.folds.folds[job.fold - 1]
-
-    def sides(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
-        """Faces that a job's classifier is fitted on (training + validation) and tested on."""
-        fold = self.fold(job)
-        fitted = np.flatnonzero(np.isin(self.subjects, fold.training + fold.validation))
-        return fitted, np.flatnonzero(np.isin(self.subjects, fold.test))
-
-
-def is_done(run: Path, job: Job, inputs: Inputs) -> bool:
-    """True if the job's results are there.
-
-    Raises
-    ------
-    InputError
-        They (or what there is of them) were made from other faces, folds or settings.
+    Parameters
+    ----------
+    name : str
+        The method within its job, as in predictions_NAME.csv.
+    id : str
+        `k60_trained`, `k60_region_nose`, `rival_lbp_rbf`, ...
+    title : str
+        For tables.
+    group : str
+        Of :class:`i2cnn.svm.variants.Variant`, or RIVAL or FLOOR.
+    k : int
+        Patches per face that the network sees; 0 for rivals.
+    protocol : str
+        What it is, in a sentence; empty where the title says it.
     """
-    for name, keys in ((RESULT_FILE, ("provenance", "inputs")), (_INPUTS_FILE, ("inputs",))):
-        path = run / job.folder / name
-        if not path.exists():
-            continue
-        stored = read_json(path)
-        for key in keys:
-            stored = stored.get(key, {}) if isinstance(stored, dict) else {}
-        if stored != inputs.digest:
-            raise InputError(
-                f"{path}: made from other faces, folds or settings than those in {run}; undo the "
-                f"edit of faces.csv or folds.json, or delete {run / job.folder} to do it anew"
-            )
-    return (run / job.folder / RESULT_FILE).exists()
 
-
-@contextmanager
-def working_on(run: Path, job: Job, inputs: Inputs) -> Iterator[Path]:
-    """Make a job's folder, note what it works on, and keep other processes out of it.
-
-    A worker may outlive the command that started it, so the run's own lock is not enough.
-    """
-    folder = run / job.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder, "a worker of an earlier command is still at it; wait for it or stop it"):
-        write_json(folder / _INPUTS_FILE, {"inputs": inputs.digest})
-        yield folder
+    name: str
+    id: str
+    title: str
+    group: str
+    k: int = 0
+    protocol: str = ""
 
 
 def predictions_file(method: str) -> str:
@@ -187,111 +91,191 @@ def predictions_file(method: str) -> str:
     return f"predictions_{method}.csv"
 
 
-def save_predictions(
-    folder: Path, method: str, job: Job, inputs: Inputs, tested: np.ndarray, predicted: np.ndarray
-) -> float:
-    """Write a method's predictions of the test faces; returns its accuracy."""
-    faces = [inputs.faces[int(i)] for i in tested]
-    rows = [
-        Prediction(job.fold, f.image, f.subject, f.label, inputs.task.labels[p])
-        for f, p in zip(faces, predicted, strict=True)
-    ]
-    write_predictions(folder / predictions_file(method), rows)
-    return float(np.mean([r.truth == r.predicted for r in rows]))
-
-
-def finish(
-    folder: Path, job: Job, inputs: Inputs, methods: dict[str, Any], steps: Steps, **more: Any
-) -> None:
-    """Write `job.json`: the job is done."""
-    write_json(
-        folder / RESULT_FILE,
-        {
-            "job": asdict(job),
-            "methods": methods,
-            **more,
-            "steps": steps.done,
-            "provenance": {
-                "inputs": inputs.digest,
-                "run": inputs.settings.digest,
-                "folds": inputs.folds.digest,
-                "predictions": {m: file_digest(folder / predictions_file(m)) for m in methods},
-                "finished": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"),
-                "machine": machine(),
-                "versions": versions(),
-            },
-        },
-    )
-    for name in (_INPUTS_FILE, ERROR_FILE):
-        (folder / name).unlink(missing_ok=True)
-    steps.forget()
-
-
-class Steps:
-    """Seconds and peak memory of each step of a job, added up over repeated calls.
+@dataclass(frozen=True)
+class Job(ABC):
+    """One fold's share of a run; jobs do not depend on each other.
 
     Parameters
     ----------
-    folder : Path
-        The job's folder.
+    fold : int
+        Number of the fold, counted from 1.
+    """
+
+    fold: int
+
+    @property
+    @abstractmethod
+    def folder(self) -> str:
+        """Folder inside the run directory."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The job in words."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """Short name of the jobs that do the same on other folds and with other seeds."""
+
+    @property
+    def patch_count(self) -> int:
+        """Patches per face that the job's network sees; 0 where there is no network."""
+        return 0
+
+    @property
+    def repetition(self) -> int:
+        """Seed that tells repetitions of the same methods apart; 0 where nothing is random."""
+        return 0
+
+    @abstractmethod
+    def methods(self, inputs: Inputs) -> Sequence[Method]:
+        """The methods whose predictions the job writes."""
+
+    def prepare(self, run: Path, inputs: Inputs) -> None:  # noqa: B027
+        """Make what the job shares with others; called before any job runs, in one process."""
+
+    @abstractmethod
+    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
+        """Do what is not yet done, and end with `folder.finish`."""
+
+    def clean_up(self, run: Path) -> None:  # noqa: B027
+        """Remove files that only the way to the results needed; called when the job is done."""
+
+    def run(self, run: Path, inputs: Inputs, execution: Execution) -> None:
+        """Do what is not yet done of the job.
+
+        Raises
+        ------
+        InputError
+            Another process works on the job, or its inputs cannot be used.
+        """
+        with self.opened(run, inputs) as folder:
+            self.work(run, folder, inputs, execution)
+            if not execution.keep:
+                self.clean_up(run)
+
+    @contextmanager
+    def opened(self, run: Path, inputs: Inputs) -> Iterator[JobFolder]:
+        """Make the job's folder, note its inputs, and keep other processes out of it.
+
+        A worker may outlive the command that started it, so the run's own lock is not enough.
+        """
+        path = run / self.folder
+        path.mkdir(parents=True, exist_ok=True)
+        with locked(path, "a worker of an earlier command still runs; wait for it or stop it"):
+            write_json(path / _INPUTS_FILE, {"inputs": inputs.digest})
+            yield JobFolder(path, self, inputs)
+
+    def is_done(self, run: Path, inputs: Inputs) -> bool:
+        """True if the job's results exist.
+
+        Raises
+        ------
+        InputError
+            They, or the part of them that exists, were made from other faces, folds or settings.
+        """
+        folder = run / self.folder
+        for name, keys in ((RESULT_FILE, ("provenance", "inputs")), (_INPUTS_FILE, ("inputs",))):
+            if not (folder / name).exists():
+                continue
+            stored = read_json(folder / name)
+            for key in keys:
+                stored = stored.get(key, {}) if isinstance(stored, dict) else {}
+            if stored != inputs.digest:
+                raise InputError(
+                    f"{folder / name}: made from other faces, folds or settings than those in "
+                    f"{run}; undo the edit of faces.csv or folds.json, or delete {folder} to do "
+                    "it again"
+                )
+        return self.has_result(run)
+
+    def has_result(self, run: Path) -> bool:
+        """True if the job has finished, whatever its inputs were."""
+        return (run / self.folder / RESULT_FILE).exists()
+
+    def result(self, run: Path) -> dict[str, Any]:
+        """Content of a finished job's job.json."""
+        content: dict[str, Any] = read_json(run / self.folder / RESULT_FILE)
+        return content
+
+
+class JobFolder:
+    """The folder of a job while a process works in it.
+
+    Parameters
+    ----------
+    path : Path
+    job : Job
+    inputs : Inputs
 
     Attributes
     ----------
-    done : dict of str to dict
-        By step: `seconds`, `peak_bytes` (resident memory of the process), and on a GPU
-        `peak_device_bytes`.
+    steps : Steps
+        Times the steps of the job.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "steps.json"
-        self.done: dict[str, dict[str, float]] = (
-            read_json(self._path) if self._path.exists() else {}
+    def __init__(self, path: Path, job: Job, inputs: Inputs) -> None:
+        self.path = path
+        self.steps = Steps(path)
+        self._job = job
+        self._inputs = inputs
+
+    def save_predictions(
+        self, method: str, tested: npt.NDArray[np.intp], predicted: npt.NDArray[np.int64]
+    ) -> float:
+        """Write a method's predictions of the test faces; returns its accuracy.
+
+        Parameters
+        ----------
+        method : str
+            Name of the method.
+        tested : ndarray of int, (n,)
+            Positions of the tested faces.
+        predicted : ndarray of int, (n,)
+            Their predicted class numbers.
+        """
+        faces, labels = self._inputs.faces, self._inputs.task.labels
+        rows = [
+            Prediction(self._job.fold, face.image, face.subject, face.label, labels[p])
+            for face, p in zip((faces[int(i)] for i in tested), predicted, strict=True)
+        ]
+        write_predictions(self.path / predictions_file(method), rows)
+        return float(np.mean([row.truth == row.predicted for row in rows]))
+
+    def finish(self, methods: Mapping[str, Any], **more: Any) -> None:
+        """Write `job.json`: the job is done.
+
+        Parameters
+        ----------
+        methods : mapping of str to dict
+            What was chosen and measured, by method.
+        **more
+            Further entries of the file.
+        """
+        predictions = {m: file_digest(self.path / predictions_file(m)) for m in methods}
+        write_json(
+            self.path / RESULT_FILE,
+            {
+                "job": asdict(self._job),
+                "methods": methods,
+                **more,
+                "steps": self.steps.done,
+                "provenance": {
+                    "inputs": self._inputs.digest,
+                    "run": self._inputs.settings.digest,
+                    "folds": self._inputs.folds.digest,
+                    "predictions": predictions,
+                    "finished": _now(),
+                    "machine": machine(),
+                    "versions": versions(),
+                },
+            },
         )
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        _reset_peaks()
-        start = time.monotonic()
-        try:
-            yield
-        finally:
-            entry = self.done.setdefault(step, {"seconds": 0.0, "peak_bytes": 0})
-            entry["seconds"] += time.monotonic() - start
-            for name, value in _peaks().items():
-                entry[name] = max(entry.get(name, 0), value)
-            write_json(self._path, self.done)
-
-    def forget(self) -> None:
-        """Remove the file: what it holds is in `job.json` now."""
-        self._path.unlink(missing_ok=True)
+        for name in (_INPUTS_FILE, ERROR_FILE):
+            (self.path / name).unlink(missing_ok=True)
+        self.steps.forget()
 
 
-def _cuda() -> Any:
-    """torch.cuda if it is in use; PyTorch is slow to import and many commands do without."""
-    torch = sys.modules.get("torch")
-    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
-
-
-def _reset_peaks() -> None:
-    # Elsewhere than on Linux the peak is the process's since its start.
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    if cuda := _cuda():
-        cuda.reset_peak_memory_stats()
-
-
-def peak_memory() -> int:
-    """Peak resident memory of this process in bytes, since its start or the last reset."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        line = next(x for x in status.splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _peaks() -> dict[str, int]:
-    peaks = {"peak_bytes": peak_memory()}
-    if cuda := _cuda():
-        peaks["peak_device_bytes"] = cuda.max_memory_allocated()
-    return peaks
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")

@@ -1,36 +1,29 @@
 """One training and its scores: one fold, one number of patches, one seed.
 
-A step whose result is there is skipped, so a job can be killed at any moment and repeated. Beside
-what :mod:`i2cnn.evaluation.jobs` names, its folder has
+A step whose result exists is skipped, so a job can be killed at any moment and repeated. In
+addition to what :mod:`i2cnn.evaluation.jobs` names, its folder has
 
 train_lmdb, validation_lmdb, mean.binaryproto, *.prototxt
     Where genuine Caffe can be started by hand; databases are removed at the end.
 training.json, snapshots/
     State of the training; the best snapshot is kept as net.caffemodel.
 svm.npz
-    The linear SVM on the trained net's features, one weight vector a pair of classes.
+    The linear SVM on the trained net's features, one weight vector per pair of classes.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from i2cnn.evaluation.jobs import (
-    Execution,
-    Inputs,
-    NetworkJob,
-    Steps,
-    finish,
-    save_predictions,
-    working_on,
-)
-from i2cnn.evaluation.settings import run_scheme
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import Execution, Job, JobFolder, Method
 from i2cnn.network.engine import get_engine, set_device
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import (
@@ -68,85 +61,244 @@ _TRAINING_SETTINGS = "training_settings.json"
 _WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
-def run_network_job(run: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
-    """Do what is not yet done of a job."""
-    with working_on(run, job, inputs) as folder:
-        _run(folder, job, inputs, execution)
+@dataclass(frozen=True)
+class NetworkJob(Job):
+    """One training: fold, patches per face, seed.
+
+    Parameters
+    ----------
+    fold : int
+        Number of the fold, counted from 1.
+    k : int
+        Patches per face.
+    seed : int
+        Seed of the net's weights, of dropout and of the databases' order.
+    """
+
+    k: int
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        return f"fold_{self.fold:02d}/k{self.k}_seed{self.seed}"
+
+    @property
+    def title(self) -> str:
+        return f"fold {self.fold}, k = {self.k}, seed {self.seed}"
+
+    @property
+    def kind(self) -> str:
+        return f"{self.k} patches"
+
+    @property
+    def patch_count(self) -> int:
+        return self.k
+
+    @property
+    def repetition(self) -> int:
+        return self.seed
+
+    def methods(self, inputs: Inputs) -> Sequence[Method]:
+        return [
+            Method(v.method, f"k{self.k}_{v.method}", v.title, v.group, self.k)
+            for v in variants(inputs.scheme, self.k)
+        ]
+
+    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
+        """Train, then score the trained and the untrained net."""
+        say(self.title)
+        network = _NetworkWork(self, folder, inputs, execution)
+        training = network.train()
+        methods = network.score(TRAINED) | network.score(UNTRAINED)
+        folder.finish(methods, training=network.describe(training))
+
+    def clean_up(self, run: Path) -> None:
+        """Remove databases, snapshots and features; the net and the mean stay."""
+        folder = run / self.folder
+        for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for net in _WEIGHTS:
+            remove_features(folder / _features_file(net))
+            (folder / _summary_file(net)).unlink(missing_ok=True)
+        for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS, CONTENTS_FILE):
+            (folder / name).unlink(missing_ok=True)
 
 
-def _run(folder: Path, job: NetworkJob, inputs: Inputs, execution: Execution) -> None:
-    steps = Steps(folder)
-    scheme = run_scheme(inputs.settings)
-    patches = PatchSet.of(scheme, job.k)
-    say(job.title)
-    training = _train(folder, job, inputs, execution, patches, steps)
-    methods: dict[str, Any] = {}
-    for net in (TRAINED, UNTRAINED):
-        chosen = [v for v in variants(scheme, job.k) if v.net == net]
-        methods |= _score(folder, net, chosen, job, inputs, execution, patches, steps)
-    seconds = max(training.seconds, 1e-9)
-    last = training.curve[-1].iteration
-    finish(
-        folder,
-        job,
-        inputs,
-        methods,
-        steps,
-        training={
+@dataclass(frozen=True)
+class _NetworkWork:
+    """The steps of a network job, which share its folder, inputs and execution."""
+
+    job: NetworkJob
+    folder: JobFolder
+    inputs: Inputs
+    execution: Execution
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @cached_property
+    def patches(self) -> PatchSet:
+        """The job's patches."""
+        return PatchSet.of(self.inputs.scheme, self.job.k)
+
+    def train(self) -> Training:
+        """The finished training, its best net kept."""
+        training = load_training(self.path)
+        if not training.finished:
+            self._write_databases()
+            settings = self.inputs.settings
+            with self.folder.steps("training"):
+                training = train_network(
+                    self.path,
+                    settings.profile,
+                    classes=len(self.inputs.task),
+                    schedule={
+                        "max_iter": settings.max_iter,
+                        "validate_every": settings.validate_every,
+                        "patience": settings.patience,
+                        "batch_size": settings.batch_size,
+                    },
+                    seed=self.job.seed,
+                    execution=self.execution,
+                )
+            best = training.best
+            say(
+                f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
+                f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
+            )
+        keep_best(self.path, training)
+        return training
+
+    def describe(self, training: Training) -> dict[str, Any]:
+        """Entry `training` of job.json."""
+        last = training.curve[-1].iteration
+        images = last * self.inputs.settings.batch_size
+        return {
             "curve": [asdict(point) for point in training.curve],
             "iterations": last,
             "best_iteration": training.best.iteration,
             "stopped": training.reason,
-            "flat": training.is_flat(len(inputs.task)),
+            "flat": training.is_flat(len(self.inputs.task)),
             "seconds": training.seconds,
-            "images_per_second": last * inputs.settings.batch_size / seconds,
-            "net_sha256": file_digest(folder / NET_FILE),
-            "engine": execution.engine,
-            "device": execution.device,
-        },
-    )
-    if not execution.keep:
-        clean_up(folder)
+            "images_per_second": images / max(training.seconds, 1e-9),
+            "net_sha256": file_digest(self.path / NET_FILE),
+            "engine": self.execution.engine,
+            "device": self.execution.device,
+        }
 
-
-def _train(
-    folder: Path,
-    job: NetworkJob,
-    inputs: Inputs,
-    execution: Execution,
-    patches: PatchSet,
-    steps: Steps,
-) -> Training:
-    settings, fold = inputs.settings, inputs.fold(job)
-    training = load_training(folder)
-    if not training.finished:
-        with steps("patches"):
-            for name, subjects, mean in (
-                (TRAIN_DB, fold.training, folder / MEAN_FILE),
-                (VALIDATION_DB, fold.validation, None),
-            ):
-                _write_patches(folder / name, subjects, mean, job.seed, inputs, patches)
-        with steps("training"):
-            training = train_network(
-                folder,
-                settings.profile,
-                classes=len(inputs.task),
-                schedule={
-                    "max_iter": settings.max_iter,
-                    "validate_every": settings.validate_every,
-                    "patience": settings.patience,
-                    "batch_size": settings.batch_size,
-                },
-                seed=job.seed,
-                execution=execution,
-            )
-        best = training.best
+    def score(self, net: str) -> dict[str, Any]:
+        """Features of one net and an SVM on each choice of patches; what was chosen, by method."""
+        summary = self.path / _summary_file(net)
+        if summary.exists():
+            stored: dict[str, Any] = read_json(summary)
+            return stored
+        with self.folder.steps(f"features, {net}"):
+            features = self._features(net)
+        with self.folder.steps(f"SVM, {net}"):
+            methods = self._svms(net, features)
+        write_json(summary, methods)
+        own = methods[net]
         say(
-            f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
-            f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
+            f"  {net}: {own['accuracy']:.1%} of the test faces "
+            f"(SVM {own['kernel']}, C {own['C']:g}, inner accuracy {own['inner_accuracy']:.1%})"
         )
-    keep_best(folder, training)
-    return training
+        if not self.execution.keep:
+            del features
+            remove_features(self.path / _features_file(net))
+        return methods
+
+    def _write_databases(self) -> None:
+        fold = self.inputs.fold(self.job.fold)
+        with self.folder.steps("patches"):
+            self._write_patches(self.path / TRAIN_DB, fold.training, self.path / MEAN_FILE)
+            self._write_patches(self.path / VALIDATION_DB, fold.validation, None)
+
+    def _write_patches(self, out: Path, subjects: Sequence[str], mean: Path | None) -> None:
+        if out.exists():
+            return
+        inputs, wanted = self.inputs, set(subjects)
+        faces = [face for face in inputs.faces if face.subject in wanted]
+        if not faces:
+            raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
+        options = DatabaseOptions(
+            self.patches,
+            inputs.settings.encoding,
+            seed=self.job.seed,
+            classes=inputs.task.labels,
+        )
+        labels = [inputs.task.index(face.label) for face in faces]
+        with progress(f"patches of {out.name}") as update:
+            info = write_database(
+                faces, labels, inputs.root, out, options, mean_file=mean, update=update
+            )
+        size = f"{info.bytes / 1e6:.0f} MB"
+        say(f"  {out.name}: {info.records} patches of {info.faces} faces, {size}")
+
+    def _features(self, net: str) -> np.ndarray:
+        weights = self.path / _WEIGHTS[net]
+        engine = get_engine(self.execution.engine)
+        set_device(engine, self.execution.device)
+        deploy = engine.Net(str(self.path / "deploy.prototxt"), TEST, weights=str(weights))
+        extractor = FeatureExtractor(
+            deploy,
+            Transform.from_training_folder(self.path),
+            fingerprint=digest([file_digest(weights), self.inputs.scheme.digest]),
+        )
+        out = self.path / _features_file(net)
+        with progress(f"fc7 of the {net} net") as update:
+            return extract_features(
+                extractor, self.inputs.faces, self.inputs.root, out, self.patches, update
+            )
+
+    def _svms(self, net: str, features: np.ndarray) -> dict[str, Any]:
+        chosen = [v for v in variants(self.inputs.scheme, self.job.k) if v.net == net]
+        methods = {}
+        with progress(f"SVMs of the {net} net") as update:
+            gram = per_patch_gram(features)
+            for number, variant in enumerate(chosen, 1):
+                methods[variant.method] = self._fit_and_test(variant, gram, features)
+                update(number, len(chosen))
+        return methods
+
+    def _fit_and_test(
+        self, variant: Variant, per_patch: np.ndarray, features: np.ndarray
+    ) -> dict[str, Any]:
+        inputs = self.inputs
+        fitted, tested = inputs.sides(self.job.fold)
+        gram = sum_gram(per_patch, variant.positions)
+        among = gram[np.ix_(fitted, fitted)]
+        labels, subjects = inputs.labels[fitted], inputs.subjects[fitted]
+        model = GramSVC().fit(among, labels, subjects)
+        predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        accuracy = self.folder.save_predictions(variant.method, tested, predicted)
+        result: dict[str, Any] = {"accuracy": accuracy}
+        if variant.method == TRAINED:
+            linear = model
+            if model.choice_.kernel != "linear":
+                linear = GramSVC(("linear",)).fit(among, labels, subjects)
+            named = linear.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+            result["linear_accuracy"] = float(np.mean(named == inputs.labels[tested]))
+            pair = collapse(linear, features, fitted)
+            with atomic_path(self.path / SVM_FILE) as partial:
+                np.savez(
+                    partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs
+                )
+        choice = model.choice_
+        return result | {
+            "kernel": choice.kernel,
+            "C": choice.C,
+            "gamma": choice.gamma,
+            "inner_accuracy": choice.accuracy,
+        }
+
+
+def _features_file(net: str) -> str:
+    return f"features_{net}.npy"
+
+
+def _summary_file(net: str) -> str:
+    return f"svm_{net}.json"
 
 
 def train_network(
@@ -259,143 +411,3 @@ def keep_best(folder: Path, training: Training) -> Path:
 def exact_batch(records: int, most: int = 100) -> int:
     """Largest batch up to `most` that divides a database, so that a validation covers it once."""
     return max(size for size in range(1, most + 1) if records % size == 0)
-
-
-def _write_patches(
-    out: Path,
-    subjects: Sequence[str],
-    mean: Path | None,
-    seed: int,
-    inputs: Inputs,
-    patches: PatchSet,
-) -> None:
-    if out.exists():
-        return
-    wanted = set(subjects)
-    faces = [face for face in inputs.faces if face.subject in wanted]
-    if not faces:
-        raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
-    options = DatabaseOptions(
-        patches, inputs.settings.encoding, seed=seed, classes=inputs.task.labels
-    )
-    with progress(f"patches of {out.name}") as report:
-        info = write_database(
-            faces,
-            [inputs.task.index(face.label) for face in faces],
-            inputs.root,
-            out,
-            options,
-            mean_file=mean,
-            update=report,
-        )
-    say(f"  {out.name}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.0f} MB")
-
-
-def _score(
-    folder: Path,
-    net: str,
-    chosen: Sequence[Variant],
-    job: NetworkJob,
-    inputs: Inputs,
-    execution: Execution,
-    patches: PatchSet,
-    steps: Steps,
-) -> dict[str, Any]:
-    """Features of one net and an SVM on each choice of them; what was chosen, by method."""
-    summary = folder / _summary_file(net)
-    if summary.exists():
-        return read_json(summary)
-    features_file = folder / _features_file(net)
-    with steps(f"features, {net}"):
-        features = _features(folder, net, features_file, job, inputs, execution, patches)
-    with steps(f"SVM, {net}"), progress(f"SVMs of the {net} net") as report:
-        gram = per_patch_gram(features)
-        methods = {}
-        for number, variant in enumerate(chosen, 1):
-            methods[variant.method] = _fit_and_test(folder, variant, gram, features, job, inputs)
-            report(number, len(chosen))
-    write_json(summary, methods)
-    own = methods[net]
-    say(
-        f"  {net}: {own['accuracy']:.1%} of the test faces "
-        f"(SVM {own['kernel']}, C {own['C']:g}, inner accuracy {own['inner_accuracy']:.1%})"
-    )
-    if not execution.keep:
-        del features
-        remove_features(features_file)
-    return methods
-
-
-def _features(
-    folder: Path,
-    net: str,
-    out: Path,
-    job: NetworkJob,
-    inputs: Inputs,
-    execution: Execution,
-    patches: PatchSet,
-) -> np.ndarray:
-    weights = folder / _WEIGHTS[net]
-    engine = get_engine(execution.engine)
-    set_device(engine, execution.device)
-    deploy = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(weights))
-    extractor = FeatureExtractor(
-        deploy,
-        Transform.from_training_folder(folder),
-        fingerprint=digest([file_digest(weights), patches.scheme.digest]),
-    )
-    with progress(f"fc7 of the {net} net") as report:
-        return extract_features(extractor, inputs.faces, inputs.root, out, patches, report)
-
-
-def _fit_and_test(
-    folder: Path,
-    variant: Variant,
-    per_patch: np.ndarray,
-    features: np.ndarray,
-    job: NetworkJob,
-    inputs: Inputs,
-) -> dict[str, Any]:
-    fitted, tested = inputs.sides(job)
-    gram = sum_gram(per_patch, variant.positions)
-    among = gram[np.ix_(fitted, fitted)]
-    labels, subjects = inputs.labels[fitted], inputs.subjects[fitted]
-    model = GramSVC().fit(among, labels, subjects)
-    predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
-    accuracy = save_predictions(folder, variant.method, job, inputs, tested, predicted)
-    result: dict[str, Any] = {"accuracy": accuracy}
-    if variant.method == TRAINED:
-        linear = model
-        if model.choice_.kernel != "linear":
-            linear = GramSVC(("linear",)).fit(among, labels, subjects)
-        named = linear.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
-        result["linear_accuracy"] = float(np.mean(named == inputs.labels[tested]))
-        pair = collapse(linear, features, fitted)
-        with atomic_path(folder / SVM_FILE) as partial:
-            np.savez(partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs)
-    choice = model.choice_
-    return result | {
-        "kernel": choice.kernel,
-        "C": choice.C,
-        "gamma": choice.gamma,
-        "inner_accuracy": choice.accuracy,
-    }
-
-
-def clean_up(folder: Path) -> None:
-    """Remove what only the way to a done job's results needed; the net and the mean stay."""
-    for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for net in _WEIGHTS:
-        remove_features(folder / _features_file(net))
-        (folder / _summary_file(net)).unlink(missing_ok=True)
-    for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS, CONTENTS_FILE):
-        (folder / name).unlink(missing_ok=True)
-
-
-def _features_file(net: str) -> str:
-    return f"features_{net}.npy"
-
-
-def _summary_file(net: str) -> str:
-    return f"svm_{net}.json"

@@ -2,58 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from i2cnn.evaluation.jobs import Inputs, RivalJob, Steps, finish, save_predictions, working_on
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import FLOOR, RIVAL, Execution, Job, JobFolder, Method
 from i2cnn.rivals import RIVALS
 from i2cnn.rivals.fold import describe, predict_fold
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress, say
 
+#: Features of all faces, shared by the folds.
 FEATURES_FOLDER = "rivals"
+_KERNEL_TITLES = {"linear": "linear", "polynomial": "polynomial", "rbf": "RBF"}
 
 
-def features_file(run: Path, rival: str, inputs: Inputs) -> Path:
-    """Where a rival's features of all faces lie, for all folds."""
-    return run / FEATURES_FOLDER / f"{rival}_{inputs.digest[:12]}.npy"
+@dataclass(frozen=True)
+class RivalJob(Job):
+    """One rival on one fold.
 
+    Parameters
+    ----------
+    fold : int
+        Number of the fold, counted from 1.
+    rival : str
+        Name in :data:`i2cnn.rivals.RIVALS`.
+    """
 
-def write_rival_features(run: Path, rival: str, inputs: Inputs) -> None:
-    """Describe all faces once for all folds."""
-    path = features_file(run, rival, inputs)
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with progress(f"{RIVALS[rival].title} of all faces") as report:
-        features = describe(rival, inputs.faces, inputs.root, report)
-    with atomic_path(path) as partial:
-        np.save(partial, features)
+    rival: str
 
+    @property
+    def folder(self) -> str:
+        return f"fold_{self.fold:02d}/rival_{self.rival}"
 
-def run_rival_job(run: Path, job: RivalJob, inputs: Inputs) -> None:
-    """Fit the rival's SVMs and write their predictions of the test faces."""
-    with working_on(run, job, inputs) as folder:
-        _fit_and_test(run, folder, job, inputs)
+    @property
+    def title(self) -> str:
+        return f"fold {self.fold}, {self.rival}"
 
+    @property
+    def kind(self) -> str:
+        return f"rival_{self.rival}"
 
-def _fit_and_test(run: Path, folder: Path, job: RivalJob, inputs: Inputs) -> None:
-    steps = Steps(folder)
-    fitted, tested = inputs.sides(job)
-    path = features_file(run, job.rival, inputs)
-    try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it and repeat the command") from None
-    methods = {}
-    for kernel in RIVALS[job.rival].kernels:
-        with steps(kernel):
-            result = predict_fold(
-                job.rival, features, inputs.labels, inputs.subjects, fitted, tested, kernel
+    def methods(self, inputs: Inputs) -> Sequence[Method]:
+        rival = RIVALS[self.rival]
+        return [
+            Method(
+                kernel,
+                f"rival_{rival.name}_{kernel}",
+                f"SVM ({_KERNEL_TITLES[kernel]}) + {rival.title}",
+                FLOOR if rival.name == "pixels" else RIVAL,
+                protocol=rival.protocol,
             )
-        accuracy = save_predictions(folder, kernel, job, inputs, tested, result.predicted)
-        methods[kernel] = {"accuracy": accuracy, **result.choice}
-    finish(folder, job, inputs, methods, steps)
-    say(f"{job.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
+            for kernel in rival.kernels
+        ]
+
+    def prepare(self, run: Path, inputs: Inputs) -> None:
+        """Describe all faces, once for all folds."""
+        path = self._features_file(run, inputs)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with progress(f"{RIVALS[self.rival].title} of all faces") as update:
+            features = describe(self.rival, inputs.faces, inputs.root, update)
+        with atomic_path(path) as partial:
+            np.save(partial, features)
+
+    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
+        """Fit the rival's SVMs and write their predictions of the test faces."""
+        fitted, tested = inputs.sides(self.fold)
+        path = self._features_file(run, inputs)
+        try:
+            features = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{path}: damaged ({error}); delete it and repeat the command"
+            ) from None
+        methods = {}
+        for kernel in RIVALS[self.rival].kernels:
+            with folder.steps(kernel):
+                result = predict_fold(
+                    self.rival, features, inputs.labels, inputs.subjects, fitted, tested, kernel
+                )
+            accuracy = folder.save_predictions(kernel, tested, result.predicted)
+            methods[kernel] = {"accuracy": accuracy, **result.choice}
+        folder.finish(methods)
+        say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
+
+    def _features_file(self, run: Path, inputs: Inputs) -> Path:
+        return run / FEATURES_FOLDER / f"{self.rival}_{inputs.digest[:12]}.npy"

@@ -14,6 +14,8 @@ from i2cnn.rivals import RIVALS
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
 
+SETTINGS_FILE = "run.json"
+
 #: What to do, in contrast to how: a run can be given more of it later.
 _EXTENDABLE = ("patch_counts", "seeds", "rivals")
 #: The data set and a scheme's file may have moved and still be the same, so their paths are not
@@ -97,6 +99,11 @@ class Settings:
             raise InputError(f"patience must be 0 (never stop early) or more, not {self.patience}")
         if not (self.patch_counts and self.seeds) and not self.rivals:
             raise InputError("nothing to do: give at least one patch count and seed, or a rival")
+
+    @property
+    def path(self) -> Path | None:
+        """`root` as a path."""
+        return None if self.root is None else Path(self.root)
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Inputs, Job
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Job
 from i2cnn.network.engine import choose_device
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
@@ -29,8 +30,6 @@ LOG_FOLDER = "workers"
 _POLL_SECONDS = 0.2
 #: submitit ends a job after this; jobs resume, but a training should not have to.
 _TIMEOUT_MINUTES = 60 * 24 * 7
-
-RunJob = Callable[[Path, Job, Inputs, Execution], None]
 
 
 @dataclass(frozen=True)
@@ -67,31 +66,28 @@ def run_all(
     inputs: Inputs,
     execution: Execution,
     workers: Workers,
-    run_job: RunJob,
 ) -> list[Failure]:
     """Do all jobs; returns those that failed."""
     if not jobs:
         return []
     if (workers.jobs or 1) == 1 and not workers.slurm:
-        return _in_this_process(run, jobs, inputs, execution, run_job)
-    return _in_processes(run, jobs, inputs, execution, workers, run_job)
+        return _in_this_process(run, jobs, inputs, execution)
+    return _in_processes(run, jobs, inputs, execution, workers)
 
 
 def _in_this_process(
-    run: Path, jobs: Sequence[Job], inputs: Inputs, execution: Execution, run_job: RunJob
+    run: Path, jobs: Sequence[Job], inputs: Inputs, execution: Execution
 ) -> list[Failure]:
     failures = []
     for job in jobs:
-        reason = _attempt(run, job, inputs, execution, run_job)
+        reason = _attempt(run, job, inputs, execution)
         if reason:
             failures.append(Failure(job, reason))
             say(f"  failed: {reason}")
     return failures
 
 
-def _attempt(
-    run: Path, job: Job, inputs: Inputs, execution: Execution, run_job: RunJob
-) -> str | None:
+def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str | None:
     """Do a job; returns why it failed, or None. What is no user's error is logged in full."""
     limits = threadpool_limits(execution.threads) if execution.threads else nullcontext()
     if execution.threads:
@@ -102,7 +98,7 @@ def _attempt(
         # On a cluster only the worker knows its devices.
         execution = replace(execution, device=choose_device(execution.device))
         with limits:
-            run_job(run, job, inputs, execution)
+            job.run(run, inputs, execution)
     except (InputError, OSError) as error:
         return str(error)
     except Exception as error:
@@ -128,7 +124,6 @@ def _in_processes(
     inputs: Inputs,
     execution: Execution,
     workers: Workers,
-    run_job: RunJob,
 ) -> list[Failure]:
     if workers.slurm:
         parameters = slurm_parameters(workers, execution)
@@ -148,7 +143,7 @@ def _in_processes(
                 if slot not in running and waiting:
                     job = waiting.pop()
                     mine = execution if workers.slurm else _share(execution, slot, slots)
-                    running[slot] = (job, submit(run.resolve(), job, inputs, mine, run_job))
+                    running[slot] = (job, submit(run.resolve(), job, inputs, mine))
             time.sleep(_POLL_SECONDS)
             for slot, (job, submitted) in list(running.items()):
                 if submitted.done():

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.jobs import RESULT_FILE, NetworkJob
+from i2cnn.evaluation.jobs import RESULT_FILE
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.network.engine import choose_device, get_engine, set_device

@@ -10,14 +10,14 @@ import numpy as np
 
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import Folds
-from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.jobs import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.paper import Published, published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
-from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS, Method, Results
+from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS, Results
 from i2cnn.report.scores import Scores, chance
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
@@ -219,7 +219,7 @@ def make_report(results: Results) -> RunReport:
     """
     settings, task, folds = results.settings, results.task, results.inputs.folds
     repetitions, scores = results.repetitions(), results.scores()
-    flat = {(t.job.k, t.job.fold) for t in results.trainings if t.record.flat}
+    flat = {(t.job.patch_count, t.job.fold) for t in results.trainings if t.record.flat}
     every = [p for seeds in repetitions.values() for rows in seeds for p in rows]
     return RunReport(
         run=results.run,
@@ -294,9 +294,9 @@ def _trainings(results: Results) -> tuple[TrainingReport, ...]:
     return tuple(
         TrainingReport(
             t.job.folder,
-            t.job.k,
+            t.job.patch_count,
             t.job.fold,
-            t.job.seed,
+            t.job.repetition,
             t.record,
             choices[t.job.folder][TRAINED],
         )
@@ -308,8 +308,7 @@ def _steps(results: Results) -> tuple[StepReport, ...]:
     """Seconds and memory of every step: sum and peak over the jobs of a kind."""
     rows: dict[tuple[str, str], StepReport] = {}
     for done in results.jobs:
-        job = done.job
-        kind = f"{job.k} patches" if isinstance(job, NetworkJob) else job.folder.split("/")[1]
+        kind = done.job.kind
         for step, cost in done.record.steps.items():
             before = rows.get((kind, step), StepReport(kind, step, 0, 0.0, 0, 0))
             rows[kind, step] = StepReport(

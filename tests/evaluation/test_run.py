@@ -20,7 +20,7 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import read_folds
-from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.predictions import read_predictions, write_predictions
 from i2cnn.evaluation.settings import read_settings
 from i2cnn.patches.schemes import FACE, get_scheme

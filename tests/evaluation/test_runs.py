@@ -16,8 +16,8 @@ from i2cnn.cli.demo import _SETTINGS as DEMO
 from i2cnn.cli.evaluate import make_settings
 from i2cnn.cli.main import main
 from i2cnn.cli.parser import build_parser
-from i2cnn.evaluation.jobs import NetworkJob, working_on
-from i2cnn.evaluation.run import prepare
+from i2cnn.evaluation.inputs import prepare
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import run_scheme
 from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
@@ -117,14 +117,14 @@ def test_two_processes_do_not_work_on_one_job(tmp_path: Path) -> None:
     words = arguments(data, tmp_path / "run", k="1")
     inputs = prepare(tmp_path / "run", make_settings(build_parser().parse_args(words)))
     job = NetworkJob(1, 1, 0)
-    with working_on(tmp_path / "run", job, inputs) as folder:
-        descriptor = os.open(folder, os.O_RDONLY)  # as another process would
+    with job.opened(tmp_path / "run", inputs) as folder:
+        descriptor = os.open(folder.path, os.O_RDONLY)  # as another process would
         with pytest.raises(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(descriptor)
         with (
             pytest.raises(InputError, match="worker of an earlier command"),
-            working_on(tmp_path / "run", job, inputs),
+            job.opened(tmp_path / "run", inputs),
         ):
             pass
 

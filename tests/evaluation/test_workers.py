@@ -71,7 +71,7 @@ def test_a_killed_worker_loses_no_other_fold(tmp_path: Path, capsys) -> None:
     thread.join()
     assert len(killed) == 1
     error = capsys.readouterr().err
-    assert "fold 2, 1 patches a face, seed 0: its process ended without a result" in error
+    assert "fold 2, k = 1, seed 0: its process ended without a result" in error
     assert "The same command tries these again" in error
     assert (run / "fold_03" / "k1_seed0" / "job.json").exists()
     assert not (run / "fold_02" / "k1_seed0" / "job.json").exists()

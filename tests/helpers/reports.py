@@ -9,13 +9,13 @@ import numpy as np
 
 from i2cnn.datasets.labels import SIX, Task
 from i2cnn.evaluation.folds import Fold, Folds
+from i2cnn.evaluation.jobs import Method
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.loop import Validation
 from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import get_scheme
 from i2cnn.report.paper import published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
-from i2cnn.report.results import Method
 from i2cnn.report.run_report import (
     LeakAudit,
     MethodReport,
@@ -45,10 +45,10 @@ def scores_of(*seed_means: float) -> Scores:
 def row_of(method_id: str, *seed_means: float, flat_folds: tuple[int, ...] = ()) -> MethodReport:
     """Row of a method; group and k follow from its id."""
     if method_id.startswith("rival_"):
-        method = Method(method_id, method_id, "rival")
+        method = Method("rbf", method_id, method_id, "rival")
     else:
         k, _, group = method_id[1:].partition("_")
-        method = Method(method_id, f"I2CNN-{k}, {group}", group, int(k))
+        method = Method(group, method_id, f"I2CNN-{k}, {group}", group, int(k))
     return MethodReport(method, scores_of(*seed_means), flat_folds, seed_means[0], faces=12)
 
 

@@ -15,7 +15,7 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.jobs import NetworkJob
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import Settings, read_settings
 from i2cnn.patches.schemes import load_scheme
 from i2cnn.recogniser.recogniser import Recogniser, save_recogniser

@@ -1,0 +1,241 @@
+"""What all jobs of a run work on: data set, faces and folds, each made once and then read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from i2cnn.datasets import Dataset, embedded_root, load_dataset
+from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.folds import (
+    Fold,
+    Folds,
+    check_classes,
+    make_folds,
+    read_folds,
+    write_folds,
+)
+from i2cnn.evaluation.settings import (
+    SETTINGS_FILE,
+    Settings,
+    agree,
+    read_settings,
+    run_scheme,
+)
+from i2cnn.faces.contact_sheet import contact_sheets
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
+from i2cnn.patches.schemes import Scheme
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import digest, file_digest, read_json, write_json
+from i2cnn.util.progress import progress, say
+
+FACES_FILE = "faces.csv"
+FOLDS_FILE = "folds.json"
+DATASET_FILE = "dataset.json"
+PICTURES_FILE = "pictures.json"
+#: Seed of the folds, which are the same whatever else is repeated.
+FOLDS_SEED = 0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What all jobs of a run share.
+
+    Parameters
+    ----------
+    settings : Settings
+    task : Task
+        The labels, in class order.
+    root : Path
+        Folder that the faces' image paths start from.
+    faces : sequence of Face
+    folds : Folds
+    """
+
+    settings: Settings
+    task: Task
+    root: Path
+    faces: Sequence[Face]
+    folds: Folds
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything that a job's results follow from, except its own k, seed or name."""
+        faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
+        return digest([self.settings.digest, self.folds.digest, list(self.task.labels), faces])
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """The run's patch scheme; InputError if its file was edited since the run began."""
+        return run_scheme(self.settings)
+
+    @cached_property
+    def subjects(self) -> npt.NDArray[np.str_]:
+        """Subject of each face, (faces,)."""
+        return np.array([face.subject for face in self.faces])
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Class number of each face, (faces,)."""
+        return np.array([self.task.index(face.label) for face in self.faces])
+
+    def fold(self, number: int) -> Fold:
+        """The fold of that number, counted from 1."""
+        return self.folds.folds[number - 1]
+
+    def sides(self, number: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Positions of the faces that a fold's classifiers are fitted and tested on.
+
+        Classifiers are fitted on training and validation subjects together.
+        """
+        fold = self.fold(number)
+        fitted = np.flatnonzero(np.isin(self.subjects, fold.training + fold.validation))
+        return fitted, np.flatnonzero(np.isin(self.subjects, fold.test))
+
+
+def read_dataset(settings: Settings) -> Dataset:
+    """The data set of a run, read by its reader."""
+    return load_dataset(settings.dataset, settings.path, settings.task)
+
+
+def _data_root(settings: Settings) -> Path:
+    """Folder that the image paths start from, without reading the data set; it may have moved."""
+    root = settings.path or embedded_root()
+    return root.parent if root.suffix.lower() == ".csv" else root
+
+
+def folds_of_dataset(dataset: Dataset, settings: Settings) -> Folds:
+    """Folds over all samples of a data set, before faces are located.
+
+    Raises
+    ------
+    InputError
+        The settings ask for more folds than the subjects allow.
+    """
+    return make_folds(
+        [sample.subject for sample in dataset.samples],
+        [sample.label for sample in dataset.samples],
+        settings.folds,
+        FOLDS_SEED,
+    )
+
+
+def prepare(run: Path, settings: Settings) -> Inputs:
+    """Data set, faces and folds of a run; each is made once and read from then on.
+
+    Raises
+    ------
+    InputError
+        The run directory belongs to another configuration, or something in it was damaged.
+    """
+    dataset = read_dataset(settings)
+    run.mkdir(parents=True, exist_ok=True)
+    if not (run / SETTINGS_FILE).exists():
+        folds_of_dataset(dataset, settings)  # refuses too many folds before the run is bound
+    settings = agree(run / SETTINGS_FILE, settings)
+    faces = _faces(run, dataset, settings)
+    for face in faces:
+        dataset.task.index(face.label)
+    _check_pictures(run, dataset, faces)
+    return Inputs(settings, dataset.task, dataset.root, faces, _folds(run, faces, settings))
+
+
+def read_inputs(run: Path) -> Inputs:
+    """Inputs of a run as its directory has them; the data set itself is not needed.
+
+    Raises
+    ------
+    InputError
+        The folder is no run directory, or one of its files is missing, damaged or edited.
+    """
+    settings = read_settings(run / SETTINGS_FILE)
+    faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
+    return Inputs(settings, _read_task(run / DATASET_FILE), _data_root(settings), faces, folds)
+
+
+def _read_task(path: Path) -> Task:
+    try:
+        task = read_json(path)["task"]
+        return Task(task["name"], tuple(task["labels"]))
+    except (KeyError, TypeError):
+        raise InputError(f"{path}: damaged; start a new run directory") from None
+
+
+def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
+    path = run / FACES_FILE
+    if path.exists() and (run / DATASET_FILE).exists():
+        before = read_json(run / DATASET_FILE).get("task", {}).get("labels")
+        if before != list(dataset.task.labels):
+            raise InputError(
+                f"{dataset.root}: its labels are {', '.join(dataset.task.labels)} now, and were "
+                f"{', '.join(before or ())} when {run} began; start a new run directory"
+            )
+        return read_faces_csv(path)
+    for line in dataset.summary():
+        say(line)
+    with progress("faces") as update:
+        faces, notes = locate_faces(
+            dataset, use_given_points=settings.points == "given", update=update
+        )
+    counts = dict(sorted(Counter(f.found for f in faces).items()))
+    say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    for note in notes:
+        say(f"  {note}")
+    write_json(
+        run / DATASET_FILE, dataset.to_json() | {"faces_found": counts, "faces_notes": notes}
+    )
+    if not path.exists():  # else the user has put landmarks there
+        contact_sheets(faces, dataset.root, run / "faces.png")
+        write_faces_csv(path, faces)
+    return read_faces_csv(path)  # what later calls will read, digit for digit
+
+
+def _check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
+    """The pictures must be those that the run began with, and each of one person only."""
+    path = run / PICTURES_FILE
+    names = dict.fromkeys([s.image for s in dataset.samples] + [f.image for f in faces])
+    found = {name: file_digest(dataset.root / name) for name in names}
+    if not path.exists():
+        write_json(path, found)
+    before = read_json(path)
+    for name, value in found.items():
+        if before.get(name) != value:
+            what = "is another picture than" if name in before else "was not there"
+            raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
+    people: dict[str, Face] = {}
+    for face in faces:
+        other = people.setdefault(found[face.image], face)
+        if other.subject != face.subject:
+            raise InputError(
+                f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
+                f"{other.subject} and of {face.subject}; leave one out"
+            )
+
+
+def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
+    path = run / FOLDS_FILE
+    subjects, labels = [f.subject for f in faces], [f.label for f in faces]
+    if path.exists():
+        folds = read_folds(path)
+    else:
+        folds = make_folds(subjects, labels, settings.folds, FOLDS_SEED)
+        write_folds(path, folds)
+    if len(folds) != settings.folds:
+        raise InputError(
+            f"{path}: has {len(folds)} folds, the run {settings.folds}; start a new run"
+        )
+    unknown = set(subjects) ^ {s for fold in folds.folds for s in fold.test}
+    if unknown:
+        raise InputError(
+            f"{path}: does not fit {FACES_FILE} (subjects {', '.join(sorted(unknown)[:5])}); "
+            "start a new run directory"
+        )
+    check_classes(folds, subjects, labels)
+    return folds
