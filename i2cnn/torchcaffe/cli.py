@@ -9,8 +9,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from i2cnn.torchcaffe import log
@@ -19,7 +20,7 @@ from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.proto import TEST, TRAIN
+from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
 from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
 from i2cnn.util.errors import InputError
 
@@ -106,7 +107,7 @@ def _devices(gpu: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _use_device(flags: dict[str, str], solver: Any = None) -> None:
+def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) -> None:
     """Set mode, device and precision by the flags, else by the solver's settings."""
     runtime.set_precision(flags["precision"])
     devices = _devices(flags["gpu"])
@@ -136,7 +137,7 @@ def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
         signal.SIGTERM: Request.STOP,
     }
 
-    def note(signum: int, frame: Any) -> None:
+    def note(signum: int, frame: object) -> None:
         solver.request = max(solver.request, effects[signal.Signals(signum)])
 
     before = {number: signal.signal(number, note) for number in effects}
@@ -221,7 +222,7 @@ def test(flags: dict[str, str]) -> None:
         net.copy_from(path)
     iterations = int(flags["iterations"])
     log.info("caffe.cpp:290", f"Running for {iterations} iterations.")
-    totals: dict[str, Any] = {}
+    totals: dict[str, npt.NDArray[np.float64]] = {}
     loss = 0.0
     for i in range(iterations):
         loss += net.forward()
@@ -252,9 +253,9 @@ def time_net(flags: dict[str, str]) -> None:
     backward = [0.0] * len(net.nodes)
     for _ in range(iterations):
         for i in range(len(net.nodes)):
-            forward[i] += _timed(lambda i=i: net.forward(i, i))
+            forward[i] += _timed(functools.partial(net.forward, i, i))
         for i in reversed(range(len(net.nodes))):
-            backward[i] += _timed(lambda i=i: net.backward(i, i))
+            backward[i] += _timed(functools.partial(net.backward, i, i))
     log.info("caffe.cpp:397", "Average time per layer: ")
     for i, node in enumerate(net.nodes):
         for word, times in (("forward", forward), ("backward", backward)):
@@ -269,7 +270,7 @@ def time_net(flags: dict[str, str]) -> None:
     net.close()
 
 
-def _timed(work: Any) -> float:
+def _timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     if runtime.gpu:

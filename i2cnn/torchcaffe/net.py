@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from i2cnn.torchcaffe.formats.storage import (
 from i2cnn.torchcaffe.layers import LabelError, Layer, create_layer
 from i2cnn.torchcaffe.layers.data import Data
 from i2cnn.torchcaffe.layers.source import DataSource
-from i2cnn.torchcaffe.proto import TRAIN, NetParameter, ParamSpec
+from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 from i2cnn.util.errors import InputError
 
 #: Name of a loss's top that the prototxt leaves out; such tops are no outputs.
@@ -52,7 +51,7 @@ class Node:
     loss_weights: list[float]
     needs_backward: bool
     in_place: bool
-    kept: list[Any] | None = None
+    kept: list[Tensor] | None = None
 
 
 class CoreNet:
@@ -96,7 +95,7 @@ class CoreNet:
 
     # Building -----------------------------------------------------------------------------------
 
-    def _add_layer(self, param: Any) -> None:
+    def _add_layer(self, param: LayerParameter) -> None:
         layer = create_layer(param, self.context)
         bottoms = [self.blobs[name] for name in param.bottom]
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
@@ -163,7 +162,7 @@ class CoreNet:
                 self._shared[spec.name] = entry
             node.layer.param_needs.append(spec.lr_mult != 0)
 
-    def _share_param(self, node: Node, index: int, spec: Any, owner: Learnable) -> None:
+    def _share_param(self, node: Node, index: int, spec: ParamSpec, owner: Learnable) -> None:
         mine = node.layer.blobs[index]
         permissive = spec.share_mode == ParamSpec.PERMISSIVE
         if mine.shape != owner.blob.shape and not (permissive and mine.count == owner.blob.count):
@@ -314,7 +313,7 @@ class CoreNet:
                     )
                 blob.data[...] = array.reshape(blob.shape)
 
-    def to_proto(self, with_diff: bool = False) -> Any:
+    def to_proto(self, with_diff: bool = False) -> NetParameter:
         """NetParameter with the current parameters."""
         result = NetParameter(name=self.param.name)
         for node in self.nodes:

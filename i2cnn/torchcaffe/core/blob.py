@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.util.errors import InputError
 
 
@@ -80,7 +82,7 @@ class _Plane:
             self.tensor.add_(value)
 
     @property
-    def array(self) -> np.ndarray:
+    def array(self) -> FloatArray:
         if self.device.type == "cpu":
             self._host = self.tensor.contiguous()
             self._tensor = self._host
@@ -152,19 +154,19 @@ class Blob:
         return self.shape[axis] if axis < len(self.shape) else 1
 
     @property
-    def data(self) -> np.ndarray:
+    def data(self) -> FloatArray:
         return self._data.array
 
     @data.setter
-    def data(self, value: object) -> None:
+    def data(self, value: ArrayLike) -> None:
         self._data.array[...] = value
 
     @property
-    def diff(self) -> np.ndarray:
+    def diff(self) -> FloatArray:
         return self._diff.array
 
     @diff.setter
-    def diff(self, value: object) -> None:
+    def diff(self, value: ArrayLike) -> None:
         self._diff.array[...] = value
 
     def reshape(self, *shape: int) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.proto import FillerParameter
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]
 
 
-def fill(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     """Initial values of a parameter.
 
     Parameters
@@ -51,17 +51,17 @@ def _count(shape: Shape) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _constant(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     return np.full(shape, filler.value, np.float32)
 
 
-def _uniform(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if filler.min > filler.max:
         raise InputError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
     return rng.uniform(_count(shape), filler.min, filler.max)
 
 
-def _gaussian(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if not filler.std > 0:
         raise InputError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
     values = rng.gaussian(_count(shape), filler.mean, filler.std)
@@ -76,32 +76,36 @@ def _gaussian(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
     return values
 
 
-def _fan(filler: Any, shape: Shape) -> np.float32:
+def _fan(filler: FillerParameter, shape: Shape) -> np.float32:
     """Number of inputs or outputs by which the variance is normalised."""
     count = _count(shape)
     fan_in = count // shape[0]
     fan_out = count // shape[1] if len(shape) > 1 else count
     if filler.variance_norm == FillerParameter.AVERAGE:
-        return np.float32(fan_in + fan_out) / np.float32(2)
-    return np.float32(fan_out if filler.variance_norm == FillerParameter.FAN_OUT else fan_in)
+        fan: np.float32 = np.float32(fan_in + fan_out) / np.float32(2)
+    elif filler.variance_norm == FillerParameter.FAN_OUT:
+        fan = np.float32(fan_out)
+    else:
+        fan = np.float32(fan_in)
+    return fan
 
 
-def _xavier(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _xavier(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     bound = float(np.sqrt(np.float32(3) / _fan(filler, shape)))
     return rng.uniform(_count(shape), -bound, bound)
 
 
-def _msra(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _msra(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     return rng.gaussian(_count(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
 
 
-def _positive_unitball(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
     # Caffe adds up one by one; NumPy's sum would round in another order.
     return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
 
 
-def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
+def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if len(shape) != 4 or shape[2] != shape[3]:
         raise InputError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
     size = shape[3]
@@ -111,7 +115,7 @@ def _bilinear(rng: CaffeRNG, filler: Any, shape: Shape) -> np.ndarray:
     return np.broadcast_to(np.outer(line, line), shape)
 
 
-_FILLERS: dict[str, Callable[[CaffeRNG, Any, Shape], np.ndarray]] = {
+_FILLERS: dict[str, Callable[[CaffeRNG, FillerParameter, Shape], FloatArray]] = {
     "constant": _constant,
     "uniform": _uniform,
     "gaussian": _gaussian,

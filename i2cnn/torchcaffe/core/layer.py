@@ -10,7 +10,7 @@ layer's :meth:`Layer.compute` says so by an autograd function.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
+from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]
@@ -54,13 +55,13 @@ class Layer:
     #: Layers that multiply matrices, whose products precision bf16 is for.
     uses_matmul: ClassVar[bool] = False
 
-    def __init__(self, param: Any, context: Context) -> None:
+    def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
         self.context = context
         self.blobs: list[Blob] = []
         #: Which parameters need a gradient; the net sets it from lr_mult.
         self.param_needs: list[bool] = []
-        #: Parameters as `compute` shall use them, set at each forward pass.
+        #: Parameters as `compute` is to use them, set at each forward pass.
         self.weights: list[Tensor] = []
         #: True while `compute` repeats a forward pass only for its gradient: nothing is drawn or
         #: gathered anew then.
@@ -92,7 +93,7 @@ class Layer:
         """An error that names this layer."""
         return InputError(f"{self.context.net}: layer {self.param.name!r}: {reason}")
 
-    def add_param(self, shape: Shape, filler: Any) -> Blob:
+    def add_param(self, shape: Shape, filler: FillerParameter) -> Blob:
         """New parameter of that shape, filled by Caffe's rules."""
         blob = Blob(shape, self.context.device)
         try:
@@ -187,7 +188,7 @@ def register(name: str) -> Callable[[L], L]:
     return enter
 
 
-def create_layer(param: Any, context: Context) -> Layer:
+def create_layer(param: LayerParameter, context: Context) -> Layer:
     """Layer of a LayerParameter; an unknown type is an error that lists those there are."""
     if param.type not in REGISTRY:
         raise InputError(

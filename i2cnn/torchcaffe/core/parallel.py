@@ -18,7 +18,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -29,6 +29,8 @@ from i2cnn.util.errors import InputError
 #: The others wait this long for the root's tests and snapshots. A process that ended is noticed
 #: at once, by its closed connections.
 PATIENCE = timedelta(hours=24)
+
+T = TypeVar("T")
 
 
 class Request(IntEnum):
@@ -66,7 +68,7 @@ class Group:
     def fail(self) -> None:
         """Tell the others, who wait in :meth:`agree` or will come there, that this one ends."""
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: T) -> list[T]:
         """Every process's value, by rank, at the root; an empty list elsewhere."""
         return [value]
 
@@ -116,7 +118,7 @@ class ProcessGroup(Group):
                 self.agree(Request.FAILED)
             self.broken = True
 
-    def gather(self, value: Any) -> list[Any]:
+    def gather(self, value: T) -> list[T]:
         values: list[Any] | None = [None] * self.size if self.rank == 0 else None
         with self._connected():
             dist.gather_object(value, values, dst=0)
@@ -167,17 +169,16 @@ def launch(run: Callable[[], None], size: int) -> int:
         Exit status: 0, or that of the first process that failed, after which the others are
         ended. Signals are passed on to the root.
     """
-    from torch.multiprocessing.spawn import ProcessExitedException, start_processes
+    from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    context = start_processes(
-        _start, (size, port, run), nprocs=size, join=False, start_method="spawn"
-    )
-    root = context.pids()[0]
+    start: Callable[..., ProcessContext] = start_processes
+    context = start(_start, (size, port, run), nprocs=size, join=False, start_method="spawn")
+    root: int = context.processes[0].pid
 
-    def pass_on(number: int, frame: Any) -> None:
+    def pass_on(number: int, frame: object) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(root, number)
 

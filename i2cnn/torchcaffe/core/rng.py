@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from i2cnn.torchcaffe.formats.arrays import FloatArray
 
 _STRIPS = 128
 _TAIL = np.longdouble("3.4426198558966521214")
@@ -16,7 +19,7 @@ _EXP_STRIPS = 256
 _EXP_TAIL = np.longdouble("7.6971174701310497140")
 
 
-def _normal_tables() -> tuple[np.ndarray, np.ndarray]:
+def _normal_tables() -> tuple[Doubles, Doubles]:
     """Edges x and heights y of the ziggurat's equal-area strips under exp(-x^2/2)."""
 
     def density(x: Any) -> Any:
@@ -37,7 +40,7 @@ def _normal_tables() -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float64), y.astype(np.float64)
 
 
-def _exponential_tables() -> tuple[np.ndarray, np.ndarray]:
+def _exponential_tables() -> tuple[Doubles, Doubles]:
     """The same under exp(-x)."""
     area = _EXP_TAIL * np.exp(-_EXP_TAIL) + np.exp(-_EXP_TAIL)
     x = np.zeros(_EXP_STRIPS + 1, np.longdouble)
@@ -58,6 +61,9 @@ _CHUNK = 1 << 22
 _ROUNDS_TO_ONE = 2**32 - 128
 _F = np.float32
 
+Draws = npt.NDArray[np.uint32]
+Doubles = npt.NDArray[np.float64]
+
 
 class CaffeRNG:
     """Caffe's generator.
@@ -73,20 +79,20 @@ class CaffeRNG:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         self._twister = np.random.RandomState(seed & 0xFFFFFFFF)
 
-    def draw(self, n: int) -> np.ndarray:
+    def draw(self, n: int) -> Draws:
         """The next `n` 32-bit numbers, uint32."""
         return self._twister.randint(0, 2**32, size=n, dtype=np.uint32)
 
-    def state(self) -> tuple[np.ndarray, int]:
+    def state(self) -> tuple[Draws, int]:
         """What :meth:`restore` needs to go on from here."""
         _, keys, position, *_ = self._twister.get_state(legacy=True)
         return np.asarray(keys, np.uint32), int(position)
 
-    def restore(self, keys: np.ndarray, position: int) -> None:
+    def restore(self, keys: Draws, position: int) -> None:
         """Go on from a state."""
         self._twister.set_state(("MT19937", np.asarray(keys, np.uint32), int(position), 0, 0.0))
 
-    def uniform(self, n: int, low: float, high: float) -> np.ndarray:
+    def uniform(self, n: int, low: float, high: float) -> FloatArray:
         """`n` float32 numbers in [low, high] (boost::uniform_real up to nextafter(high))."""
         bottom = _F(low)
         top = np.nextafter(_F(high), _F(np.inf))
@@ -101,7 +107,7 @@ class CaffeRNG:
             done += len(values)
         return out
 
-    def bernoulli(self, n: int, p: float, *, single: bool = False) -> np.ndarray:
+    def bernoulli(self, n: int, p: float, *, single: bool = False) -> npt.NDArray[np.bool_]:
         """`n` booleans, true with probability `p` (boost::bernoulli_distribution).
 
         Caffe compares in double precision for dropout masks and in `single` precision for sparse
@@ -110,18 +116,22 @@ class CaffeRNG:
         if p == 0:
             return np.zeros(n, bool)
         if single:
-            return self.draw(n).astype(np.float32) <= _F(p) * _F(2.0**32)
-        return self.draw(n) <= np.uint32(min(p, 1.0) * (2**32 - 1))
+            below: npt.NDArray[np.bool_] = self.draw(n).astype(np.float32) <= _F(p) * _F(2.0**32)
+        else:
+            below = self.draw(n) <= np.uint32(min(p, 1.0) * (2**32 - 1))
+        return below
 
-    def gaussian(self, n: int, mean: float, std: float) -> np.ndarray:
+    def gaussian(self, n: int, mean: float, std: float) -> FloatArray:
         """`n` float32 normal numbers by the ziggurat of boost::normal_distribution (1.74)."""
         out = np.empty(n, np.float32)
         for start in range(0, n, _CHUNK):
             part = out[start : start + _CHUNK]
             self._gaussian_chunk(part)
-        return out * _F(std) + _F(mean)
+        out *= _F(std)
+        out += _F(mean)
+        return out
 
-    def _gaussian_chunk(self, out: np.ndarray) -> None:
+    def _gaussian_chunk(self, out: FloatArray) -> None:
         """Fill `out`, then leave the generator where one-by-one drawing would have left it.
 
         Nearly all draws fall inside their strip and give one number each. The others (1 in 80)
@@ -162,12 +172,13 @@ class CaffeRNG:
         self.draw(ends.get(last, last + 1))
 
 
-def _unit(draws: np.ndarray) -> np.ndarray:
+def _unit(draws: Draws) -> FloatArray:
     """Draws as float32 in [0, 1]."""
-    return draws.astype(np.float32) * _F(2.0**-32)
+    unit: FloatArray = draws.astype(np.float32) * _F(2.0**-32)
+    return unit
 
 
-def _next_unit(draws: np.ndarray, position: int) -> tuple[Any, int]:
+def _next_unit(draws: Draws, position: int) -> tuple[np.float32, int]:
     """A float32 in [0, 1) from the draws at `position`, and the position after it."""
     while draws[position] >= _ROUNDS_TO_ONE:
         position += 1
@@ -195,7 +206,7 @@ def _in_wedge(strip: Any, x: Any, unit: Any) -> Any:
     return (above < 0) & ((below < 0) | (y < _exp(-(x * x / _F(2)))))
 
 
-def _normal_tail(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
+def _normal_tail(draws: Draws, position: int) -> tuple[np.float32, int]:
     """A number beyond the lowest strip's edge, by two exponential ones."""
     while True:
         along, position = _exponential(draws, position)
@@ -205,7 +216,7 @@ def _normal_tail(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
             return along + _NORMAL_X32[1], position
 
 
-def _exponential(draws: np.ndarray, position: int) -> tuple[np.float32, int]:
+def _exponential(draws: Draws, position: int) -> tuple[np.float32, int]:
     """One float32 exponential number from the draws at `position`, and the position after it."""
     shift = _F(0)
     while True:

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from i2cnn.torchcaffe.core.context import Context, Shard
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
-from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.data.decode import DatumDecoder
 from i2cnn.torchcaffe.data.records import LmdbRecords
-from i2cnn.torchcaffe.data.transform import DataTransformer, Draws, Image
+from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.util.errors import InputError
 

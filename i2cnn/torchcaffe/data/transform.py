@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.proto import TransformationParameter
 from i2cnn.util.errors import InputError
@@ -18,8 +18,6 @@ from i2cnn.util.errors import InputError
 Shape = tuple[int, int, int]
 #: (H, W, C), uint8 or float32.
 Image = npt.NDArray[Any]
-#: 32-bit numbers of the generator, one row per image: mirror, row, column, as needed.
-Draws = npt.NDArray[np.uint32]
 
 
 class DataTransformer:

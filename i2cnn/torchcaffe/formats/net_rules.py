@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from dataclasses import dataclass, field
+from typing import cast
 
-from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter
+from i2cnn.torchcaffe.proto import (
+    TEST,
+    TRAIN,
+    LayerParameter,
+    NetParameter,
+    NetState,
+    NetStateRule,
+    Phase,
+)
 from i2cnn.util.errors import InputError
 
+#: A bottom or top: the layer's number and the number of the bottom or top there.
+Port = tuple[int, int]
 
-def filter_net(net: Any, source: str) -> Any:
+
+def filter_net(net: NetParameter, source: str) -> NetParameter:
     """Layers that belong to the net's state (phase, level, stages)."""
     kept = NetParameter()
     kept.CopyFrom(net)
@@ -29,7 +41,7 @@ def filter_net(net: Any, source: str) -> Any:
     return kept
 
 
-def _meets(state: Any, rule: Any) -> bool:
+def _meets(state: NetState, rule: NetStateRule) -> bool:
     if rule.HasField("phase") and rule.phase != state.phase:
         return False
     if rule.HasField("min_level") and state.level < rule.min_level:
@@ -40,71 +52,105 @@ def _meets(state: Any, rule: Any) -> bool:
     return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)
 
 
-def insert_splits(net: Any, source: str) -> Any:
-    """Give every reader of a blob its own copy of it, through Split layers as in Caffe."""
-    producer: dict[str, tuple[int, int]] = {}
-    source_of: dict[tuple[int, int], tuple[int, int]] = {}
-    readers: dict[tuple[int, int], int] = defaultdict(int)
-    weights: dict[tuple[int, int], float] = {}
-    for i, layer in enumerate(net.layer):
-        for j, bottom in enumerate(layer.bottom):
-            if bottom not in producer:
-                raise InputError(
-                    f"{source}: layer {layer.name!r}: Unknown bottom blob {bottom!r} "
-                    f"(bottom index {j}); no layer before it makes that top"
-                )
-            source_of[i, j] = producer[bottom]
-            readers[producer[bottom]] += 1
-        for j, top in enumerate(layer.top):
-            producer[top] = (i, j)
-        for j in range(min(len(layer.loss_weight), len(layer.top))):
-            if layer.loss_weight[j]:
-                weights[i, j] = layer.loss_weight[j]
-    # A weighted top that is also read has one reader more: the sum of losses itself. As in Caffe
-    # this holds for a weight that is written down, not for the 1 a loss layer has by default.
-    for top in weights:
-        if readers[top]:
-            readers[top] += 1
+def insert_splits(net: NetParameter, source: str) -> NetParameter:
+    """Give every reader of a blob its own copy of it, by Split layers (Caffe's InsertSplits).
+
+    Raises
+    ------
+    InputError
+        A layer reads a blob that no layer before it makes.
+    """
+    wiring = _wire(net, source)
     result = NetParameter()
     result.CopyFrom(net)
     del result.layer[:]
-    used: dict[tuple[int, int], int] = defaultdict(int)
+    copies_taken: dict[Port, int] = defaultdict(int)
     for i, layer in enumerate(net.layer):
         new = result.layer.add()
         new.CopyFrom(layer)
         for j in range(len(layer.bottom)):
-            top = source_of[i, j]
-            if readers[top] > 1:
-                maker = net.layer[top[0]]
-                index = used[top] + (top in weights)
-                new.bottom[j] = _split_name(maker, top[1]) + f"_{index}"
-                used[top] += 1
+            top = wiring.source_of[i, j]
+            if wiring.readers[top] > 1:
+                # The first copy of a weighted top is the sum of losses' own.
+                index = copies_taken[top] + (top in wiring.weights)
+                new.bottom[j] = _split_name(net.layer[top[0]], top[1]) + f"_{index}"
+                copies_taken[top] += 1
         for j in range(len(layer.top)):
-            if readers[i, j] > 1:
-                _add_split(result, layer, j, readers[i, j], weights.get((i, j)))
-                if (i, j) in weights:
-                    # Caffe forgets the weights of the layer's other tops here, and a loss layer
-                    # falls back to 1: the loss counts once more in the sum, not in gradients.
-                    del new.loss_weight[:]
+            if wiring.readers[i, j] > 1:
+                split = result.layer.add()
+                _fill_split(split, layer, j, wiring.readers[i, j])
+                if (i, j) in wiring.weights:
+                    _move_weight(new, split, wiring.weights[i, j])
     return result
 
 
-def _split_name(layer: Any, top: int) -> str:
+@dataclass
+class _Wiring:
+    """Who makes and who reads the blobs of a net.
+
+    Attributes
+    ----------
+    source_of : dict
+        The top that each bottom reads.
+    readers : dict
+        How many bottoms read each top.
+    weights : dict
+        Loss weights other than 0 that the prototxt gives tops.
+    """
+
+    source_of: dict[Port, Port] = field(default_factory=dict)
+    readers: dict[Port, int] = field(default_factory=lambda: defaultdict(int))
+    weights: dict[Port, float] = field(default_factory=dict)
+
+
+def _wire(net: NetParameter, source: str) -> _Wiring:
+    wiring = _Wiring()
+    makers: dict[str, Port] = {}
+    for i, layer in enumerate(net.layer):
+        for j, bottom in enumerate(layer.bottom):
+            if bottom not in makers:
+                raise InputError(
+                    f"{source}: layer {layer.name!r}: Unknown bottom blob {bottom!r} "
+                    f"(bottom index {j}); no layer before it makes that top"
+                )
+            wiring.source_of[i, j] = makers[bottom]
+            wiring.readers[makers[bottom]] += 1
+        for j, top in enumerate(layer.top):
+            makers[top] = (i, j)
+        given = min(len(layer.loss_weight), len(layer.top))
+        weights = {(i, j): layer.loss_weight[j] for j in range(given)}
+        wiring.weights |= {top: weight for top, weight in weights.items() if weight}
+    # A weighted top that is also read has one reader more: the sum of losses itself. As in Caffe
+    # this holds for a weight that is written down, not for the 1 a loss layer has by default.
+    for port in wiring.weights:
+        if wiring.readers[port]:
+            wiring.readers[port] += 1
+    return wiring
+
+
+def _split_name(layer: LayerParameter, top: int) -> str:
     return f"{layer.top[top]}_{layer.name}_{top}_split"
 
 
-def _add_split(net: Any, layer: Any, top: int, number: int, weight: float | None) -> None:
-    name = _split_name(layer, top)
-    split = net.layer.add(name=name, type="Split", bottom=[layer.top[top]])
-    split.top.extend(f"{name}_{k}" for k in range(number))
-    if weight is not None:
-        split.loss_weight.extend([weight] + [0.0] * (number - 1))
+def _fill_split(split: LayerParameter, layer: LayerParameter, top: int, number: int) -> None:
+    """Make `split` the layer that copies a top of `layer` that many times."""
+    split.name, split.type = _split_name(layer, top), "Split"
+    split.bottom.append(layer.top[top])
+    split.top.extend(f"{split.name}_{k}" for k in range(number))
 
 
-def net_state(net: Any, phase: int, level: int, stages: list[str]) -> None:
+def _move_weight(layer: LayerParameter, split: LayerParameter, weight: float) -> None:
+    """Give a top's loss weight to the first copy that its split makes."""
+    split.loss_weight.extend([weight] + [0.0] * (len(split.top) - 1))
+    # Caffe forgets the weights of the layer's other tops here, and a loss layer falls back to 1:
+    # the loss counts once more in the sum, not in gradients.
+    del layer.loss_weight[:]
+
+
+def net_state(net: NetParameter, phase: int, level: int, stages: list[str]) -> None:
     """Set the state that include and exclude rules look at."""
     if phase not in (TRAIN, TEST):
         raise InputError(f"phase must be TRAIN (0) or TEST (1), not {phase!r}")
-    net.state.phase = phase
+    net.state.phase = cast("Phase", phase)
     net.state.level = level
     net.state.stage.extend(s for s in stages if s not in net.state.stage)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
+from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
 from i2cnn.util.errors import InputError
@@ -25,7 +26,7 @@ M = TypeVar("M", bound=Message)
 _PROTOBUF_LIMIT = 2**31
 
 
-def array_from(blob: Any, diff: bool = False) -> np.ndarray:
+def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
     """Contents (or gradient) of a BlobProto, float32, in its shape (the old four dimensions too).
 
     Raises
@@ -41,14 +42,14 @@ def array_from(blob: Any, diff: bool = False) -> np.ndarray:
     return values.reshape(shape)
 
 
-def shape_of(blob: Any) -> tuple[int, ...]:
+def shape_of(blob: BlobProto) -> tuple[int, ...]:
     """Shape of a BlobProto; () for a scalar."""
     if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
         return blob.num, blob.channels, blob.height, blob.width
     return tuple(blob.shape.dim)
 
 
-def to_blobproto(array: np.ndarray, diff: np.ndarray | None = None) -> Any:
+def to_blobproto(array: FloatArray, diff: FloatArray | None = None) -> BlobProto:
     """BlobProto of an array, with its gradient if given."""
     blob = BlobProto()
     blob.shape.dim.extend(np.shape(array))
@@ -58,7 +59,7 @@ def to_blobproto(array: np.ndarray, diff: np.ndarray | None = None) -> Any:
     return blob
 
 
-def _put_floats(message: Message, field: int, array: np.ndarray) -> None:
+def _put_floats(message: Message, field: int, array: FloatArray) -> None:
     """Fill a packed field from memory: adding one by one takes seconds for a large layer."""
     content = np.ascontiguousarray(array, "<f4").tobytes()
     if len(content) >= _PROTOBUF_LIMIT:
@@ -105,7 +106,7 @@ def _write_message(path: Path, message: Message) -> None:
         temporary.write_bytes(message.SerializeToString())
 
 
-def read_mean(path: str | Path) -> np.ndarray:
+def read_mean(path: str | Path) -> FloatArray:
     """Mean image of a .binaryproto file, float32 (C, H, W)."""
     path = Path(path)
     blob = _read_message(path, BlobProto(), "a mean image (.binaryproto)")
@@ -119,7 +120,7 @@ def read_mean(path: str | Path) -> np.ndarray:
     return mean
 
 
-def write_mean(path: str | Path, mean: np.ndarray) -> None:
+def write_mean(path: str | Path, mean: FloatArray) -> None:
     """Write a mean image (C, H, W) as compute_image_mean does (the old four dimensions)."""
     blob = BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
     _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, mean)
@@ -140,7 +141,7 @@ def is_hdf5(path: Path) -> bool:
         return False
 
 
-def read_weights(path: str | Path) -> dict[str, list[np.ndarray]]:
+def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
     path = Path(path)
     if is_hdf5(path):
@@ -160,15 +161,15 @@ def read_weights(path: str | Path) -> dict[str, list[np.ndarray]]:
         raise InputError(f"{path}: damaged ({error})") from None
 
 
-def write_weights(path: str | Path, net: Any) -> None:
+def write_weights(path: str | Path, net: NetParameter) -> None:
     """Write a NetParameter with its blobs as a .caffemodel."""
     _write_message(Path(path), net)
 
 
 def write_weights_hdf5(
     path: str | Path,
-    params: Mapping[str, Iterable[np.ndarray]],
-    diffs: Mapping[str, Iterable[np.ndarray]] | None = None,
+    params: Mapping[str, Iterable[FloatArray]],
+    diffs: Mapping[str, Iterable[FloatArray]] | None = None,
 ) -> None:
     """Write parameters by layer name in Caffe's HDF5 layout (groups data and diff)."""
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
@@ -204,7 +205,7 @@ class State:
 
     iteration: int
     learned_net: str
-    history: list[np.ndarray]
+    history: list[FloatArray]
     current_step: int
 
 
@@ -230,7 +231,7 @@ def read_state(path: str | Path) -> State:
     return State(state.iter, state.learned_net, history, state.current_step)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     value = value.item() if isinstance(value, np.ndarray) else value
     return os.fsdecode(value) if isinstance(value, bytes) else str(value)
 

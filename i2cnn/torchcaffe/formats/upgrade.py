@@ -7,10 +7,19 @@ nets whose inputs are net-level fields instead of an Input layer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+
+from google.protobuf.message import Message
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.proto import NetParameter, SolverParameter, V1LayerParameter
+from i2cnn.torchcaffe.proto import (
+    LayerParameter,
+    NetParameter,
+    ParamSpec,
+    SolverParameter,
+    V0LayerParameter,
+    V1LayerParameter,
+)
 from i2cnn.util.errors import InputError
 
 _V1 = V1LayerParameter.LayerType
@@ -163,7 +172,7 @@ def upgrade_solver(solver: SolverParameter, source: str) -> SolverParameter:
     return solver
 
 
-def _move_transform(layer: Any) -> None:
+def _move_transform(layer: V1LayerParameter) -> None:
     """Scale, mean file, crop and mirror belong into transform_param, not into the data layer."""
     for name in _DATA_PARAMS:
         if not layer.HasField(name):
@@ -175,7 +184,7 @@ def _move_transform(layer: Any) -> None:
                 param.ClearField(field)
 
 
-def _warn_of_ignored(layer: Any, source: str) -> None:
+def _warn_of_ignored(layer: LayerParameter, source: str) -> None:
     """Caffe moves these fields only out of V1's layers and ignores them in today's."""
     for name in _DATA_PARAMS:
         if layer.HasField(name):
@@ -214,7 +223,7 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
     log.info("upgrade_proto.cpp:72", f"{source}: deprecated input fields upgraded")
 
 
-def _upgrade_v1_layer(old: V1LayerParameter, new: Any, source: str) -> None:
+def _upgrade_v1_layer(old: V1LayerParameter, new: LayerParameter, source: str) -> None:
     name = _V1.Name(old.type)
     if name == "NONE":
         raise InputError(f"{source}: layer {old.name!r} has no type")
@@ -227,7 +236,8 @@ def _upgrade_v1_layer(old: V1LayerParameter, new: Any, source: str) -> None:
         if index < len(old.param):
             spec.name = old.param[index]
         if index < len(old.blob_share_mode):
-            spec.share_mode = old.blob_share_mode[index]
+            # Another enum with the same numbers.
+            spec.share_mode = cast("ParamSpec.DimCheckMode", old.blob_share_mode[index])
         if index < len(old.blobs_lr):
             spec.lr_mult = old.blobs_lr[index]
         if index < len(old.weight_decay):
@@ -268,7 +278,7 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
     log.info("upgrade_proto.cpp:36", f"{source}: deprecated V0LayerParameter upgraded")
 
 
-def _upgrade_v0_layer(old: Any, new: V1LayerParameter, source: str) -> None:
+def _upgrade_v0_layer(old: V0LayerParameter, new: V1LayerParameter, source: str) -> None:
     if old.type not in _V0_TYPES:
         raise InputError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
     new.type = _V1.Value(_V0_TYPES[old.type])  # type: ignore[assignment]
@@ -289,7 +299,7 @@ def _upgrade_v0_layer(old: Any, new: V1LayerParameter, source: str) -> None:
         _assign(parameter, place[1], value)
 
 
-def _assign(message: Any, field: str, value: Any) -> None:
+def _assign(message: Message, field: str, value: Any) -> None:
     target = getattr(message, field)
     if hasattr(target, "CopyFrom"):
         target.CopyFrom(value)

@@ -15,7 +15,7 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.data.transform import DataTransformer
+from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.layers.source import DataSource
 
 
@@ -96,7 +96,7 @@ class ImageData(_Listed):
                 j = _below(self.shuffler, i + 1)
                 self.order[i], self.order[j] = self.order[j], self.order[i]
 
-    def _read(self, name: str) -> np.ndarray:
+    def _read(self, name: str) -> Image:
         p = self.param.image_data_param
         path = p.root_folder + name
         image = cv2.imread(path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ class Softmax(Layer):
         return [torch.softmax(bottoms[0], axis)]
 
 
-def _normalizer(param: Any, outer: int, inner: int, valid: int) -> float:
+def _normalizer(param: LossParameter, outer: int, inner: int, valid: int) -> float:
     """What a loss is divided by (LossParameter.normalization)."""
     mode = param.normalization
     if param.HasField("normalize") and not param.HasField("normalization"):

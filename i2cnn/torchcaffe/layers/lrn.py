@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from i2cnn import _native
+from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 
@@ -100,8 +101,8 @@ class LRN(Layer):
         if p.norm_region == LRNParameter.ACROSS_CHANNELS:
             alpha_n = p.alpha / p.local_size
             if p.beta == 0.75 and x.device.type == "cpu":
-                return [_AcrossChannelsNative.apply(x, p.local_size, alpha_n, p.k)]
-            return [_AcrossChannels.apply(x, self.band, alpha_n, p.beta, p.k)]
+                return [apply(_AcrossChannelsNative, x, p.local_size, alpha_n, p.k)]
+            return [apply(_AcrossChannels, x, self.band, alpha_n, p.beta, p.k)]
         # Within a channel Caffe averages squares over the window and takes k as 1.
         half = p.local_size // 2
         mean = functional.avg_pool2d(x * x, p.local_size, 1, half)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import FillerParameter
 
@@ -42,10 +43,11 @@ class MemoryData(DataSource):
         self.shape: Shape = (p.batch_size, p.channels, p.height, p.width)
         if min(self.shape) < 1:
             raise self.fail("batch_size, channels, height and width must be given")
-        self.data = self.labels = np.empty(0, np.float32)
+        self.data: AnyArray = np.empty(0, np.float32)
+        self.labels: AnyArray = self.data
         self.place = 0
 
-    def reset(self, data: np.ndarray, labels: np.ndarray) -> None:
+    def reset(self, data: AnyArray, labels: AnyArray) -> None:
         """Take over images (N, C, H, W) and N labels."""
         if data.ndim != 4 or data.shape[1:] != self.shape[1:]:
             raise self.fail(f"the data must be (N, C, H, W) of {self.shape[1:]}, not {data.shape}")

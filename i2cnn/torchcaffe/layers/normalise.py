@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.proto import FillerParameter
 
@@ -52,7 +53,7 @@ class BatchNorm(Layer):
     def _gather(self, mean: Tensor, variance: Tensor, samples: int) -> None:
         fraction = self.param.batch_norm_param.moving_average_fraction
         unbiased = samples / (samples - 1) if samples > 1 else 1.0
-        gathered: tuple[Any, ...] = (mean, variance * unbiased, 1.0)
+        gathered: tuple[Tensor | float, ...] = (mean, variance * unbiased, 1.0)
         with torch.no_grad():
             for blob, value in zip(self.blobs, gathered, strict=True):
                 blob.tensor.mul_(fraction).add_(value)
@@ -93,5 +94,5 @@ class MVN(Layer):
         flat = x.reshape(x.shape[0], 1 if p.across_channels else x.shape[1], -1)
         flat = flat - flat.mean(-1, keepdim=True)
         if p.normalize_variance:
-            flat = _UnitVariance.apply(flat, p.eps)
+            flat = apply(_UnitVariance, flat, p.eps)
         return [flat.reshape(x.shape)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from i2cnn.torchcaffe.core.layer import Layer
+from i2cnn.torchcaffe.proto import ConvolutionParameter, PoolingParameter
 
 Pair = tuple[int, int]
 
@@ -13,7 +13,9 @@ Pair = tuple[int, int]
 class Spatial(Layer):
     """Reads kernel, stride and pad, which Caffe lets one give in two spellings."""
 
-    def pair(self, param: Any, name: str, short: str, default: int) -> Pair:
+    def pair(
+        self, param: ConvolutionParameter | PoolingParameter, name: str, short: str, default: int
+    ) -> Pair:
         """(height, width) of a setting given as `name` (once or twice) or `short`_h, `short`_w."""
         value = getattr(param, name)
         repeated = hasattr(value, "__len__")  # in ConvolutionParameter; not in PoolingParameter

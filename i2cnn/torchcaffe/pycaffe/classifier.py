@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.torchcaffe.pycaffe import io
 from i2cnn.torchcaffe.pycaffe.net import Net
@@ -33,7 +34,7 @@ class Classifier(Net):
         model_file: str,
         pretrained_file: str,
         image_dims: Sequence[int] | None = None,
-        mean: np.ndarray | None = None,
+        mean: AnyArray | None = None,
         input_scale: float | None = None,
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
@@ -53,7 +54,7 @@ class Classifier(Net):
         self.crop_dims: tuple[int, ...] = self.blobs[name].shape[2:]
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 
-    def predict(self, inputs: Sequence[np.ndarray], oversample: bool = True) -> np.ndarray:
+    def predict(self, inputs: Sequence[AnyArray], oversample: bool = True) -> FloatArray:
         """Probabilities of the classes.
 
         Parameters

@@ -5,40 +5,40 @@ Files of weights, states and means are read by :mod:`i2cnn.torchcaffe.formats.st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.storage import array_from, to_blobproto
-from i2cnn.torchcaffe.proto import BlobProtoVector, Datum
+from i2cnn.torchcaffe.proto import BlobProto, BlobProtoVector, Datum
 from i2cnn.util.errors import InputError
 
 # Messages -----------------------------------------------------------------------------------------
 
 
-def blobproto_to_array(blob: Any, return_diff: bool = False) -> np.ndarray:
+def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> FloatArray:
     """Data (or diff) of a BlobProto as a float32 array in the blob's shape."""
     return array_from(blob, diff=return_diff)
 
 
-def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> Any:
+def array_to_blobproto(arr: AnyArray, diff: AnyArray | None = None) -> BlobProto:
     """BlobProto of an array and, if given, of its gradient."""
     return to_blobproto(arr, diff)
 
 
-def arraylist_to_blobprotovector_str(arraylist: Iterable[np.ndarray]) -> bytes:
+def arraylist_to_blobprotovector_str(arraylist: Iterable[AnyArray]) -> bytes:
     """Serialized BlobProtoVector of several arrays."""
     return BlobProtoVector(blobs=[to_blobproto(arr) for arr in arraylist]).SerializeToString()
 
 
-def blobprotovector_str_to_arraylist(content: bytes) -> list[np.ndarray]:
+def blobprotovector_str_to_arraylist(content: bytes) -> list[FloatArray]:
     """Arrays of a serialized BlobProtoVector."""
     return [array_from(blob) for blob in BlobProtoVector.FromString(content).blobs]
 
 
-def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
+def array_to_datum(arr: AnyArray, label: int | None = None) -> Datum:
     """Datum of an image (C, H, W): bytes if it is uint8, float_data otherwise.
 
     Raises
@@ -58,7 +58,7 @@ def array_to_datum(arr: np.ndarray, label: int | None = None) -> Any:
     return datum
 
 
-def datum_to_array(datum: Any) -> np.ndarray:
+def datum_to_array(datum: Datum) -> AnyArray:
     """Image (C, H, W) of a Datum: uint8, or float64 if it holds float_data.
 
     Raises
@@ -70,14 +70,15 @@ def datum_to_array(datum: Any) -> np.ndarray:
         raise ValueError("the datum holds an encoded picture; decode datum.data, e.g. by OpenCV")
     shape = (datum.channels, datum.height, datum.width)
     if datum.data:
-        return np.frombuffer(datum.data, np.uint8).reshape(shape).copy()
+        image: AnyArray = np.frombuffer(datum.data, np.uint8).reshape(shape).copy()
+        return image
     return np.array(datum.float_data, np.float64).reshape(shape)
 
 
 # Images -------------------------------------------------------------------------------------------
 
 
-def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
+def load_image(filename: str | Path, color: bool = True) -> FloatArray:
     """Picture as float32 in [0, 1], (H, W, 3) in R, G, B order, or (H, W, 1) if not `color`.
 
     Raises
@@ -94,13 +95,14 @@ def load_image(filename: str | Path, color: bool = True) -> np.ndarray:
         picture = imread(str(filename), as_gray=not color)
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{filename}: not a picture that can be read ({error})") from None
-    image = np.asarray(img_as_float(picture), np.float32)
+    as_float: Callable[[AnyArray], AnyArray] = img_as_float
+    image = np.asarray(as_float(picture), np.float32)
     if image.ndim == 2:
         return np.tile(image[:, :, np.newaxis], (1, 1, 3 if color else 1))
     return image[:, :, :3] if image.shape[2] == 4 else image
 
 
-def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1) -> np.ndarray:
+def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -> FloatArray:
     """Resize an image (H, W, K) to `new_dims` (height, width) by spline interpolation.
 
     As in pycaffe, scikit-image does the work for one or three channels, so shrinking smooths as
@@ -115,18 +117,19 @@ def resize_image(im: np.ndarray, new_dims: Sequence[int], interp_order: int = 1)
         from scipy.ndimage import zoom
 
         factors = (height / im.shape[0], width / im.shape[1], 1)
-        return zoom(im, factors, order=interp_order).astype(np.float32)
+        return np.asarray(zoom(im, factors, order=interp_order), np.float32)
     low, high = im.min(), im.max()
     if low == high:
         return np.full((height, width, im.shape[-1]), low, np.float32)
     from skimage.transform import resize
 
     unit = (im - low) / (high - low)
-    resized = resize(unit, (height, width), order=interp_order, mode="constant")
-    return (resized * (high - low) + low).astype(np.float32)
+    typed_resize: Callable[..., AnyArray] = resize
+    resized = typed_resize(unit, (height, width), order=interp_order, mode="constant")
+    return np.asarray(resized * (high - low) + low, np.float32)
 
 
-def oversample(images: Sequence[np.ndarray], crop_dims: Sequence[int]) -> np.ndarray:
+def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int]) -> FloatArray:
     """Ten crops of each image: four corners, the centre, and the same five mirrored.
 
     Parameters
@@ -172,7 +175,7 @@ class Transformer:
         self.transpose: dict[str, Sequence[int]] = {}
         self.channel_swap: dict[str, Sequence[int]] = {}
         self.raw_scale: dict[str, float] = {}
-        self.mean: dict[str, np.ndarray] = {}
+        self.mean: dict[str, FloatArray] = {}
         self.input_scale: dict[str, float] = {}
 
     def _shape(self, in_: str) -> tuple[int, ...]:
@@ -180,7 +183,7 @@ class Transformer:
             raise ValueError(f"{in_} is not one of the net inputs: {self.inputs}")
         return self.inputs[in_]
 
-    def preprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
+    def preprocess(self, in_: str, data: AnyArray) -> FloatArray:
         """Input of the net, float32 (C, H, W), from an image (H, W, C); `data` stays as it is."""
         shape = self._shape(in_)
         image = np.array(data, np.float32)
@@ -198,10 +201,10 @@ class Transformer:
             image *= self.input_scale[in_]
         return image
 
-    def deprocess(self, in_: str, data: np.ndarray) -> np.ndarray:
+    def deprocess(self, in_: str, data: AnyArray) -> FloatArray:
         """Image from what :meth:`preprocess` gave; the resizing is not undone."""
         self._shape(in_)
-        image = data.copy().squeeze()
+        image: FloatArray = data.copy().squeeze()
         if in_ in self.input_scale:
             image /= self.input_scale[in_]
         if in_ in self.mean:
@@ -231,7 +234,7 @@ class Transformer:
         self._shape(in_)
         self.raw_scale[in_] = scale
 
-    def set_mean(self, in_: str, mean: np.ndarray) -> None:
+    def set_mean(self, in_: str, mean: AnyArray) -> None:
         """Mean to subtract: one number a channel, or an image (C, H, W), resized if need be."""
         shape = self._shape(in_)[1:]
         if mean.ndim == 1:

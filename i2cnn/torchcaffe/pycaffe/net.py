@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_weights
@@ -38,7 +39,7 @@ class Net:
     def __init__(
         self,
         network_file: str,
-        *legacy: Any,
+        *legacy: int | str | os.PathLike[str],
         phase: int | None = None,
         weights: str | None = None,
         level: int = 0,
@@ -141,8 +142,8 @@ class Net:
         blobs: Sequence[str] | None = None,
         start: str | None = None,
         end: str | None = None,
-        **kwargs: Any,
-    ) -> dict[str, np.ndarray]:
+        **kwargs: AnyArray,
+    ) -> dict[str, FloatArray]:
         """Run the net, or its layers from `start` to `end`.
 
         Returns
@@ -150,27 +151,24 @@ class Net:
         dict
             Data of the outputs (of the end layer's tops if `end` is given) and of `blobs`.
         """
-        wanted = list(blobs or [])
         first = self._index(start) if start is not None else 0
         last = self._index(end) if end is not None else None
         outputs = self.top_names[end] if end is not None else self.outputs
-        if kwargs:
-            if set(kwargs) != set(self.inputs):
-                raise InputError("Input blob arguments do not match net inputs.")
-            for name, array in kwargs.items():
-                if array.shape[0] != self.blobs[name].shape[0]:
-                    raise InputError("Input is not batch sized")
-                self.blobs[name].data[...] = array
+        _check_names(kwargs, self.inputs, "Input blob arguments do not match net inputs.")
+        for name, array in kwargs.items():
+            if array.shape[0] != self.blobs[name].shape[0]:
+                raise InputError("Input is not batch sized")
+            self.blobs[name].data[...] = array
         self._core.forward(first, last)
-        return {name: self.blobs[name].data for name in dict.fromkeys([*outputs, *wanted])}
+        return {name: self.blobs[name].data for name in _union(outputs, blobs)}
 
     def backward(
         self,
         diffs: Sequence[str] | None = None,
         start: str | None = None,
         end: str | None = None,
-        **kwargs: Any,
-    ) -> dict[str, np.ndarray]:
+        **kwargs: AnyArray,
+    ) -> dict[str, FloatArray]:
         """Run backward from `start` (an output layer) to `end`.
 
         Returns
@@ -178,54 +176,45 @@ class Net:
         dict
             Diffs of the inputs (of the end layer's bottoms if `end` is given) and of `diffs`.
         """
-        wanted = list(diffs or [])
         first = self._index(start) if start is not None else None
         last = self._index(end) if end is not None else 0
         outputs = self.bottom_names[end] if end is not None else self.inputs
-        if kwargs:
-            tops = self.top_names[start] if start is not None else self.outputs
-            if set(kwargs) != set(tops):
-                raise InputError("Top diff arguments do not match net outputs.")
-            for name, array in kwargs.items():
-                self.blobs[name].diff[...] = array
+        tops = self.top_names[start] if start is not None else self.outputs
+        _check_names(kwargs, tops, "Top diff arguments do not match net outputs.")
+        for name, array in kwargs.items():
+            self.blobs[name].diff[...] = array
         self._core.backward(first, last)
-        return {name: self.blobs[name].diff for name in dict.fromkeys([*outputs, *wanted])}
+        return {name: self.blobs[name].diff for name in _union(outputs, diffs)}
 
     def forward_all(
-        self, blobs: Sequence[str] | None = None, **kwargs: Any
-    ) -> dict[str, np.ndarray]:
+        self, blobs: Sequence[str] | None = None, **kwargs: AnyArray
+    ) -> dict[str, FloatArray]:
         """Run over any number of inputs, batch by batch."""
-        parts: dict[str, list[np.ndarray]] = {}
-        for batch in self._batch(kwargs):
-            for name, data in self.forward(blobs=blobs, **batch).items():
-                parts.setdefault(name, []).append(data.copy())
-        total = len(next(iter(kwargs.values())))
-        return {name: np.concatenate(values)[:total] for name, values in parts.items()}
+        found = [_copies(self.forward(blobs, None, None, **fed)) for fed in self._batch(kwargs)]
+        return _joined(found, len(next(iter(kwargs.values()))))
 
     def forward_backward_all(
-        self, blobs: Sequence[str] | None = None, diffs: Sequence[str] | None = None, **kwargs: Any
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        self,
+        blobs: Sequence[str] | None = None,
+        diffs: Sequence[str] | None = None,
+        **kwargs: AnyArray,
+    ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Run forward and backward over any number of inputs, batch by batch."""
-        data: dict[str, list[np.ndarray]] = {}
-        grads: dict[str, list[np.ndarray]] = {}
         forward = {k: v for k, v in kwargs.items() if k in self.inputs}
         backward = {k: v for k, v in kwargs.items() if k in self.outputs}
+        data, grads = [], []
         for fed, given in zip(self._batch(forward), self._batch(backward), strict=True):
-            for name, value in self.forward(blobs=blobs, **fed).items():
-                data.setdefault(name, []).append(value.copy())
-            for name, value in self.backward(diffs=diffs, **given).items():
-                grads.setdefault(name, []).append(value.copy())
+            data.append(_copies(self.forward(blobs, None, None, **fed)))
+            grads.append(_copies(self.backward(diffs, None, None, **given)))
         total = len(next(iter(forward.values())))
-        return (
-            {name: np.concatenate(values)[:total] for name, values in data.items()},
-            {name: np.concatenate(values)[:total] for name, values in grads.items()},
-        )
+        return _joined(data, total), _joined(grads, total)
 
-    def _batch(self, arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    def _batch(self, arrays: Mapping[str, AnyArray]) -> Iterator[dict[str, AnyArray]]:
+        """The arrays in batches of the net's size, the last one padded with zeros."""
         number = len(next(iter(arrays.values())))
         size = next(iter(self.blobs.values())).num
         for start in range(0, number, size):
-            batch: dict[str, Any] = {}
+            batch: dict[str, AnyArray] = {}
             for name, values in arrays.items():
                 part = np.asarray(values[start : start + size])
                 padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
@@ -240,7 +229,7 @@ class Net:
         """Bring all blobs to the shapes that follow from the inputs'."""
         self._core.reshape()
 
-    def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
+    def set_input_arrays(self, data: AnyArray, labels: AnyArray) -> None:
         """Give images (N, C, H, W) and N labels to the net's first layer, a MemoryData."""
         layer = self.layers[0]
         if not isinstance(layer, MemoryData):
@@ -269,3 +258,25 @@ class Net:
         """Load a .caffemodel.h5."""
         read_weights(path)
         self._core.copy_from(str(path))
+
+
+def _check_names(arrays: Mapping[str, AnyArray], names: Sequence[str], message: str) -> None:
+    """Arrays are given for all blobs that can be filled, or for none."""
+    if arrays and set(arrays) != set(names):
+        raise InputError(message)
+
+
+def _union(names: Sequence[str], others: Sequence[str] | None) -> list[str]:
+    """All names once, in order."""
+    return list(dict.fromkeys([*names, *(others or [])]))
+
+
+def _copies(arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Copies that the next pass does not overwrite."""
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def _joined(batches: Sequence[Mapping[str, FloatArray]], total: int) -> dict[str, FloatArray]:
+    """The arrays of all batches, without the last one's padding."""
+    names = batches[0] if batches else ()
+    return {name: np.concatenate([batch[name] for batch in batches])[:total] for name in names}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.prototext import read_solver
+from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
 from i2cnn.util.errors import InputError
@@ -50,7 +50,7 @@ class SGDSolver:
         self._core.snapshot()
 
     @property
-    def param(self) -> Any:
+    def param(self) -> SolverParameter:
         """The solver file's settings."""
         return self._core.param
 

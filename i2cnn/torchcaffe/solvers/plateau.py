@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.net import CoreNet
@@ -20,7 +21,7 @@ class Plateau:
     def __init__(self) -> None:
         self.losses: list[float] = []
 
-    def look(self, net: CoreNet, means: dict[str, np.ndarray]) -> None:
+    def look(self, net: CoreNet, means: dict[str, npt.NDArray[np.float64]]) -> None:
         """Take note of a test of `net` after some training; `means` are its mean outputs."""
         node = next((n for n in net.nodes if n.layer.type == "SoftmaxWithLoss"), None)
         if node is None or node.top_names[0] not in means or len(self.losses) == TESTS:

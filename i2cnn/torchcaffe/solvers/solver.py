@@ -6,16 +6,17 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
+from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
@@ -28,7 +29,7 @@ from i2cnn.torchcaffe.solvers.resume import (
     training_position,
     write_positions,
 )
-from i2cnn.torchcaffe.solvers.updates import learning_rate, make_update
+from i2cnn.torchcaffe.solvers.updates import Slot, Step, learning_rate, make_update
 from i2cnn.util.errors import InputError
 
 
@@ -114,7 +115,7 @@ class CoreSolver:
     def _net_source(self) -> str:
         return self.param.net or self.param.train_net or self.source
 
-    def _train_param(self) -> Any:
+    def _train_param(self) -> NetParameter:
         p = self.param
         given = [n for n in ("net", "net_param", "train_net", "train_net_param") if p.HasField(n)]
         if len(given) != 1:
@@ -132,9 +133,9 @@ class CoreSolver:
         net.state.phase = TRAIN
         return net
 
-    def _test_params(self) -> list[Any]:
+    def _test_params(self) -> list[NetParameter]:
         p = self.param
-        nets: list[Any] = [_copy(n) for n in p.test_net_param]
+        nets: list[NetParameter] = [_copy(n) for n in p.test_net_param]
         nets += [read_net(path) for path in p.test_net]
         shared = len(p.test_iter) - len(nets)
         if p.HasField("net_param"):
@@ -251,12 +252,8 @@ class CoreSolver:
             if p.iter_size > 1:
                 grad.mul_(1.0 / p.iter_size)
             self.update.apply(
-                weight,
-                grad,
-                self.history[i :: len(learnable)],
-                rate * entry.lr_mult,
-                p.weight_decay * entry.decay_mult,
-                self.iter,
+                Slot(weight, grad, self.history[i :: len(learnable)]),
+                Step(rate * entry.lr_mult, p.weight_decay * entry.decay_mult, self.iter),
             )
 
     def _clip_factor(self) -> float:
@@ -302,17 +299,17 @@ class CoreSolver:
 
     # Testing ------------------------------------------------------------------------------------
 
-    def test_all(self) -> list[dict[str, np.ndarray]]:
+    def test_all(self) -> list[dict[str, npt.NDArray[np.float64]]]:
         """Run every test net; returns the mean of each output."""
         return [self.test(i) for i in range(len(self.test_nets))]
 
-    def test(self, index: int) -> dict[str, np.ndarray]:
+    def test(self, index: int) -> dict[str, npt.NDArray[np.float64]]:
         """Mean outputs of test net `index` over its test_iter batches."""
         log.info("solver.cpp:347", f"Iteration {self.iter}, Testing net (#{index})")
         net = self.test_nets[index]
         net.share_with(self.net)
         batches = self.param.test_iter[index]
-        totals: dict[str, np.ndarray] = {}
+        totals: dict[str, npt.NDArray[np.float64]] = {}
         loss = 0.0
         for _ in range(batches):
             if self.request == Request.STOP:
@@ -379,7 +376,7 @@ class CoreSolver:
             net.close()
 
 
-def log_outputs(place: str, title: str, net: CoreNet, values: dict[str, np.ndarray]) -> None:
+def log_outputs(place: str, title: str, net: CoreNet, values: Mapping[str, AnyArray]) -> None:
     """A log line for each number of a net's outputs, with its share in the loss."""
     weights = {
         name: weight
@@ -393,8 +390,8 @@ def log_outputs(place: str, title: str, net: CoreNet, values: dict[str, np.ndarr
         log.info(place, f"{title.format(number)}{name} = {value:g}{extra}")
 
 
-def _copy(message: Any) -> Any:
-    result = type(message)()
+def _copy(message: NetParameter) -> NetParameter:
+    result = NetParameter()
     result.CopyFrom(message)
     return result
 

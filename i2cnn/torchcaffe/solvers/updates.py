@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from i2cnn import _native
+from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.util.errors import InputError
 
 
-def learning_rate(param: Any, iteration: int, current_step: int) -> tuple[float, int]:
+def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> tuple[float, int]:
     """Rate at an iteration and the step counter after it (SolverParameter.lr_policy)."""
     policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
     if policy == "fixed":
@@ -38,6 +40,24 @@ def learning_rate(param: Any, iteration: int, current_step: int) -> tuple[float,
     raise InputError(f"Unknown learning rate policy: {policy!r} (known: {known})")
 
 
+@dataclass(frozen=True)
+class Slot:
+    """One learnable parameter as the rules see it; all tensors are changed in place."""
+
+    weight: Tensor
+    grad: Tensor
+    history: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one iteration does to one parameter: its learning rate and weight decay."""
+
+    rate: float
+    decay: float
+    iteration: int
+
+
 class Update:
     """One rule: turns a gradient and its history into the value to subtract.
 
@@ -46,30 +66,31 @@ class Update:
 
     slots: ClassVar[int] = 1
 
-    def __init__(self, param: Any) -> None:
+    def __init__(self, param: SolverParameter) -> None:
         self.param = param
         self.check()
 
     def check(self) -> None:
         """Refuse settings that Caffe refuses."""
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         """The value to subtract; updates the history in place."""
         raise NotImplementedError
 
-    def apply(
-        self,
-        weight: Tensor,
-        grad: Tensor,
-        history: list[Tensor],
-        rate: float,
-        decay: float,
-        iteration: int,
-    ) -> None:
+    def apply(self, slot: Slot, step: Step) -> None:
         """Turn the gradient into the value to subtract, in place, and subtract it."""
-        regularise(grad, weight, decay, self.param.regularization_type)
-        grad.copy_(self.value(grad, history, rate, iteration))
-        weight.sub_(grad)
+        if not self.apply_fused(slot, step):
+            self.apply_plain(slot, step)
+
+    def apply_plain(self, slot: Slot, step: Step) -> None:
+        """:meth:`apply` by PyTorch's operations, for any device and memory order."""
+        regularise(slot.grad, slot.weight, step.decay, self.param.regularization_type)
+        slot.grad.copy_(self.value(slot.grad, slot.history, step))
+        slot.weight.sub_(slot.grad)
+
+    def apply_fused(self, slot: Slot, step: Step) -> bool:
+        """Do all of :meth:`apply` in one pass over memory; False where a rule cannot."""
+        return False
 
     def forbid_momentum(self) -> None:
         """For rules that do not use momentum."""
@@ -80,41 +101,36 @@ class Update:
 class SGD(Update):
     """v = momentum v + rate g; w -= v."""
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
-        return history[0].mul_(self.param.momentum).add_(grad, alpha=rate)
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
+        return history[0].mul_(self.param.momentum).add_(grad, alpha=step.rate)
 
-    def apply(
-        self,
-        weight: Tensor,
-        grad: Tensor,
-        history: list[Tensor],
-        rate: float,
-        decay: float,
-        iteration: int,
-    ) -> None:
-        contiguous = all(t.is_contiguous() for t in (weight, grad, history[0]))
-        if weight.device.type == "cpu" and contiguous and self.param.regularization_type == "L2":
-            # One pass over memory instead of five; the same numbers.
-            _native.sgd_update(
-                weight.numpy(),
-                grad.numpy(),
-                history[0].numpy(),
-                rate,
-                self.param.momentum,
-                decay,
-                torch.get_num_threads(),
-            )
-        else:
-            super().apply(weight, grad, history, rate, decay, iteration)
+    def apply_fused(self, slot: Slot, step: Step) -> bool:
+        """One pass on a CPU instead of five; the same numbers."""
+        tensors = (slot.weight, slot.grad, slot.history[0])
+        contiguous = all(tensor.is_contiguous() for tensor in tensors)
+        on_cpu = slot.weight.device.type == "cpu"
+        if not (on_cpu and contiguous and self.param.regularization_type == "L2"):
+            return False
+        weight, grad, history = (tensor.numpy() for tensor in tensors)
+        _native.sgd_update(
+            weight,
+            grad,
+            history,
+            step.rate,
+            self.param.momentum,
+            step.decay,
+            torch.get_num_threads(),
+        )
+        return True
 
 
 class Nesterov(Update):
     """w -= (1 + momentum) v_new - momentum v_old."""
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         momentum = self.param.momentum
         old = history[0].clone()
-        new = history[0].mul_(momentum).add_(grad, alpha=rate)
+        new = history[0].mul_(momentum).add_(grad, alpha=step.rate)
         return new * (1 + momentum) - old * momentum
 
 
@@ -124,9 +140,9 @@ class AdaGrad(Update):
     def check(self) -> None:
         self.forbid_momentum()
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         history[0].addcmul_(grad, grad)
-        return rate * grad / (history[0].sqrt() + self.param.delta)
+        return step.rate * grad / (history[0].sqrt() + self.param.delta)
 
 
 class RMSProp(Update):
@@ -137,10 +153,10 @@ class RMSProp(Update):
         if not 0 <= self.param.rms_decay < 1:
             raise InputError("rms_decay should lie between 0 and 1.")
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         decay = self.param.rms_decay
         history[0].mul_(decay).addcmul_(grad, grad, value=1 - decay)
-        return rate * grad / (history[0].sqrt() + self.param.delta)
+        return step.rate * grad / (history[0].sqrt() + self.param.delta)
 
 
 class AdaDelta(Update):
@@ -148,12 +164,12 @@ class AdaDelta(Update):
 
     slots = 2
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         momentum, delta = self.param.momentum, self.param.delta
         history[0].mul_(momentum).addcmul_(grad, grad, value=1 - momentum)
-        step = grad * ((history[1] + delta) / (history[0] + delta)).sqrt()
-        history[1].mul_(momentum).addcmul_(step, step, value=1 - momentum)
-        return rate * step
+        value = grad * ((history[1] + delta) / (history[0] + delta)).sqrt()
+        history[1].mul_(momentum).addcmul_(value, value, value=1 - momentum)
+        return step.rate * value
 
 
 class Adam(Update):
@@ -166,12 +182,12 @@ class Adam(Update):
             if not 0 <= getattr(self.param, name) < 1:
                 raise InputError(f"{name} should lie between 0 and 1.")
 
-    def value(self, grad: Tensor, history: list[Tensor], rate: float, iteration: int) -> Tensor:
-        beta1, beta2, t = self.param.momentum, self.param.momentum2, iteration + 1
+    def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
+        beta1, beta2, t = self.param.momentum, self.param.momentum2, step.iteration + 1
         history[0].mul_(beta1).add_(grad, alpha=1 - beta1)
         history[1].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)
-        return rate * correction * history[0] / (history[1].sqrt() + self.param.delta)
+        return step.rate * correction * history[0] / (history[1].sqrt() + self.param.delta)
 
 
 RULES: dict[str, type[Update]] = {
@@ -179,7 +195,7 @@ RULES: dict[str, type[Update]] = {
 }
 
 
-def make_update(param: Any) -> Update:
+def make_update(param: SolverParameter) -> Update:
     """Rule named by `SolverParameter.type`."""
     if param.type not in RULES:
         raise InputError(f"Unknown solver type: {param.type} (known types: {', '.join(RULES)})")

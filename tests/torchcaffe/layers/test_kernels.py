@@ -20,7 +20,7 @@ from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.proto import LayerParameter, SolverParameter
-from i2cnn.torchcaffe.solvers.updates import SGD, Update
+from i2cnn.torchcaffe.solvers.updates import SGD, Slot, Step
 
 
 @pytest.fixture(params=["plain", "auto"])
@@ -136,12 +136,13 @@ def test_fused_sgd_is_the_formula(size, momentum, decay, rate, threads) -> None:
     start = [rng.normal(size=size).astype(np.float32) for _ in range(3)]
     rule = SGD(SolverParameter(type="SGD", momentum=momentum))
     plain = [torch.from_numpy(a.copy()) for a in start]
-    Update.apply(rule, plain[0], plain[1], [plain[2]], rate, decay, 0)
+    step = Step(rate, decay, iteration=0)
+    rule.apply_plain(Slot(plain[0], plain[1], [plain[2]]), step)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         fused = [torch.from_numpy(a.copy()) for a in start]
-        rule.apply(fused[0], fused[1], [fused[2]], rate, decay, 0)
+        assert rule.apply_fused(Slot(fused[0], fused[1], [fused[2]]), step)
     finally:
         torch.set_num_threads(before)
     for a, b in zip(fused, plain, strict=True):
@@ -163,7 +164,7 @@ def test_sgd_without_vectors_agrees(instructions: str) -> None:
 def test_arrays_of_other_order_take_the_general_way() -> None:
     rule = SGD(SolverParameter(type="SGD", momentum=0.5))
     weight, grad, history = (torch.ones(4, 6).t() for _ in range(3))
-    rule.apply(weight, grad, [history], 1.0, 0.0, 0)
+    rule.apply(Slot(weight, grad, [history]), Step(rate=1.0, decay=0.0, iteration=0))
     assert (weight == -0.5).all()
     assert (grad == 1.5).all()
 
