@@ -182,7 +182,7 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         The file is missing, damaged or unfinished, or its features are of other faces.
     """
     try:
-        features = np.load(path, mmap_mode="r", allow_pickle=False)
+        features: Float32Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
     except (ValueError, OSError) as error:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from i2cnn import _native
 from i2cnn.patches.extract import extract_patches
 from i2cnn.patches.schemes import FACE, Scheme
+from i2cnn.util.arrays import AnyArray, Float64Array, UInt8Array
 from i2cnn.util.images import as_bgr, as_gray
 
 _TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
 #: Longer side of the drawn face in pixels.
 _LONGEST = 900
 
-#: One colour (B, G, R) a region, told apart by people with red-green blindness, too.
+#: One colour (B, G, R) per region; people with red-green blindness can tell them apart.
 _COLOURS = (
     (178, 114, 0),
     (0, 94, 213),
@@ -33,7 +36,7 @@ def _colour(region: int) -> tuple[int, int, int]:
     return _COLOURS[region % len(_COLOURS)]
 
 
-def box_corners(points: np.ndarray, scheme: Scheme) -> np.ndarray:
+def box_corners(points: Float64Array, scheme: Scheme) -> Float64Array:
     """Corners of all boxes in pixels, clockwise from the top left.
 
     Parameters
@@ -56,8 +59,43 @@ def box_corners(points: np.ndarray, scheme: Scheme) -> np.ndarray:
     return np.array(corners)
 
 
-def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """The face with every region's frame at the scale nearest 1, and the landmarks.
+@dataclass(frozen=True)
+class _View:
+    """The part of a photograph that a drawing shows.
+
+    Parameters
+    ----------
+    low : ndarray, (2,)
+        Its top left corner, in pixels of the photograph.
+    zoom : float
+        Pixels of the drawing per pixel of the photograph.
+    width, height : int
+        Size of the drawing.
+    """
+
+    low: Float64Array
+    zoom: float
+    width: int
+    height: int
+
+    @classmethod
+    def around(cls, corners: Float64Array) -> _View:
+        """What all frames cover, and a little around it."""
+        low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
+        margin = 0.04 * float((high - low).max())
+        low, high = low - margin, high + margin
+        zoom = _LONGEST / float((high - low).max())
+        width, height = (max(1, round(float(v))) for v in (high - low) * zoom)
+        return cls(low, zoom, width, height)
+
+    def place(self, positions: AnyArray) -> Float64Array:
+        """Positions of the photograph (..., 2) in the drawing."""
+        placed: Float64Array = (np.asarray(positions, np.float64) - self.low) * self.zoom
+        return placed
+
+
+def draw_scheme(image: UInt8Array, points: Float64Array, scheme: Scheme) -> UInt8Array:
+    """Draw the face with every region's frame at the scale nearest 1, and the landmarks.
 
     Shows what the frames cover and a little around it, enlarged or shrunk to 900 pixels. Outside
     the photograph its border is repeated, as in the patches; a thin line shows where it ends.
@@ -73,47 +111,51 @@ def draw_scheme(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.nda
     -------
     ndarray of uint8, (H', W', 3)
     """
-    middle = min(range(len(scheme.scales)), key=lambda i: abs(scheme.scales[i] - 1))
-    corners = box_corners(points, scheme)[middle :: len(scheme.scales)]
-    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    margin = 0.04 * float((high - low).max())
-    low, high = low - margin, high + margin
-    zoom = _LONGEST / float((high - low).max())
-    width, height = (max(1, round(float(v))) for v in (high - low) * zoom)
-    # Shrinking needs averages, which warpAffine does not take.
-    shrink = min(zoom, 1.0)
-    small = as_bgr(image)
-    if shrink < 1:
-        size = tuple(max(1, round(n * shrink)) for n in image.shape[1::-1])
-        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
-    steps = zoom * np.array(image.shape[1::-1]) / small.shape[1::-1]
-    # Pixel p of the shrunken picture is at (p + 0.5) * size / shrunken size - 0.5 of the picture.
-    shift = (0.5 * steps / zoom - 0.5 - low) * zoom
-    canvas = cv2.warpAffine(
-        small,
-        np.array([[steps[0], 0, shift[0]], [0, steps[1], shift[1]]]),
-        (width, height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    # Clipped, since OpenCV draws lines of at most 32767 pixels; here they only have to leave it.
-    edges = np.array([(-0.5, -0.5), (image.shape[1] - 0.5, image.shape[0] - 0.5)])
-    first, last = np.clip((edges - low) * zoom, -9, _LONGEST + 9).round().astype(int).tolist()
-    cv2.rectangle(canvas, first, last, (255, 255, 255), 1)
-    for i, frame in enumerate(corners):
+    corners = box_corners(points, scheme)[scheme.middle_scale :: len(scheme.scales)]
+    view = _View.around(corners)
+    canvas = _draw_photograph(as_bgr(image), view)
+    for i, frame in enumerate(view.place(corners)):
         # A light rim keeps frames apart from any picture.
-        line = np.round((frame - low) * zoom).astype(np.int32)
+        line = np.round(frame).astype(np.int32)
         cv2.polylines(canvas, [line], True, (255, 255, 255), 4, cv2.LINE_AA)
         cv2.polylines(canvas, [line], True, _colour(i), 2, cv2.LINE_AA)
-    for point in (np.asarray(points) - low) * zoom:
+    for point in view.place(points):
         x, y = np.clip(point, -99, 2 * _LONGEST).round().astype(int).tolist()
         cv2.circle(canvas, (x, y), 4, (255, 255, 255), -1, cv2.LINE_AA)
         cv2.circle(canvas, (x, y), 4, (0, 0, 0), 1, cv2.LINE_AA)
     return canvas
 
 
-def draw_preview(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """The scheme's frames on a face beside all patches of it, as gray as databases hold them.
+def _draw_photograph(image: UInt8Array, view: _View) -> UInt8Array:
+    """What a view shows of a photograph (H, W, 3), with a line along its border."""
+    size = np.array(image.shape[1::-1])
+    # Averaged when it shrinks, which warpAffine does not do.
+    shrink = min(view.zoom, 1.0)
+    small = image
+    if shrink < 1:
+        width, height = (max(1, round(n * shrink)) for n in image.shape[1::-1])
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small = np.asarray(resized, np.uint8)
+    steps = view.zoom * size / small.shape[1::-1]
+    # Pixel p of the shrunken picture is at (p + 0.5) * size / shrunken size - 0.5 of the picture.
+    shift = view.place(0.5 * steps / view.zoom - 0.5)
+    warped = cv2.warpAffine(
+        small,
+        np.array([[steps[0], 0, shift[0]], [0, steps[1], shift[1]]]),
+        (view.width, view.height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    canvas = np.asarray(warped, np.uint8)
+    # Clipped, since OpenCV draws lines of at most 32767 pixels; here they only have to leave it.
+    edges = view.place(np.array([(-0.5, -0.5), size - 0.5]))
+    first, last = np.clip(edges, -9, _LONGEST + 9).round().astype(int).tolist()
+    cv2.rectangle(canvas, first, last, (255, 255, 255), 1)
+    return canvas
+
+
+def draw_preview(image: UInt8Array, points: Float64Array, scheme: Scheme) -> UInt8Array:
+    """Draw the scheme's frames on a face beside its patches, in gray as databases hold them.
 
     Parameters
     ----------
@@ -135,8 +177,8 @@ def draw_preview(image: np.ndarray, points: np.ndarray, scheme: Scheme) -> np.nd
     return canvas
 
 
-def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """All patches of one face: a row a region in its frame's colour, a column a scale and mirror.
+def draw_patches(patches: UInt8Array, scheme: Scheme) -> UInt8Array:
+    """Draw all patches of one face: one row per region, one column per scale and mirroring.
 
     Parameters
     ----------
@@ -167,6 +209,6 @@ def draw_patches(patches: np.ndarray, scheme: Scheme) -> np.ndarray:
     return canvas
 
 
-def _write(canvas: np.ndarray, text: str, x: int, y: int) -> None:
+def _write(canvas: UInt8Array, text: str, x: int, y: int) -> None:
     font = cv2.FONT_HERSHEY_SIMPLEX
     cv2.putText(canvas, text, (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

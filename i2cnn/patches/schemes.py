@@ -115,6 +115,11 @@ class Scheme:
             for suffix in ("", "_mirrored")
         )
 
+    @property
+    def middle_scale(self) -> int:
+        """Number of the scale nearest 1."""
+        return min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
+
     def select(self, k: int) -> tuple[int, ...]:
         """Indices of the k patches that the paper's Table 4 uses.
 
@@ -141,11 +146,10 @@ class Scheme:
         return tuple(self._choices())
 
     def _choices(self) -> dict[int, tuple[int, ...]]:
-        middle = min(range(len(self.scales)), key=lambda i: abs(self.scales[i] - 1))
         whole = [i for i, r in enumerate(self.regions) if r.anchor == FACE]
         local = [i for i, r in enumerate(self.regions) if r.anchor != FACE]
         choices = {
-            n: tuple((i * len(self.scales) + middle) * 2 for i in found)
+            n: tuple((i * len(self.scales) + self.middle_scale) * 2 for i in found)
             for n, found in ((1, whole[:1]), (5, local))
             if len(found) == n
         }
