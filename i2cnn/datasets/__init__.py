@@ -28,15 +28,15 @@ def embedded_root() -> Path:
     return Path(__file__).parent / "synthetic_v1"
 
 
-def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Dataset:
+def load_dataset(kind: str, root: str | Path | None = None, task: str | None = None) -> Dataset:
     """Read a data set.
 
     Parameters
     ----------
     kind : {"jaffe", "ckplus", "synthetic", "folder"}
-    root : Path or None
-        Its folder; None is the embedded synthetic set.
-    task : str or None
+    root : str or Path, optional
+        Its folder, or the CSV file of a set of your own; by default the embedded synthetic set.
+    task : str, optional
         "six" or "seven" (the default); a folder may have labels of its own.
 
     Raises
@@ -48,6 +48,7 @@ def load_dataset(kind: str, root: Path | None, task: str | None = None) -> Datas
         if kind != "synthetic":
             raise InputError(f"the data set {kind!r} needs the path of your copy of it")
         root = embedded_root()
+    root = Path(root)
     if root.name in DATASETS and not root.is_dir():
         raise InputError(
             f"{root}: no such folder; the kind of data is chosen by --dataset {root.name}, beside "

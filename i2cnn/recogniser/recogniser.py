@@ -179,13 +179,14 @@ class Recogniser:
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         Bundle of :func:`save_recogniser`.
     engine, device : str
         As for :func:`i2cnn.network.engine.get_engine` and its `choose_device`.
     """
 
-    def __init__(self, folder: Path, engine: str = "torch", device: str = "auto") -> None:
+    def __init__(self, folder: str | Path, engine: str = "torch", device: str = "auto") -> None:
+        folder = Path(folder)
         self.about = _read_about(folder)
         self.labels: list[str] = self.about["labels"]
         scheme = self.about["scheme"]
