@@ -3,7 +3,7 @@
     python benchmarks/data_layer.py [--batch 64] [--rounds 3] [--iterations 4] [--json FILE]
 
 The paper's AlexNet trains on made-up data (DummyData) and on databases of real patches, PNG and
-raw, with crops, mirrors and the mean image. Rivals take turns, round by round; figures are medians.
+raw, with crops, mirrors and the mean image. Sources alternate, round by round; figures are medians.
 `waits` is the share of the time that the solver spends in its Data layer.
 """
 

@@ -20,11 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from i2cnn.datasets import load_dataset
-from i2cnn.faces.table import Face
+from i2cnn.faces.locate import locate_faces
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import DEEPID
@@ -40,25 +39,14 @@ CKPLUS = 74_160
 
 
 def write(encoding: str, count: int, folder: Path) -> dict[str, float]:
-    """Microseconds and bytes a patch."""
+    """Microseconds and bytes per patch."""
     dataset = load_dataset("synthetic", None)
-    samples = dataset.samples[:count]
+    dataset.samples = dataset.samples[:count]
+    faces, _ = locate_faces(dataset)
     start = time.perf_counter()
     info = write_database(
-        [
-            Face(
-                s.image,
-                s.subject,
-                s.sequence,
-                s.frame,
-                s.label,
-                (0, 0, 1, 1),
-                np.array(s.points),
-                "given",
-            )
-            for s in samples
-        ],
-        [0] * len(samples),
+        faces,
+        [0] * len(faces),
         dataset.root,
         folder / encoding,
         DatabaseOptions(encoding=encoding),
@@ -69,7 +57,7 @@ def write(encoding: str, count: int, folder: Path) -> dict[str, float]:
 
 
 def read(encoding: str, count: int, folder: Path) -> tuple[float, float]:
-    """Wall and processor microseconds an image, an epoch by our reader."""
+    """Wall and processor microseconds per image, one epoch by our reader."""
     param = LayerParameter(
         name="data",
         data_param={"source": str(folder / encoding), "batch_size": BATCH},
@@ -94,7 +82,7 @@ def read(encoding: str, count: int, folder: Path) -> tuple[float, float]:
 
 
 def read_by_caffe(program: str, encoding: str, count: int, folder: Path) -> float:
-    """Wall microseconds an image by genuine Caffe, which has one thread that reads."""
+    """Wall microseconds per image by genuine Caffe, which has one thread that reads."""
     model = folder / f"{encoding}.prototxt"
     color = "" if encoding == "raw" else "force_color: true"
     model.write_text(
@@ -118,9 +106,10 @@ layer {{ name: "end" type: "Silence" bottom: "data" bottom: "label" }}
     return 1e3 * float(found[1]) / BATCH
 
 
-def measure(options: argparse.Namespace, folder: Path) -> list[dict]:
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, float]]:
+    """Least of each figure, by encoding."""
     count = options.faces * len(DEEPID)
-    results: dict[str, dict] = {encoding: {"encoding": encoding} for encoding in ENCODINGS}
+    results: dict[str, dict[str, float]] = {encoding: {} for encoding in ENCODINGS}
     for _ in range(options.repeat):
         for encoding, result in results.items():
             shutil.rmtree(folder / encoding, ignore_errors=True)
@@ -131,34 +120,37 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict]:
                 found["caffe_us"] = read_by_caffe(options.caffe, encoding, count, folder)
             for name, value in found.items():
                 result[name] = min(value, result.get(name, value))
-    return list(results.values())
+    return results
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--caffe", help="genuine caffe's program")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--faces", type=int, default=64, help="default: 64, 3840 patches")
     parser.add_argument("--repeat", type=int, default=3, help="default: 3")
     options = parser.parse_args()
-    keep_freed_memory()  # as a net does; to writing it makes no difference
+    keep_freed_memory()  # as a net does; it makes no difference to writing
     with tempfile.TemporaryDirectory() as folder:
         results = measure(options, Path(folder))
     print(f"{os.cpu_count()} cores, {options.faces * len(DEEPID)} gray patches\n")
     print(
-        "| encoding | kB on the disk | read, images/s | processor, us an image | genuine Caffe, "
+        "| encoding | kB on the disk | read, images/s | processor, us per image | genuine Caffe, "
         f"images/s | {CKPLUS} patches: write, s | read an epoch, s | GB |"
     )
     print("|---" * 8 + "|")
-    for r in results:
+    for encoding, r in results.items():
         caffe = f"{1e6 / r['caffe_us']:.0f}" if "caffe_us" in r else "-"
         print(
-            f"| {r['encoding']} | {r['bytes'] / 1e3:.1f} | {1e6 / r['read_us']:.0f} "
+            f"| {encoding} | {r['bytes'] / 1e3:.1f} | {1e6 / r['read_us']:.0f} "
             f"| {r['read_processor_us']:.0f} | {caffe} | {CKPLUS * r['write_us'] / 1e6:.1f} "
             f"| {CKPLUS * r['read_us'] / 1e6:.1f} | {CKPLUS * r['bytes'] / 1e9:.2f} |"
         )
     if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+        options.json.write_text(
+            json.dumps([{"encoding": e} | r for e, r in results.items()], indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":
