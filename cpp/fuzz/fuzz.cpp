@@ -1,6 +1,6 @@
-// Fuzzer of the sampling and the encoders: any image, strides, points and boxes must end in patches
-// that all instruction sets agree on, or in std::invalid_argument. Under libFuzzer
-// LLVMFuzzerTestOneInput is the target; without it main() makes random inputs for some seconds:
+// Fuzzer of the sampling and the encoders. Any image, strides, landmarks and boxes must give
+// patches on which all instruction sets agree, or std::invalid_argument. libFuzzer calls
+// LLVMFuzzerTestOneInput; without it, main() tries random inputs for some seconds:
 //   fuzz_patches [seconds] [seed]
 #include <algorithm>
 #include <chrono>
@@ -13,9 +13,11 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encoding/encoders.hpp"
+#include "sampling/extract.hpp"
 #include "sampling/sample.hpp"
 #include "util/simd.hpp"
 
@@ -57,12 +59,17 @@ class Input {
   std::size_t left_;
 };
 
-void run(Input& in) {
+// Exactly the bytes that the strides reach, so that a sanitizer sees any read beside them.
+struct Picture {
+  std::unique_ptr<std::uint8_t[]> bytes;
+  ImageView view;
+};
+
+Picture read_picture(Input& in) {
   const auto height = static_cast<std::ptrdiff_t>(in.number(80));
   const auto width = static_cast<std::ptrdiff_t>(in.number(in.number(4) == 0 ? 300 : 80));
   const std::ptrdiff_t channels = in.number(2) == 0 ? 1 : 3;
   const auto gap = static_cast<std::ptrdiff_t>(1 + in.number(3));
-  // Exactly the bytes that the strides reach, so that a sanitizer sees any read beside them.
   const std::ptrdiff_t pixel = channels * gap;
   const std::ptrdiff_t row = width * pixel;
   std::unique_ptr<std::uint8_t[]> bytes(
@@ -77,52 +84,112 @@ void run(Input& in) {
     view.data += (width - 1) * pixel;
     view.column_stride = -pixel;
   }
+  return {std::move(bytes), view};
+}
+
+Points read_points(Input& in) {
   const double scale = 1 << in.number(9);
   Points points{{{-0.5, 0}, {0.5, 0}, {0, 0.6}, {-0.4, 1.1}, {0.4, 1.1}}};
-  const double turn = in.coordinate(0.4);
+  const double rotation = in.coordinate(0.4);
   for (Point& p : points) {
-    p = {(p.x - turn * p.y) * scale + 40 + in.coordinate(0.2 * scale),
-         (p.y + turn * p.x) * scale + 30 + in.coordinate(0.2 * scale)};
+    p = {(p.x - rotation * p.y) * scale + 40 + in.coordinate(0.2 * scale),
+         (p.y + rotation * p.x) * scale + 30 + in.coordinate(0.2 * scale)};
   }
+  return points;
+}
+
+PatchScheme read_scheme(Input& in) {
   const double cx = in.coordinate(2);
   const double cy = in.coordinate(2);
   const double width = 0.1 + in.number(50) / 10.0;
   const double height = 0.1 + in.number(50) / 10.0;
   const int anchor = static_cast<int>(in.number(5));
   const int size = static_cast<int>(1 + in.number(70));
-  const PatchScheme scheme{{{-1, cx, cy, width, height}, {anchor, 0, 0, 2.35, 2.35}}, 1.1, size};
+  return {{{-1, cx, cy, width, height}, {anchor, 0, 0, 2.35, 2.35}}, 1.1, size};
+}
+
+// What all instruction sets must agree on, by box.
+struct Output {
+  std::vector<Bytes> patches;  // planes
+  std::vector<Bytes> files;    // PNG, plain and mirrored
+};
+
+Output sample_and_encode(const ImageView& view, const Points& points, const PatchScheme& scheme) {
   const std::vector<Sampling> samplings = make_samplings(points, scheme);
-  const Window window(view, bounds_of(samplings, size));
-  const auto area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  const Window window(view, bounds_of(samplings, scheme.size));
+  const std::size_t bytes = scheme.area() * static_cast<std::size_t>(window.channels());
   PngEncoder png;
-  JpegEncoder jpeg(95);
+  Output output;
   for (const Sampling& sampling : samplings) {
-    Bytes first;
-    Bytes first_files;
-    for (const char* level : {"plain", "avx2", "avx512"}) {
-      try {
-        set_simd(level);
-      } catch (const std::invalid_argument&) {
-        continue;
-      }
-      Bytes patch(area * static_cast<std::size_t>(channels));
-      sample_patch(window, sampling, size, patch.data());
-      Bytes files;
-      png.load(patch.data(), static_cast<int>(channels), size);
-      png.append(false, files);
-      png.append(true, files);
-      if (first.empty()) {
-        first = patch;
-        first_files = files;
-      }
-      if (patch != first) throw std::logic_error(std::string("other pixels with ") + level);
-      if (files != first_files) throw std::logic_error(std::string("other files with ") + level);
-    }
-    Bytes file;
-    jpeg.load(first.data(), static_cast<int>(channels), size);
-    jpeg.append(false, file);
-    jpeg.append(true, file);
+    Bytes patch(bytes);
+    sample_patch(window, sampling, scheme.size, patch.data());
+    Bytes files;
+    png.load(patch.data(), window.channels(), scheme.size);
+    png.append(false, files);
+    png.append(true, files);
+    output.patches.push_back(std::move(patch));
+    output.files.push_back(std::move(files));
   }
+  return output;
+}
+
+void check_levels(const ImageView& view, const Points& points, const PatchScheme& scheme) {
+  set_simd("plain");
+  const Output plain = sample_and_encode(view, points, scheme);
+  for (const char* level : {"avx2", "avx512"}) {
+    try {
+      set_simd(level);
+    } catch (const std::invalid_argument&) {
+      continue;
+    }
+    const Output output = sample_and_encode(view, points, scheme);
+    if (output.patches != plain.patches) {
+      throw std::logic_error(std::string("other pixels with ") + level);
+    }
+    if (output.files != plain.files) {
+      throw std::logic_error(std::string("other files with ") + level);
+    }
+  }
+  JpegEncoder jpeg(95);
+  for (const Bytes& patch : plain.patches) {
+    Bytes file;
+    jpeg.load(patch.data(), static_cast<int>(view.channels), scheme.size);
+    jpeg.append(false, file);
+  }
+}
+
+// Exactly the bytes that must be written, so that a sanitizer sees any write beside them.
+std::unique_ptr<std::uint8_t[]> extract_chosen(const ImageView& view, const Points& points,
+                                               const PatchScheme& scheme,
+                                               const std::vector<std::int64_t>& patches) {
+  const std::size_t bytes = scheme.area() * static_cast<std::size_t>(view.channels);
+  std::unique_ptr<std::uint8_t[]> out(new std::uint8_t[patches.size() * bytes]);
+  extract(view, points, scheme, patches, out.get());
+  return out;
+}
+
+// Chosen patches must have the bits that they have in an extraction of all.
+void check_selection(Input& in, const ImageView& view, const Points& points,
+                     const PatchScheme& scheme) {
+  const std::size_t bytes = scheme.area() * static_cast<std::size_t>(view.channels);
+  const auto all = extract_chosen(view, points, scheme, all_patches(scheme));
+  std::vector<std::int64_t> chosen(in.number(4));
+  for (std::int64_t& patch : chosen) patch = in.number(4);
+  const auto some = extract_chosen(view, points, scheme, chosen);
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const std::uint8_t* expected = all.get() + static_cast<std::size_t>(chosen[i]) * bytes;
+    if (std::memcmp(some.get() + i * bytes, expected, bytes) != 0) {
+      throw std::logic_error("a chosen patch has other pixels");
+    }
+  }
+}
+
+void run(Input& in) {
+  const Picture picture = read_picture(in);
+  const Points points = read_points(in);
+  const PatchScheme scheme = read_scheme(in);
+  check_levels(picture.view, points, scheme);
+  check_selection(in, picture.view, points, scheme);
 }
 
 }  // namespace
@@ -132,7 +199,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     run(input);
   } catch (const std::invalid_argument&) {
-    // Refused, as it should be.
+    // Bad input, rightly refused.
   }
   return 0;
 }
