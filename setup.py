@@ -63,12 +63,19 @@ class BuildWithPrototxt(build_py):
 
 
 setup(
-    packages=find_packages(include=["i2cnn", "i2cnn.*"]),
+    # Folders of data files are packages of their own to setuptools.
+    packages=[
+        *find_packages(include=["i2cnn", "i2cnn.*"]),
+        "i2cnn.datasets.synthetic_v1",
+        "i2cnn.report.templates",
+    ],
     package_data={
-        "i2cnn.report": ["templates/*"],
-        "i2cnn.datasets": ["synthetic_v1/*"],
+        "i2cnn": ["py.typed", "*.pyi"],
+        "i2cnn.datasets.synthetic_v1": ["*"],
+        "i2cnn.report.templates": ["*"],
         "i2cnn.torchcaffe.proto": ["*.proto", "*.pyi"],
     },
+    include_package_data=False,
     ext_modules=[Extension("i2cnn._native", [])],
     cmdclass={"build_ext": CMakeBuild, "build_py": BuildWithPrototxt},
     zip_safe=False,
