@@ -364,7 +364,7 @@ def test_tools_call_the_package() -> None:
 
 def test_a_jaffe_run_stands_beside_the_paper(tmp_path: Path, capsys) -> None:
     """Detected landmarks, the paper's numbers as published, ours beside them with the profile."""
-    from tests.datasets.test_datasets import jaffe_tree
+    from tests.helpers.trees import jaffe_tree
 
     data = jaffe_tree(tmp_path / "jaffe", subjects=("KA", "KL", "KM"))
     for path in data.glob("*[23].*.tiff"):  # one take is enough

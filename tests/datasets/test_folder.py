@@ -1,0 +1,127 @@
+"""A user's own pictures: label folders, or a CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i2cnn.datasets import load_dataset
+from i2cnn.util.errors import InputError
+from tests.helpers.trees import photos
+
+
+def test_label_folders(tmp_path: Path) -> None:
+    root = photos(tmp_path, "happy/S01_photo.png", "happy/S02_photo.png", "neutral/S01_photo.png")
+    (root / "happy" / "notes.txt").write_text("x")
+    dataset = load_dataset("folder", root)
+    assert dataset.task.labels == ("neutral", "happy")
+    assert dataset.subjects == ["S01", "S02"]
+    assert dataset.left_out == {"not an image": ["happy/notes.txt"]}
+
+
+def test_a_csv_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    table = photos(tmp_path, "1.png", "2.png") / "list.csv"
+    table.write_text("\ufeffimage,subject,label\r\n1.png,a,joy\r\n2.png,a,calm\r\n")
+    assert load_dataset("folder", table).task.labels == ("calm", "joy")
+
+
+def test_a_csv_image_that_is_missing_is_named_by_line(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("image,subject,label\nnowhere.png,a,joy\n")
+    with pytest.raises(InputError, match=r"list.csv:2: no such image"):
+        load_dataset("folder", table)
+
+
+def test_csv_columns_that_are_missing_are_named(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("picture,label\n")
+    with pytest.raises(InputError, match="image, subject is missing"):
+        load_dataset("folder", table)
+
+
+def test_blanks_around_folder_names_are_ignored(tmp_path: Path) -> None:
+    root = photos(tmp_path, "happy/S01_1.png", "happy /S01 _2.png", "sadness/S02_2.png")
+    dataset = load_dataset("folder", root)
+    assert dataset.subjects == ["S01", "S02"]
+    assert dataset.task.labels == ("happy", "sadness")
+    assert {s.image for s in dataset.samples} >= {"happy/S01_1.png", "happy /S01 _2.png"}
+
+
+def test_names_that_look_alike_are_noted(tmp_path: Path) -> None:
+    root = photos(tmp_path, "happy/S01_1.png", "happy /S01 _2.png", "Happy/S02_1.png")
+    photos(root, "sadness/S02_2.png", "sadness/s02_3.png")
+    dataset = load_dataset("folder", root)
+    assert dataset.subjects == ["S01", "S02", "s02"]
+    assert dataset.task.labels == ("happy", "sadness", "Happy")
+    labels, case, blank = dataset.notes
+    assert labels.startswith("labels that differ only by letter case or blanks around them: ")
+    assert "'Happy', 'happy', 'happy ';" in labels
+    assert "'S01', 'S01 ';" in blank
+    assert "'S02', 's02';" in case
+
+
+def test_blanks_in_a_csv_file_are_ignored_and_noted(tmp_path: Path) -> None:
+    root = photos(tmp_path, "a.png", "b.png", "c.png")
+    table = root / "list.csv"
+    table.write_text("image, subject, label\na.png,S01 ,joy\nb.png, S01,joy \nc.png,S01,calm\n")
+    dataset = load_dataset("folder", table)
+    assert dataset.subjects == ["S01"]
+    assert dataset.task.labels == ("calm", "joy")
+    assert ["'joy', 'joy ';" in note for note in dataset.notes] == [True, False]
+
+
+def test_a_csv_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png") / "list.csv"
+    table.write_bytes("image,subject,label\na.png,Zoë,joy\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"list.csv: not a text file in UTF-8; save it as"):
+        load_dataset("folder", table)
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_file_with_other_separators_is_refused(mark: str, name: str, tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png") / "list.csv"
+    table.write_text("image,subject,label\na.png,a,joy\n".replace(",", mark))
+    with pytest.raises(InputError, match=rf"list.csv:1: .* separated by {name}: save it with"):
+        load_dataset("folder", table)
+
+
+def test_an_image_twice_in_a_csv_file_is_refused(tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png", "b.png") / "list.csv"
+    table.write_text("image,subject,label\na.png,a,joy\n\nb.png,b,calm\n./a.png,a,calm\n")
+    with pytest.raises(InputError, match=r"list.csv:5: ./a.png is already in line 2"):
+        load_dataset("folder", table)
+
+
+def test_what_was_left_out_is_listed(tmp_path: Path) -> None:
+    root = photos(tmp_path, "joy/a_1.png", "calm/a_2.png", "calm/_3.png", "b.png", "anger/x/c.png")
+    (root / "fear").mkdir()
+    (root / "calm" / "folder.png").mkdir()
+    dataset = load_dataset("folder", root)
+    assert len(dataset.samples) == 2
+    assert dataset.left_out == {
+        "not an image": ["anger/x", "calm/folder.png"],
+        "label folders without a picture": ["anger", "fear"],
+        "pictures outside the label folders": ["b.png"],
+        "without a subject before the underscore": ["calm/_3.png"],
+    }
+
+
+def test_a_folder_may_be_named_like_a_csv_file(tmp_path: Path) -> None:
+    root = photos(tmp_path / "faces.csv", "joy/a_1.png", "calm/a_2.png")
+    assert len(load_dataset("folder", root).samples) == 2
+
+
+def test_a_label_outside_the_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'joy' is outside the task 'six'"):
+        load_dataset("folder", photos(tmp_path, "joy/a_1.png"), "six")
+
+
+def test_one_label_is_not_enough(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"at least two labels are needed, found \['joy'\]"):
+        load_dataset("folder", photos(tmp_path, "joy/a_1.png"))
+
+
+def test_a_subject_per_image_is_noted(tmp_path: Path) -> None:
+    dataset = load_dataset("folder", photos(tmp_path, "joy/a.png", "calm/b.png"))
+    assert any("every image has a subject of its own" in note for note in dataset.notes)

@@ -1,0 +1,53 @@
+"""`load_dataset`: the door to all readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i2cnn.datasets import DATASETS, load_dataset
+from i2cnn.util.errors import InputError
+from tests.helpers.trees import photos
+
+KINDS = pytest.mark.parametrize("kind", DATASETS)
+
+
+@KINDS
+def test_a_file_is_not_a_folder(kind: str, tmp_path: Path) -> None:
+    path = photos(tmp_path, "x.png") / "x.png"
+    wanted = "is a file; give the folder" + (".*or a CSV file" if kind == "folder" else "")
+    with pytest.raises(InputError, match=rf"x\.png: {wanted}"):
+        load_dataset(kind, path)
+
+
+@KINDS
+def test_a_missing_folder_is_named(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        load_dataset(kind, tmp_path / "nowhere", "seven")
+
+
+@KINDS
+def test_an_empty_folder_is_named(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=str(tmp_path)):
+        load_dataset(kind, tmp_path)
+
+
+def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown data set 'fer'; choose one of jaffe, .* folder"):
+        load_dataset("fer", tmp_path)
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(InputError, match=r"unknown task 'eight'; choose one of six, seven"):
+        load_dataset("synthetic", None, "eight")
+
+
+def test_only_the_embedded_set_needs_no_folder() -> None:
+    with pytest.raises(InputError, match="'jaffe' needs the path of your copy"):
+        load_dataset("jaffe", None)
+
+
+def test_a_kind_given_as_a_folder_is_explained() -> None:
+    with pytest.raises(InputError, match="chosen by --dataset jaffe"):
+        load_dataset("jaffe", Path("jaffe"))
