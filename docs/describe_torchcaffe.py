@@ -1,7 +1,9 @@
-"""Writes the tables of docs/torchcaffe.md from the code and the golden cases; --check only looks.
+"""Writes the tables of docs/torchcaffe.md from the code and the golden cases.
+
+With --check, only reports whether the page is up to date.
 
 Layers come from the registry, with the options that recorded cases set; names from the pycaffe
-module; flags from the command's own help. What stands between the markers is replaced.
+module; flags from the command's own help. The text between the markers is replaced.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "torchcaffe.md"
 GOLDEN = ROOT / "tests" / "golden"
 
-#: Tests of layers, or of options, that no recorded net of genuine Caffe holds.
+#: Tests of layers, or of options, that no recorded net of genuine Caffe contains.
 ELSEWHERE = {
     "Split": "nets add it themselves: golden/nets",
     "DummyData": "shape, num/channels/height/width, data_filler: recorded draws, test_layers.py",
     "Pooling": "pool STOCHASTIC in TEST, which genuine Caffe only has on a GPU: test_layers.py",
 }
-#: What the table says of a layer without any recorded case.
+#: Entry of a layer without any recorded case.
 NOT_RECORDED = "NOT RECORDED"
 
 #: Names of a Blob that pycaffe has too; the others are for layers.
@@ -80,7 +82,7 @@ def _enum_names(field: Any, value: Any) -> set[str]:
 
 
 def layer_table() -> str:
-    """A row for each registered type."""
+    """One row per registered type."""
     found = options()
     lines = [
         "| layer | what | options in cases recorded from genuine Caffe |",
@@ -128,7 +130,7 @@ def flags_text() -> str:
 
 
 def described(page: str) -> str:
-    """The page with its tables written anew."""
+    """The page with its tables regenerated."""
     for name, text in (("layers", layer_table()), ("api", api_table()), ("flags", flags_text())):
         before, _, rest = page.partition(f"<!-- {name} -->\n")
         _, _, after = rest.partition(f"<!-- end of {name} -->\n")
@@ -138,12 +140,14 @@ def described(page: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the page is out of step")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if the page does not match the code"
+    )
     check = parser.parse_args().check
     page = PAGE.read_text()
     wanted = described(page)
     if check and page != wanted:
-        print(f"{PAGE} is out of step with the code: run {sys.argv[0]}", file=sys.stderr)
+        print(f"{PAGE} does not match the code: run {sys.argv[0]}", file=sys.stderr)
         return 1
     if page != wanted:
         PAGE.write_text(wanted)

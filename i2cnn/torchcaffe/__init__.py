@@ -1,4 +1,5 @@
-"""torchcaffe: Caffe's prototxt, solver, LMDB and .caffemodel, run exactly on PyTorch.
+"""torchcaffe: a small runtime that reproduces Caffe's semantics exactly on PyTorch.
 
-Use :mod:`i2cnn.torchcaffe.pycaffe` as one uses pycaffe.
+It runs unmodified prototxt files, solvers, LMDBs and .caffemodel files on a CPU or CUDA devices.
+Use :mod:`i2cnn.torchcaffe.pycaffe` as you would use pycaffe.
 """

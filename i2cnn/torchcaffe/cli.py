@@ -47,7 +47,7 @@ flags (with one dash or two, as -flag value or -flag=value):
   -sigint_effect  stop (default), snapshot or none
   -sighup_effect  snapshot (default), stop or none
 
-Several processes on the CPU, on several machines, or one a device:
+Several processes on the CPU, on several machines, or one per device:
   torchrun --nproc-per-node N -m i2cnn.torchcaffe train -solver solver.prototxt
 """
 
@@ -97,28 +97,30 @@ def _devices(gpu: str) -> list[int]:
     """Device numbers of -gpu: 0, or 0,1, or all."""
     words = [word.strip() for word in gpu.split(",")] if gpu else []
     if gpu != "all" and not all(word.isdigit() for word in words):
-        raise InputError(f"flag -gpu: {gpu!r} is not device numbers (0 or 0,1), nor all")
+        raise InputError(f"flag -gpu: {gpu!r} is neither device numbers (0 or 0,1) nor all")
     if len(set(words)) != len(words):
         raise InputError(f"flag -gpu: {gpu!r} names a device twice")
     if gpu and not torch.cuda.device_count():
-        raise InputError("flag -gpu: PyTorch sees no CUDA device; leave it out for the CPU")
+        raise InputError("flag -gpu: PyTorch sees no CUDA device; omit the flag to use the CPU")
     if gpu == "all":
         return list(range(torch.cuda.device_count()))
     return [int(word) for word in words]
 
 
 def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) -> None:
-    """Set mode, device and precision by the flags, else by the solver's settings."""
+    """Set mode, device and precision from the flags, or else from the solver's settings."""
     runtime.set_precision(flags["precision"])
     devices = _devices(flags["gpu"])
-    place = int(os.environ.get("LOCAL_RANK", "0")) if runtime.group.size > 1 else 0
+    local_rank = int(os.environ.get("LOCAL_RANK", "0")) if runtime.group.size > 1 else 0
     runtime.gpu = bool(devices) or (solver is not None and solver.solver_mode == solver.GPU)
     if not devices:
-        runtime.device_id = place or (solver.device_id if solver is not None else 0)
-    elif place < len(devices):
-        runtime.device_id = devices[place]
+        runtime.device_id = local_rank or (solver.device_id if solver is not None else 0)
+    elif local_rank < len(devices):
+        runtime.device_id = devices[local_rank]
     else:
-        raise InputError(f"flag -gpu: {len(devices)} devices for more processes than that")
+        raise InputError(
+            f"flag -gpu: {len(devices)} device(s) are too few for {runtime.group.size} processes"
+        )
     _ = runtime.device
     if runtime.gpu:
         torch.cuda.set_device(runtime.device)
@@ -130,7 +132,7 @@ def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) ->
 
 @contextlib.contextmanager
 def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
-    """SIGINT and SIGHUP as the flags say; SIGTERM takes a snapshot and stops."""
+    """Handle SIGINT and SIGHUP as the flags say; SIGTERM takes a snapshot and stops."""
     effects = {
         signal.SIGINT: _EFFECTS[flags["sigint_effect"]],
         signal.SIGHUP: _EFFECTS[flags["sighup_effect"]],
@@ -149,7 +151,7 @@ def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
 
 
 def train(flags: dict[str, str]) -> None:
-    """Train or finetune, with others where torchrun or several devices of -gpu say so."""
+    """Train or finetune, in several processes under torchrun or with several devices."""
     if not flags["solver"]:
         raise InputError("Need a solver definition to train: -solver solver.prototxt")
     if flags["snapshot"] and flags["weights"]:
@@ -185,7 +187,7 @@ def _train_and_exit(flags: dict[str, str]) -> None:
 
 def _train(flags: dict[str, str]) -> None:
     if runtime.group.rank:
-        os.environ["GLOG_minloglevel"] = "1"  # noqa: SIM112 (the root speaks)
+        os.environ["GLOG_minloglevel"] = "1"  # noqa: SIM112 (only the root logs)
     param = read_solver(flags["solver"])
     param.train_state.level = int(flags["level"])
     param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
@@ -295,7 +297,7 @@ _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": dev
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status: 0, or 1 wherever Caffe would abort."""
+    """Entry point; returns the exit status: 0, or 1 where Caffe would abort."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     if not words or {"-h", "-help", "--help"} & set(words):
         print(USAGE, end="", file=sys.stderr if not words else sys.stdout)

@@ -24,7 +24,7 @@ from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 from i2cnn.util.errors import InputError
 
-#: Name of a loss's top that the prototxt leaves out; such tops are no outputs.
+#: Name of a loss's top that the prototxt leaves out; such tops are not outputs.
 AUTOMATIC = "(automatic)"
 
 
@@ -39,7 +39,7 @@ class Learnable:
 
 @dataclass
 class Node:
-    """A layer in its place: its blobs and which of them need a gradient."""
+    """A layer within a net: its blobs, and which of them need a gradient."""
 
     layer: Layer
     name: str
@@ -51,7 +51,7 @@ class Node:
     loss_weights: list[float]
     needs_backward: bool
     in_place: bool
-    kept: list[Tensor] | None = None
+    kept_inputs: list[Tensor] | None = None
 
 
 class CoreNet:
@@ -60,7 +60,7 @@ class CoreNet:
     Parameters
     ----------
     param : NetParameter
-        All layers; those outside the state's phase, level and stages are left out here.
+        All layers; those outside the state's phase, level and stages are dropped.
     options : NetOptions
         Device, generator, shard and precision.
     source : str
@@ -192,7 +192,7 @@ class CoreNet:
             self._blob_needs[name] = reached
 
     def _prune_backward(self) -> None:
-        """Layers that no gradient of a loss comes down to need no backward pass."""
+        """Turn off the backward pass of layers that no loss's gradient reaches."""
         if self.param.force_backward:
             for node in self.nodes:
                 node.layer.param_needs = [True] * len(node.layer.param_needs)
@@ -235,7 +235,7 @@ class CoreNet:
             layer.reshape([tuple(t.shape) for t in inputs])
         graph = self.context.train and node.needs_backward
         if overwritten and not graph and layer.type not in ("ReLU", "Dropout"):
-            node.kept = inputs  # a later backward pass needs what the top overwrites
+            node.kept_inputs = inputs  # a later backward pass needs what the top overwrites
         try:
             outputs = layer.forward(inputs, node.bottom_needs, graph)
         except LabelError as error:
@@ -267,7 +267,7 @@ class CoreNet:
             for weight, blob in zip(node.loss_weights, node.tops, strict=True):
                 if weight:
                     blob.grad.fill_(weight)
-        inputs = node.kept or [blob.tensor for blob in node.bottoms]
+        inputs = node.kept_inputs or [blob.tensor for blob in node.bottoms]
         grads = node.layer.backward(inputs, [blob.grad for blob in node.tops], node.bottom_needs)
         for blob, grad, need in zip(node.bottoms, grads, node.bottom_needs, strict=True):
             if need:
@@ -293,7 +293,7 @@ class CoreNet:
     # Weights ------------------------------------------------------------------------------------
 
     def copy_from(self, path: str) -> None:
-        """Take over the parameters of layers with the same name; others keep theirs."""
+        """Copy the parameters of layers with the same name; other layers keep theirs."""
         weights = read_weights(path)
         for node in self.nodes:
             arrays = weights.get(node.name)
@@ -347,7 +347,7 @@ class CoreNet:
             if source is None:
                 continue
             if len(source.layer.blobs) != len(node.layer.blobs):
-                raise node.layer.fail("the other net's layer has another number of params")
+                raise node.layer.fail("the other net's layer has a different number of params")
             for mine, blob in zip(node.layer.blobs, source.layer.blobs, strict=True):
                 mine.share(blob)
 

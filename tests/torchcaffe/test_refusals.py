@@ -53,7 +53,7 @@ def nothing() -> None:
             r"tiny_train_val\.prototxt:\d+:\d+: .*integer",
         ),
         (change(NET, '"data_lmdb"', '"gone"'), TRAIN, r"layer 'data': no LMDB at gone"),
-        (solver('"out/sgd"', '"gone/sgd"'), TRAIN, r"snapshots go to gone .*not a folder"),
+        (solver('"out/sgd"', '"gone/sgd"'), TRAIN, r"snapshots go to gone .*not a writable folder"),
         (
             change(NET, "transform_param {", "transform_param { crop_size: 25"),
             TRAIN,
@@ -72,7 +72,7 @@ def nothing() -> None:
         (nothing, ["test", "-iterations", "many"], r"'many' is not a number"),
         (nothing, [*TRAIN, "-level", "high"], r"'high' is not a number"),
         (nothing, [*TRAIN, "-sigint_effect", "die"], r"'die' is not one of stop, snapshot, none"),
-        (nothing, [*TRAIN, "-gpu", "one"], r"'one' is not device numbers"),
+        (nothing, [*TRAIN, "-gpu", "one"], r"'one' is neither device numbers"),
         (nothing, [*TRAIN, "-gpu", "1,1"], r"names a device twice"),
         (nothing, [*TRAIN, "-precision", "fp8"], r"'fp8'; choose one of float32, tf32, bf16"),
         # What genuine Caffe goes on with:
@@ -97,9 +97,9 @@ def test_refused(
     ("prepare", "arguments", "message"),
     [
         (solver("mode: CPU", "mode: GPU"), TRAIN, r"sees no CUDA device; use solver_mode: CPU"),
-        (nothing, [*TRAIN, "-gpu", "0"], r"flag -gpu: PyTorch sees no CUDA device; leave it out"),
+        (nothing, [*TRAIN, "-gpu", "0"], r"flag -gpu: PyTorch sees no CUDA device; omit the flag"),
         (nothing, [*TRAIN, "-gpu", "0,1"], r"flag -gpu: PyTorch sees no CUDA device"),
-        (nothing, [*TRAIN, "-gpu", "all"], r"sees no CUDA device; leave it out for the CPU"),
+        (nothing, [*TRAIN, "-gpu", "all"], r"sees no CUDA device; omit the flag to use the CPU"),
         (nothing, ["device_query"], r"sees no CUDA device; nets run on the CPU"),
         (nothing, [*TRAIN, "-precision=tf32"], r"tf32 needs a CUDA device; on the CPU"),
         (nothing, ["time", "-model", NET, "-precision=tf32"], r"tf32 needs a CUDA device"),

@@ -1,1 +1,1 @@
-"""What nets are made of: blobs, the layer interface, random numbers, fillers, runtime state."""
+"""What nets are built from: blobs, the layer interface, random numbers, fillers, runtime state."""

@@ -18,7 +18,7 @@ from i2cnn.util.errors import InputError
 
 
 class _Plane:
-    """One of a blob's two arrays (data or diff), seen as tensor by layers, as NumPy by users."""
+    """A blob's data or diff: a tensor to the layers, a NumPy array to users."""
 
     def __init__(self, shape: Sequence[int], device: torch.device) -> None:
         self.device = device
@@ -36,7 +36,7 @@ class _Plane:
             self._host_is_newer = False
 
     @property
-    def held(self) -> bool:
+    def handed_out(self) -> bool:
         """True if an array was handed out that new values are copied into."""
         return self._host is not None and self.device.type == "cpu"
 
@@ -68,7 +68,7 @@ class _Plane:
         self.shape = tuple(value.shape)
 
     def clear(self) -> None:
-        """Set to the initial value; memory is not touched before someone looks."""
+        """Set to the initial value; memory is not touched until it is read."""
         if self._host is None:
             self._tensor = None
         else:
@@ -170,7 +170,7 @@ class Blob:
         self._diff.array[...] = value
 
     def reshape(self, *shape: int) -> None:
-        """Change the dimensions; the contents are lost if the shape is another one."""
+        """Change the dimensions; the contents are lost if the shape changes."""
         if any(dim < 0 for dim in shape):
             raise InputError(f"a blob cannot have the negative dimensions {shape}")
         self._data.resize(shape)
@@ -200,12 +200,12 @@ class Blob:
         self._diff.clear()
 
     def add_grad(self, value: Tensor, take: bool) -> None:
-        """Add to the diff; `take` allows to keep `value` itself, which nobody else uses then."""
+        """Add to the diff; `take` lets it keep `value` itself, which nothing else may then use."""
         self._diff.add(value, take)
 
     def input(self) -> Tensor:
-        """Data for a layer that overwrites this blob, safe from that if a user holds the array."""
-        return self.tensor.clone() if self._data.held else self.tensor
+        """Data for a layer that overwrites this blob; a copy if a user holds the array."""
+        return self.tensor.clone() if self._data.handed_out else self.tensor
 
     def set_loss_weight(self, weight: float) -> None:
         """Start the diff with the blob's weight in the loss; a user may set another one."""

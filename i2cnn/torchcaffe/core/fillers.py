@@ -71,7 +71,7 @@ def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
                 f"the gaussian filler's sparse {filler.sparse} is not from 0 to the number of "
                 f"outputs, {shape[0]}"
             )
-        # Keeps each value with the chance that leaves `sparse` inputs to each output.
+        # Keeps each value with the probability that leaves each output `sparse` inputs.
         values *= rng.bernoulli(len(values), filler.sparse / shape[0], single=True)
     return values
 
@@ -101,7 +101,7 @@ def _msra(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
 
 def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
-    # Caffe adds up one by one; NumPy's sum would round in another order.
+    # Caffe adds one by one; NumPy's sum would round differently.
     return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
 
 

@@ -1,10 +1,10 @@
 """What a layer is, and the one registry of layer types.
 
-A layer is a small class: it checks itself and makes its parameters in :meth:`Layer.setup`, tells
-the shapes of its tops in :meth:`Layer.reshape` and computes them from tensors in
+A layer is a small class: it checks its settings and makes its parameters in :meth:`Layer.setup`,
+gives the shapes of its tops in :meth:`Layer.reshape` and computes them from tensors in
 :meth:`Layer.compute`. Gradients come from PyTorch's autograd over that one layer, so that every
-blob has its own diff as in Caffe; where Caffe's gradient is another one than autograd's, the
-layer's :meth:`Layer.compute` says so by an autograd function.
+blob has its own diff as in Caffe; where Caffe's gradient differs from autograd's,
+:meth:`Layer.compute` uses an autograd function of its own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Layer:
     is_loss: ClassVar[bool] = False
     #: Bottoms that hold labels or indices, which no gradient can reach.
     labels_only: ClassVar[frozenset[int]] = frozenset()
-    #: Layers without gradient at all (accuracy, data).
+    #: False for layers without any gradient (accuracy, data).
     differentiable: ClassVar[bool] = True
     #: Layers that multiply matrices, whose products precision bf16 is for.
     uses_matmul: ClassVar[bool] = False
@@ -63,8 +63,8 @@ class Layer:
         self.param_needs: list[bool] = []
         #: Parameters as `compute` is to use them, set at each forward pass.
         self.weights: list[Tensor] = []
-        #: True while `compute` repeats a forward pass only for its gradient: nothing is drawn or
-        #: gathered anew then.
+        #: True while `compute` repeats a forward pass only for its gradient: no random
+        #: numbers are drawn and no statistics are gathered then.
         self.recomputing = False
         self._leaves: list[Tensor] = []
         self._outputs: list[Tensor] | None = None
@@ -170,7 +170,7 @@ class Layer:
 
 
 def _memory(tensor: Tensor) -> int:
-    """Where the memory begins that a tensor is a view of."""
+    """Address of the memory that a tensor is a view of."""
     return tensor.untyped_storage().data_ptr()
 
 
@@ -179,7 +179,7 @@ REGISTRY: dict[str, type[Layer]] = {}
 
 
 def register(name: str) -> Callable[[L], L]:
-    """Class decorator: enter a layer under its prototxt type."""
+    """Class decorator: register a layer under its prototxt type."""
 
     def enter(cls: L) -> L:
         REGISTRY[name] = cls
@@ -189,7 +189,7 @@ def register(name: str) -> Callable[[L], L]:
 
 
 def create_layer(param: LayerParameter, context: Context) -> Layer:
-    """Layer of a LayerParameter; an unknown type is an error that lists those there are."""
+    """Layer of a LayerParameter; an unknown type is an error that lists the known ones."""
     if param.type not in REGISTRY:
         raise InputError(
             f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type} "

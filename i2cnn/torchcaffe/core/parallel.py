@@ -4,9 +4,9 @@ Each process has a solver of its own and takes full batches of its own records; 
 averaged before each update. Weights start as the root's (rank 0), and only the root tests,
 displays and takes snapshots.
 
-Once an iteration, after its backward pass, the processes tell each other what was asked of them
-and whether one has failed. So a signal that reaches one of them stops all after the same
-iteration, and an error in one ends all.
+Once per iteration, after its backward pass, the processes exchange what was asked of them and
+whether one has failed. So a signal that reaches one of them stops all after the same iteration,
+and an error in one ends all.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from i2cnn.util.errors import InputError
 
 #: The others wait this long for the root's tests and snapshots. A process that ended is noticed
 #: at once, by its closed connections.
-PATIENCE = timedelta(hours=24)
+TIMEOUT = timedelta(hours=24)
 
 T = TypeVar("T")
 
 
 class Request(IntEnum):
-    """What a process asks of all; of several requests the largest counts."""
+    """What a process asks of the whole group; the largest request wins."""
 
     NONE = 0
     SNAPSHOT = 1
@@ -43,7 +43,7 @@ class Request(IntEnum):
 
 
 class Group:
-    """The processes of a training: here one alone.
+    """The processes that train one net together: this one alone.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Group:
         return request
 
     def fail(self) -> None:
-        """Tell the others, who wait in :meth:`agree` or will come there, that this one ends."""
+        """Tell the others, which wait in :meth:`agree` or will call it, that this one ends."""
 
     def gather(self, value: T) -> list[T]:
         """Every process's value, by rank, at the root; an empty list elsewhere."""
@@ -127,13 +127,13 @@ class ProcessGroup(Group):
 
 @contextlib.contextmanager
 def joined() -> Iterator[Group]:
-    """The group that torchrun or :func:`launch` started this process in; else itself alone."""
+    """The group that torchrun or :func:`launch` started this process in, or this process alone."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         yield Group()
         return
-    # What the processes tell each other goes through gloo and so never waits for a GPU.
+    # Messages between processes go through gloo and so never wait for a GPU.
     cuda = torch.cuda.is_available() and dist.is_nccl_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
     group = ProcessGroup()
     try:
         yield group
@@ -167,7 +167,7 @@ def launch(run: Callable[[], None], size: int) -> int:
     -------
     int
         Exit status: 0, or that of the first process that failed, after which the others are
-        ended. Signals are passed on to the root.
+        terminated. Signals are passed on to the root.
     """
     from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 

@@ -57,7 +57,7 @@ _NORMAL_X, _NORMAL_Y = _normal_tables()
 _NORMAL_X32 = _NORMAL_X.astype(np.float32)
 _EXP_X, _EXP_Y = _exponential_tables()
 _CHUNK = 1 << 22
-#: Draws from here on become 1 as float32, which Boost throws away where it wants [0, 1).
+#: Draws from here on round to 1 as float32, which Boost discards where it needs [0, 1).
 _ROUNDS_TO_ONE = 2**32 - 128
 _F = np.float32
 
@@ -71,7 +71,7 @@ class CaffeRNG:
     Parameters
     ----------
     seed : int or None
-        `random_seed`; None or a negative number takes one from the system, as Caffe does.
+        `random_seed`; None or a negative number takes a seed from the system, as Caffe does.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -84,12 +84,12 @@ class CaffeRNG:
         return self._twister.randint(0, 2**32, size=n, dtype=np.uint32)
 
     def state(self) -> tuple[Draws, int]:
-        """What :meth:`restore` needs to go on from here."""
+        """What :meth:`restore` needs to continue from here."""
         _, keys, position, *_ = self._twister.get_state(legacy=True)
         return np.asarray(keys, np.uint32), int(position)
 
     def restore(self, keys: Draws, position: int) -> None:
-        """Go on from a state."""
+        """Continue from a state."""
         self._twister.set_state(("MT19937", np.asarray(keys, np.uint32), int(position), 0, 0.0))
 
     def uniform(self, n: int, low: float, high: float) -> FloatArray:
@@ -186,7 +186,7 @@ def _next_unit(draws: Draws, position: int) -> tuple[np.float32, int]:
 
 
 def _exp(x: Any) -> Any:
-    """Exponential rounded once, as the C library's expf is; NumPy's float32 one is further off."""
+    """Exponential rounded once, as the C library's expf; NumPy's for float32 is less accurate."""
     return np.exp(np.float64(x)).astype(np.float32)
 
 

@@ -10,7 +10,7 @@ from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.util.errors import InputError
 
-#: How convolutions and inner products are computed; all else, and what is kept, is float32.
+#: How convolutions and inner products are computed; everything else is float32.
 PRECISIONS = ("float32", "tf32", "bf16")
 
 
@@ -21,7 +21,7 @@ class Runtime:
         self.gpu = False
         self.device_id = 0
         self.rng = CaffeRNG(None)
-        #: The processes that train together.
+        #: The processes that train one net together.
         self.group = Group()
         self.set_precision("float32")
 
@@ -47,7 +47,7 @@ class Runtime:
         return torch.device("cuda", self.device_id)
 
     def set_precision(self, name: str) -> None:
-        """Compute new nets' convolutions and inner products in "float32", "tf32" or "bf16"."""
+        """Compute new nets' convolutions and inner products in this precision (PRECISIONS)."""
         if name not in PRECISIONS:
             raise InputError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
         self.precision = name

@@ -1,1 +1,1 @@
-"""Records from databases to batches."""
+"""The way from a database's records to batches."""

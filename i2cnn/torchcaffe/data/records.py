@@ -14,7 +14,7 @@ from i2cnn.util.errors import InputError
 
 
 class _Environments:
-    """Open LMDBs by path: LMDB forbids a process to open one twice."""
+    """Open LMDBs by path: a process must not open the same LMDB twice."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[Any, int]] = {}
@@ -23,7 +23,7 @@ class _Environments:
     def open(self, source: str) -> Any:
         path = os.path.realpath(source)
         with self._lock:
-            # Nobody writes while we read, so no lock file, and read-only folders are fine.
+            # Nobody writes while we read: no lock file is needed, so read-only folders work too.
             env, users = self._open.get(path) or (
                 lmdb.open(path, readonly=True, lock=False, max_dbs=0),
                 0,
@@ -67,7 +67,7 @@ class LmdbRecords:
             raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
 
     def _check_size(self) -> None:
-        # Reading past the end of a file that was cut is a bus error, which no one can catch.
+        # Reading past the end of a truncated file is a bus error, which cannot be caught.
         pages = self.env.info()["last_pgno"] + 1
         needed = pages * self.env.stat()["psize"]
         found = Path(self.source, "data.mdb").stat().st_size

@@ -21,7 +21,7 @@ Image = npt.NDArray[Any]
 
 
 class DataTransformer:
-    """Turns images into what the net sees.
+    """Turns images into a net's input.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class DataTransformer:
         Raises
         ------
         InputError
-            The image's size does not go with the net's input.
+            The image's size does not match the net's input.
         """
         height, width = image.shape[:2]
         rows, columns = out.shape[:2]
@@ -105,7 +105,7 @@ class DataTransformer:
             out *= np.float32(self.param.scale)
 
     def check_size(self, image: Image, rows: int, columns: int) -> None:
-        """Refuse an (H, W, C) image that does not go with the net's input."""
+        """Refuse an (H, W, C) image whose size does not match the net's input."""
         height, width = image.shape[:2]
         if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
             height < rows or width < columns
@@ -113,7 +113,7 @@ class DataTransformer:
             raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
 
     def apply_batch(self, images: Tensor, draws: Draws | None, shape: Shape) -> Tensor:
-        """Transform images of one size on whatever device they are, to the same bits as `apply`.
+        """Transform images of one size on the device they are on, to the same bits as `apply`.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Reads and writes prototxt files; what is wrong in one is named by file, line and field."""
+"""Reads and writes prototxt files; errors name file, line and field."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _explain(error: text_format.ParseError, message: Message, source: str) -> st
 
 
 def _hint(message: Message, owner: str, field: str) -> str:
-    """What the writer of an unknown field may have meant."""
+    """What the author of an unknown field may have meant."""
     names = message.DESCRIPTOR.file.pool.FindMessageTypeByName(owner).fields_by_name.keys()
     close = difflib.get_close_matches(field, names, n=3)
     if close:
@@ -74,7 +74,7 @@ def _read(path: str | Path, message: M) -> M:
 
 
 def _decode(content: bytes) -> str:
-    """Text in UTF-8 or, as published files have it in comments, in anything else."""
+    """Text in UTF-8 or, as in comments of published files, in any other encoding."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Caffe's older net and solver formats, brought to today's as Caffe itself does on loading.
+"""Upgrades Caffe's older net and solver formats as Caffe itself does on loading.
 
 Four generations are in circulation: V0 (``layers { layer { ... } }``, lower-case types), V1
 (``layers`` with an enum type), V1 and V2 with transformation fields inside the data layers, and
@@ -155,7 +155,7 @@ def upgrade_net(net: NetParameter, source: str) -> NetParameter:
     _upgrade_inputs(net, source)
     for layer in net.layer:
         if layer.type == "BatchNorm" and len(layer.param) == 3:
-            # The statistics are no parameters to train, whatever an old file says.
+            # The statistics are not trained, whatever an old file says.
             for spec in layer.param:
                 spec.lr_mult = spec.decay_mult = 0
     return net
@@ -185,7 +185,7 @@ def _move_transform(layer: V1LayerParameter) -> None:
 
 
 def _warn_of_ignored(layer: LayerParameter, source: str) -> None:
-    """Caffe moves these fields only out of V1's layers and ignores them in today's."""
+    """Caffe moves these fields only out of V1 layers and ignores them in current ones."""
     for name in _DATA_PARAMS:
         if layer.HasField(name):
             param = getattr(layer, name)

@@ -50,7 +50,7 @@ class _Listed(DataSource):
 
 @register("ImageData")
 class ImageData(_Listed):
-    """Images and labels from a text file with a path and a label a line."""
+    """Images and labels from a text file with one path and label per line."""
 
     tops = (2, 2)
 
@@ -58,7 +58,7 @@ class ImageData(_Listed):
         p, rng = self.param.image_data_param, self.context.rng
         self.check_batch(p.batch_size)
         if bool(p.new_height) != bool(p.new_width):
-            raise self.fail("give both new_height and new_width, or none")
+            raise self.fail("give both new_height and new_width, or neither")
         self.lines = [self._split(line) for line in self.read_list(p.source)]
         self.transformer = DataTransformer(
             self.param.transform_param, self.context.train, self.param.name
@@ -69,10 +69,10 @@ class ImageData(_Listed):
         self.shuffler = CaffeRNG(int(rng.draw(1)[0])) if p.shuffle else None
         self.order = list(range(len(self.lines)))
         self._shuffle()
-        self.place = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
-        if self.place >= len(self.lines):
+        self.line = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
+        if self.line >= len(self.lines):
             raise self.fail(f"rand_skip skips all {len(self.lines)} images")
-        height, width, channels = self._read(self.lines[self.order[self.place]][0]).shape
+        height, width, channels = self._read(self.lines[self.order[self.line]][0]).shape
         self.shape = self.transformer.output_shape(height, width, channels)
         self.transformer.seed_from(rng)
         rng.draw(1)  # the prefetching thread's seed
@@ -116,12 +116,12 @@ class ImageData(_Listed):
         images = np.empty((size, height, width, channels), np.float32)
         labels = np.empty(size, np.float32)
         for i in range(size):
-            path, labels[i] = self.lines[self.order[self.place]]
+            path, labels[i] = self.lines[self.order[self.line]]
             draws = self.transformer.draws(1)
             self.transformer.apply(self._read(path), None if draws is None else draws[0], images[i])
-            self.place += 1
-            if self.place == len(self.lines):
-                self.place = 0
+            self.line += 1
+            if self.line == len(self.lines):
+                self.line = 0
                 self._shuffle()
         device = self.context.device
         data = torch.from_numpy(images).permute(0, 3, 1, 2)
@@ -129,7 +129,7 @@ class ImageData(_Listed):
 
     def position(self) -> Position:
         return {
-            "place": np.array(self.place),
+            "place": np.array(self.line),
             "order": np.array(self.order),
             **rng_position(self.transformer.rng, "crop_"),
             **rng_position(self.shuffler, "shuffle_"),
@@ -137,15 +137,15 @@ class ImageData(_Listed):
 
     def restore_position(self, position: Position) -> None:
         if sorted(position["order"]) != list(range(len(self.lines))):
-            raise self.fail("the list of images is not the one the training was stopped with")
-        self.place, self.order = int(position["place"]), [int(i) for i in position["order"]]
+            raise self.fail("the list of images differs from the one the training was stopped with")
+        self.line, self.order = int(position["place"]), [int(i) for i in position["order"]]
         restore_rng(self.transformer.rng, position, "crop_")
         restore_rng(self.shuffler, position, "shuffle_")
 
 
 @register("HDF5Data")
 class HDF5Data(_Listed):
-    """Rows of HDF5 files, one data set for each top of its name; a text file lists the files."""
+    """Rows of HDF5 files, one data set per top, by name; a text file lists the files."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.hdf5_data_param
@@ -160,7 +160,7 @@ class HDF5Data(_Listed):
     def _order(self, number: int) -> list[int]:
         order = list(range(number))
         if self.param.hdf5_data_param.shuffle:
-            # Caffe takes the C library's random numbers here, which no seed reaches.
+            # Caffe takes the C library's random numbers here, which random_seed does not affect.
             order = np.argsort(self.context.rng.draw(number), kind="stable").tolist()
         return order
 
@@ -192,7 +192,7 @@ class HDF5Data(_Listed):
             for top, array in zip(tops, self.arrays, strict=True):
                 if array.shape[1:] != top.shape[1:]:
                     path = self.files[self.file_order[self.file]]
-                    raise self.fail(f"rows of {path} have another shape than those before")
+                    raise self.fail(f"rows of {path} have a different shape from the rows before")
                 top[i] = array[self.row_order[self.row]]
             self._advance()
         return [torch.from_numpy(top).to(self.context.device) for top in tops]
@@ -222,6 +222,6 @@ class HDF5Data(_Listed):
         self.file, self.row, self.offset = (int(i) for i in position["place"])
         self.file_order = [int(i) for i in position["files"]]
         if sorted(self.file_order) != list(range(len(self.files))):
-            raise self.fail("the list of files is not the one the training was stopped with")
+            raise self.fail("the list of files differs from the one the training was stopped with")
         self._load()
         self.row_order = [int(i) for i in position["rows"]]

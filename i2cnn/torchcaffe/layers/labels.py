@@ -11,13 +11,13 @@ from i2cnn.torchcaffe.core.layer import LabelError, Layer, Shape, canonical_axis
 
 
 def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
-    """Both bottoms of a loss must have as many items."""
+    """Both bottoms of a loss must have the same number of items."""
     if shapes[0][:1] != shapes[1][:1] or not shapes[0]:
         raise layer.fail(f"bottoms {shapes[0]} and {shapes[1]} differ in their first dimension")
 
 
 class Labelled(Layer):
-    """A layer with scores and labels; checks what Caffe reads past the end for."""
+    """A layer with scores and labels; checks labels, where Caffe reads past an array's end."""
 
     bottoms = (2, 2)
     labels_only = frozenset({1})

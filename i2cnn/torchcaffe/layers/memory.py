@@ -34,7 +34,7 @@ class Input(DataSource):
 
 @register("MemoryData")
 class MemoryData(DataSource):
-    """Batches of arrays that a program gave by `Net.set_input_arrays`."""
+    """Batches of the arrays passed to `Net.set_input_arrays`."""
 
     tops = (2, 2)
 
@@ -45,10 +45,10 @@ class MemoryData(DataSource):
             raise self.fail("batch_size, channels, height and width must be given")
         self.data: AnyArray = np.empty(0, np.float32)
         self.labels: AnyArray = self.data
-        self.place = 0
+        self.offset = 0
 
     def reset(self, data: AnyArray, labels: AnyArray) -> None:
-        """Take over images (N, C, H, W) and N labels."""
+        """Use these images (N, C, H, W) and N labels from now on."""
         if data.ndim != 4 or data.shape[1:] != self.shape[1:]:
             raise self.fail(f"the data must be (N, C, H, W) of {self.shape[1:]}, not {data.shape}")
         if labels.size != len(data):
@@ -57,7 +57,7 @@ class MemoryData(DataSource):
             raise self.fail(
                 f"first dimensions of input arrays must be a multiple of batch size {self.shape[0]}"
             )
-        self.data, self.labels, self.place = data, labels.reshape(-1), 0
+        self.data, self.labels, self.offset = data, labels.reshape(-1), 0
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         return [self.shape, self.shape[:1]]
@@ -65,8 +65,8 @@ class MemoryData(DataSource):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         if not len(self.data):
             raise self.fail("it has no data yet; call set_input_arrays first")
-        part = slice(self.place, self.place + self.shape[0])
-        self.place = (self.place + self.shape[0]) % len(self.data)
+        part = slice(self.offset, self.offset + self.shape[0])
+        self.offset = (self.offset + self.shape[0]) % len(self.data)
         data, labels = (
             torch.tensor(np.asarray(a[part], np.float32), device=self.context.device)
             for a in (self.data, self.labels)
@@ -76,7 +76,7 @@ class MemoryData(DataSource):
 
 @register("DummyData")
 class DummyData(DataSource):
-    """Blobs made by fillers; constant ones once, others at each pass."""
+    """Blobs made by fillers: constant ones once, others at each pass."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.dummy_data_param

@@ -15,7 +15,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG
 
 @register("ReLU")
 class ReLU(Layer):
-    """max(0, x), with a slope for negative x if asked."""
+    """max(0, x), with an optional slope for negative x."""
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         slope = self.param.relu_param.negative_slope
@@ -116,7 +116,7 @@ class Log(Layer):
 
 @register("Dropout")
 class Dropout(Layer):
-    """Keeps a number with chance 1 - ratio and scales it by 1 / (1 - ratio); copies in TEST."""
+    """Keeps each number with probability 1 - ratio, scaled by 1 / (1 - ratio); copies in TEST."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         ratio = self.param.dropout_param.dropout_ratio
@@ -135,10 +135,10 @@ class Dropout(Layer):
 
 
 def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device) -> Tensor:
-    """1 with chance `keep`, else 0: genuine Caffe's numbers on the CPU, the device's on a GPU.
+    """1 with probability `keep`, else 0: genuine Caffe's numbers on the CPU, the device's on a GPU.
 
-    Genuine Caffe's masks on a GPU are cuRAND's, and millions of numbers a pass would keep a GPU
-    waiting; so there `rng` only gives a seed.
+    Genuine Caffe's masks on a GPU are cuRAND's, and a GPU would wait for millions of numbers
+    per pass; so there `rng` only gives a seed.
     """
     if device.type == "cpu":
         return torch.from_numpy(rng.bernoulli(count(shape), keep)).view(shape).float()

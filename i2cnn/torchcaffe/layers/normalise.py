@@ -17,7 +17,7 @@ from i2cnn.torchcaffe.proto import FillerParameter
 class BatchNorm(Layer):
     """Zero mean, unit variance per channel; no scale or shift (that is the Scale layer's).
 
-    Three parameters: running sums of mean and variance and the weight they have gathered. The
+    Three parameters: running sums of mean and variance, and the weight accumulated in them. The
     solver never updates them.
     """
 

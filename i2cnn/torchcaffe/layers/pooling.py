@@ -15,7 +15,7 @@ from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter
 
 @register("Pooling")
 class Pooling(Spatial):
-    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up unless told otherwise."""
+    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up by default."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.pooling_param
@@ -36,7 +36,7 @@ class Pooling(Spatial):
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
             raise self.fail("pad must be smaller than the kernel")
         if p.pool == PoolingParameter.STOCHASTIC and self.context.train:
-            raise self.fail("STOCHASTIC pooling is only there in phase TEST")
+            raise self.fail("STOCHASTIC pooling is only available in phase TEST")
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         n, c, h, w = shapes[0]
@@ -48,15 +48,15 @@ class Pooling(Spatial):
         k, s, p = self.kernel[axis], self.stride[axis], self.pad[axis]
         if size + 2 * p < k:
             raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
-        room = size + 2 * p - k
-        out = (-(-room // s) if self.round_up else room // s) + 1
+        span = size + 2 * p - k
+        out = (-(-span // s) if self.round_up else span // s) + 1
         if (out - 1) * s < size + p:
             return out
-        # The last window begins behind the image. Where any axis is padded Caffe drops it; where
+        # The last window begins beyond the image. Where any axis is padded Caffe drops it; where
         # none is Caffe keeps it and fills it with -FLT_MAX or 0 / 0.
         if not any(self.pad):
             raise self.fail(
-                f"the last window begins behind the end of an axis of {size}, with kernel {k} and "
+                f"the last window begins beyond the end of an axis of {size}, with kernel {k} and "
                 f"stride {s}; give round_mode: FLOOR, which leaves it out"
             )
         return out - 1

@@ -11,7 +11,7 @@ from i2cnn.torchcaffe.proto import FillerParameter
 
 
 class _Broadcast(Layer):
-    """A factor or a bias that covers `num_axes` axes from `axis` on; learned or a second bottom."""
+    """A factor or bias over `num_axes` axes from `axis` on; learned, or a second bottom."""
 
     bottoms = (1, 2)
 
@@ -35,7 +35,7 @@ class _Broadcast(Layer):
 
 @register("Scale")
 class Scale(_Broadcast):
-    """x * factor, and + bias if asked."""
+    """x * factor, plus an optional bias."""
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.scale_param

@@ -13,7 +13,7 @@ from i2cnn.torchcaffe.layers.labels import Labelled
 
 @register("Accuracy")
 class Accuracy(Labelled):
-    """Share of items whose true class is among the top_k; ties count as wrong, NaN too."""
+    """Fraction of items whose true class is among the top_k; ties count as wrong, NaN too."""
 
     tops = (1, 2)
     differentiable = False

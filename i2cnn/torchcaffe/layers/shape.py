@@ -92,7 +92,7 @@ class Concat(Layer):
 
 @register("Slice")
 class Slice(Layer):
-    """Cuts the bottom along an axis."""
+    """Cuts the bottom into several tops along an axis."""
 
     tops = (1, None)
 
@@ -122,7 +122,7 @@ class Slice(Layer):
 
 @register("Silence")
 class Silence(Layer):
-    """Takes bottoms so that they are not printed as outputs."""
+    """Consumes bottoms so that they are not printed as outputs."""
 
     bottoms = (1, None)
     tops = (0, 0)

@@ -11,7 +11,7 @@ Pair = tuple[int, int]
 
 
 class Spatial(Layer):
-    """Reads kernel, stride and pad, which Caffe lets one give in two spellings."""
+    """Reads kernel, stride and pad, which Caffe accepts in two spellings."""
 
     def pair(
         self, param: ConvolutionParameter | PoolingParameter, name: str, short: str, default: int
@@ -28,7 +28,7 @@ class Spatial(Layer):
         return self.two(values, name, default)
 
     def two(self, values: Sequence[int], name: str, default: int) -> Pair:
-        """(height, width) of a setting given never, once or twice."""
+        """(height, width) of a setting given no, one or two times."""
         if not values:
             return default, default
         if len(values) > 2:

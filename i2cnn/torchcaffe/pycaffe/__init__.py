@@ -1,4 +1,4 @@
-"""pycaffe's API on torchcaffe: code written for pycaffe runs after changing the import.
+"""pycaffe's API on torchcaffe: code written for pycaffe runs once its import is changed.
 
 Examples
 --------
@@ -31,7 +31,7 @@ from i2cnn.torchcaffe.pycaffe.solvers import (
 )
 from i2cnn.util.errors import InputError
 
-#: The Caffe whose meaning this is.
+#: The Caffe release whose semantics this reproduces.
 __version__ = "1.0.0"
 
 __all__ = [
@@ -84,12 +84,12 @@ def set_device(device_id: int) -> None:
 
 
 def set_random_seed(seed: int) -> None:
-    """Start the random numbers anew."""
+    """Restart the random numbers from a seed."""
     runtime.seed(seed)
 
 
 def set_precision(name: str) -> None:
-    """Multiply in "float32" (default), "tf32" (CUDA only) or "bf16" in nets made from here on.
+    """Multiply in "float32" (default), "tf32" (CUDA only) or "bf16" in nets made from now on.
 
     Only convolutions and inner products change; all blobs stay float32. Not in pycaffe.
     """
@@ -97,5 +97,5 @@ def set_precision(name: str) -> None:
 
 
 def layer_type_list() -> list[str]:
-    """Types of layers there are."""
+    """Names of the known layer types."""
     return sorted(REGISTRY)

@@ -20,7 +20,7 @@ class Classifier(Net):
     model_file, pretrained_file : str
         Prototxt and .caffemodel.
     image_dims : (int, int), optional
-        Size that images are brought to before cropping; the net's input size if left out.
+        Size that images are resized to before cropping; by default the net's input size.
     mean : ndarray, optional
         Mean image (C, H, W) or mean per channel, subtracted.
     input_scale, raw_scale : float, optional

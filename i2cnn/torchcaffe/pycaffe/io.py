@@ -64,10 +64,10 @@ def datum_to_array(datum: Datum) -> AnyArray:
     Raises
     ------
     ValueError
-        The datum holds an encoded picture, or fewer numbers than its dimensions say.
+        The datum holds an encoded image, or fewer numbers than its dimensions say.
     """
     if datum.encoded:
-        raise ValueError("the datum holds an encoded picture; decode datum.data, e.g. by OpenCV")
+        raise ValueError("the datum holds an encoded image; decode datum.data, e.g. with OpenCV")
     shape = (datum.channels, datum.height, datum.width)
     if datum.data:
         image: AnyArray = np.frombuffer(datum.data, np.uint8).reshape(shape).copy()
@@ -79,12 +79,12 @@ def datum_to_array(datum: Datum) -> AnyArray:
 
 
 def load_image(filename: str | Path, color: bool = True) -> FloatArray:
-    """Picture as float32 in [0, 1], (H, W, 3) in R, G, B order, or (H, W, 1) if not `color`.
+    """Image as float32 in [0, 1], (H, W, 3) in R, G, B order, or (H, W, 1) if not `color`.
 
     Raises
     ------
     InputError
-        The file is missing or is no picture.
+        The file is missing or is not an image.
     """
     from skimage.io import imread
     from skimage.util import img_as_float
@@ -94,7 +94,7 @@ def load_image(filename: str | Path, color: bool = True) -> FloatArray:
     try:
         picture = imread(str(filename), as_gray=not color)
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{filename}: not a picture that can be read ({error})") from None
+        raise InputError(f"{filename}: not an image that can be read ({error})") from None
     as_float: Callable[[AnyArray], AnyArray] = img_as_float
     image = np.asarray(as_float(picture), np.float32)
     if image.ndim == 2:
@@ -157,7 +157,7 @@ def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int]) -> FloatArr
 
 
 class Transformer:
-    """Brings images into the form of a net's inputs, and back.
+    """Converts images to a net's inputs and back.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ class Transformer:
         return image
 
     def deprocess(self, in_: str, data: AnyArray) -> FloatArray:
-        """Image from what :meth:`preprocess` gave; the resizing is not undone."""
+        """Image from the result of :meth:`preprocess`; the resizing is not undone."""
         self._shape(in_)
         image: FloatArray = data.copy().squeeze()
         if in_ in self.input_scale:
@@ -220,13 +220,15 @@ class Transformer:
     def set_transpose(self, in_: str, order: Sequence[int]) -> None:
         """Order of the axes, e.g. (2, 0, 1) for an image (H, W, C)."""
         if len(order) != len(self._shape(in_)) - 1:
-            raise ValueError("the order of the axes must name as many as the input has but one")
+            raise ValueError("the order of the axes must name one axis fewer than the input has")
         self.transpose[in_] = order
 
     def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
         """Order of the channels, e.g. (2, 1, 0) from R, G, B to B, G, R."""
         if len(order) != self._shape(in_)[1]:
-            raise ValueError("the order of the channels must name as many as the input has")
+            raise ValueError(
+                "the order of the channels must name as many channels as the input has"
+            )
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
@@ -235,7 +237,7 @@ class Transformer:
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: AnyArray) -> None:
-        """Mean to subtract: one number a channel, or an image (C, H, W), resized if need be."""
+        """Mean to subtract: one number per channel, or an image (C, H, W), resized if needed."""
         shape = self._shape(in_)[1:]
         if mean.ndim == 1:
             if len(mean) != shape[0]:

@@ -21,7 +21,7 @@ from i2cnn.util.errors import InputError
 
 
 class Net:
-    """A net as pycaffe shows it.
+    """A net with pycaffe's interface.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Net:
         net._core = core
         return net
 
-    # Looking ------------------------------------------------------------------------------------
+    # Inspecting ---------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:

@@ -29,7 +29,7 @@ _FIELDS = {
 
 
 class Top:
-    """One output of a layer that is yet to be written."""
+    """One output of a layer that is not written yet."""
 
     def __init__(self, function: Function, index: int) -> None:
         self.fn = function
@@ -95,7 +95,7 @@ class _Writer:
     def _layer_name(self, function: Function) -> str:
         if function.name is not None:
             return function.name
-        # A layer is called as its first top; an in-place one too, though the blob keeps its name.
+        # A layer is named after its first top; an in-place one too, though the blob keeps its name.
         named = function.tops[0] if function.tops else function
         if named not in self.names:
             self.names[named] = self.automatic(function.type_name)
@@ -103,7 +103,7 @@ class _Writer:
 
 
 def to_proto(*tops: Top) -> Any:
-    """NetParameter of all layers that these tops depend on; names are made up."""
+    """NetParameter of all layers that these tops depend on; names are generated."""
     return _write(tops, {})
 
 

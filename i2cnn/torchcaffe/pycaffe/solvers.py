@@ -14,7 +14,7 @@ from i2cnn.util.errors import InputError
 
 
 class SGDSolver:
-    """A solver as pycaffe shows it; the subclasses only differ in the update rule."""
+    """A solver with pycaffe's interface; the subclasses differ only in the update rule."""
 
     _type = "SGD"
 
@@ -34,7 +34,7 @@ class SGDSolver:
         return self._core.iter
 
     def step(self, iterations: int) -> None:
-        """Do that many iterations."""
+        """Run that many iterations."""
         self._core.step(iterations)
 
     def solve(self, resume_file: str | None = None) -> None:
@@ -42,7 +42,7 @@ class SGDSolver:
         self._core.solve(resume_file)
 
     def restore(self, path: str) -> None:
-        """Go on from a .solverstate."""
+        """Resume from a .solverstate."""
         self._core.restore(str(path))
 
     def snapshot(self) -> None:

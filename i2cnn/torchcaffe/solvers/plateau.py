@@ -1,4 +1,4 @@
-"""The plateau that Caffe users know: a loss that stays at ln(classes), chance."""
+"""Notices a training that does not start: its loss stays at ln(classes), which is chance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.net import CoreNet
 
-#: Tests to wait for, and the share of ln(classes) that the loss must fall below in one of them.
+#: Tests to wait for, and the fraction of ln(classes) that the loss must fall below in one of them.
 TESTS = 3
 SHARE = 0.98
 
@@ -21,8 +21,8 @@ class Plateau:
     def __init__(self) -> None:
         self.losses: list[float] = []
 
-    def look(self, net: CoreNet, means: dict[str, npt.NDArray[np.float64]]) -> None:
-        """Take note of a test of `net` after some training; `means` are its mean outputs."""
+    def record(self, net: CoreNet, means: dict[str, npt.NDArray[np.float64]]) -> None:
+        """Record a test of `net` after some training; `means` are its mean outputs."""
         node = next((n for n in net.nodes if n.layer.type == "SoftmaxWithLoss"), None)
         if node is None or node.top_names[0] not in means or len(self.losses) == TESTS:
             return

@@ -1,5 +1,7 @@
-"""What Caffe forgets in a snapshot, in a .resume.npz beside it: where databases and random
-numbers of each process stand, so that a run goes on bit for bit."""
+"""What Caffe's snapshots leave out: where each process stands in its databases and random numbers.
+
+It is stored in a .resume.npz beside the snapshot, so that a resumed run continues bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def write_positions(path: Path, positions: Sequence[Position]) -> None:
 
 
 def read_position(path: Path, group: Group) -> Position:
-    """This process's position; an InputError if the file is damaged or of another group."""
+    """This process's position; InputError if the file is damaged or of another group size."""
     try:
         with np.load(path, allow_pickle=False) as file:
             content = dict(file)

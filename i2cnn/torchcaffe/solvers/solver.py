@@ -79,7 +79,7 @@ class CoreSolver:
         self._timer = time.monotonic()
         self._iterations_last = 0
         self.smoothed_loss = 0.0
-        #: What a signal asked for; heeded at the end of the iteration.
+        #: What a signal asked for; handled at the end of the iteration.
         self.request = Request.NONE
         self.stopped = False
         self._latest_snapshot = self._good_snapshot = ""
@@ -104,12 +104,12 @@ class CoreSolver:
             self.check_snapshot_folder()
 
     def check_snapshot_folder(self) -> None:
-        """Caffe finds out at the end of the training; we do before it."""
+        """Check before the training what Caffe finds out at its end."""
         folder = Path(self.param.snapshot_prefix).parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(
                 f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
-                "not a folder one can write to; make it or change snapshot_prefix"
+                "not a writable folder; create it or change snapshot_prefix"
             )
 
     def _net_source(self) -> str:
@@ -324,7 +324,7 @@ class CoreSolver:
         means = {name: total / batches for name, total in totals.items()}
         log_outputs("solver.cpp:414", "    Test net output #{}: ", net, means)
         if self.iter:
-            self._plateau.look(net, means)
+            self._plateau.record(net, means)
         return means
 
     # Snapshots ----------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class CoreSolver:
         return state
 
     def restore(self, path: str) -> None:
-        """Go on from a .solverstate; exactly, where its .resume.npz lies beside it."""
+        """Resume from a .solverstate; exactly, if its .resume.npz is beside it."""
         state = read_state(path)
         expected = [tuple(h.shape) for h in self.history]
         if [h.size for h in state.history] != [h.numel() for h in self.history]:
@@ -376,8 +376,8 @@ class CoreSolver:
             net.close()
 
 
-def log_outputs(place: str, title: str, net: CoreNet, values: Mapping[str, AnyArray]) -> None:
-    """A log line for each number of a net's outputs, with its share in the loss."""
+def log_outputs(location: str, title: str, net: CoreNet, values: Mapping[str, AnyArray]) -> None:
+    """Log each number of a net's outputs, with its part in the loss."""
     weights = {
         name: weight
         for node in net.nodes
@@ -387,7 +387,7 @@ def log_outputs(place: str, title: str, net: CoreNet, values: Mapping[str, AnyAr
     for number, (name, value) in enumerate(lines):
         weight = weights.get(name, 0.0)
         extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
-        log.info(place, f"{title.format(number)}{name} = {value:g}{extra}")
+        log.info(location, f"{title.format(number)}{name} = {value:g}{extra}")
 
 
 def _copy(message: NetParameter) -> NetParameter:

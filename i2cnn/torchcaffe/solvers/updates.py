@@ -1,4 +1,4 @@
-"""Caffe's update rules. The learning rate is inside the history, unlike in torch.optim."""
+"""Caffe's update rules. Unlike in torch.optim, the learning rate is part of the history."""
 
 from __future__ import annotations
 

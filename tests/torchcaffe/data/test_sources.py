@@ -121,7 +121,7 @@ PLAIN = PROGRAM.IMAGES % ("", "")
         (PROGRAM.HDF5, no_hdf5, "gone.h5 cannot be read"),
         (PROGRAM.HDF5, no_data_set, "one.h5 has no data set 'other'"),
         (PROGRAM.HDF5, other_rows, "one.h5 differ in their number of rows"),
-        (PROGRAM.HDF5, other_shape, "two.h5 have another shape"),
+        (PROGRAM.HDF5, other_shape, "two.h5 have a different shape"),
         (PROGRAM.MEMORY, None, "no data yet; call set_input_arrays"),
         (PROGRAM.MEMORY.replace("batch_size: 2", ""), None, "must be given"),
     ],

@@ -87,7 +87,7 @@ def test_stochastic_pooling_in_test(
         total = window.sum(-1)
         expected = np.divide((window**2).sum(-1), total, out=np.zeros_like(total), where=total > 0)
         np.testing.assert_allclose(y[:, :, i, j], expected, rtol=1e-5, atol=1e-7)
-    with pytest.raises(InputError, match="'y': STOCHASTIC pooling is only there in phase TEST"):
+    with pytest.raises(InputError, match="'y': STOCHASTIC pooling is only available in phase TEST"):
         caffe.Net(str(path), phase=caffe.TRAIN)
 
 

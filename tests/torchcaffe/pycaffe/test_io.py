@@ -126,7 +126,7 @@ def test_messages_back_to_arrays():
 def test_datums_that_hold_no_array():
     with pytest.raises(ValueError, match="three dimensions"):
         io.array_to_datum(np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="encoded picture"):
+    with pytest.raises(ValueError, match="encoded image"):
         io.datum_to_array(Datum(data=b"x", encoded=True))
     with pytest.raises(ValueError, match="reshape"):
         io.datum_to_array(Datum(channels=1, height=2, width=2, data=b"abc"))
