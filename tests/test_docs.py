@@ -27,6 +27,8 @@ from tests.helpers import reader_folder
 from tests.helpers.markdown import ROOT, Block, anchors, blocks, commands, links, pages, read, text
 
 README_WORDS = 900
+#: Wider code has to be scrolled sideways.
+CODE_WIDTH = 82
 #: A block in another language is not tested, so it has to say that it is no code: `text`.
 LANGUAGES = {"bash", "python", "toml", "csv", "text"}
 #: First words of shell lines whose arguments nothing here can check.
@@ -117,6 +119,11 @@ def test_table_example_has_the_columns(block: Block) -> None:
 
 def test_every_block_has_a_language_that_is_tested() -> None:
     assert [str(b) for b in blocks() if b.language not in LANGUAGES] == []
+
+
+def test_code_fits_into_the_page() -> None:
+    lines = [(str(b), line) for b in blocks(*LANGUAGES - {"text"}) for line in b.code.splitlines()]
+    assert [place for place, line in lines if len(line) > CODE_WIDTH] == []
 
 
 @pytest.mark.parametrize("page", pages())
