@@ -1,0 +1,136 @@
+"""Files and folders that are whole or not there, locks, JSON and digests."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import (
+    atomic_folder,
+    atomic_path,
+    digest,
+    file_digest,
+    locked,
+    read_json,
+    write_json,
+)
+
+
+def test_a_file_takes_its_name_when_the_block_ends_well(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "new" / "file.txt") as partial:
+        assert partial.suffix == ".txt"
+        partial.write_text("whole")
+        assert not (tmp_path / "new" / "file.txt").exists()
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["file.txt"]
+
+
+def test_an_error_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with suppress(ZeroDivisionError), atomic_path(path) as partial:
+        partial.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    message = r"file/below\.json: cannot be written \(File exists\)"
+    with pytest.raises(InputError, match=message):
+        write_json(tmp_path / "file" / "below.json", {})
+
+
+def test_an_error_about_another_file_is_not_ours(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "file.txt"):
+        (tmp_path / "nowhere").read_text()
+
+
+def test_a_folder_takes_its_name_when_the_block_ends_well(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "new" / "folder") as partial:
+        (partial / "file").write_text("x")
+        assert not (tmp_path / "new" / "folder").exists()
+    assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == ["file"]
+
+
+def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
+    with suppress(ZeroDivisionError), atomic_folder(tmp_path / "folder") as partial:
+        (partial / "file").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_in_a_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".folder.partial").mkdir()
+    (tmp_path / ".folder.partial" / "old").write_text("x")
+    with atomic_folder(tmp_path / "folder") as partial:
+        (partial / "new").write_text("x")
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["new"]
+
+
+def test_one_process_at_a_time_writes_a_folder(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "folder") as partial:
+        with (
+            pytest.raises(InputError, match="folder: another process is writing it"),
+            atomic_folder(tmp_path / "folder"),
+        ):
+            pass
+        assert partial.is_dir()
+
+
+def test_a_folder_with_files_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("x")
+    with pytest.raises(InputError, match="exists already"), atomic_folder(tmp_path):
+        pass
+
+
+def test_a_locked_folder_keeps_others_out(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path, "busy"),
+        pytest.raises(InputError, match=f"{tmp_path}: busy"),
+        locked(tmp_path, "busy"),
+    ):
+        pass
+
+
+def test_a_lock_ends_with_its_block(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locked(tmp_path, "busy"):
+            pass
+
+
+def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
+    value = {"b": [1, 2.5, None], "a": "ä"}
+    write_json(tmp_path / "x.json", value)
+    assert read_json(tmp_path / "x.json") == value
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_broken_json_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.json: not valid JSON"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_missing_json_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"x\.json: no such file"):
+        read_json(tmp_path / "x.json")
+
+
+def test_a_files_digest_is_its_sha256(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert file_digest(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_a_file_without_digest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="x: cannot be read"):
+        file_digest(tmp_path / "x")
+
+
+def test_a_values_digest_does_not_depend_on_the_order_of_keys() -> None:
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
