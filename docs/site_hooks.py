@@ -1,4 +1,4 @@
-"""Hooks of the MkDocs build: the README is the home page, and links to the repository's files work.
+"""Hooks of the MkDocs build: pages from outside docs/, and links to the repository's files.
 
 Pages link to files outside docs/ as they do on a code host, such as `../LICENSE`. A site has only
 what lies in docs/, so the build copies each file that is linked to into the site.
@@ -15,7 +15,12 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 #: Files of the repository that are pages of the site.
-PAGES = {"README.md": "index.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+}
 #: Folder of the site that holds the repository's other files.
 _COPIES = "repository"
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")

@@ -41,8 +41,8 @@ class Block:
 
 
 def pages() -> list[str]:
-    """README.md and all pages below docs/, as paths from the repository's root."""
-    found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    """README.md and its neighbours and all pages below docs/, as paths from the root."""
+    found = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 
