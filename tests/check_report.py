@@ -2,8 +2,9 @@
 
     python tests/check_report.py RUN
 
-Reads RUN/report/metrics.json, RUN/folds.json and RUN/fold_*/*/predictions_*.csv with the standard
-library alone; ends with status 1 and the differences if a number does not follow from them.
+Reads RUN/report/metrics.json, RUN/folds.json and the predictions with the standard library alone:
+RUN/predictions.csv of a published run, RUN/fold_*/*/predictions_*.csv of a run directory. Ends with
+status 1 and the differences if a number does not follow from the predictions.
 """
 
 from __future__ import annotations
@@ -14,19 +15,39 @@ import re
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-
-def method_id(path: Path) -> str:
-    """`k60_trained` of fold_01/k60_seed0/predictions_trained.csv; `rival_lbp_rbf` likewise."""
-    name = path.stem.removeprefix("predictions_")
-    network = re.fullmatch(r"(k\d+)_seed\d+", path.parent.name)
-    return f"{network[1] if network else path.parent.name}_{name}"
+FACE_COLUMNS = ("fold", "image", "subject", "truth")
 
 
-def seed_of(path: Path) -> int:
-    found = re.search(r"_seed(\d+)$", path.parent.name)
-    return int(found[1]) if found else 0
+def method_and_seed(job: str, method: str) -> tuple[str, int]:
+    """`k60_trained` and 0 for `trained` of `k60_seed0`; `rival_lbp_rbf` and 0 likewise."""
+    network = re.fullmatch(r"(k\d+)_seed(\d+)", job)
+    return (f"{network[1]}_{method}", int(network[2])) if network else (f"{job}_{method}", 0)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def stored_predictions(run: Path) -> Iterator[tuple[str, int, list[dict[str, str]]]]:
+    """Method, seed and rows of every stored list of predictions."""
+    if (run / "predictions.csv").exists():
+        table = read_csv(run / "predictions.csv")
+        for column in table[0].keys() - FACE_COLUMNS:
+            rows = [
+                {**{name: row[name] for name in FACE_COLUMNS}, "predicted": row[column]}
+                for row in table
+                if row[column]
+            ]
+            yield *method_and_seed(*column.split("/")), rows
+        return
+    for path in sorted(run.glob("fold_*/*/predictions_*.csv")):
+        if (path.parent / "job.json").exists():
+            method = path.stem.removeprefix("predictions_")
+            yield *method_and_seed(path.parent.name, method), read_csv(path)
 
 
 def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) -> dict:
@@ -86,13 +107,9 @@ def check(run: Path) -> list[str]:
     folds = json.loads((run / "folds.json").read_text())["folds"]
     rows: dict[str, dict[int, list[dict[str, str]]]] = defaultdict(dict)
     faults = []
-    for path in sorted(run.glob("fold_*/*/predictions_*.csv")):
-        if not (path.parent / "job.json").exists():
-            continue
-        with open(path, newline="", encoding="utf-8") as file:
-            table = list(csv.DictReader(file))
+    for name, seed, table in stored_predictions(run):
         faults += leaks(table, folds)
-        rows[method_id(path)].setdefault(seed_of(path), []).extend(table)
+        rows[name].setdefault(seed, []).extend(table)
     reported = {m["id"]: m for m in metrics["methods"]}
     if reported.keys() != rows.keys():
         faults.append(f"methods differ: {sorted(reported.keys() ^ rows.keys())}")

@@ -147,13 +147,20 @@ def _how_it_is_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(verbs: Verbs) -> None:
-    report = verbs.add_parser("report", help="rewrite the report of a run, or compare runs")
+    report = verbs.add_parser("report", help="rewrite a run's report, compare runs, publish one")
     report.set_defaults(run="i2cnn.cli.report:report")
     report.add_argument("runs", nargs="+", type=Path, help="run directories of `i2cnn evaluate`")
     report.add_argument(
         "--out",
         type=Path,
         help="page that compares several runs in the paper's tables (default: comparison.html)",
+    )
+    report.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="also copy what people read of a run (report, predictions, folds, settings) into a "
+        "new folder of a few small files",
     )
 
 

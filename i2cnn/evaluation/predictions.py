@@ -37,12 +37,17 @@ class Prediction:
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """Write predictions as CSV, atomically."""
+    write_text(path, predictions_csv(predictions))
+
+
+def predictions_csv(predictions: Sequence[Prediction]) -> str:
+    """Predictions as CSV, to the byte as a file of them has it."""
     text = io.StringIO()
     names = [f.name for f in fields(Prediction)]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(p) for p in predictions)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def read_predictions(path: Path) -> list[Prediction]:

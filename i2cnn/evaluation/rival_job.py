@@ -18,6 +18,8 @@ from i2cnn.util.progress import progress, say
 
 #: Features of all faces, shared by the folds.
 FEATURES_FOLDER = "rivals"
+#: Sub-windows that boosted LBP selected, in the job's folder.
+WINDOWS_FILE = "windows.npz"
 _KERNEL_TITLES = {"linear": "linear", "polynomial": "polynomial", "rbf": "RBF"}
 
 
@@ -88,6 +90,9 @@ class RivalJob(Job):
                     self.rival, features, inputs.labels, inputs.subjects, fitted, tested, kernel
                 )
             accuracy = folder.save_predictions(kernel, tested, result.predicted)
+            if result.windows is not None:  # the same for every kernel
+                with atomic_path(folder.path / WINDOWS_FILE) as partial:
+                    np.savez_compressed(partial, windows=result.windows)
             methods[kernel] = {"accuracy": accuracy, **result.choice}
         folder.finish(methods)
         say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))

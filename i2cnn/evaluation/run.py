@@ -32,6 +32,8 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import try_lock
 
 RECOGNISER = "recogniser"
+#: A published run has this file in place of a folder per job (see i2cnn.report.collection).
+PUBLISHED_JOBS_FILE = "jobs.json"
 _LOCK_FILE = ".lock"
 
 
@@ -65,6 +67,10 @@ def check_out(run: Path, settings: Settings) -> None:
     """InputError if a run directory cannot be used for these settings; writes nothing."""
     if run.exists() and not run.is_dir():
         raise InputError(f"{run}: is a file; give the folder of a run")
+    if (run / PUBLISHED_JOBS_FILE).exists():
+        raise InputError(
+            f"{run}: is a published run, without the files to go on with; choose another --out"
+        )
     if (run / SETTINGS_FILE).exists():
         merge(run / SETTINGS_FILE, settings)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.jobs import Job, Method
+from i2cnn.evaluation.predictions import Prediction
 from i2cnn.network.loop import Validation
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json
@@ -101,6 +103,8 @@ class JobRecord:
         None for rivals.
     steps : mapping of str to StepCost
         By step.
+    inputs : str
+        Digest of what the job worked on.
     digests : mapping of str to str
         SHA-256 of each method's predictions file.
     """
@@ -108,7 +112,17 @@ class JobRecord:
     choices: Mapping[str, Choice]
     training: TrainingRecord | None
     steps: Mapping[str, StepCost]
+    inputs: str
     digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FinishedJob:
+    """A job, its job.json, and the predictions of each of its methods."""
+
+    job: Job
+    record: JobRecord
+    predictions: Mapping[Method, Sequence[Prediction]]
 
 
 def read_dataset(path: Path) -> DatasetRecord:
@@ -146,6 +160,7 @@ def parse_job(content: Any, source: str) -> JobRecord:
                 )
                 for name, s in content["steps"].items()
             },
+            str(content["provenance"]["inputs"]),
             {str(k): str(v) for k, v in content["provenance"]["predictions"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:

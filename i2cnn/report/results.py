@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,16 @@ from i2cnn.evaluation.jobs import (
     predictions_file,
 )
 from i2cnn.evaluation.predictions import Prediction, read_predictions
-from i2cnn.evaluation.run import finished_jobs
+from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, finished_jobs
 from i2cnn.evaluation.settings import Settings
-from i2cnn.report.records import DatasetRecord, JobRecord, TrainingRecord, parse_job, read_dataset
+from i2cnn.report.collection import read_collection
+from i2cnn.report.records import (
+    DatasetRecord,
+    FinishedJob,
+    TrainingRecord,
+    parse_job,
+    read_dataset,
+)
 from i2cnn.report.scores import Scores, score
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
@@ -29,15 +36,6 @@ from i2cnn.util.files import file_digest, read_json
 MAIN_GROUPS = (TRAINED, RIVAL, UNTRAINED, FLOOR)
 #: Groups that score parts of the patches of one network.
 PATCH_GROUPS = ("selected", "region", "scale", "mirror")
-
-
-@dataclass(frozen=True)
-class FinishedJob:
-    """A job, its job.json, and the predictions of each of its methods."""
-
-    job: Job
-    record: JobRecord
-    predictions: Mapping[Method, Sequence[Prediction]]
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,19 @@ def read_results(run: Path) -> Results:
         Nothing is finished; or a file was edited, damaged or belongs to another run.
     """
     inputs = read_inputs(run)
+    jobs = (
+        read_collection(run, inputs)
+        if (run / PUBLISHED_JOBS_FILE).exists()
+        else _read_jobs(run, inputs)
+    )
+    return Results(run, inputs, read_dataset(run / DATASET_FILE), jobs)
+
+
+def _read_jobs(run: Path, inputs: Inputs) -> list[FinishedJob]:
     jobs = [_read_job(run, job, inputs) for job in finished_jobs(run, inputs)]
     if not jobs:
         raise InputError(f"{run}: no finished fold yet; `i2cnn evaluate` with this --out goes on")
-    return Results(run, inputs, read_dataset(run / DATASET_FILE), jobs)
+    return jobs
 
 
 def _read_job(run: Path, job: Job, inputs: Inputs) -> FinishedJob:

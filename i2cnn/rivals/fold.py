@@ -32,12 +32,15 @@ class RivalResult:
     ----------
     predicted : ndarray of int, (m,)
     choice : dict
-        Values that JSON can hold: kernel, C, gamma or degree, inner_accuracy, dimensions; for
-        boosted LBP also windows, each [left, top, width, height] in pixels of the aligned face.
+        Values that JSON can hold: kernel, C, gamma or degree, inner_accuracy, dimensions.
+    windows : ndarray of int, (w, 4), optional
+        Sub-windows that boosted LBP selected: left, top, width and height in pixels of the
+        aligned face.
     """
 
     predicted: np.ndarray
     choice: dict[str, Any]
+    windows: np.ndarray | None = None
 
 
 def describe(
@@ -140,20 +143,20 @@ def predict_fold(
             "remove the stored features, they are of another set"
         )
     labels, subjects = np.asarray(labels), np.asarray(subjects)
-    choice: dict[str, Any] = {}
+    in_pixels = None
     known, new = features[fitted], features[tested]
     if rival.name == "boosted-lbp":
         windows = _selected(known.tobytes(), labels[fitted].astype(np.int64).tobytes())
         known, new = (_histograms(codes).joined(windows) for codes in (known, new))
-        choice["windows"] = _in_pixels(windows)
+        in_pixels = _in_pixels(windows)
     known, new = _standardise(known, new)
     model = GramSVC((kernel,)).fit(_products(known, known), labels[fitted], subjects[fitted])
     predicted = model.predict(_products(new, known), np.einsum("ij,ij->i", new, new))
     best = model.choice_
-    choice |= {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
+    choice = {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
     choice |= {"gamma": best.gamma} if kernel == "rbf" else {}
     choice |= {"degree": best.degree} if kernel == "polynomial" else {}
-    return RivalResult(predicted, choice | {"dimensions": known.shape[1]})
+    return RivalResult(predicted, choice | {"dimensions": known.shape[1]}, in_pixels)
 
 
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -179,6 +182,6 @@ def _selected(codes: bytes, labels: bytes) -> np.ndarray:
     return boosting.select_windows(histograms, np.frombuffer(labels, np.int64))
 
 
-def _in_pixels(windows: np.ndarray) -> list[list[int]]:
+def _in_pixels(windows: np.ndarray) -> np.ndarray:
     left, top, right, bottom = windows.T * boosting.CELL
-    return np.stack([left, top, right - left, bottom - top], axis=1).tolist()
+    return np.stack([left, top, right - left, bottom - top], axis=1)

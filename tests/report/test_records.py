@@ -14,7 +14,7 @@ from i2cnn.util.errors import InputError
 JOB: dict[str, Any] = {
     "methods": {"rbf": {"accuracy": 0.5, "kernel": "rbf", "C": 10.0, "windows": [[0, 0, 15, 15]]}},
     "steps": {"rbf": {"seconds": 1.5, "peak_bytes": 1000}},
-    "provenance": {"predictions": {"rbf": "abc"}},
+    "provenance": {"inputs": "def", "predictions": {"rbf": "abc"}},
 }
 TRAINING = {
     "curve": [{"iteration": 2, "train_loss": 2.0, "accuracy": 0.1, "loss": 1.9}],

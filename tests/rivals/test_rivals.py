@@ -22,7 +22,7 @@ from i2cnn.rivals.boosting import (
     sub_windows,
     weak_mistakes,
 )
-from i2cnn.rivals.fold import describe, predict_fold
+from i2cnn.rivals.fold import RivalResult, describe, predict_fold
 from i2cnn.rivals.gabor import GRID_HEIGHT, GRID_WIDTH, magnitudes
 from i2cnn.rivals.lbp import BINS, patterns, region_histograms
 from i2cnn.util.errors import InputError
@@ -228,10 +228,16 @@ def split(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return labels, subjects, np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
-def check_windows(choice: dict) -> None:
+def learnt(result: RivalResult) -> tuple[dict, list | None]:
+    """Everything that was learnt from the fitted faces."""
+    return result.choice, None if result.windows is None else result.windows.tolist()
+
+
+def check_windows(result: RivalResult) -> None:
     """Sub-windows are rectangles in pixels of the aligned face."""
-    windows = np.array(choice["windows"])
-    assert choice["dimensions"] == len(windows) * BINS
+    windows = result.windows
+    assert windows is not None
+    assert result.choice["dimensions"] == len(windows) * BINS
     assert windows[:, 2:].min() >= 15
     assert windows[:, 2:].max() <= 40
     assert (windows[:, 0] + windows[:, 2]).max() <= WIDTH
@@ -253,7 +259,7 @@ def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_
         assert ("gamma" in result.choice) == (kernel == "rbf")
         assert ("degree" in result.choice) == (kernel == "polynomial")
         if name == "boosted-lbp":
-            check_windows(result.choice)
+            check_windows(result)
     kernel = RIVALS[name].kernels[0]
     honest = predict_fold(name, features, labels, subjects, fitted, tested, kernel)
     other_labels, other_features = labels.copy(), features.copy()
@@ -261,12 +267,10 @@ def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_
     # Far from all others, so that they would show in any mean, spread or template.
     other_features[tested[1:]] = 58 if name == "boosted-lbp" else 1000 * features[fitted[0]]
     other = predict_fold(name, other_features, other_labels, subjects, fitted, tested, kernel)
-    assert other.choice == honest.choice
+    assert learnt(other) == learnt(honest)
     assert other.predicted[0] == honest.predicted[0]
     # The order of the fitted faces' labels, though, matters.
     mixed = labels.copy()
     mixed[fitted] = np.random.RandomState(0).permutation(labels[fitted])
-    assert (
-        predict_fold(name, features, mixed, subjects, fitted, tested, kernel).choice
-        != honest.choice
-    )
+    shuffled = predict_fold(name, features, mixed, subjects, fitted, tested, kernel)
+    assert learnt(shuffled) != learnt(honest)

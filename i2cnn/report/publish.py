@@ -1,0 +1,81 @@
+"""A run made small enough to be published: what people read, without networks and databases.
+
+FOLDER/
+    run.json, dataset.json, folds.json, faces.csv    as in the run directory
+    predictions.csv, jobs.json                       see :mod:`i2cnn.report.collection`
+    windows.npz                                      sub-windows that boosted LBP selected, by fold
+    report/                                          as in the run directory
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from i2cnn.evaluation.inputs import DATASET_FILE, FACES_FILE, FOLDS_FILE
+from i2cnn.evaluation.rival_job import WINDOWS_FILE
+from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
+from i2cnn.evaluation.settings import SETTINGS_FILE, write_settings
+from i2cnn.report.collection import write_collection
+from i2cnn.report.page import write_report
+from i2cnn.report.records import FinishedJob
+from i2cnn.report.results import read_results
+from i2cnn.report.run_report import REPORT_FOLDER, RunReport
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path
+
+
+def publish(run: Path, out: Path) -> RunReport:
+    """Write a run's report and copy what people read of it into a new folder.
+
+    The folder can be read by `i2cnn report` as the run itself can; `i2cnn evaluate` cannot go on
+    with it. The path of the data set, which says where it lies on somebody's disk, is left out.
+
+    Parameters
+    ----------
+    run : Path
+        A run directory with at least one finished job.
+    out : Path
+        The folder to make.
+
+    Raises
+    ------
+    InputError
+        `out` exists, or the run cannot be read or is published already.
+    """
+    if out.exists():
+        raise InputError(f"{out}: exists; choose a new folder")
+    if (run / PUBLISHED_JOBS_FILE).exists():
+        raise InputError(f"{run}: is published already; copy the folder")
+    report = write_report(run)
+    results = read_results(run)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+        for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE):
+            shutil.copy(run / name, folder)
+        write_settings(folder / SETTINGS_FILE, replace(results.settings, root=None))
+        shutil.copytree(run / REPORT_FOLDER, folder / REPORT_FOLDER)
+        _collect_windows(run, folder, results.jobs)
+        write_collection(run, folder, results.jobs)
+        read_results(folder)  # whoever gets it can read it
+        folder.rename(out)
+    return report
+
+
+def _collect_windows(run: Path, folder: Path, jobs: Sequence[FinishedJob]) -> None:
+    windows = {}
+    for done in jobs:
+        path = run / done.job.folder / WINDOWS_FILE
+        if path.exists():
+            with np.load(path, allow_pickle=False) as arrays:
+                windows[f"fold_{done.job.fold:02d}"] = arrays["windows"]
+    if windows:
+        with atomic_path(folder / WINDOWS_FILE) as partial:
+            np.savez_compressed(partial, **windows)

@@ -1,0 +1,174 @@
+"""Published runs: few files, the same numbers, nothing edited unnoticed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.evaluation.rival_job import WINDOWS_FILE
+from i2cnn.report.metrics_file import to_json
+from i2cnn.report.publish import publish
+from i2cnn.report.results import read_results
+from i2cnn.report.run_report import make_report
+from i2cnn.util.errors import InputError
+from tests.check_report import check
+from tests.helpers.runs import write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory of two seeds."""
+    folder = tmp_path_factory.mktemp("publish") / "run"
+    write_run(folder, seeds=2, root=folder.parent / "somebodys" / "disk")
+    np.savez(folder / "fold_02" / "rival_boosted-lbp" / WINDOWS_FILE, windows=[[5, 0, 15, 20]])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(run: Path) -> Path:
+    """The same run, published."""
+    publish(run, run.parent / "published")
+    return run.parent / "published"
+
+
+@pytest.fixture
+def copy(published: Path, tmp_path: Path) -> Path:
+    """A published run to damage."""
+    return shutil.copytree(published, tmp_path / "copy")
+
+
+def test_it_has_few_files(published: Path) -> None:
+    names = {str(p.relative_to(published)) for p in published.rglob("*") if p.is_file()}
+    pictures = {name for name in names if name.endswith(".png")}
+    assert names - pictures == {
+        "run.json",
+        "dataset.json",
+        "faces.csv",
+        "folds.json",
+        "jobs.json",
+        "predictions.csv",
+        "windows.npz",
+        "report/report.html",
+        "report/metrics.json",
+    }
+
+
+def test_its_numbers_are_the_runs(run: Path, published: Path) -> None:
+    before, after = (to_json(make_report(read_results(r))) for r in (run, published))
+    assert before == after
+
+
+def test_its_predictions_are_the_runs(run: Path, published: Path) -> None:
+    assert read_results(published).repetitions() == read_results(run).repetitions()
+
+
+def test_the_independent_check_reads_it(published: Path) -> None:
+    assert check(published) == []
+
+
+def test_the_independent_check_finds_a_changed_number(copy: Path) -> None:
+    path = copy / "report" / "metrics.json"
+    content = json.loads(path.read_text())
+    content["methods"][0]["mean"] += 0.01
+    path.write_text(json.dumps(content))
+    assert any(fault.startswith("k1_trained: mean") for fault in check(copy))
+
+
+def test_it_can_be_reported_again(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(copy / "report")
+    assert main(["report", str(copy)]) == 0
+    assert str(copy / "report" / "report.html") in capsys.readouterr().out
+
+
+def test_it_does_not_say_where_the_data_lay(published: Path) -> None:
+    for path in published.rglob("*"):
+        assert path.is_dir() or b"somebodys" not in path.read_bytes()
+
+
+def test_a_face_has_one_row(published: Path) -> None:
+    with open(published / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 18
+    assert "k1_seed1/untrained" in rows[0]
+
+
+def test_selected_windows_are_kept_by_fold(published: Path) -> None:
+    with np.load(published / WINDOWS_FILE, allow_pickle=False) as windows:
+        assert windows.files == ["fold_02"]
+        assert windows["fold_02"].tolist() == [[5, 0, 15, 20]]
+
+
+def test_jobs_that_are_not_finished_leave_their_cells_empty(run: Path, tmp_path: Path) -> None:
+    part = shutil.copytree(run, tmp_path / "part")
+    shutil.rmtree(part / "fold_03" / "k1_seed1")
+    publish(part, tmp_path / "published")
+    assert len(read_results(tmp_path / "published").jobs) == len(read_results(run).jobs) - 1
+    assert check(tmp_path / "published") == []
+
+
+def _edit(path: Path, change: Callable[[str], str]) -> None:
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+
+
+def test_an_edited_prediction_is_refused(copy: Path) -> None:
+    _edit(copy / "predictions.csv", lambda text: text.replace("fear", "happy", 2))
+    with pytest.raises(InputError, match=r"predictions.csv: column .* was edited or removed"):
+        read_results(copy)
+
+
+def test_a_removed_column_is_refused(copy: Path) -> None:
+    _edit(copy / "predictions.csv", lambda text: text.replace("rival_pixels/rbf", "another", 1))
+    with pytest.raises(InputError, match="column rival_pixels/rbf was edited or removed"):
+        read_results(copy)
+
+
+def test_a_table_without_faces_is_refused(copy: Path) -> None:
+    _edit(copy / "predictions.csv", lambda text: text.replace("subject", "who", 1))
+    with pytest.raises(InputError, match="lacks one of the columns fold, image, subject, truth"):
+        read_results(copy)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "{"])
+def test_damaged_jobs_are_refused(copy: Path, content: str) -> None:
+    (copy / "jobs.json").write_text(content)
+    with pytest.raises(InputError, match=r"jobs.json: (damaged|not valid JSON|no finished job)"):
+        read_results(copy)
+
+
+def test_jobs_of_other_faces_are_refused(copy: Path) -> None:
+    _edit(copy / "faces.csv", lambda text: text.replace("40.0", "41.0", 1))
+    with pytest.raises(InputError, match="made from other faces"):
+        read_results(copy)
+
+
+def test_an_existing_folder_is_not_overwritten(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exists; choose a new folder"):
+        publish(run, tmp_path)
+
+
+def test_a_published_run_cannot_be_published_again(published: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is published already"):
+        publish(published, tmp_path / "again")
+
+
+def test_evaluation_does_not_go_on_with_it(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["evaluate", "--profile=quick", "--k=1", "--folds=3", f"--out={copy}", "--task=six"]
+    assert main(command) == 1
+    assert "is a published run" in capsys.readouterr().err
+
+
+def test_the_command_publishes(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(run), "--publish", str(tmp_path / "out")]) == 0
+    assert f"published: {tmp_path / 'out'}" in capsys.readouterr().out
+    assert (tmp_path / "out" / "predictions.csv").is_file()
