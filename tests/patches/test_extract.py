@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,6 +19,7 @@ from i2cnn.util.images import read_image
 from tests.helpers import twin
 from tests.helpers.faces import face_points
 from tests.helpers.pictures import smooth_image
+from tests.helpers.programs import run
 from tests.helpers.simd import LEVELS
 
 SCHEME = get_scheme("deepid")
@@ -224,36 +223,8 @@ def test_far_and_huge_faces() -> None:
     assert extract_patches(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
 
 
-_HUGE = """
-import resource, sys, tempfile
-import numpy as np
-from i2cnn import _native
-from i2cnn.patches.extract import extract_patches
-from i2cnn.patches.schemes import get_scheme
-from tests.helpers.faces import face_points
-
-scheme = get_scheme("deepid")
-points = face_points(15_000, 15_000, 60, 0.1)
-row = np.arange(30_000, dtype=np.uint8)
-# 900 MB, or 2.7 GB in colour, if they were copied: rows with a stride of 0 take no memory.
-gray = np.lib.stride_tricks.as_strided(row, (30_000, 30_000), (0, 1))
-colour = np.lib.stride_tricks.as_strided(row, (30_000, 29_998, 3), (0, 1, 1))
-writer = _native.PatchWriter(tempfile.mkdtemp(), scheme.boxes, scheme.mouth, 64, "raw", 95, 1)
-extract_patches(gray[:99, :99], face_points(50, 50, 20, 0.1), size=64)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for image in (gray, gray[:, ::-1], gray[::-1, ::-1], gray.T, colour, colour[:, :, ::-1]):
-    patches = extract_patches(image, points, size=64)
-    assert np.ptp(patches) > 200
-writer.add(gray.T, points, [0], ["key"], 0)
-writer.finish()
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-assert grown < 100_000, f"{grown} kB more"
-"""
-
-
 def test_large_images_are_not_copied_whole() -> None:
-    done = subprocess.run([sys.executable, "-c", _HUGE], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run("huge_image")
 
 
 def test_plain_arithmetic_of_one_sample() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +16,8 @@ from i2cnn.patches.lmdb_facts import database_digest, database_size
 from i2cnn.util.errors import InputError
 from tests.helpers.databases import write_faces
 from tests.helpers.faces import some_faces
+from tests.helpers.programs import run, start
 
-ROOT = Path(__file__).parents[2]
 #: `make sanitize` runs these tests many times slower.
 SANITIZED = "I2CNN_SANITIZED" in os.environ
 #: Kills at random moments, not counting those that come too late.
@@ -28,104 +26,13 @@ KILLS = 4 if SANITIZED else 12
 REPEATS = (200, 40) if SANITIZED else (1000, 200)
 
 
-def start(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """A Python process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-
-
-def run(code: str, *arguments: object) -> str:
-    """What a Python process prints that must end well."""
-    process = start(code, *arguments)
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return output
-
-
-# Forks the writers, since starting Python takes longer than they run.
-_FORK = """
-import os, random, shutil, signal, sys, time
-from pathlib import Path
-from i2cnn.patches.lmdb_facts import database_digest
-from i2cnn.util.errors import InputError
-from tests.helpers.databases import write_faces
-
-folder = Path(sys.argv[1])
-
-def fork(out):
-    child = os.fork()
-    if child:
-        return child
-    try:
-        write_faces(out, number=6, encoding="raw", threads=2)
-    except InputError:
-        os._exit(3)
-    except BaseException as error:
-        print(repr(error), file=sys.stderr, flush=True)
-        os._exit(1)
-    os._exit(0)
-
-def status(child):
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-assert status(fork(folder / "reference")) == 0
-# The first one is slower.
-shutil.rmtree(folder / "reference")
-began = time.monotonic()
-assert status(fork(folder / "reference")) == 0
-took = time.monotonic() - began
-reference = database_digest(folder / "reference")
-"""
-
-_KILLS = (
-    _FORK
-    + """
-killed = halves = tries = 0
-while killed < int(sys.argv[2]):
-    tries += 1
-    assert tries < 20 * int(sys.argv[2]), "it is always done before it is killed"
-    out = folder / f"db{tries}"
-    partial = out.with_name(f".{out.name}.partial")
-    child = fork(out)
-    time.sleep(random.uniform(0, took))
-    os.kill(child, signal.SIGKILL)
-    status(child)
-    halves += (partial / "data.mdb").exists()
-    if not out.exists():
-        killed += 1
-        assert status(fork(out)) == 0
-    assert database_digest(out) == reference
-    assert sorted(p.name for p in folder.iterdir()) == sorted([out.name, "reference"])
-    shutil.rmtree(out)
-print(halves)
-"""
-)
-
-
 def test_killed_at_random_moments_then_again(tmp_path: Path) -> None:
-    halves = int(run(_KILLS, tmp_path, KILLS))
+    halves = int(run("fork_writers", "kills", tmp_path, KILLS))
     assert halves >= 1
 
 
-_RACE = (
-    _FORK
-    + """
-for i in range(3):
-    out = folder / f"db{i}"
-    results = [status(child) for child in [fork(out) for _ in range(4)]]
-    assert sorted(results) == [0, 3, 3, 3], results
-    assert database_digest(out) == reference
-"""
-)
-
-
 def test_of_writers_in_a_race_one_wins(tmp_path: Path) -> None:
-    run(_RACE, tmp_path)
+    run("fork_writers", "race", tmp_path)
     names = ["db0", "db1", "db2", "reference"]
     assert sorted(p.name for p in tmp_path.iterdir()) == names
 
@@ -146,35 +53,11 @@ def test_two_writers_on_one_target(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "link"]
 
 
-# Ctrl-C comes in the middle of the work, however busy the machine is.
-_CTRL_C = """
-import os, signal, sys
-from contextlib import contextmanager
-from pathlib import Path
-from i2cnn.cli import main as cli
-from i2cnn.cli import steps
-
-partial = Path(sys.argv[1]) / ".db.partial" / "data.mdb"
-
-def report(done, total):
-    if done == 100:
-        assert partial.exists()
-        os.kill(os.getpid(), signal.SIGINT)
-
-@contextmanager
-def progress(title):
-    yield report
-
-steps.progress = progress
-sys.exit(cli.main(sys.argv[2:]))
-"""
-
-
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     write_faces_csv(tmp_path / "faces.csv", some_faces(420))
     target = tmp_path / "target"
     options = [f"--root={embedded_root()}", f"--out={target / 'db'}", f"--mean={target / 'mean'}"]
-    process = start(_CTRL_C, target, "patches", tmp_path / "faces.csv", *options)
+    process = start("interrupted_patches", target, "patches", tmp_path / "faces.csv", *options)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "interrupted" in errors
@@ -193,25 +76,47 @@ def test_a_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["db"]
 
 
-def test_the_target_must_be_new_or_empty(tmp_path: Path) -> None:
+def test_an_empty_folder_may_be_the_target(tmp_path: Path) -> None:
     (tmp_path / "db").mkdir()
     write_faces(tmp_path / "db", number=1)
-    with pytest.raises(InputError, match="exists already"):
+    assert database_size(tmp_path / "db") == 60
+
+
+def test_a_database_is_not_overwritten(tmp_path: Path) -> None:
+    write_faces(tmp_path / "db", number=1)
+    with pytest.raises(InputError, match="db: exists already"):
         write_faces(tmp_path / "db", number=1)
+
+
+def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="file: exists already"):
         write_faces(tmp_path / "file", number=1)
-    with pytest.raises(InputError, match="cannot be written"):
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_database_below_a_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="db: cannot be written"):
         write_faces(tmp_path / "file" / "db", number=1)
+
+
+def test_a_mean_that_cannot_be_written_leaves_no_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match=r"mean: cannot be written"):
-        write_faces(tmp_path / "other", number=1, mean_file=tmp_path / "file" / "mean")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["db", "file"]
+        write_faces(tmp_path / "db", number=1, mean_file=tmp_path / "file" / "mean")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_unusual_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusual_names(tmp_path: Path) -> None:
     write_faces(tmp_path / "with space äöü 顔" / "db", number=1, mean_file=tmp_path / "ß" / "mean")
     assert database_size(tmp_path / "with space äöü 顔" / "db") == 60
     assert (tmp_path / "ß" / "mean").is_file()
+
+
+def test_the_working_folder_may_be_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     write_faces(Path(), number=1)
@@ -232,23 +137,8 @@ def test_a_link_is_followed(there: bool, tmp_path: Path) -> None:
         write_faces(tmp_path / "link", number=1)
 
 
-_LIMITED = """
-import resource, signal, sys
-from pathlib import Path
-from i2cnn.util.errors import InputError
-from tests.helpers.databases import write_faces
-
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, 20_000_000))
-try:
-    write_faces(Path(sys.argv[1]), number=10, encoding="raw")
-except InputError as error:
-    print(error)
-"""
-
-
 def test_a_limit_of_the_file_size(tmp_path: Path) -> None:
-    output = run(_LIMITED, tmp_path / "db")
+    output = run("limited_file_size", tmp_path / "db")
     assert str(tmp_path / "db") in output
     assert "limit of the file size" in output
     assert list(tmp_path.iterdir()) == []
@@ -268,7 +158,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_file_system(small_disk: Path) -> None:
+def test_a_full_file_system_leaves_room_for_the_next(small_disk: Path) -> None:
     with pytest.raises(InputError, match=r"disk.db.*[Nn]o space left"):
         write_faces(small_disk / "db", number=2, encoding="raw")
     assert list(small_disk.iterdir()) == []
@@ -281,7 +171,9 @@ def test_another_file_system(small_disk: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(small_disk / "db")
     write_faces(tmp_path / "link", number=1, encoding="jpeg")
     assert [p.name for p in small_disk.iterdir()] == ["db"]
-    shutil.rmtree(small_disk / "db")
+
+
+def test_a_mount_point_is_refused(small_disk: Path) -> None:
     with pytest.raises(InputError, match="mount point; choose a name inside it"):
         write_faces(small_disk, number=1)
 
@@ -303,57 +195,8 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
         tmp_path.chmod(0o755)
 
 
-_LEAKS = """
-import os, shutil, sys, threading
-from pathlib import Path
-import numpy as np
-from i2cnn.util.errors import InputError
-from i2cnn.patches.extract import extract_patches
-from i2cnn.datasets import embedded_root
-from i2cnn.patches.lmdb_writer import write_database
-from i2cnn.util.images import read_image
-from tests.helpers.databases import write_faces
-from tests.helpers.faces import some_faces
-
-def state():
-    status = dict(l.split(":", 1) for l in open("/proc/self/status") if ":" in l)
-    maps = sum("data.mdb" in l for l in open("/proc/self/maps"))
-    files = len(os.listdir("/proc/self/fd"))
-    return int(status["VmRSS"].split()[0]), int(status["Threads"]), files, maps
-
-face = some_faces(1)[0]
-image = read_image(embedded_root() / face.image)
-out = Path(sys.argv[1]) / "db"
-
-def work(extractions, databases):
-    for _ in range(extractions):
-        extract_patches(image, face.points, size=64)
-    for i in range(databases):
-        encoding = ("png", "jpeg", "raw")[i % 3]
-        write_faces(out, number=1, threads=2, patches=range(6), encoding=encoding)
-        shutil.rmtree(out)
-        try:
-            write_database([face], [0], Path("nowhere"), out)
-        except InputError:
-            continue
-        raise SystemExit("an image that is not there was read")
-
-work(200, 30)
-memory, *others = state()
-work(int(sys.argv[2]), int(sys.argv[3]))
-after, *now = state()
-print(after - memory, others, now)
-assert now == others, (others, now)
-# AddressSanitizer keeps up to 256 MB of freed memory.
-allowed = 300_000 if "I2CNN_SANITIZED" in os.environ else 8000
-assert after - memory < allowed, (memory, after)
-"""
-
-
 def test_memory_threads_maps_and_files_return(tmp_path: Path) -> None:
-    # A leaked thread, map or file shows by its number; memory from 8 kB an extraction or 40 kB a
-    # database on, which is less than one patch.
-    run(_LEAKS, tmp_path, *REPEATS)
+    run("leaks", tmp_path, *REPEATS)
 
 
 def test_no_thread_outlives_a_writer_that_failed(tmp_path: Path) -> None:
