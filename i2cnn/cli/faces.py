@@ -16,9 +16,9 @@ def faces(options: argparse.Namespace) -> None:
     """Find faces and landmarks of a data set."""
     dataset = load_dataset(options.dataset, options.path, options.task)
     print("\n".join(dataset.summary()))
-    with progress("faces") as show:
+    with progress("faces") as update:
         found, notes = locate_faces(
-            dataset, use_given_points=options.points == "given", update=show
+            dataset, use_given_points=options.points == "given", update=update
         )
     write_faces_csv(options.out, found)
     for note in notes:

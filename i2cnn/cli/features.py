@@ -18,7 +18,7 @@ from i2cnn.util.progress import progress
 
 
 def features(options: argparse.Namespace) -> None:
-    """fc7 of every patch."""
+    """Extract fc7 of every patch of every face."""
     chosen, root = load_faces(options)
     engine = get_engine(options.engine)
     set_device(engine, choose_device(options.device))
@@ -39,6 +39,6 @@ def features(options: argparse.Namespace) -> None:
         fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
     )
     patches = PatchSet.of(scheme, options.k)
-    with progress("features") as show:
-        result = extract_features(extractor, chosen, root, options.out, patches, show)
+    with progress("features") as update:
+        result = extract_features(extractor, chosen, root, options.out, patches, update)
     print(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.cli.inputs import chosen_task, load_faces
+from i2cnn.datasets.labels import Task
 from i2cnn.faces.finder import shared_finder
+from i2cnn.faces.table import Face
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import PatchSet, Scheme, get_scheme
@@ -23,47 +26,58 @@ def patches(options: argparse.Namespace) -> int:
     chosen_patches = PatchSet.of(scheme, options.k)
     if options.mean is not None and options.mean.exists():
         raise InputError(
-            f"{options.mean}: exists already, and a net may have been trained with it; delete it, "
-            "or choose another name (only the training patches' mean is needed)"
+            f"{options.mean}: already exists, and a net may have been trained with it; delete it "
+            "or choose another name (only the mean of the training patches is needed)"
         )
     if options.faces.suffix.lower() in SUFFIXES:
         if options.out is not None:
             raise InputError(
-                f"{options.faces}: --out wants a faces.csv, which `i2cnn faces` writes; "
+                f"{options.faces}: --out needs a faces.csv, which `i2cnn faces` writes; "
                 "a photograph can only be drawn"
             )
         _preview_photograph(options.faces, scheme, options.preview)
         return 0
-    chosen, root = load_faces(options)
-    labels = [f.label for f in chosen]
+    faces, root = load_faces(options)
+    labels = [face.label for face in faces]
     if options.subjects:
-        wanted = {name.strip() for name in options.subjects.split(",")}
-        absent = sorted(wanted - {f.subject for f in chosen})
-        if absent:
-            raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
-        chosen = [f for f in chosen if f.subject in wanted]
+        faces = _of_subjects(faces, options)
     if options.preview is not None:
-        image = read_image(root / chosen[0].image)
-        write_image(options.preview, draw_preview(image, chosen[0].points, scheme))
+        image = read_image(root / faces[0].image)
+        write_image(options.preview, draw_preview(image, faces[0].points, scheme))
         print(options.preview)
     if options.out is None:
         return 0
-    task = chosen_task(options, labels)
-    with progress("patches") as show:
+    return _write(faces, root, chosen_task(options, labels), chosen_patches, options)
+
+
+def _of_subjects(faces: Sequence[Face], options: argparse.Namespace) -> list[Face]:
+    """The faces of `--subjects`; InputError names subjects that have none."""
+    wanted = {name.strip() for name in options.subjects.split(",")}
+    absent = sorted(wanted - {face.subject for face in faces})
+    if absent:
+        raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
+    return [face for face in faces if face.subject in wanted]
+
+
+def _write(
+    faces: Sequence[Face], root: Path, task: Task, chosen: PatchSet, options: argparse.Namespace
+) -> int:
+    """Write the LMDB and say what is in it; the exit status."""
+    with progress("patches") as update:
         info = write_database(
-            chosen,
-            [task.index(f.label) for f in chosen],
+            faces,
+            [task.index(face.label) for face in faces],
             root,
             options.out,
             DatabaseOptions(
-                chosen_patches,
+                chosen,
                 options.encoding,
                 seed=options.seed,
                 classes=task.labels,
                 skip_bad=options.skip_bad,
             ),
             mean_file=options.mean,
-            update=show,
+            update=update,
         )
     print(
         f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
@@ -72,7 +86,7 @@ def patches(options: argparse.Namespace) -> int:
     for reason in info.skipped:
         say(f"left out: {reason}")
     if info.skipped:
-        say(f"{len(info.skipped)} of {len(chosen)} faces were left out")
+        say(f"{len(info.skipped)} of {len(faces)} faces were left out")
     return 3 if info.skipped else 0
 
 

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser, annotate
+from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image, write_image
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Expressions of the faces in photographs.
+    """Print the expressions of the faces in photographs.
 
-    Status 1 if a picture cannot be read or has no face; the others are done all the same.
+    Status 1 if a picture cannot be read or has no face; the others are still answered.
     """
     if options.save:
         _check_names(options.images)
@@ -48,7 +48,7 @@ def predict(options: argparse.Namespace) -> int:
     return status
 
 
-def _recognise(recogniser: Recogniser, path: Path) -> tuple[np.ndarray, list[FacePrediction]]:
+def _recognise(recogniser: Recogniser, path: Path) -> tuple[UInt8Array, list[FacePrediction]]:
     """A picture and its faces; InputError names the picture."""
     image = read_image(path)
     try:
@@ -110,6 +110,6 @@ def _check_names(images: Sequence[Path]) -> None:
         other = names.setdefault(_annotated(path), path)
         if other != path:
             raise InputError(
-                f"{other} and {path} would both be saved as {_annotated(path)}; give them to two "
-                "commands with a --save of their own"
+                f"{other} and {path} would both be saved as {_annotated(path)}; use two commands "
+                "with different --save folders"
             )

@@ -42,4 +42,4 @@ def svm(options: argparse.Namespace) -> None:
         f"{options.out}: accuracy {result.mean:.1%} (mean of {len(folds)} folds, standard "
         f"deviation {result.std:.1%}), macro-F1 {result.macro_f1:.3f}"
     )
-    print("If the network saw these people in training, this is not a test of it.")
+    print("If the network saw these people in training, this does not test it.")

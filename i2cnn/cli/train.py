@@ -43,7 +43,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _keep_mean(mean: Path, folder: Path) -> None:
-    """A net's own copy of its mean image, which nobody overwrites."""
+    """Copy the mean image beside the net, where nothing overwrites it."""
     own = folder / MEAN_FILE
     if not own.exists():
         with atomic_path(own) as partial:
@@ -51,5 +51,5 @@ def _keep_mean(mean: Path, folder: Path) -> None:
     elif file_digest(own) != file_digest(mean):
         raise InputError(
             f"{folder}: holds a training with another mean image; choose another folder, or delete "
-            "this one to train anew"
+            "this one to start again"
         )

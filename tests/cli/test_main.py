@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -127,8 +128,11 @@ def test_help_ends_well(capsys: Output) -> None:
 
 
 def test_every_verb_names_a_function_that_exists() -> None:
-    parser = build_parser()
-    (verbs,) = (a for a in parser._subparsers._group_actions)
+    (verbs,) = (
+        action
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
     addresses = [p.get_default("run") for name, p in verbs.choices.items() if name != "caffe"]
     assert len(addresses) == 10
     assert all(callable(function(address)) for address in addresses)

@@ -75,7 +75,7 @@ def test_the_preview_of_a_csv_is_its_first_face(faces: Path, tmp_path: Path) -> 
     ("options", "message"),
     [
         ([], "give --out LMDB, --preview PNG or both"),
-        (["--out=db"], "photo.png: --out wants a faces.csv, which `i2cnn faces` writes"),
+        (["--out=db"], "photo.png: --out needs a faces.csv, which `i2cnn faces` writes"),
         (["--preview=p.png", "--scheme=wide"], "choose one of deepid, tight or a"),
         (
             ["--preview=p.xyz"],
@@ -122,7 +122,7 @@ def test_one_bad_image_stops_everything_or_is_left_out(
     shutil.copy(embedded_root() / bad, tmp_path)
     shutil.rmtree(out)
     assert main(command) == 1
-    assert "mean: exists already, and a net may have been" in capsys.readouterr().err
+    assert "mean: already exists, and a net may have been" in capsys.readouterr().err
     (tmp_path / "mean").unlink()
     assert main([*command, "--skip-bad"]) == 0
 
