@@ -163,7 +163,7 @@ def train(flags: dict[str, str]) -> None:
                 raise InputError(
                     f"flag -gpu: PyTorch sees {torch.cuda.device_count()} CUDA device(s)"
                 )
-            status = launch(functools.partial(_train_and_exit, flags), len(devices))
+            status = train_together(flags, len(devices))
             if status:
                 raise SystemExit(status)
             return
@@ -174,8 +174,13 @@ def train(flags: dict[str, str]) -> None:
             runtime.group = Group()
 
 
+def train_together(flags: dict[str, str], processes: int) -> int:
+    """Train in several processes of this machine; returns the exit status."""
+    return launch(functools.partial(_train_and_exit, flags), processes)
+
+
 def _train_and_exit(flags: dict[str, str]) -> None:
-    """One of the processes that :func:`train` launches."""
+    """One of the processes of :func:`train_together`."""
     status = _run(train, flags)
     sys.stdout.flush()
     sys.stderr.flush()

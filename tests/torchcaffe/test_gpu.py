@@ -17,12 +17,12 @@ import torch
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.layers.neuron import dropout_mask
+from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device"),
 ]
-GOLDEN = Path(__file__).parents[1] / "golden"
 LAYERS = json.loads((GOLDEN / "layers" / "layers.json").read_text())
 DATA = json.loads((GOLDEN / "data_layer.json").read_text())
 
@@ -32,16 +32,10 @@ def gpu_mode(cpu_mode: None) -> None:
     caffe.set_mode_gpu()
 
 
-def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float, what: str) -> None:
-    scale = max(float(np.abs(theirs).max(initial=0)), 1e-3)
-    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance, err_msg=what)
-
-
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_golden_layers(name: str, tmp_path: Path) -> None:
     case = LAYERS[name]
-    with np.load(GOLDEN / "layers" / "layers.npz") as file:
-        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    stored = arrays_of("layers/layers.npz", name)
     path = tmp_path / "net.prototxt"
     path.write_text(case["prototxt"])
     net = caffe.Net(str(path), phase=getattr(caffe, case["phase"]))
@@ -52,7 +46,7 @@ def test_golden_layers(name: str, tmp_path: Path) -> None:
         blob.data[...] = stored[f"p{i}"]
     net.forward()
     for i, top in enumerate(case["tops"]):
-        close(net.blobs[top].data, stored[f"y{i}"], 1e-4, f"y{i}")
+        assert_close(net.blobs[top].data, stored[f"y{i}"], 1e-4, floor=1e-3, what=f"y{i}")
     if "dy0" not in stored:
         return
     for i, top in enumerate(case["tops"]):
@@ -60,9 +54,9 @@ def test_golden_layers(name: str, tmp_path: Path) -> None:
     net.clear_param_diffs()
     net.backward()
     for i in case["needs"]:
-        close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], 1e-4, f"dx{i}")
+        assert_close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], 1e-4, floor=1e-3, what=f"dx{i}")
     for i, blob in enumerate(net.params.get("op", [])):
-        close(blob.diff, stored[f"dp{i}"], 1e-4, f"dp{i}")
+        assert_close(blob.diff, stored[f"dp{i}"], 1e-4, floor=1e-3, what=f"dp{i}")
 
 
 @pytest.mark.parametrize("name", sorted(DATA))
@@ -73,12 +67,11 @@ def test_the_data_layer_bit_for_bit(name: str, golden: Path) -> None:
         caffe.set_random_seed(case["seed"])
     net = caffe.Net("net.prototxt", phase=getattr(caffe, case["phase"]))
     net.forward()
-    with np.load(GOLDEN / "data_layer.npz") as file:
-        for blob, values in ((k.split("/")[1], file[k]) for k in file if k.startswith(f"{name}/")):
-            found = net.blobs[blob].data
-            rows = min(len(found), len(values))
-            corner = tuple(slice(0, n) for n in (rows, *values.shape[1:]))
-            np.testing.assert_array_equal(found[corner], values[:rows])
+    for blob, values in arrays_of("data_layer.npz", name).items():
+        found = net.blobs[blob].data
+        rows = min(len(found), len(values))
+        corner = tuple(slice(0, n) for n in (rows, *values.shape[1:]))
+        np.testing.assert_array_equal(found[corner], values[:rows])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +91,9 @@ def test_golden_run(precision: str, tolerance: float, golden: Path) -> None:
         if precision == "float32":
             for key in (k for k in file if k.startswith("adam/w020/")):
                 layer, index = key.split("/")[-1].rsplit(".", 1)
-                close(solver.net.params[layer][int(index)].data, file[key], 1e-3, key)
+                assert_close(
+                    solver.net.params[layer][int(index)].data, file[key], 1e-3, floor=1e-3, what=key
+                )
 
 
 def test_a_resumed_run_repeats_itself(golden: Path) -> None:
@@ -113,7 +108,9 @@ def test_a_resumed_run_repeats_itself(golden: Path) -> None:
     resumed.step(10)
     for name, blobs in whole.net.params.items():
         for i, blob in enumerate(blobs):
-            close(resumed.net.params[name][i].data, blob.data, 1e-5, f"{name}.{i}")
+            assert_close(
+                resumed.net.params[name][i].data, blob.data, 1e-5, floor=1e-3, what=f"{name}.{i}"
+            )
 
 
 def test_dropout_masks_follow_from_the_generator() -> None:

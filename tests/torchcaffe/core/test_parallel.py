@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,100 +17,119 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.cli import _train_and_exit, main, parse_flags
-from i2cnn.torchcaffe.core.parallel import Group, launch
+from i2cnn.torchcaffe.cli import main, parse_flags, train_together
+from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.formats.storage import read_state, read_weights
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.solvers.resume import read_position, resume_file
 from i2cnn.util.errors import InputError
+from tests.helpers.caffe_files import change_solver, write_lmdb
+from tests.helpers.golden import assert_close, copy_golden
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 TRAIN = ["-m", "i2cnn.torchcaffe", "train"]
+#: What `-gpu 0,1` does, on the CPU.
+LAUNCHER = str(Path(__file__).parents[2] / "programs" / "train_on_two.py")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "GLOG_minloglevel": "0"}
 PATIENCE = 120  # seconds until a run that hangs fails its test
 
 
 @pytest.fixture
-def place() -> Iterator[Group]:
+def group() -> Iterator[Group]:
     """A group whose rank and size a test may set: no process is started."""
-    runtime.group = group = Group()
-    yield group
+    runtime.group = mine = Group()
+    yield mine
     runtime.group = Group()
 
 
-def solver_text(**changes: str) -> str:
-    text = Path("solver_sgd.prototxt").read_text()
-    for name, value in changes.items():
-        text = re.sub(rf"^{name}: .*\n", "", text, flags=re.M) + f"{name}: {value}\n"
-    return text
-
-
-def assert_close(ours: dict, theirs: dict, tolerance: float) -> None:
+def assert_all_close(ours: dict, theirs: dict, tolerance: float) -> None:
     assert list(ours) == list(theirs)
     for name, blobs in theirs.items():
         for a, b in zip(ours[name], blobs, strict=True):
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max())
+            assert_close(a, b, tolerance)
 
 
-def test_two_processes_are_one_with_iter_size_2(golden: Path, monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def run_of_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Folder and log of a training by two processes."""
+    folder = tmp_path_factory.mktemp("two") / "golden"
+    copy_golden(folder)
     run = subprocess.run(
         [*TORCHRUN, *TRAIN, "-solver", "solver_sgd.prototxt"],
+        cwd=folder,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=True,
     )
-    # Only the root speaks: tests at 0, 5, 10, 15 and at the end.
-    assert run.stderr.count("Testing net (#0)") == 5
-    assert run.stderr.count("Optimization Done.") == 2  # the solver's and the command's
-    Path("one.prototxt").write_text(solver_text(iter_size="2", snapshot_prefix='"out/one"'))
+    return folder, run.stderr
+
+
+@pytest.fixture
+def trained_by_two(
+    run_of_two: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A working folder with a copy of what two processes wrote."""
+    folder = tmp_path / "golden"
+    shutil.copytree(run_of_two[0], folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+RESUME = ["-solver", "solver_sgd.prototxt", "-snapshot", "out/sgd_iter_10.solverstate"]
+
+
+def test_two_processes_are_one_with_iter_size_2(trained_by_two: Path) -> None:
+    change_solver("solver_sgd.prototxt", "one.prototxt", iter_size=2, snapshot_prefix='"out/one"')
     assert main(["train", "-solver", "one.prototxt"]) == 0
-    # The same 16 records an iteration. The mean of two means is summed up in another order than
+    # The same 16 records per iteration. The mean of two means is summed in a different order from
     # the halved sum, so weights differ by float32 rounding: 1.4e-7 of the largest one was seen.
     for step in (10, 20):
         two, one = (read_weights(f"out/{name}_iter_{step}.caffemodel") for name in ("sgd", "one"))
-        assert_close(two, one, 2e-6)
+        assert_all_close(two, one, 2e-6)
     states = [read_state(f"out/{name}_iter_20.solverstate") for name in ("sgd", "one")]
-    assert_close({"h": states[0].history}, {"h": states[1].history}, 1e-5)
+    assert_all_close({"h": states[0].history}, {"h": states[1].history}, 1e-5)
 
-    # Resumed by two, it repeats itself bit for bit, from each process's own place.
+
+def test_only_the_root_logs(run_of_two: tuple[Path, str]) -> None:
+    log = run_of_two[1]
+    assert log.count("Testing net (#0)") == 5  # at 0, 5, 10, 15 and at the end
+    assert log.count("Optimization Done.") == 2  # the solver's and the command's
+
+
+def test_a_run_resumed_by_two_processes_repeats_itself(trained_by_two: Path, monkeypatch) -> None:
     whole = Path("out/sgd_iter_20.caffemodel").read_bytes()
     Path("out/sgd_iter_20.caffemodel").unlink()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    words = ["-solver", "solver_sgd.prototxt", "-snapshot", "out/sgd_iter_10.solverstate"]
-    assert launch(functools.partial(_train_and_exit, parse_flags(words)), 2) == 0
+    assert train_together(parse_flags(RESUME), 2) == 0
     assert Path("out/sgd_iter_20.caffemodel").read_bytes() == whole
 
-    # Resumed by one, its place would be a guess.
-    assert main(["train", *words]) == 1
+
+def test_a_run_of_two_processes_is_not_resumed_by_one(trained_by_two: Path, capsys) -> None:
+    assert main(["train", *RESUME]) == 1
+    assert "written by 2 process(es)" in capsys.readouterr().err
+
+
+def test_without_positions_one_process_resumes_a_run_of_two(trained_by_two: Path) -> None:
     resume_file("out/sgd_iter_10.solverstate").unlink()
-    assert main(["train", *words]) == 0
+    assert main(["train", *RESUME]) == 0
 
 
-def test_another_number_of_processes_is_told_how_to_resume(golden: Path, place: Group) -> None:
+def test_another_number_of_processes_is_told_how_to_resume(golden: Path, group: Group) -> None:
     solver = caffe.get_solver("solver_sgd.prototxt")
     solver.snapshot()
-    place.rank, place.size = 1, 2
+    group.rank, group.size = 1, 2
     with pytest.raises(InputError, match=r"sgd_iter_0.resume.npz: written by 1 .* here are 2.*as"):
-        read_position(resume_file("out/sgd_iter_0.solverstate"), place)
-
-
-#: What `-gpu 0,1` does, on the CPU.
-LAUNCHED = """
-import functools, sys
-from i2cnn.torchcaffe.cli import _train_and_exit, parse_flags
-from i2cnn.torchcaffe.core.parallel import launch
-sys.exit(launch(functools.partial(_train_and_exit, parse_flags(["-solver", "long.prototxt"])), 2))
-"""
+        read_position(resume_file("out/sgd_iter_0.solverstate"), group)
 
 
 def start(launched: bool) -> tuple[subprocess.Popen, int, list[int]]:
     """Start two processes that train on and on; also returns the root's id and the others'."""
-    Path("long.prototxt").write_text(solver_text(max_iter="1000000", snapshot="0"))
+    change_solver("solver_sgd.prototxt", "long.prototxt", max_iter=1000000, snapshot=0)
     process = subprocess.Popen(
-        [sys.executable, "-c", LAUNCHED]
+        [sys.executable, LAUNCHER, "long.prototxt"]
         if launched
         else [*TORCHRUN, *TRAIN, "-solver", "long.prototxt"],
         env=ENVIRONMENT,
@@ -168,7 +185,7 @@ def test_an_error_of_one_process_ends_all_with_its_message(golden: Path, capfd) 
     text = Path("tiny_train_val.prototxt").read_text()
     Path("tiny_train_val.prototxt").write_text(text.replace("data_lmdb", "bad_lmdb", 1))
     flags = parse_flags(["-solver", "solver_sgd.prototxt"])
-    assert launch(functools.partial(_train_and_exit, flags), 2) == 1
+    assert train_together(flags, 2) == 1
     errors = [x for x in capfd.readouterr().err.splitlines() if "error: " in x]
     assert len(errors) <= 2
     assert any("record 00000033 of bad_lmdb is not a Datum" in x for x in errors)
@@ -190,12 +207,8 @@ def read_by(rank: int, size: int, group: Group, text: str, phase: int, batches: 
 
 
 def make_lmdb(number: int) -> str:
-    env = lmdb.open("db", map_size=1 << 24)
-    with env.begin(write=True) as txn:
-        for i in range(number):
-            datum = Datum(channels=1, height=1, width=1, data=b"x", label=i)
-            txn.put(b"%08d" % i, datum.SerializeToString())
-    env.close()
+    datums = [Datum(channels=1, height=1, width=1, data=b"x", label=i) for i in range(number)]
+    write_lmdb("db", datums)
     return (
         'layer { name: "data" type: "Data" top: "data" top: "label" '
         'data_param { source: "db" batch_size: 4 backend: LMDB } }'
@@ -217,25 +230,25 @@ def make_hdf5(number: int) -> str:
 
 @pytest.mark.parametrize("make", [make_lmdb, make_hdf5])
 @pytest.mark.parametrize(("number", "size"), [(11, 3), (10, 2), (2, 3)])
-def test_processes_take_records_in_turn(
-    make, number: int, size: int, place: Group, tmp_path: Path, monkeypatch
+def test_processes_share_out_the_records(
+    make, number: int, size: int, group: Group, tmp_path: Path, monkeypatch
 ) -> None:
     # Genuine Caffe counts on over the end of the data and keeps what is its rank modulo the number.
     monkeypatch.chdir(tmp_path)
     text = make(number)
     for rank in range(size):
         expected = [(rank + i * size) % number for i in range(12)]
-        assert read_by(rank, size, place, text, caffe.TRAIN, 3) == expected
-        assert read_by(rank, size, place, text, caffe.TEST, 3) == [i % number for i in range(12)]
+        assert read_by(rank, size, group, text, caffe.TRAIN, 3) == expected
+        assert read_by(rank, size, group, text, caffe.TEST, 3) == [i % number for i in range(12)]
 
 
-def test_each_process_has_random_numbers_of_its_own(golden: Path, place: Group) -> None:
+def test_each_process_has_random_numbers_of_its_own(golden: Path, group: Group) -> None:
     # Genuine Caffe seeds each with random_seed + rank.
     solver = caffe.get_solver("solver_sgd.prototxt")
-    Path("solver.prototxt").write_text(solver_text(random_seed="8"))
-    place.rank = 1
+    change_solver("solver_sgd.prototxt", "solver.prototxt", random_seed=8)
+    group.rank = 1
     second = caffe.get_solver("solver_sgd.prototxt").net.params["fc1"][0].data
-    place.rank = 0
+    group.rank = 0
     seeded = caffe.get_solver("solver.prototxt").net.params["fc1"][0].data
     np.testing.assert_array_equal(second, seeded)
     assert np.abs(second - solver.net.params["fc1"][0].data).max() > 0

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import lmdb
 import numpy as np
 import pytest
 import torch
@@ -23,15 +22,7 @@ from i2cnn.torchcaffe.data.device_cache import DeviceCache, cache_budget
 from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.proto import Datum, LayerParameter
 from i2cnn.util.errors import InputError
-
-
-def make(path: Path, datums: list[Datum | bytes]) -> None:
-    env = lmdb.open(str(path), map_size=1 << 24)
-    with env.begin(write=True) as txn:
-        for i, datum in enumerate(datums):
-            value = datum if isinstance(datum, bytes) else datum.SerializeToString()
-            txn.put(b"%08d" % i, value)
-    env.close()
+from tests.helpers.caffe_files import write_lmdb
 
 
 def raw(image: np.ndarray, label: int = 0) -> Datum:
@@ -52,12 +43,6 @@ def net(transform: str = "", source: str = "db", batch: int = 2) -> caffe.Net:
     return caffe.Net("net.prototxt", caffe.TEST)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 IMAGE = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
 
 
@@ -65,7 +50,7 @@ def test_float_data_and_labels_beyond_a_byte(folder: Path) -> None:
     values = np.linspace(-3, 3, 24, dtype=np.float32)
     datum = Datum(channels=2, height=3, width=4, label=70000)
     datum.float_data.extend(values)
-    make(folder / "db", [datum, datum])
+    write_lmdb(folder / "db", [datum, datum])
     n = net("scale: 2")
     n.forward()
     np.testing.assert_array_equal(n.blobs["data"].data[1], values.reshape(2, 3, 4) * 2)
@@ -73,7 +58,7 @@ def test_float_data_and_labels_beyond_a_byte(folder: Path) -> None:
 
 
 def test_a_batch_larger_than_the_database_wraps(folder: Path) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(3)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(3)])
     n = net(batch=8)
     n.forward()
     assert n.blobs["label"].data.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
@@ -82,7 +67,7 @@ def test_a_batch_larger_than_the_database_wraps(folder: Path) -> None:
 
 
 def test_two_nets_read_one_database(folder: Path) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(5)])
     one, two = net(), net(batch=3)
     one.forward()
     two.forward()
@@ -92,7 +77,7 @@ def test_two_nets_read_one_database(folder: Path) -> None:
 
 
 def test_threads_end_with_their_net(folder: Path) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(5)])
     before = threading.active_count()
     nets = [net() for _ in range(5)]
     for n in nets:
@@ -114,7 +99,7 @@ def test_threads_end_with_their_net(folder: Path) -> None:
 
 def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
     image = np.random.RandomState(0).randint(0, 256, (16, 24, 3), np.uint8)
-    make(folder / "db", [encoded(image, ".jpg")] * 2)
+    write_lmdb(folder / "db", [encoded(image, ".jpg")] * 2)
     n = net()
     n.forward()
     expected = cv2.imdecode(cv2.imencode(".jpg", image)[1], cv2.IMREAD_COLOR)
@@ -150,7 +135,7 @@ def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
 def test_bad_records_are_named(
     records: list[Datum | bytes], transform: str, message: str, folder: Path
 ) -> None:
-    make(folder / "db", records)
+    write_lmdb(folder / "db", records)
     with pytest.raises(InputError, match=r"layer 'data': .*" + message):
         net(transform).forward()
 
@@ -172,14 +157,14 @@ def zero_pages(path: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, overwrite, zero_pages])
 def test_damaged_databases_are_refused(damage: Callable[[Path], None], folder: Path) -> None:
     # Reading past the end of a cut file would be a bus error, not an exception.
-    make(folder / "db", [raw(np.zeros((3, 64, 64), np.uint8), i) for i in range(20)])
+    write_lmdb(folder / "db", [raw(np.zeros((3, 64, 64), np.uint8), i) for i in range(20)])
     damage(folder / "db" / "data.mdb")
     with pytest.raises(InputError, match=r"layer 'data': .*db.*(damaged|cannot be opened)"):
         net().forward()
 
 
 def test_old_rand_skip_is_ignored_as_in_caffe(folder: Path) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(5)])
     net()
     text = Path("net.prototxt").read_text().replace("batch_size", "rand_skip: 4 batch_size")
     Path("net.prototxt").write_text(text)
@@ -193,7 +178,7 @@ def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> 
     # Images of two sizes and gray ones among colour ones: the same as on the CPU alone.
     rng = np.random.RandomState(3)
     shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
-    make(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
+    write_lmdb(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
     found = []
     for on_device in (False, True):
         n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
@@ -221,7 +206,7 @@ def held_net(limit: int, batch: int) -> caffe.Net:
 @pytest.mark.parametrize("batch", [3, 11, 25])
 def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Path) -> None:
     rng = np.random.RandomState(1)
-    make(
+    write_lmdb(
         folder / "db", [raw(rng.randint(0, 256, (2, 6, 7)).astype(np.uint8), i) for i in range(11)]
     )
     caffe.set_random_seed(4)
@@ -250,7 +235,7 @@ def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Pa
 def test_a_reader_that_takes_turns_holds_its_own_records(
     size: int, period: int, folder: Path
 ) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(10)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(10)])
     param = LayerParameter(name="data", data_param={"source": "db", "batch_size": 3})
     options = NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(1, size))
     reader = BatchReader(param, Context("net", True, options))
@@ -262,7 +247,7 @@ def test_a_reader_that_takes_turns_holds_its_own_records(
 
 
 def test_only_what_fits_is_held(folder: Path) -> None:
-    make(folder / "db", [raw(IMAGE, i) for i in range(5)])
+    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(5)])
     for limit, fits in ((5 * IMAGE.size, True), (5 * IMAGE.size - 1, False)):
         n = held_net(limit, 2)
         for _ in range(4):

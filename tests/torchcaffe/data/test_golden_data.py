@@ -11,8 +11,8 @@ import pytest
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.data.device_cache import DeviceCache
 from i2cnn.torchcaffe.data.transform import DataTransformer
+from tests.helpers.golden import GOLDEN, arrays_of
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = json.loads((GOLDEN / "data_layer.json").read_text())
 
 
@@ -34,9 +34,7 @@ def test_data_layer(name: str, device: str, golden: Path, monkeypatch) -> None:
     monkeypatch.setattr(
         DataTransformer, "apply_batch", lambda *words: calls.append(1) or batch(*words)
     )
-    with np.load(GOLDEN / "data_layer.npz") as file:
-        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
-    assert stored
+    stored = arrays_of("data_layer.npz", name)
     rows = len(stored["label"])
     found: dict[str, list[np.ndarray]] = {blob: [] for blob in stored}
     while sum(map(len, found["label"])) < rows:

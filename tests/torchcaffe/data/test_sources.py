@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import numpy as np
@@ -13,26 +11,12 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.util.errors import InputError
+from tests.helpers.golden import GOLDEN, load_program
 
-FOLDER = Path(__file__).parents[2] / "golden" / "sources"
-
-
-def load_program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sources_program", FOLDER / "program.py")
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    return program
+FOLDER = GOLDEN / "sources"
 
 
-PROGRAM = load_program()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+PROGRAM = load_program("sources")
 
 
 def test_sources(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Layers that the golden operations lack, recorded from genuine Caffe 1.0: both directions.
 
-Tolerance: 1e-5 of the largest value; float32 sums in another order. Means over constant images
+Tolerance: 1e-5 of the largest value; float32 sums in a different order. Means over constant images
 (mvn_constant) are 0 but for rounding and are compared absolutely.
 """
 
@@ -15,23 +15,18 @@ import pytest
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.util.errors import InputError
+from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
-FOLDER = Path(__file__).parents[2] / "golden" / "layers"
-CASES = json.loads((FOLDER / "layers.json").read_text())
-
-
-def close(ours: np.ndarray, theirs: np.ndarray, what: str) -> None:
-    assert ours.shape == theirs.shape, what
-    scale = max(float(np.abs(theirs).max(initial=0)), 1e-3)
-    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=1e-5, err_msg=what)
+CASES = json.loads((GOLDEN / "layers" / "layers.json").read_text())
+#: Arrays with smaller values are compared absolutely.
+FLOOR = 1e-3
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["", "arrays_held"])
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_layer(name: str, touched: bool, tmp_path: Path) -> None:
     case = CASES[name]
-    with np.load(FOLDER / "layers.npz") as file:
-        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    stored = arrays_of("layers/layers.npz", name)
     path = tmp_path / "net.prototxt"
     path.write_text(case["prototxt"])
     net = caffe.Net(str(path), phase=getattr(caffe, case["phase"]))
@@ -47,9 +42,11 @@ def test_layer(name: str, touched: bool, tmp_path: Path) -> None:
         blob.data[...] = stored[f"p{i}"]
     net.forward()
     for i, top in enumerate(case["tops"]):
-        close(net.blobs[top].data, stored[f"y{i}"], f"y{i}")
+        assert_close(net.blobs[top].data, stored[f"y{i}"], floor=FLOOR, what=f"y{i}")
     for i, blob in enumerate(params):
-        close(blob.data, stored.get(f"after{i}", stored[f"p{i}"]), f"parameter {i} after")
+        assert_close(
+            blob.data, stored.get(f"after{i}", stored[f"p{i}"]), floor=FLOOR, what=f"p{i} after"
+        )
     if "dy0" not in stored:
         return
     for i, top in enumerate(case["tops"]):
@@ -57,9 +54,9 @@ def test_layer(name: str, touched: bool, tmp_path: Path) -> None:
     net.clear_param_diffs()
     net.backward()
     for i in case["needs"]:
-        close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], f"dx{i}")
+        assert_close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], floor=FLOOR, what=f"dx{i}")
     for i, blob in enumerate(params):
-        close(blob.diff, stored[f"dp{i}"], f"dp{i}")
+        assert_close(blob.diff, stored[f"dp{i}"], floor=FLOOR, what=f"dp{i}")
 
 
 # What pycaffe on the CPU cannot record -----------------------------------------------------------
@@ -87,6 +84,16 @@ def test_stochastic_pooling_in_test(
         total = window.sum(-1)
         expected = np.divide((window**2).sum(-1), total, out=np.zeros_like(total), where=total > 0)
         np.testing.assert_allclose(y[:, :, i, j], expected, rtol=1e-5, atol=1e-7)
+
+
+def test_stochastic_pooling_in_train_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'layer { name: "x" type: "Input" top: "x" '
+        "input_param { shape { dim: 1 dim: 1 dim: 4 dim: 4 } } }"
+        'layer { name: "y" type: "Pooling" bottom: "x" top: "y" '
+        "pooling_param { pool: STOCHASTIC kernel_size: 2 } }"
+    )
     with pytest.raises(InputError, match="'y': STOCHASTIC pooling is only available in phase TEST"):
         caffe.Net(str(path), phase=caffe.TRAIN)
 

@@ -16,8 +16,8 @@ GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "io" / "io.npz", allow_p
 SMOOTH, IMAGE = GOLDEN["smooth"], GOLDEN["load_rgb"]
 
 
-def close(ours: np.ndarray, name: str, scale: float = 1) -> None:
-    """Equal up to float32 rounding inside scikit-image's resize."""
+def assert_recorded(ours: np.ndarray, name: str, scale: float = 1) -> None:
+    """Equal to a recorded array up to float32 rounding inside scikit-image's resize."""
     assert ours.dtype == np.float32
     assert ours.shape == GOLDEN[name].shape
     np.testing.assert_allclose(ours, GOLDEN[name], rtol=0, atol=1e-6 * scale)
@@ -32,29 +32,29 @@ def test_load_image(tmp_path, name):
         picture = np.dstack([picture, picture[:, :, 0]])
     path = tmp_path / "picture.png"
     Image.fromarray(picture).save(path)
-    close(io.load_image(path), f"load_{name}")
-    close(io.load_image(path, color=False), f"load_{name}_gray")
+    assert_recorded(io.load_image(path), f"load_{name}")
+    assert_recorded(io.load_image(path, color=False), f"load_{name}_gray")
 
 
 def test_load_image_of_what_is_none(tmp_path):
     path = tmp_path / "picture.png"
     with pytest.raises(InputError, match=r"File not found: .*picture\.png"):
         io.load_image(path)
-    for content in (b"", b"no picture", b"\x89PNG\r\n\x1a\n broken"):
+    for content in (b"", b"not an image", b"\x89PNG\r\n\x1a\n broken"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"picture\.png: not a picture"):
+        with pytest.raises(InputError, match=r"picture\.png: not an image"):
             io.load_image(path)
 
 
 def test_resize_image():
-    close(io.resize_image(IMAGE, (20, 17)), "larger")
-    close(io.resize_image(SMOOTH, (13, 11)), "smaller")
-    close(io.resize_image(np.dstack([SMOOTH, SMOOTH[:, :, :2]]), (50, 45)), "five")
-    close(io.resize_image(np.full((4, 4, 3), 0.25), (7, 5)), "constant")
+    assert_recorded(io.resize_image(IMAGE, (20, 17)), "larger")
+    assert_recorded(io.resize_image(SMOOTH, (13, 11)), "smaller")
+    assert_recorded(io.resize_image(np.dstack([SMOOTH, SMOOTH[:, :, :2]]), (50, 45)), "five")
+    assert_recorded(io.resize_image(np.full((4, 4, 3), 0.25), (7, 5)), "constant")
 
 
 def test_oversample():
-    close(io.oversample([IMAGE, IMAGE[::-1]], (4, 7)), "oversample")
+    assert_recorded(io.oversample([IMAGE, IMAGE[::-1]], (4, 7)), "oversample")
     with pytest.raises(ValueError, match="do not fit"):
         io.oversample([IMAGE], (10, 7))
 
@@ -67,19 +67,19 @@ def test_transformer_with_every_step():
     transformer.set_mean("data", np.array([104.0, 117.0, 123.0]))
     transformer.set_input_scale("data", 0.5)
     image = IMAGE.copy()
-    close(transformer.preprocess("data", image), "full", scale=255)
+    assert_recorded(transformer.preprocess("data", image), "full", scale=255)
     np.testing.assert_array_equal(image, IMAGE)
-    close(transformer.deprocess("data", GOLDEN["full"]), "full_back")
+    assert_recorded(transformer.deprocess("data", GOLDEN["full"]), "full_back")
 
 
 def test_transformer_with_a_mean_image():
     transformer = io.Transformer({"data": (1, 3, 9, 12)})
     transformer.set_transpose("data", (2, 0, 1))
     transformer.set_mean("data", GOLDEN["image_mean_mean"])
-    close(transformer.preprocess("data", IMAGE), "image_mean")
+    assert_recorded(transformer.preprocess("data", IMAGE), "image_mean")
     resized = io.Transformer({"data": (1, 3, 20, 17)})
     resized.set_mean("data", SMOOTH.transpose(2, 0, 1))
-    close(resized.mean["data"], "resized_mean")
+    assert_recorded(resized.mean["data"], "resized_mean")
 
 
 def test_transformer_refuses_what_does_not_fit():

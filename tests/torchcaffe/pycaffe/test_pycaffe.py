@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -15,18 +13,10 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.util.errors import InputError
+from tests.helpers.golden import GOLDEN, load_program
 
-FOLDER = Path(__file__).parents[2] / "golden" / "pycaffe"
+FOLDER = GOLDEN / "pycaffe"
 RECORDED = json.loads((FOLDER / "program.json").read_text())
-
-
-def load_program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("program", FOLDER / "program.py")
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    return program
 
 
 def same(ours: Any, theirs: Any, where: str) -> None:
@@ -46,7 +36,7 @@ def same(ours: Any, theirs: Any, where: str) -> None:
 
 
 def test_program(golden: Path) -> None:
-    found = load_program().run(caffe)
+    found = load_program("pycaffe").run(caffe)
     for ours, theirs in zip(found.pop("spec"), RECORDED["spec"], strict=True):
         assert parse(ours, NetParameter(), "ours") == parse(theirs, NetParameter(), "theirs")
     same(found, {k: v for k, v in RECORDED.items() if k != "spec"}, "program")
@@ -111,7 +101,7 @@ def test_net_spec_names_tops_as_attributes() -> None:
     ],
 )
 def test_what_nets_refuse(call: Any, message: str, golden: Path) -> None:
-    Path("deploy.prototxt").write_text(load_program().DEPLOY)
+    Path("deploy.prototxt").write_text(load_program("pycaffe").DEPLOY)
     with pytest.raises(InputError, match=message):
         call(caffe.Net("deploy.prototxt", caffe.TEST))
 

@@ -14,16 +14,11 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 ITERATIONS = 20
 LOGS = sorted(path.name.removesuffix(".log.gz") for path in (GOLDEN / "cli").glob("*.log.gz"))
 LOGS = [name for name in LOGS if name not in ("caffe_test_sgd20", "sgd_resumed_from_10")]
-
-
-def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-5) -> None:
-    scale = max(float(np.abs(theirs).max()), 1e-6)
-    np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=tolerance)
 
 
 def param(net: caffe.Net, key: str) -> caffe.Blob:
@@ -62,7 +57,8 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
     def compare(prefix: str, values) -> None:
         nonlocal seen
         for key in (k for k in stored if k.startswith(prefix + "/")):
-            close(np.asarray(values(key)).reshape(stored[key].shape), stored[key])
+            ours = np.asarray(values(key)).reshape(stored[key].shape)
+            assert_close(ours, stored[key])
             seen += 1
 
     compare("w000", lambda key: param(solver.net, key).data)
@@ -92,8 +88,7 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
     sorted({k.split("/")[0] for k in np.load(GOLDEN / "solvers_final.npz")}),
 )
 def test_every_recorded_solver(name: str, golden: Path) -> None:
-    with np.load(GOLDEN / "solvers_final.npz") as file:
-        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    stored = arrays_of("solvers_final.npz", name)
     solver = caffe.get_solver(solver_file(name))
     losses = []
     for _ in range(ITERATIONS):
@@ -101,7 +96,7 @@ def test_every_recorded_solver(name: str, golden: Path) -> None:
         losses.append(solver._core.smoothed_loss)
     np.testing.assert_allclose(losses, stored["loss"], rtol=0, atol=2e-6)
     for key in (k for k in stored if k.startswith("w020/")):
-        close(param(solver.net, key).data, stored[key])
+        assert_close(param(solver.net, key).data, stored[key])
 
 
 @pytest.mark.parametrize("name", LOGS)
@@ -132,7 +127,7 @@ def test_golden_snapshot_resumes_to_the_golden_end(golden: Path) -> None:
     solver.step(10)
     with np.load(GOLDEN / "sgd.npz") as file:
         for key in (k for k in file if k.startswith("w020/")):
-            close(param(solver.net, key).data, file[key])
+            assert_close(param(solver.net, key).data, file[key])
 
 
 @pytest.mark.parametrize("suffix", ["", ".h5"])
@@ -149,12 +144,12 @@ def test_snapshots_hold_what_genuine_caffe_writes(suffix: str, golden: Path) -> 
     assert state.learned_net == golden_state.learned_net
     for a, b in zip(state.history, golden_state.history, strict=True):
         assert a.shape == b.shape
-        close(a, b)
+        assert_close(a, b)
     weights, golden_weights = (read_weights(f"{p}.caffemodel{suffix}") for p in (ours, theirs))
     assert list(weights) == list(golden_weights)
     for layer, blobs in golden_weights.items():
         for a, b in zip(weights[layer], blobs, strict=True):
-            close(a, b)
+            assert_close(a, b)
 
 
 def test_resume_repeats_the_run_bit_for_bit(golden: Path) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from tests.helpers.golden import GOLDEN, assert_close
 
-SEEDED = Path(__file__).parents[2] / "golden" / "seeded"
+SEEDED = GOLDEN / "seeded"
 
 
-def test_a_run_follows_from_its_seed(golden):
+def test_a_run_follows_from_its_seed(golden: Path) -> None:
     for name in ("train_val.prototxt", "solver.prototxt"):
         shutil.copy(SEEDED / name, golden)
     expected = np.load(SEEDED / "run.npz", allow_pickle=False)
@@ -27,8 +28,6 @@ def test_a_run_follows_from_its_seed(golden):
     compared = 0
     for name, blobs in solver.net.params.items():
         for i, blob in enumerate(blobs):
-            reference = expected[f"{name}/{i}"]
-            limit = 1e-5 * np.abs(reference).max()
-            np.testing.assert_allclose(blob.data, reference, rtol=0, atol=limit)
+            assert_close(blob.data, expected[f"{name}/{i}"])
             compared += 1
     assert compared == 6

@@ -1,6 +1,6 @@
 """More trainings of genuine Caffe 1.0, repeated from their seed: rules, policies, odd nets.
 
-Tolerance: losses 5e-6, weights 1e-5 of the largest value; float32 sums in another order.
+Tolerance: losses 5e-6, weights 1e-5 of the largest value; float32 sums in a different order.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.util.errors import InputError
+from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
-FOLDER = Path(__file__).parents[2] / "golden" / "solvers"
-CASES = json.loads((FOLDER / "solvers.json").read_text())
+CASES = json.loads((GOLDEN / "solvers" / "solvers.json").read_text())
 #: Losses until a pooling window or a ReLU comes within rounding of a tie. Which way it goes differs
 #: between one thread and two on one processor; it moves later losses by 1e-4, weights by 5e-3.
 UNTIL_A_TIE = {"nesterov_iter2": 16}
@@ -25,8 +25,7 @@ UNTIL_A_TIE = {"nesterov_iter2": 16}
 def test_training(name: str, golden: Path) -> None:
     for what, text in CASES[name].items():
         Path(f"case_{what}.prototxt").write_text(text)
-    with np.load(FOLDER / "solvers.npz") as file:
-        stored = {k.split("/", 1)[1]: file[k] for k in file if k.startswith(f"{name}/")}
+    stored = arrays_of("solvers/solvers.npz", name)
     solver = caffe.get_solver("case_solver.prototxt")
     losses = []
     for _ in range(20):
@@ -43,12 +42,7 @@ def test_training(name: str, golden: Path) -> None:
     }
     assert set(weights) == {k.split("/")[1] for k in stored if k.startswith("w020/")}
     for key, value in weights.items():
-        theirs = stored[f"w020/{key}"]
-        assert value.shape == theirs.shape
-        scale = max(float(np.abs(theirs).max()), 1e-3)
-        np.testing.assert_allclose(
-            value / scale, theirs / scale, rtol=0, atol=of_weights, err_msg=key
-        )
+        assert_close(value, stored[f"w020/{key}"], of_weights, floor=1e-3, what=key)
     test = solver.test_nets[0]
     test.share_with(solver.net)
     test.forward()
