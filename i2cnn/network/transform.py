@@ -52,11 +52,12 @@ class Transform:
             with np.load(path, allow_pickle=False) as file:
                 mean, crop, scale = (file[name] for name in ("mean", "crop", "scale"))
                 well = mean.dtype == np.float32 and mean.ndim == 3 and len(mean) == 3
-                if well and 0 < int(crop) <= min(mean.shape[1:]) and np.isfinite(scale):
+                finite = well and np.isfinite(mean).all() and np.isfinite(scale)
+                if finite and 0 < int(crop) <= min(mean.shape[1:]):
                     return cls(mean, int(crop), float(scale))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
             raise InputError(f"{path}: damaged ({error})") from None
         raise InputError(f"{path}: damaged (not a transform of three planes)")
 

@@ -1,58 +1,108 @@
-"""Patch schemes: the built-in ones, a person's own in TOML, and their drawings."""
+"""Patch schemes: the built-in ones, and a user's own in TOML."""
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from i2cnn.cli.evaluate import make_settings
-from i2cnn.cli.main import build_parser
-from i2cnn.datasets import embedded_root
-from i2cnn.evaluation.settings import Settings, agree
-from i2cnn.network.features import FeatureExtractor, extract_features, load_features
-from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import extract_patches
-from i2cnn.patches.preview import box_corners, draw_patches, draw_preview, draw_scheme
-from i2cnn.patches.schemes import FACE, SCHEMES, PatchSet, get_scheme
+from i2cnn.patches.schemes import DEEPID, FACE, SCHEMES, PatchSet, Scheme, get_scheme
 from i2cnn.util.errors import InputError
+from i2cnn.util.landmarks import POINT_NAMES
 from tests.helpers import twin
-from tests.helpers.faces import face_points, some_faces
+from tests.helpers.faces import face_points
 from tests.helpers.pictures import smooth_image
 from tests.helpers.schemes import OWN_SCHEME
 
+BUILT_IN = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=list(SCHEMES))
+#: Of the digests that runs, databases and recognisers of earlier versions hold.
+STORED = {"deepid": "163ec58efa8876a1", "tight": "26bfe5df4a2d6647"}
+
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def path(tmp_path: Path) -> Path:
+    """The file of a user's own scheme."""
     path = tmp_path / "mine.toml"
     path.write_text(OWN_SCHEME)
     return path
 
 
-@pytest.mark.parametrize("name", sorted(SCHEMES))
-def test_built_in_schemes_have_the_papers_shape(name: str) -> None:
-    scheme = get_scheme(name)
+@pytest.fixture
+def own(path: Path) -> Scheme:
+    return get_scheme(path)
+
+
+@BUILT_IN
+def test_built_in_schemes_have_60_patches(scheme: Scheme) -> None:
     assert len(scheme) == 60
     assert len(set(scheme.names)) == 60
+
+
+@BUILT_IN
+def test_built_in_schemes_have_five_global_and_five_local_regions(scheme: Scheme) -> None:
     assert [r.anchor for r in scheme.regions] == [FACE] * 5 + [0, 1, 2, 3, 4]
-    assert scheme.select(1) == (2,)
-    assert len(scheme.select(5)) == 5
 
 
-def test_own_scheme(own: Path) -> None:
-    scheme = get_scheme(str(own))
-    assert scheme.names[:4] == ("whole_0.5", "whole_0.5_mirrored", "whole_1", "whole_1_mirrored")
+def test_patch_names_follow_the_index_formula() -> None:
+    region, scale, mirrored = 5, 2, 1
+    index = (region * 3 + scale) * 2 + mirrored
+    assert DEEPID.names[index] == "left_eye_1.25_mirrored"
+
+
+@BUILT_IN
+def test_one_patch_is_the_first_region_at_scale_1(scheme: Scheme) -> None:
     assert scheme.select(1) == (2,)
-    # Its name finds it again.
-    assert get_scheme(scheme.name) == scheme
+
+
+@BUILT_IN
+def test_five_patches_are_the_landmarks_at_scale_1(scheme: Scheme) -> None:
+    assert [scheme.names[p] for p in scheme.select(5)] == [f"{n}_1" for n in POINT_NAMES]
+
+
+@BUILT_IN
+def test_sixty_patches_are_all(scheme: Scheme) -> None:
+    assert scheme.select(60) == tuple(range(60))
+
+
+def test_another_number_of_patches_is_refused() -> None:
+    with pytest.raises(InputError, match="7 patches per face are not defined; choose 1, 5 or 60"):
+        DEEPID.select(7)
+
+
+def test_what_is_derived_from_a_scheme_is_made_once() -> None:
+    assert DEEPID.names is DEEPID.names
+    assert DEEPID.boxes is DEEPID.boxes
+
+
+def test_a_scheme_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        DEEPID.boxes[0] = 0
+    with pytest.raises(FrozenInstanceError):
+        DEEPID.mouth = 2  # type: ignore[misc]
+
+
+def test_an_own_scheme_has_its_files_regions_and_scales(own: Scheme) -> None:
+    assert own.names[:4] == ("whole_0.5", "whole_0.5_mirrored", "whole_1", "whole_1_mirrored")
+    assert own.select(1) == (2,)
+
+
+def test_an_own_schemes_name_finds_it_again(own: Scheme) -> None:
+    assert get_scheme(own.name) == own
+
+
+def test_patches_of_an_own_scheme_are_those_of_the_twin(own: Scheme) -> None:
     image, points = smooth_image(1, 120, 110), face_points(50, 40, 40, 0.1)
-    ours = extract_patches(image, points, scheme, size=32)
+    ours = extract_patches(image, points, own, size=32)
     assert ours.shape == (8, 32, 32)
-    assert np.abs(ours - twin.extract(image, points, scheme, 32)).max() <= 1
+    assert np.abs(ours - twin.extract(image, points, own, 32)).max() <= 1
+
+
+def test_an_own_scheme_without_five_local_regions_has_no_five_patches(own: Scheme) -> None:
     with pytest.raises(InputError, match="choose 1 or 8"):
-        scheme.select(5)
+        own.select(5)
 
 
 @pytest.mark.parametrize(
@@ -65,156 +115,76 @@ def test_own_scheme(own: Path) -> None:
         ("[0.5, 1.0]", "[]", "list of numbers"),
         ("[0.5, 1.0]", "[1.0, 1.0]", "same name"),
         ('"nose"', '"chin"', "region 2: anchor must be one of"),
+        ('"tip"', "3", "region 2: name must be a text"),
         ("[1, 1]", "[1, -1]", "region 2: size: -1 is out of range"),
         ("[1, 1]", "[1]", "region 2: size must be two numbers"),
         ("[[region]]", "[[region", "not TOML"),
     ],
 )
-def test_faults_in_a_scheme_are_named(own: Path, old: str, new: str, message: str) -> None:
-    own.write_text(OWN_SCHEME.replace(old, new))
+def test_faults_in_a_scheme_are_named(path: Path, old: str, new: str, message: str) -> None:
+    path.write_text(OWN_SCHEME.replace(old, new))
     with pytest.raises(InputError, match=r"mine\.toml.*") as caught:
-        get_scheme(str(own))
+        get_scheme(path)
     assert message in str(caught.value)
 
 
-def test_unknown_schemes(tmp_path: Path) -> None:
+def test_a_scheme_of_too_many_boxes_is_refused(path: Path) -> None:
+    scales = ", ".join(f"{1 + n / 1000}" for n in range(501))
+    path.write_text(OWN_SCHEME.replace("[0.5, 1.0]", f"[{scales}]"))
+    with pytest.raises(InputError, match=r"mine\.toml: more than 1000 boxes"):
+        get_scheme(path)
+
+
+def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(InputError, match="choose one of deepid, tight or a"):
         get_scheme("wide")
-    with pytest.raises(InputError, match="cannot be read"):
-        get_scheme(str(tmp_path / "none.toml"))
 
 
-def test_box_corners_are_where_the_patches_are_sampled() -> None:
-    # A ramp in x: the patch's first and last columns tell the box's edges.
-    image = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
-    points = face_points(120, 110, 40, 0.0)
-    scheme = get_scheme("tight")
-    patches = extract_patches(image, points, scheme)
-    for box, corners in enumerate(box_corners(points, scheme)):
-        column = (corners[1, 0] - corners[0, 0]) / 256
-        patch = patches[2 * box].astype(float)
-        assert abs(patch[128, 0] - (corners[0, 0] + column / 2)) <= 1.5
-        assert abs(patch[128, -1] - (corners[1, 0] - column / 2)) <= 1.5
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.toml: cannot be read"):
+        get_scheme(tmp_path / "none.toml")
 
 
-def test_drawings(own: Path) -> None:
-    image, points = smooth_image(1, 200, 220), face_points(110, 80, 60, 0.1)
-    scheme = get_scheme(str(own))
-    drawn = draw_scheme(image, points, scheme)
-    assert max(drawn.shape) == 900
-    # The frames at scale 1 have their colours, all between them is the gray photograph.
-    corners = box_corners(points, scheme)[1::2]
-    low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-    margin = 0.04 * (high - low).max()
-    zoom = 900 / ((high - low).max() + 2 * margin)
-    for frame in corners:
-        x, y = np.round((frame[0] - low + margin) * zoom).astype(int)
-        assert np.ptp(drawn[y, x].astype(int)) > 40
-    x, y = np.round((points[4] - low + margin) * zoom).astype(int)
-    assert (drawn[y, x] == 255).all()
-    x, y = np.round((points[:2].mean(axis=0) - low + margin) * zoom).astype(int)
-    assert np.ptp(drawn[y, x]) == 0
-    assert abs(int(drawn[y, x, 0]) - int(image[74 + 6, 110])) <= 6
-    sheet = draw_patches(extract_patches(image, points, scheme), scheme)
-    assert sheet.shape == (26 + 2 * 114, 170 + 4 * 114, 3)
-    both = draw_preview(image, points, scheme)
-    np.testing.assert_array_equal(both[: drawn.shape[0], : drawn.shape[1]], drawn)
-    np.testing.assert_array_equal(both[: sheet.shape[0], -sheet.shape[1] :], sheet)
-
-
-@pytest.mark.parametrize("iod", [3, 40, 500, 30_000])
-def test_drawings_of_any_face_are_of_one_size(iod: float) -> None:
-    # Shrunk or enlarged, the landmarks are where they are in the photograph.
-    image = np.full((700, 900), 90, np.uint8)
-    image[300, 440:460] = 200
-    points = face_points(450, 300, iod, 0)
-    drawn = draw_scheme(image, points, get_scheme("tight"))
-    assert max(drawn.shape) == 900
-    if iod == 40:
-        rows = np.flatnonzero((drawn[:, drawn.shape[1] // 2] > 120).all(axis=1))
-        corners = box_corners(points, get_scheme("tight"))[1::3]
-        low, high = corners.min(axis=(0, 1)), corners.max(axis=(0, 1))
-        margin = 0.04 * (high - low).max()
-        zoom = 900 / ((high - low).max() + 2 * margin)
-        # In the middle between the eyes, the bright line is where they are.
-        assert any(abs(rows - (300 - low[1] + margin) * zoom) < 2)
-
-
-def test_a_face_far_outside_is_drawn_small() -> None:
-    far = face_points(90_000, 0, 500, 0)
-    drawn = draw_scheme(smooth_image(1, 50, 50), far, get_scheme("deepid"))
-    assert max(drawn.shape) == 900
-
-
-def test_a_digest_is_of_the_table_alone(own: Path, tmp_path: Path) -> None:
-    scheme = get_scheme(str(own))
+def test_a_digest_does_not_depend_on_the_files_name_or_comments(
+    own: Scheme, tmp_path: Path
+) -> None:
     moved = tmp_path / "moved.toml"
     moved.write_text("# a comment\n" + OWN_SCHEME)
-    assert get_scheme(str(moved)).digest == scheme.digest
-    for old, new in (("2.5", "2.6"), ("tip", "top"), ("[0.5, 1.0]", "[1.0]"), ("= 1.0", "= 1.1")):
-        moved.write_text(OWN_SCHEME.replace(old, new))
-        assert get_scheme(str(moved)).digest != scheme.digest
+    assert get_scheme(moved).digest == own.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("2.5", "2.6"), ("tip", "top"), ("[0.5, 1.0]", "[1.0]"), ("= 1.0", "= 1.1")]
+)
+def test_a_digest_depends_on_all_of_the_table(
+    own: Scheme, old: str, new: str, tmp_path: Path
+) -> None:
+    edited = tmp_path / "edited.toml"
+    edited.write_text(OWN_SCHEME.replace(old, new))
+    assert get_scheme(edited).digest != own.digest
+
+
+def test_built_in_schemes_have_different_digests() -> None:
     assert len({s.digest for s in SCHEMES.values()}) == len(SCHEMES)
 
 
-def test_a_run_keeps_its_scheme(own: Path, tmp_path: Path) -> None:
-    def wanted(scheme: Path) -> Settings:
-        options = build_parser().parse_args(
-            ["evaluate", "--out=run", "--k=8", f"--scheme={scheme}"]
-        )
-        return make_settings(options)
-
-    run = tmp_path / "run.json"
-    agree(run, wanted(own))
-    own.rename(tmp_path / "moved.toml")
-    assert agree(run, wanted(tmp_path / "moved.toml")).scheme == str(tmp_path / "moved.toml")
-    own.write_text(OWN_SCHEME.replace("2.5", "2.6"))
-    with pytest.raises(InputError, match=r"another configuration \(scheme_digest: "):
-        agree(run, wanted(own))
-    with pytest.raises(InputError, match=r"mine.toml: 5 patches .* choose 1 or 8"):
-        make_settings(build_parser().parse_args(["evaluate", "--out=run", f"--scheme={own}"]))
+def test_digests_of_built_in_schemes_stay() -> None:
+    assert {name: scheme.digest[:16] for name, scheme in SCHEMES.items()} == STORED
 
 
-def test_features_of_an_edited_scheme_are_made_again(own: Path, tmp_path: Path) -> None:
-    class Net:
-        """Counts its calls; fc7 is the mean of each patch."""
+def test_a_patch_set_names_its_patches(own: Scheme) -> None:
+    assert PatchSet(own, (3, 0)).names == ("whole_1_mirrored", "whole_0.5")
 
-        def __init__(self) -> None:
-            self.blobs = {
-                "data": SimpleNamespace(data=np.zeros((2, 3, 8, 8), np.float32)),
-                "fc7": SimpleNamespace(data=np.zeros((2, 1), np.float32)),
-            }
-            self.calls = 0
 
-        def forward(self, end: str) -> None:
-            self.calls += 1
-            self.blobs["fc7"].data = self.blobs["data"].data.mean(axis=(1, 2, 3))[:, None]
+def test_a_patch_set_of_a_scheme_has_all_its_patches(own: Scheme) -> None:
+    assert PatchSet.of(own).patches == tuple(range(8))
 
-    net = Net()
-    faces = some_faces(2)
 
-    def features() -> np.ndarray:
-        transform = Transform(np.zeros((3, 256, 256), np.float32), 8, 1.0)
-        chosen = PatchSet(get_scheme(own), (0, 2))
-        return extract_features(
-            FeatureExtractor(net, transform), faces, embedded_root(), tmp_path / "f.npy", chosen
-        )
+def test_a_patch_set_of_k_patches_has_those_selected() -> None:
+    assert PatchSet.of(DEEPID, 5).patches == DEEPID.select(5)
 
-    first = np.array(features())
-    features()
-    assert net.calls == 2
-    own.write_text(OWN_SCHEME.replace("[0, 0.4]", "[1.5, 0.4]"))
-    second = features()
-    assert net.calls == 4
-    assert not np.array_equal(first, second)
 
-    # A first or another run that is stopped before its first checkpoint leaves no whole features.
-    def stop(end: str) -> None:
-        raise KeyboardInterrupt
-
-    own.write_text(OWN_SCHEME)
-    net.forward = stop  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        features()
-    with pytest.raises(InputError, match="holds 0 of 2 faces"):
-        load_features(tmp_path / "f.npy", faces)
+@pytest.mark.parametrize("patch", [-1, 8])
+def test_a_patch_set_outside_its_scheme_is_refused(patch: int, own: Scheme) -> None:
+    with pytest.raises(InputError, match=rf"mine\.toml: patch {patch} is outside 0 to 7"):
+        PatchSet(own, (0, patch))

@@ -1,6 +1,8 @@
 """Fails if extractions and databases leave something behind.
 
-Called as `leaks.py FOLDER EXTRACTIONS DATABASES`. A leaked thread, map or file shows by its number; memory from 8 kB per extraction or 40 kB per
+    leaks.py FOLDER EXTRACTIONS DATABASES
+
+A leaked thread, map or file shows by its number; memory from 8 kB per extraction or 40 kB per
 database on, which is less than one patch.
 """
 

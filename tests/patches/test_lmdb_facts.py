@@ -1,0 +1,105 @@
+"""What is read of a database without its records' meaning: size, encoding, contents, digests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from i2cnn.patches import ENCODINGS
+from i2cnn.patches.lmdb_facts import (
+    CONTENTS_FILE,
+    DatabaseContents,
+    database_contents,
+    database_digest,
+    database_fingerprint,
+    database_size,
+    is_encoded,
+)
+from i2cnn.patches.schemes import DEEPID
+from i2cnn.util.errors import InputError
+from tests.helpers.databases import write_faces
+
+FACTS = pytest.mark.parametrize(
+    "fact", [database_size, database_digest, database_fingerprint, is_encoded]
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Two faces, two patches each."""
+    write_faces(tmp_path / "db", number=2, patches=[4, 1], classes=("a", "b"))
+    return tmp_path / "db"
+
+
+def test_the_size_is_the_number_of_records(database: Path) -> None:
+    assert database_size(database) == 4
+
+
+def test_contents_say_scheme_patches_and_classes(database: Path) -> None:
+    assert database_contents(database) == DatabaseContents(DEEPID.digest, (4, 1), ("a", "b"))
+
+
+def test_a_database_of_another_program_has_no_contents(database: Path) -> None:
+    (database / CONTENTS_FILE).unlink()
+    assert database_contents(database) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scheme": 3},
+        {"patches": [1, "2"]},
+        {"patches": [True]},
+        {"patches": 4},
+        {"classes": None},
+        {"classes": "ab"},
+    ],
+)
+def test_damaged_contents_are_named(change: dict[str, object], database: Path) -> None:
+    path = database / CONTENTS_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=r"patches\.json: damaged"):
+        database_contents(database)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '{"scheme": "x"}', "null"])
+def test_contents_of_another_form_are_named(text: str, database: Path) -> None:
+    (database / CONTENTS_FILE).write_text(text)
+    with pytest.raises(InputError, match=r"patches\.json: damaged"):
+        database_contents(database)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_image_files_are_encoded_and_raw_pixels_are_not(encoding: str, tmp_path: Path) -> None:
+    write_faces(tmp_path / "db", number=1, patches=[0], encoding=encoding)
+    assert is_encoded(tmp_path / "db") == (encoding != "raw")
+
+
+@pytest.mark.parametrize("name", [database_digest, database_fingerprint])
+def test_equal_databases_have_one_digest(name, database: Path, tmp_path: Path) -> None:
+    write_faces(tmp_path / "again", number=2, patches=[4, 1])
+    assert name(database) == name(tmp_path / "again")
+
+
+@pytest.mark.parametrize("name", [database_digest, database_fingerprint])
+@pytest.mark.parametrize("change", [{"seed": 2}, {"patches": [4, 3]}, {"encoding": "raw"}])
+def test_other_databases_have_another_digest(
+    name, change: dict[str, object], database: Path, tmp_path: Path
+) -> None:
+    write_faces(tmp_path / "other", **({"number": 2, "patches": [4, 1]} | change))
+    assert name(database) != name(tmp_path / "other")
+
+
+@FACTS
+def test_a_folder_without_a_database_is_named(fact, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"{tmp_path}: no LMDB"):
+        fact(tmp_path)
+
+
+@FACTS
+def test_a_damaged_database_is_named(fact, tmp_path: Path) -> None:
+    (tmp_path / "data.mdb").write_bytes(b"x" * 9000)
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be opened"):
+        fact(tmp_path)
