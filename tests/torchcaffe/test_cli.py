@@ -20,8 +20,8 @@ from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
-
-GOLDEN = Path(__file__).parents[1] / "golden"
+from tests.helpers.caffe_files import change_solver
+from tests.helpers.golden import GOLDEN
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,7 @@ def _log_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("spelling", [["-solver", "S"], ["--solver=S"], ["-solver=S"]])
 def test_train_in_every_spelling(spelling: list[str], golden: Path, capfd) -> None:
-    text = Path("solver_sgd.prototxt").read_text().replace("max_iter: 20", "max_iter: 2")
-    Path("S").write_text(text)
+    change_solver("solver_sgd.prototxt", "S", max_iter=2)
     assert main(["train", *spelling]) == 0
     assert "Optimization Done." in capfd.readouterr().err
     assert Path("out/sgd_iter_2.caffemodel").exists()
@@ -76,8 +75,7 @@ def test_time_prints_each_layer(golden: Path, capfd) -> None:
 def test_effects_of_signals(
     number: int, flag: str, snapshots: int, last: int, golden: Path, monkeypatch, capfd
 ) -> None:
-    text = Path("solver_sgd.prototxt").read_text()
-    Path("S").write_text(text.replace("max_iter: 20", "max_iter: 8").replace("snapshot: 10", ""))
+    change_solver("solver_sgd.prototxt", "S", max_iter=8, snapshot=0)
     update = CoreSolver.apply_update
 
     def signalled(self: CoreSolver, display: bool = False) -> None:
@@ -94,8 +92,7 @@ def test_effects_of_signals(
 
 
 def test_a_stop_interrupts_a_test(golden: Path, monkeypatch, capfd) -> None:
-    text = Path("solver_sgd.prototxt").read_text()
-    Path("S").write_text(text.replace("test_iter: 4", "test_iter: 1000000"))
+    change_solver("solver_sgd.prototxt", "S", test_iter=1000000)
     forward = CoreNet.forward
 
     def signalled(self: CoreNet, *arguments: int) -> float:
@@ -115,9 +112,7 @@ def test_several_weights_are_loaded_one_after_the_other(golden: Path) -> None:
     layer = next(x for x in net.layer if x.name == "fc2")
     layer.blobs[1].data[:] = [5.0] * 7
     Path("second.caffemodel").write_bytes(NetParameter(layer=[layer]).SerializeToString())
-    text = Path("solver_sgd.prototxt").read_text().replace("max_iter: 20", "max_iter: 0")
-    text = text.replace("snapshot: 10", "")
-    Path("S").write_text(text.replace("random_seed: 7", "random_seed: 8"))
+    change_solver("solver_sgd.prototxt", "S", max_iter=0, snapshot=0, random_seed=8)
     weights = "init.caffemodel,second.caffemodel"
     assert main(["train", "-solver", "S", "-weights", weights]) == 0
     final = read_weights("out/sgd_iter_0.caffemodel")
@@ -148,8 +143,7 @@ layer { name: "quiet" type: "Silence" bottom: "extra"
 def test_levels_and_stages(flags: list[str], there: bool, golden: Path, capfd) -> None:
     net = Path("tiny_train_val.prototxt")
     net.write_text(net.read_text() + EXTRA)
-    text = Path("solver_sgd.prototxt").read_text()
-    Path("S").write_text(text.replace("max_iter: 20", "max_iter: 1"))
+    change_solver("solver_sgd.prototxt", "S", max_iter=1)
     assert main(["train", "-solver", "S", *flags]) == 0
     assert ("extra" in read_weights("out/sgd_iter_1.caffemodel")) == there
     capfd.readouterr()
@@ -169,15 +163,33 @@ def test_test_nets_have_states_of_their_own(golden: Path) -> None:
     assert "extra" not in solver.net.layer_dict
 
 
-@pytest.mark.parametrize(
-    ("number", "ends"), [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, False)]
-)
-def test_signals_take_snapshots(number: int, ends: bool, golden: Path) -> None:
-    text = Path("solver_sgd.prototxt").read_text()
-    text = text.replace("max_iter: 20", "max_iter: 100000").replace("snapshot: 10", "")
-    Path("solver.prototxt").write_text(text)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_that_end_a_run_take_a_snapshot(number: int, golden: Path) -> None:
+    process = start_training()
+    process.send_signal(number)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Optimization stopped early." in text
+    assert list(Path("out").glob("sgd_iter_*.solverstate"))
+
+
+def test_a_hangup_takes_a_snapshot_and_trains_on(golden: Path) -> None:
+    process = start_training()
+    process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 60
+    while not list(Path("out").glob("sgd_iter_*.solverstate")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert process.poll() is None
+    process.kill()
+    process.communicate()
+
+
+def start_training() -> subprocess.Popen[str]:
+    """A process that trains on and on and has done some iterations."""
+    change_solver("solver_sgd.prototxt", "solver.prototxt", max_iter=100000, snapshot=0)
     process = subprocess.Popen(
-        [sys.executable, "-m", "i2cnn.torchcaffe.cli", "train", "-solver", "solver.prototxt"],
+        [sys.executable, "-m", "i2cnn.torchcaffe", "train", "-solver", "solver.prototxt"],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -186,22 +198,14 @@ def test_signals_take_snapshots(number: int, ends: bool, golden: Path) -> None:
     for line in process.stderr:
         if "Iteration 5 (" in line:
             break
-    process.send_signal(number)
-    if ends:
-        _, text = process.communicate(timeout=60)
-        assert process.returncode == 0
-        assert "Optimization stopped early." in text
-    else:
-        deadline = time.monotonic() + 30
-        while not list(Path("out").glob("*.solverstate")):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert process.poll() is None
-        process.kill()
-        process.communicate()
-    assert list(Path("out").glob("sgd_iter_*.solverstate"))
+    return process
 
 
-def test_usage() -> None:
-    assert main([]) == 0
+def test_help_goes_to_standard_output(capsys) -> None:
     assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: i2cnn caffe <command> <args>")
+
+
+def test_without_a_command_the_usage_goes_to_standard_error(capsys) -> None:
+    assert main([]) == 0
+    assert capsys.readouterr().err.startswith("usage: i2cnn caffe <command> <args>")
