@@ -180,9 +180,11 @@ class Recogniser:
     Parameters
     ----------
     folder : str or Path
-        Bundle of :func:`save_recogniser`.
-    engine, device : str
-        As for :func:`i2cnn.network.engine.get_engine` and its `choose_device`.
+        A recogniser that `i2cnn evaluate` or the demo wrote: RUN/recogniser.
+    engine : {"torch", "caffe"}
+        As for :func:`i2cnn.network.engine.get_engine`.
+    device : str
+        As for :func:`i2cnn.network.engine.choose_device`.
     """
 
     def __init__(self, folder: str | Path, engine: str = "torch", device: str = "auto") -> None:
