@@ -1,4 +1,5 @@
-// Docstrings of the bindings, each led by its signature; i2cnn/_native.pyi has the types.
+// Docstrings of the bindings. The first line is the signature, as inspect.signature reads it. The
+// stub i2cnn/_native.pyi repeats them with types; tests/test_native.py compares the two.
 #pragma once
 
 namespace i2cnn {

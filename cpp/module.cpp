@@ -1,4 +1,4 @@
-// Python bindings; the only file that knows of Python.
+// Python bindings. No other file knows Python.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -79,7 +79,7 @@ py::array_t<double> similarity(const Numbers& points, double mouth) {
   return matrix;
 }
 
-// Lists and arrays of integers; NumPy would silently cut fractions off.
+// Accepts sequences of integers only; a cast by NumPy would silently truncate fractions.
 std::vector<std::int64_t> indices_of(const py::object& patches) {
   const py::array given = py::array::ensure(patches);
   const char kind = given ? given.dtype().kind() : 'O';

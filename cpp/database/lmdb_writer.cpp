@@ -14,20 +14,22 @@ namespace i2cnn {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kFirstMap = std::size_t{1} << 28;
-// Dirty pages are held in memory until the commit; these are still in the processor's cache then.
-constexpr std::size_t kTransaction = std::size_t{1} << 22;
+constexpr std::size_t kInitialMapSize = std::size_t{1} << 28;
+// Dirty pages stay in memory until the commit; with this limit they are still in the processor's
+// cache by then.
+constexpr std::size_t kTransactionBytes = std::size_t{1} << 22;
 
-constexpr std::size_t kPins = 8;
+constexpr std::size_t kPinnedBlocks = 8;
 
 }  // namespace
 
-LmdbWriter::LmdbWriter(std::string folder) : folder_(std::move(folder)), map_size_(kFirstMap) {
+LmdbWriter::LmdbWriter(std::string folder)
+    : folder_(std::move(folder)), map_size_(kInitialMapSize) {
   check(mdb_env_create(&env_), "create");
   try {
     check(mdb_env_set_mapsize(env_, map_size_), "set the map size of");
-    // Synced once, in finish(): until then the folder has a temporary name that nobody reads.
-    // Never MDB_WRITEMAP: with it a full disk is a bus error instead of an error code.
+    // Synced once, in finish(). Until then the folder has a temporary name, so nobody reads it.
+    // Never MDB_WRITEMAP: with it a full disk raises SIGBUS instead of an error code.
     check(mdb_env_open(env_, folder_.c_str(), MDB_NOSYNC, 0664), "open");
     begin();
     check(mdb_dbi_open(txn_, nullptr, 0, &dbi_), "open");
@@ -53,10 +55,10 @@ void LmdbWriter::close() {
 void LmdbWriter::check(int code, const char* what) const {
   if (code == MDB_SUCCESS) return;
   std::string reason = mdb_strerror(code);
-  // LMDB calls a write that stopped half-way an I/O error; the usual cause is a full disk.
+  // LMDB reports a short write as an I/O error; the usual cause is a full disk.
   struct statvfs disk;
   if (code == EIO && statvfs(folder_.c_str(), &disk) == 0) {
-    const bool full = disk.f_bavail * disk.f_frsize < kTransaction;
+    const bool full = disk.f_bavail * disk.f_frsize < kTransactionBytes;
     reason = full ? std::strerror(ENOSPC) : reason + " (a quota or a limit of the file size?)";
   }
   throw std::runtime_error(folder_ + ": cannot " + what + " the LMDB: " + reason);
@@ -65,27 +67,27 @@ void LmdbWriter::check(int code, const char* what) const {
 void LmdbWriter::begin() { check(mdb_txn_begin(env_, nullptr, 0, &txn_), "write to"); }
 
 void LmdbWriter::commit() {
-  // LMDB frees all its pages now. Blocks among them keep glibc from handing the memory back
-  // to the system, only to fault it in again, page by page, in the next transaction.
+  // LMDB now frees all its dirty pages. Blocks allocated among them keep glibc from returning the
+  // memory to the system, only to fault it in again, page by page, in the next transaction.
   pins_.push_back(std::unique_ptr<char[]>(new char[largest_]));
-  if (pins_.size() > kPins) pins_.pop_front();
+  if (pins_.size() > kPinnedBlocks) pins_.pop_front();
   MDB_txn* txn = std::exchange(txn_, nullptr);
   pending_ = 0;
   check(mdb_txn_commit(txn), "write to");
 #ifdef __linux__
-  // The disk starts on what is there while more is being made; finish() then has less to wait for.
+  // The disk starts writing while more patches are sampled; finish() then waits less.
   int file = -1;
   check(mdb_env_get_fd(env_, &file), "write to");
   sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE);
 #endif
 }
 
-void LmdbWriter::make_room(std::size_t bytes) {
-  // A full map breaks the transaction it happens in, so the map grows before that: values take
-  // whole pages, the key tree a small share, and each commit writes a few pages anew.
+void LmdbWriter::reserve_space(std::size_t bytes) {
+  // A full map invalidates the current transaction, so the map grows before it is full. Values take
+  // whole pages, the tree of keys takes a small share, and each commit rewrites a few pages.
   const std::size_t needed = (bytes / kPage + 4) * kPage;
   const bool grow = used_ + needed + (used_ + needed) / 4 > map_size_;
-  if (txn_ != nullptr && (grow || pending_ > kTransaction)) commit();
+  if (txn_ != nullptr && (grow || pending_ > kTransactionBytes)) commit();
   if (grow) {
     map_size_ = 2 * map_size_ + 2 * needed;
     check(mdb_env_set_mapsize(env_, map_size_), "grow");
@@ -97,7 +99,7 @@ void LmdbWriter::make_room(std::size_t bytes) {
 }
 
 char* LmdbWriter::reserve(const std::string& key, std::size_t bytes) {
-  make_room(bytes);
+  reserve_space(bytes);
   MDB_val k{key.size(), const_cast<char*>(key.data())};
   MDB_val v{bytes, nullptr};
   const int code = mdb_put(txn_, dbi_, &k, &v, MDB_RESERVE | MDB_NOOVERWRITE);

@@ -11,7 +11,7 @@ namespace i2cnn {
 
 namespace {
 
-// A raw Datum has the three planes that the network reads; a gray one repeats its plane.
+// A raw Datum has the three planes that the network reads; a gray patch is stored three times.
 constexpr std::size_t kRawChannels = 3;
 
 char* append_bytes(char* out, const void* data, std::size_t bytes) {
@@ -26,7 +26,7 @@ PatchScheme checked(PatchScheme scheme) {
 
 }  // namespace
 
-// What a thread keeps between faces.
+// What a sampling thread keeps between faces.
 struct PatchWriter::Worker {
   std::unique_ptr<PatchEncoder> encoder;
   MeanSum mean;
@@ -38,7 +38,7 @@ PatchWriter::PatchWriter(const std::string& folder, PatchScheme scheme, Encoding
     : scheme_(checked(std::move(scheme))),
       encoding_(encoding),
       writer_(folder),
-      limit_(2 * static_cast<std::size_t>(threads)) {
+      max_queued_(2 * static_cast<std::size_t>(threads)) {
   for (int i = 0; i < threads; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     workers_.back()->encoder = make_encoder(encoding, quality);
@@ -98,7 +98,7 @@ void PatchWriter::add(const ImageView& view, const Points& points,
   if (task.window->channels() != channels_) {
     throw std::invalid_argument("gray and colour images are mixed in one database");
   }
-  changed_.wait(lock, [this] { return error_ || added_ - written_ < limit_; });
+  changed_.wait(lock, [this] { return error_ || added_ - written_ < max_queued_; });
   if (error_) std::rethrow_exception(error_);
   waiting_.emplace_back(added_++, std::move(task));
   lock.unlock();
@@ -136,8 +136,8 @@ PatchWriter::Result PatchWriter::take_result() {
   return result;
 }
 
-// Writes faces in the order they were added, whichever thread was quicker, so that the file is
-// the same for any number of threads.
+// Writes the faces in the order in which they were added, whichever was finished first, so the file
+// is the same for any number of threads.
 void PatchWriter::write() {
   try {
     write_faces();
@@ -172,7 +172,7 @@ void PatchWriter::write_faces() {
   }
 }
 
-// Copies a face's images straight into the pages of the database.
+// Copies a face's images directly into the pages of the database.
 void PatchWriter::put(const Result& result) {
   const bool raw = encoding_ == Encoding::kRaw;
   const std::string trailer = datum_trailer(result.label, !raw);
@@ -200,7 +200,7 @@ void PatchWriter::process(const FaceTask& task, Worker& worker, Result& result) 
   worker.patch.resize(bytes);
   for (std::size_t i = 0; i < task.patches.size();) {
     const std::int64_t patch = task.patches[i];
-    // Both copies of a mirror pair come from one sampling.
+    // A patch and its mirror image come from one sampling.
     const bool plain = patch % 2 == 0;
     const bool pair = plain && i + 1 < task.patches.size() && task.patches[i + 1] == patch + 1;
     const bool with_mirror = pair || !plain;

@@ -1,4 +1,4 @@
-// Faces in, patches in an LMDB out: sampling and encoding on several threads, writing on one.
+// Writes the patches of faces into an LMDB: several threads sample and encode, one writes.
 #pragma once
 
 #include <condition_variable>
@@ -39,13 +39,13 @@ class PatchWriter {
   // planar (channels x size x size); empty if nothing was written.
   std::vector<float> finish();
 
-  // Ends the threads and closes the file; without finish(), what was written is of no use.
+  // Ends the threads and closes the file. Without finish(), its contents are unusable.
   void close();
 
   int size() const { return scheme_.size; }
 
  private:
-  // A face that waits for a thread.
+  // A face that waits for a sampling thread.
   struct FaceTask {
     std::unique_ptr<const Window> window;
     std::vector<Sampling> samplings;  // of all boxes
@@ -53,10 +53,10 @@ class PatchWriter {
     std::vector<std::string> keys;
     std::int32_t label;
   };
-  // A face's images, one after the other: planes for raw, files for the others.
+  // A face's encoded images, one after the other.
   struct Result {
     Bytes images;
-    std::vector<std::size_t> ends;
+    std::vector<std::size_t> ends;  // of each image, in bytes
     std::vector<std::string> keys;
     std::int32_t label = 0;
   };
@@ -80,13 +80,13 @@ class PatchWriter {
   std::condition_variable changed_;
   std::deque<std::pair<std::uint64_t, FaceTask>> waiting_;
   std::map<std::uint64_t, Result> done_;
-  std::vector<Result> spare_;  // results whose memory is used again
+  std::vector<Result> spare_;  // results whose memory is reused
   std::uint64_t added_ = 0;
   std::uint64_t written_ = 0;
   bool closing_ = false;
   bool finished_ = false;
   std::exception_ptr error_;
-  std::size_t limit_;
+  std::size_t max_queued_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::thread writer_thread_;

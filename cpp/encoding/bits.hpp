@@ -1,4 +1,4 @@
-// A stream of bits, as deflate orders them.
+// A stream of bits in deflate's order.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace i2cnn {
 
-// Packs bits, the lowest first. Needs eight bytes of room beyond what is written.
+// Packs bits, the lowest first. The buffer must extend eight bytes beyond what is written.
 class BitWriter {
  public:
   explicit BitWriter(std::uint8_t* out) : out_(out) {}
 
-  // At most 56 bits.
+  // Appends at most 56 bits.
   I2CNN_INLINE void put(std::uint64_t bits, unsigned count) {
     buffer_ |= bits << filled_;
     filled_ += count;
@@ -23,7 +23,7 @@ class BitWriter {
     filled_ %= 8;
   }
 
-  // Fills the last byte with zeros; returns the end.
+  // Fills up the last byte with zeros and returns the end.
   std::uint8_t* finish() {
     put(0, (8 - filled_) % 8);
     return out_;

@@ -1,4 +1,4 @@
-// Numbers as bytes in memory; compilers make one instruction of each.
+// Numbers as bytes in memory; compilers turn each function into one instruction.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace i2cnn {
 
-// Lowest byte first.
+// Stores the lowest byte first.
 I2CNN_INLINE void store_u64(std::uint64_t value, std::uint8_t* out) {
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
   value = __builtin_bswap64(value);

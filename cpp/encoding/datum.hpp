@@ -1,4 +1,4 @@
-// Caffe's Datum message, written byte by byte as protobuf would.
+// Caffe's Datum message, with the bytes that protobuf would write.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,14 @@
 
 namespace i2cnn {
 
-// Header of a raw Datum: everything before the pixels. The label follows them.
+// Everything before the pixels of a raw Datum.
 std::string raw_datum_header(int channels, int height, int width, std::size_t bytes);
 
-// Header of an encoded Datum (an image file's bytes), as convert_imageset --encoded writes it.
+// Everything before the image file of an encoded Datum, as Caffe's convert_imageset --encoded
+// writes it.
 std::string encoded_datum_header(std::size_t bytes);
 
-// What follows the pixels: the label, and for encoded data the flag.
+// Everything after the pixels or the file: the label and, for a file, the flag `encoded`.
 std::string datum_trailer(std::int32_t label, bool encoded);
 
 }  // namespace i2cnn

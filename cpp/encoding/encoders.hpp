@@ -1,4 +1,4 @@
-// Encodings of patches: planes, PNG and JPEG.
+// Encodings of a patch: raw planes, PNG and JPEG.
 #pragma once
 
 #include <cstddef>
@@ -19,22 +19,23 @@ enum class Encoding { kRaw, kPng, kJpeg };
 // "raw", "png" or "jpeg"; throws std::invalid_argument on other names.
 Encoding encoding_of(const std::string& name);
 
-// Encodes patches one after the other and keeps its buffers between them.
+// Encodes one patch after the other and reuses its buffers.
 class PatchEncoder {
  public:
   virtual ~PatchEncoder() = default;
 
-  // Takes a patch: planes of size x size, gray or B, G, R. They must stay until the next load().
+  // Takes a patch: planes of size x size, gray or B, G, R. They must stay valid until the next
+  // load().
   virtual void load(const std::uint8_t* planes, int channels, int size) = 0;
 
   // Appends the patch, or its mirror image.
   virtual void append(bool mirrored, Bytes& out) = 0;
 };
 
-// Encoder of a thread. `quality` is that of JPEG, 1 to 100.
+// `quality` is that of JPEG, 1 to 100; the other encodings ignore it. One encoder per thread.
 std::unique_ptr<PatchEncoder> make_encoder(Encoding encoding, int quality);
 
-// Planes as they are.
+// Appends the planes unchanged.
 class RawEncoder : public PatchEncoder {
  public:
   void load(const std::uint8_t* planes, int channels, int size) override;
@@ -47,8 +48,8 @@ class RawEncoder : public PatchEncoder {
   PixelRows pixels_;
 };
 
-// Writes PNG files that use only literals of one Huffman code: in photographs, what is left after
-// filtering hardly repeats, so a search for matches costs much and gains little. A patch and its
+// Writes PNG files whose deflate stream has only literals of one Huffman code. Filtered photographs
+// hardly repeat themselves, so searching for matches costs much and gains little. A patch and its
 // mirror image have the same filtered values and so share their code.
 class PngEncoder : public PatchEncoder {
  public:
@@ -61,13 +62,13 @@ class PngEncoder : public PatchEncoder {
   std::size_t channels_ = 0;
   std::size_t size_ = 0;
   HuffmanCode code_{};
-  Bytes differences_;  // planes of what is left after filtering
+  Bytes differences_;  // filtered planes
   Bytes rows_;
   Bytes stream_;
   PixelRows pixels_;
 };
 
-// libjpeg-turbo, set up once for all images.
+// Writes JPEG files by libjpeg-turbo, which is set up once for all of them.
 class JpegEncoder : public PatchEncoder {
  public:
   struct State;

@@ -11,7 +11,8 @@ namespace {
 using Lengths = std::array<int, kSymbols>;
 using Symbol = std::pair<std::uint32_t, std::size_t>;  // count, symbol
 
-// Depths of the Huffman tree's leaves: two queues, leaves by count and inner nodes as they arise.
+// Depths of the leaves of the Huffman tree. Leaves, sorted by count, and inner nodes, in the order
+// of their creation, form two queues.
 Lengths tree_depths(const std::vector<Symbol>& leaves) {
   const std::size_t n = leaves.size();
   Lengths depths{};
@@ -38,21 +39,22 @@ Lengths tree_depths(const std::vector<Symbol>& leaves) {
   return depths;
 }
 
-// Cuts codes that are too long and lengthens the rarest others until they are a code again.
-void limit(const std::vector<Symbol>& leaves, Lengths& depths) {
-  constexpr std::int64_t kWhole = std::int64_t{1} << kLongestCode;
+// Shortens codes that are too long, then lengthens the rarest others until the lengths are those of
+// a prefix code.
+void limit_lengths(const std::vector<Symbol>& leaves, Lengths& depths) {
+  constexpr std::int64_t kWhole = std::int64_t{1} << kMaxCodeLength;
   std::int64_t used = 0;
   for (const auto& [count, symbol] : leaves) {
-    depths[symbol] = std::min(depths[symbol], kLongestCode);
+    depths[symbol] = std::min(depths[symbol], kMaxCodeLength);
     used += kWhole >> depths[symbol];
   }
   for (const auto& [count, symbol] : leaves) {
-    while (used > kWhole && depths[symbol] < kLongestCode) {
+    while (used > kWhole && depths[symbol] < kMaxCodeLength) {
       ++depths[symbol];
       used -= kWhole >> depths[symbol];
     }
   }
-  // What is free goes to the most frequent.
+  // The most frequent symbols get what is left.
   for (auto leaf = leaves.rbegin(); leaf != leaves.rend(); ++leaf) {
     int& depth = depths[leaf->second];
     while (depth > 1 && used + (kWhole >> depth) <= kWhole) {
@@ -71,9 +73,9 @@ HuffmanCode huffman_code(const std::array<std::uint32_t, kSymbols>& counts) {
   }
   std::sort(leaves.begin(), leaves.end());
   Lengths depths = tree_depths(leaves);
-  limit(leaves, depths);
-  // Codes of one length are consecutive numbers in the symbols' order (RFC 1951, 3.2.2).
-  std::array<unsigned, kLongestCode + 2> next{};
+  limit_lengths(leaves, depths);
+  // Codes of one length are consecutive numbers in the order of the symbols (RFC 1951, 3.2.2).
+  std::array<unsigned, kMaxCodeLength + 2> next{};
   for (const int depth : depths) {
     if (depth > 0) ++next[static_cast<std::size_t>(depth) + 1];
   }

@@ -1,6 +1,6 @@
 #include <cstddef>
 #include <cstdio>
-// jpeglib.h needs the two above.
+// jpeglib.h needs the two headers above.
 #include <jpeglib.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct JpegEncoder::State {
   std::jmp_buf jump;
   char message[JMSG_LENGTH_MAX];
   int quality;
-  int channels = 0;  // that the parameters are set for
+  int channels = 0;  // for which the parameters are set
   Bytes padded;
   unsigned char* buffer = nullptr;
   unsigned long capacity = 0;
@@ -34,8 +34,8 @@ namespace {
   std::longjmp(*state, 1);
 }
 
-// Gray rows need no conversion, so whole blocks of them go in as they are, which saves libjpeg two
-// copies. At the border a block repeats the last row and column, as libjpeg would have it.
+// Gray rows need no conversion, so whole blocks of them are passed as raw data, which saves libjpeg
+// two copies. At the border a block repeats the last row and column, as libjpeg itself does.
 void write_gray(const std::uint8_t* pixels, int size, JpegEncoder::State& s) {
   const auto width = static_cast<std::size_t>(size);
   const std::size_t blocks = (width + DCTSIZE - 1) / DCTSIZE * DCTSIZE;
@@ -71,6 +71,27 @@ void write_color(const std::uint8_t* pixels, int size, JpegEncoder::State& s) {
   }
 }
 
+void reserve_buffer(JpegEncoder::State& s, unsigned long bytes) {
+  if (s.capacity >= bytes) return;
+  std::free(s.buffer);
+  s.buffer = static_cast<unsigned char*>(std::malloc(bytes));
+  s.capacity = s.buffer == nullptr ? 0 : bytes;
+  if (s.buffer == nullptr) throw std::bad_alloc();
+}
+
+void set_parameters(JpegEncoder::State& s, int channels, int size) {
+  s.info.image_width = static_cast<JDIMENSION>(size);
+  s.info.image_height = static_cast<JDIMENSION>(size);
+  if (s.channels != channels) {
+    s.info.input_components = channels;
+    s.info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
+    jpeg_set_defaults(&s.info);
+    jpeg_set_quality(&s.info, s.quality, TRUE);
+    s.channels = channels;
+  }
+  s.info.raw_data_in = channels == 1 ? TRUE : FALSE;
+}
+
 }  // namespace
 
 JpegEncoder::JpegEncoder(int quality) : state_(std::make_unique<State>()) {
@@ -102,13 +123,7 @@ void JpegEncoder::append(bool mirrored, Bytes& out) {
   image_.resize(size * size * channels);
   pixels_.put_patch(planes_, channels, size, mirrored, image_.data());
   // Enough for most files; libjpeg allocates a larger buffer of its own if it has to.
-  const unsigned long room = 2 * image_.size() + 4096;
-  if (s.capacity < room) {
-    std::free(s.buffer);
-    s.buffer = static_cast<unsigned char*>(std::malloc(room));
-    s.capacity = s.buffer == nullptr ? 0 : room;
-    if (s.buffer == nullptr) throw std::bad_alloc();
-  }
+  reserve_buffer(s, 2 * image_.size() + 4096);
   unsigned char* buffer = s.buffer;
   unsigned long bytes = s.capacity;
   if (setjmp(s.jump) != 0) {
@@ -117,16 +132,7 @@ void JpegEncoder::append(bool mirrored, Bytes& out) {
     throw std::runtime_error(std::string("the JPEG encoder failed: ") + s.message);
   }
   jpeg_mem_dest(&s.info, &buffer, &bytes);
-  s.info.image_width = static_cast<JDIMENSION>(size_);
-  s.info.image_height = static_cast<JDIMENSION>(size_);
-  if (s.channels != channels_) {
-    s.info.input_components = channels_;
-    s.info.in_color_space = channels_ == 1 ? JCS_GRAYSCALE : JCS_EXT_BGR;
-    jpeg_set_defaults(&s.info);
-    jpeg_set_quality(&s.info, s.quality, TRUE);
-    s.channels = channels_;
-  }
-  s.info.raw_data_in = channels_ == 1 ? TRUE : FALSE;
+  set_parameters(s, channels_, size_);
   jpeg_start_compress(&s.info, TRUE);
   if (channels_ == 1) {
     write_gray(image_.data(), size_, s);

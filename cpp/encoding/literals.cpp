@@ -4,7 +4,7 @@ namespace i2cnn {
 
 namespace {
 
-// Codes one after the other.
+// One or more codes, the first in the lowest bits.
 struct Codes {
   std::uint64_t bits;
   unsigned length;
@@ -13,15 +13,15 @@ struct Codes {
   }
 };
 
-// Codes are joined in pairs before they meet the stream: each step of the stream has to wait for
-// the last one.
+// Joins codes in pairs before it appends them to the stream, since each step of the stream waits
+// for the one before.
 I2CNN_INLINE void join(const std::uint8_t* data, std::size_t count, const HuffmanCode& code,
                        BitWriter& bits) {
   const auto get = [&code](std::uint8_t byte) { return Codes{code[byte].bits, code[byte].length}; };
   const auto four = [&get](const std::uint8_t* in) {
     return (get(in[0]) + get(in[1])) + (get(in[2]) + get(in[3]));
   };
-  // A copy that nothing points to can stay in registers.
+  // A local copy, so that the compiler can keep it in registers.
   BitWriter stream = bits;
   std::size_t i = 0;
   for (; i + 8 <= count; i += 8) {
@@ -45,7 +45,7 @@ void literals_plain(const std::uint8_t* data, std::size_t count, const HuffmanCo
 }
 
 #ifdef I2CNN_X86
-// The same with shifts by any register.
+// The same with BMI2's shifts, which take the count from any register.
 __attribute__((target("avx2,bmi2"))) void literals_bmi2(const std::uint8_t* data, std::size_t count,
                                                         const HuffmanCode& code, BitWriter& bits) {
   join(data, count, code, bits);

@@ -1,4 +1,4 @@
-// Bytes as Huffman codes: the inner loop of the PNG encoder.
+// Writes bytes as Huffman codes: the inner loop of the PNG encoder.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ void put_literals(const std::uint8_t* data, std::size_t count, const HuffmanCode
                   BitWriter& bits);
 
 #ifdef I2CNN_X86
-// As many bytes as whole vectors hold; returns how many.
+// Appends the codes of as many bytes as fill whole vectors; returns their number.
 std::size_t literals_avx512(const std::uint8_t* data, std::size_t count, const HuffmanCode& code,
                             BitWriter& bits);
 #endif

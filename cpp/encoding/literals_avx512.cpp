@@ -1,5 +1,5 @@
-// The AVX-512 loop: 32 codes are looked up in a table held in registers, then joined lane by lane,
-// two, four and eight in one, so that the stream takes a step for eight of them.
+// The AVX-512 loop: looks up 32 codes in a table in registers, then joins neighbouring lanes to
+// two, four and eight codes, so that the stream takes one step per eight codes.
 #include "encoding/literals.hpp"
 
 #ifdef I2CNN_X86
@@ -11,16 +11,16 @@ namespace i2cnn {
 namespace {
 
 constexpr std::size_t kVector = 32;
-// Lengths are in the low bits of a table's entry.
+// The low bits of a table entry are the length of the code.
 constexpr int kLengthBits = 4;
-static_assert(kLongestCode < (1 << kLengthBits) && kLongestCode + kLengthBits <= 16);
+static_assert(kMaxCodeLength < (1 << kLengthBits) && kMaxCodeLength + kLengthBits <= 16);
 
-// Code and length of each lane.
+// Codes and their lengths, lane by lane.
 struct Lanes {
   __m512i bits, length;
 };
 
-// Two neighbours of `kBits` bits each become one of twice the width; the first is the lower.
+// Joins two neighbouring lanes of `kBits` bits to one of twice the width; the first goes below.
 template <int kBits>
 I2CNN_AVX512 inline Lanes join(const Lanes& lanes) {
   static_assert(kBits == 16 || kBits == 32);
@@ -39,8 +39,8 @@ I2CNN_AVX512 inline Lanes join(const Lanes& lanes) {
   }
 }
 
-// The table's entries of 32 bytes. Small differences, up or down, are in its first and last
-// quarter.
+// The table entries of 32 bytes. Small differences, positive or negative, are in the first and the
+// last quarter of the table.
 I2CNN_AVX512 inline __m512i look_up(const __m512i* table, __m512i bytes) {
   const __mmask32 upper = _mm512_test_epi16_mask(bytes, _mm512_set1_epi16(128));
   const __mmask32 odd = _mm512_test_epi16_mask(bytes, _mm512_set1_epi16(64));

@@ -10,8 +10,8 @@ namespace i2cnn {
 
 namespace {
 
-// Numbers 0, 1, ... of the chosen patches, sorted by patch: those of one box are neighbours, the
-// plain ones first.
+// Positions in `patches`, sorted by patch, so that those of one box are neighbours and the mirrored
+// ones come last.
 std::vector<std::size_t> order_by_patch(const std::vector<std::int64_t>& patches) {
   std::vector<std::size_t> order(patches.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -33,8 +33,9 @@ void extract(const ImageView& view, const Points& points, const PatchScheme& sch
   const std::vector<std::size_t> order = order_by_patch(patches);
   std::vector<Sampling> chosen;
   for (const std::size_t number : order) chosen.push_back(samplings[box_of(number)]);
-  // Holds only what the chosen patches read. Their bits do not depend on it: a window begins at the
-  // image's border or before every position, so its offset is subtracted without rounding.
+  // Holds only what the chosen patches read. That does not change their bits: a window begins at
+  // the border of the image or before all positions read, so its offset is subtracted without
+  // rounding.
   const Window window(view, bounds_of(chosen, scheme.size));
   const auto channels = static_cast<std::size_t>(window.channels());
   const auto size = static_cast<std::size_t>(scheme.size);
@@ -43,7 +44,7 @@ void extract(const ImageView& view, const Points& points, const PatchScheme& sch
   PixelRows rows;
   for (std::size_t i = 0; i < order.size();) {
     const std::size_t box = box_of(order[i]);
-    // A gray plane is an image already: one that is not mirrored is sampled where it belongs.
+    // A gray plane is a complete image: unless mirrored, it is sampled directly into its place.
     const bool in_place = channels == 1 && patches[order[i]] % 2 == 0;
     std::uint8_t* const planes = in_place ? out + order[i++] * bytes : buffer.data();
     sample_patch(window, samplings[box], scheme.size, planes);

@@ -44,13 +44,13 @@ void PixelRows::put_row(const std::uint8_t* const* lines, std::size_t channels, 
     return;
   }
   mirrored_.resize(3 * size);
-  const std::uint8_t* turned[3];
+  const std::uint8_t* mirrored_lines[3];
   for (std::size_t c = 0; c < 3; ++c) {
     std::uint8_t* const line = mirrored_.data() + c * size;
     mirror_row(lines[c], size, line);
-    turned[c] = line;
+    mirrored_lines[c] = line;
   }
-  interleave(turned, size, out);
+  interleave(mirrored_lines, size, out);
 }
 
 void PixelRows::put_patch(const std::uint8_t* planes, std::size_t channels, std::size_t size,

@@ -1,4 +1,4 @@
-// Planes of a patch into the forms that callers want: mirrored, or with the channels interleaved.
+// Rearranges the planes of a patch: mirrors them and interleaves the channels.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,10 @@ void mirror_row(const std::uint8_t* in, std::size_t size, std::uint8_t* out);
 // Interleaves the first `count` values of three planes.
 void interleave(const std::uint8_t* const* planes, std::size_t count, std::uint8_t* out);
 
-// Writes rows of pixels, gray or of three channels: the channels interleaved, mirrored on request.
-// Keeps its buffer between calls.
+// Writes rows of gray or three-channel pixels, mirrored on request. Reuses its buffer.
 class PixelRows {
  public:
-  // `lines` points to the row in each channel, in the order of a pixel's values.
+  // `lines` points to the row of each channel, in the order of the values of a pixel.
   void put_row(const std::uint8_t* const* lines, std::size_t channels, std::size_t size,
                bool mirrored, std::uint8_t* out);
 

@@ -1,4 +1,4 @@
-// Mirroring and interleaving with AVX2: whole vectors are shuffled.
+// Mirroring and interleaving by AVX2's byte shuffles.
 #include "sampling/pixels.hpp"
 
 #ifdef I2CNN_X86
@@ -8,12 +8,12 @@
 namespace i2cnn {
 
 I2CNN_AVX2 void mirror_row_avx2(const std::uint8_t* in, std::size_t size, std::uint8_t* out) {
-  const __m256i turn = _mm256_broadcastsi128_si256(
+  const __m256i reversal = _mm256_broadcastsi128_si256(
       _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
   std::size_t j = 0;
   for (; j + 32 <= size; j += 32) {
     const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + size - 32 - j));
-    const __m256i halves = _mm256_shuffle_epi8(v, turn);
+    const __m256i halves = _mm256_shuffle_epi8(v, reversal);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + j),
                         _mm256_permute2x128_si256(halves, halves, 1));
   }
@@ -22,8 +22,8 @@ I2CNN_AVX2 void mirror_row_avx2(const std::uint8_t* in, std::size_t size, std::u
 
 namespace {
 
-// Where the bytes of 16 interleaved pixels come from: byte i of vector v is pixel (16 v + i) / 3 of
-// plane (16 v + i) % 3.
+// Source of each byte of 16 interleaved pixels: byte i of vector v is pixel (16 v + i) / 3 of plane
+// (16 v + i) % 3.
 struct Order {
   alignas(16) std::int8_t bytes[3][3][16];
 };

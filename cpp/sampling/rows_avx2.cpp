@@ -1,4 +1,4 @@
-// The AVX2 kernels.
+// The AVX2 inner loops of the sampling.
 #include "sampling/rows.hpp"
 #include "sampling/window.hpp"
 
@@ -10,15 +10,14 @@ namespace i2cnn {
 
 namespace {
 
-// Columns of a half of a vector, and of a whole one.
+// Columns in half a vector and in a whole one.
 constexpr int kHalf = 8;
 constexpr int kWhole = 16;
-// fetch() reads a half and a word from the last multiple of 8 columns that a half reaches.
-constexpr int kSpan = static_cast<int>(kWidestShuffle) * (kHalf - 1) + 1;
+// fetch() reads half a vector and a word from the last multiple of 8 columns that a half reaches.
+constexpr int kSpan = static_cast<int>(kMaxShuffleStepX) * (kHalf - 1) + 1;
 static_assert(kSpan / kHalf * kHalf + kHalf + 1 <= static_cast<int>(Window::kSlack));
-// It goes on to the last row of either half, in both.
-static_assert(static_cast<int>(kSteepestStep*(kHalf - 1)) + 1 <=
-              static_cast<int>(Window::kSpareRows));
+// It reads down to the last row of either half, in both halves.
+static_assert(static_cast<int>(kMaxStepY*(kHalf - 1)) + 1 <= static_cast<int>(Window::kSpareRows));
 
 I2CNN_AVX2 inline __m256i load(const void* words) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(words));
@@ -39,17 +38,17 @@ I2CNN_AVX2 inline Positions positions(const std::uint16_t* whole, const std::uin
                                       std::int64_t start, std::int64_t limit) {
   const __m256i first = _mm256_set1_epi16(static_cast<short>(start & 0xffff));
   const __m256i sum = _mm256_add_epi16(load(fraction), first);
-  // -1 where nothing is carried.
+  // -1 where there is no carry.
   const __m256i fits = _mm256_cmpeq_epi16(_mm256_min_epu16(sum, first), first);
   const __m256i carried = _mm256_set1_epi16(static_cast<short>((start >> 16) + 1));
-  const __m256i free = _mm256_add_epi16(_mm256_add_epi16(load(whole), carried), fits);
-  // Beyond the window its border repeats. The largest position has no fraction, either.
+  const __m256i unclamped = _mm256_add_epi16(_mm256_add_epi16(load(whole), carried), fits);
+  // Outside, the border of the window repeats. The largest position has no fraction either.
   const __m256i most = _mm256_set1_epi16(static_cast<short>(limit >> 16));
   const __m256i zero = _mm256_setzero_si256();
-  const __m256i held = _mm256_min_epi16(_mm256_max_epi16(free, zero), most);
+  const __m256i clamped = _mm256_min_epi16(_mm256_max_epi16(unclamped, zero), most);
   const __m256i beyond =
-      _mm256_or_si256(_mm256_cmpgt_epi16(zero, free), _mm256_cmpeq_epi16(held, most));
-  return {held, _mm256_andnot_si256(beyond, sum)};
+      _mm256_or_si256(_mm256_cmpgt_epi16(zero, unclamped), _mm256_cmpeq_epi16(clamped, most));
+  return {clamped, _mm256_andnot_si256(beyond, sum)};
 }
 
 // Pixels left and right of each column's position.
@@ -57,23 +56,23 @@ struct Pixels {
   __m256i left, right;
 };
 
-// Word `kFirst` of each half everywhere in it.
+// Copies word `kFirst` of each half to all words of that half.
 template <int kFirst>
 I2CNN_AVX2 inline __m256i spread(__m256i words) {
   return _mm256_shuffle_epi8(words,
                              _mm256_set1_epi16(static_cast<short>(0x0101 * 2 * kFirst + 0x0100)));
 }
 
-// Whether any word is 0 or more.
+// Whether any word is not negative.
 I2CNN_AVX2 inline bool any_natural(__m256i words) {
   return (~_mm256_movemask_epi8(words) & 0xaaaaaaaa) != 0;
 }
 
-// Neighbouring columns read neighbouring pixels, so each half finds its own by shuffling the bytes
-// of a few vectors, which costs less than a gather's load a pixel.
+// Neighbouring columns read neighbouring pixels, so each half gets its pixels by shuffling the
+// bytes of a few vectors, which costs less than the gather's one load per pixel.
 template <int kChannels>
-I2CNN_AVX2 inline void fetch(const Kernel& k, __m256i x, __m256i y, Pixels* found) {
-  // Positions change evenly, so the least is at an end.
+I2CNN_AVX2 inline void fetch(const RowInput& k, __m256i x, __m256i y, Pixels* found) {
+  // Positions change monotonically, so the least is at one end.
   const __m256i least = _mm256_min_epi16(spread<0>(x), spread<kHalf - 1>(x));
   const __m256i top = _mm256_min_epi16(spread<0>(y), spread<kHalf - 1>(y));
   const __m256i across = _mm256_sub_epi16(x, least);
@@ -85,8 +84,8 @@ I2CNN_AVX2 inline void fetch(const Kernel& k, __m256i x, __m256i y, Pixels* foun
       _mm256_extract_epi16(top, kHalf) * stride + _mm256_extract_epi16(least, kHalf);
   for (int c = 0; c < kChannels; ++c) found[c] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
   for (int first = 0;; first += kHalf) {
-    // Both bytes of a word. Outside of 0 .. 15 saturation sets the highest bit, for which the
-    // shuffle gives 0.
+    // Indices of both bytes of a word. Outside 0 .. 15, saturation sets the highest bit, for which
+    // the shuffle gives 0.
     const __m256i word = _mm256_sub_epi16(across, _mm256_set1_epi16(static_cast<short>(first)));
     const __m256i bytes =
         _mm256_adds_epu8(_mm256_add_epi16(_mm256_mullo_epi16(word, _mm256_set1_epi16(0x0202)),
@@ -94,7 +93,7 @@ I2CNN_AVX2 inline void fetch(const Kernel& k, __m256i x, __m256i y, Pixels* foun
                          _mm256_set1_epi8(0x70));
     std::ptrdiff_t a = at_lower + first;
     std::ptrdiff_t b = at_upper + first;
-    __m256i rows = down;  // that are left; where they are 0 a column's own has come
+    __m256i rows = down;  // still to go per column; 0 at the row that a column reads
     for (;; a += stride, b += stride) {
       const __m256i zero = _mm256_setzero_si256();
       const __m256i here = _mm256_cmpeq_epi16(rows, zero);
@@ -129,7 +128,7 @@ I2CNN_AVX2 inline __m256i vertical_weights(__m256i fraction) {
 }
 
 template <int kChannels>
-I2CNN_AVX2 void shuffle_row(const Kernel& k, const Start* starts, int count,
+I2CNN_AVX2 void shuffle_row(const RowInput& k, const Start* starts, int count,
                             std::uint8_t* const* out) {
   const __m256i share = _mm256_set1_epi16(static_cast<short>((32768 + count / 2) / count));
   for (int j = 0; j < k.columns; j += kWhole) {
@@ -149,7 +148,7 @@ I2CNN_AVX2 void shuffle_row(const Kernel& k, const Start* starts, int count,
       }
     }
     for (int c = 0; c < kChannels; ++c) {
-      // value / 255 as a product: exact for 16 bits.
+      // value / 255 as a product, exact for 16 bits.
       const __m256i words = _mm256_add_epi16(sums[c], _mm256_set1_epi16(32767));
       const __m256i gray = _mm256_srli_epi16(
           _mm256_mulhi_epu16(words, _mm256_set1_epi16(static_cast<short>(0x8081))), 7);
@@ -162,7 +161,7 @@ I2CNN_AVX2 void shuffle_row(const Kernel& k, const Start* starts, int count,
 
 }  // namespace
 
-void shuffle_row_avx2(const Kernel& k, const Start* starts, int count, std::uint8_t* const* out) {
+void shuffle_row_avx2(const RowInput& k, const Start* starts, int count, std::uint8_t* const* out) {
   if (k.channels == 1) {
     shuffle_row<1>(k, starts, count, out);
   } else {
@@ -170,7 +169,7 @@ void shuffle_row_avx2(const Kernel& k, const Start* starts, int count, std::uint
   }
 }
 
-I2CNN_AVX2 void gather_row_avx2(const Kernel& k, const Start* starts, int count,
+I2CNN_AVX2 void gather_row_avx2(const RowInput& k, const Start* starts, int count,
                                 std::uint8_t* const* out) {
   const __m256i zero = _mm256_setzero_si256();
   const __m256i right = _mm256_set1_epi32(static_cast<int>(k.right));
@@ -213,7 +212,7 @@ I2CNN_AVX2 void gather_row_avx2(const Kernel& k, const Start* starts, int count,
       }
     }
     for (int c = 0; c < k.channels; ++c) {
-      // value / 255 as a product: exact for 16 bits.
+      // value / 255 as a product, exact for 16 bits.
       const __m256i gray =
           _mm256_srli_epi32(_mm256_mullo_epi32(_mm256_add_epi32(sums[c], _mm256_set1_epi32(32767)),
                                                _mm256_set1_epi32(0x8081)),

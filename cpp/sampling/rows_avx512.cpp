@@ -1,5 +1,6 @@
-// The AVX-512 kernel. A gather costs a load a pixel; neighbouring columns read neighbouring pixels,
-// so a block of 32 columns finds all its pixels by permuting a few whole vectors instead.
+// The AVX-512 inner loop of the sampling. A gather costs one load per pixel. Neighbouring columns
+// read neighbouring pixels, so a block of 32 columns gets its pixels by permuting a few vectors
+// instead.
 #include "sampling/rows.hpp"
 
 #ifdef I2CNN_X86
@@ -21,7 +22,7 @@ struct Positions {
 };
 
 // fetch() reads two vectors and a word from the last multiple of 64 columns that a block reaches.
-constexpr int kSpan = static_cast<int>(kWidestStep) * (kBlock - 1) + 1;
+constexpr int kSpan = static_cast<int>(kMaxStepX) * (kBlock - 1) + 1;
 static_assert(kSpan / 64 * 64 + 2 * kBlock + 1 <= static_cast<int>(Window::kSlack));
 
 // Word indices of the low halves of two vectors' 32-bit lanes; the high halves come one later.
@@ -58,7 +59,7 @@ struct Pixels {
 };
 
 template <int kChannels>
-I2CNN_AVX512 inline void fetch(const Kernel& k, const Positions& x, const Positions& y,
+I2CNN_AVX512 inline void fetch(const RowInput& k, const Positions& x, const Positions& y,
                                Pixels* found) {
   const __m512i at = _mm512_sub_epi16(x.whole, _mm512_set1_epi16(static_cast<short>(x.low)));
   for (int c = 0; c < kChannels; ++c) found[c] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
@@ -77,7 +78,7 @@ I2CNN_AVX512 inline void fetch(const Kernel& k, const Positions& x, const Positi
       continue;
     }
     for (int first = 0; first <= x.high - x.low; first += 64) {
-      // Bit 6 of `at` tells the pair of vectors.
+      // From bit 6 on, `at` tells which pair of vectors has the pixel.
       const __mmask32 mask = _mm512_mask_cmpeq_epi16_mask(
           here, _mm512_srli_epi16(at, 6), _mm512_set1_epi16(static_cast<short>(first / 64)));
       for (int c = 0; c < kChannels; ++c) {
@@ -110,7 +111,7 @@ I2CNN_AVX512 inline __m512i vertical_weights(__m512i fraction) {
 }
 
 template <int kChannels>
-I2CNN_AVX512 void row(const Kernel& k, const Start* starts, int count, std::uint8_t* const* out) {
+I2CNN_AVX512 void row(const RowInput& k, const Start* starts, int count, std::uint8_t* const* out) {
   const __m512i share = _mm512_set1_epi16(static_cast<short>((32768 + count / 2) / count));
   for (int j = 0; j < k.columns; j += kBlock) {
     __m512i sums[kChannels];
@@ -129,7 +130,7 @@ I2CNN_AVX512 void row(const Kernel& k, const Start* starts, int count, std::uint
       }
     }
     for (int c = 0; c < kChannels; ++c) {
-      // value / 255 as a product: exact for 16 bits.
+      // value / 255 as a product, exact for 16 bits.
       const __m512i words = _mm512_add_epi16(sums[c], _mm512_set1_epi16(32767));
       const __m512i gray = _mm512_srli_epi16(
           _mm512_mulhi_epu16(words, _mm512_set1_epi16(static_cast<short>(0x8081))), 7);
@@ -140,7 +141,7 @@ I2CNN_AVX512 void row(const Kernel& k, const Start* starts, int count, std::uint
 
 }  // namespace
 
-I2CNN_AVX512 void row_avx512(const Kernel& k, const Start* starts, int count,
+I2CNN_AVX512 void row_avx512(const RowInput& k, const Start* starts, int count,
                              std::uint8_t* const* out) {
   if (k.channels == 1) {
     row<1>(k, starts, count, out);

@@ -15,23 +15,23 @@ namespace i2cnn {
 
 namespace {
 
-// More samples a pixel than this in one direction change nothing that is seen.
-constexpr double kMostSamples = 32;
-// In inter-ocular distances; together with the limit of the landmarks it keeps positions in range.
-constexpr double kFarthestBox = 1000;
-constexpr int kLargestPatch = 4096;
+// More samples per pixel in one direction make no visible difference.
+constexpr double kMaxSamples = 32;
+// In inter-ocular distances; with the limit on landmarks, this keeps positions in range.
+constexpr double kMaxBoxExtent = 1000;
+constexpr int kMaxPatchSize = 4096;
 
 int samples(double x_step, double y_step) {
   const double length = std::hypot(x_step, y_step);
-  return static_cast<int>(std::clamp(std::ceil(length - 1e-9), 1.0, kMostSamples));
+  return static_cast<int>(std::clamp(std::ceil(length - 1e-9), 1.0, kMaxSamples));
 }
 
-// One instruction, unlike llround().
+// In 1/65536 pixel. llrint() compiles to one instruction, llround() does not.
 std::int64_t to_fixed(double pixels) { return std::llrint(pixels * 65536); }
 
 void check(const Box& box) {
   for (const double value : {box.cx, box.cy, box.width, box.height}) {
-    if (!(std::abs(value) <= kFarthestBox)) {
+    if (!(std::abs(value) <= kMaxBoxExtent)) {
       throw std::invalid_argument("a box of the scheme is too far away or too large");
     }
   }
@@ -64,7 +64,7 @@ Sampling make_sampling(const Similarity& face, const Points& points, const Box& 
   return s;
 }
 
-// Positions of a patch's columns relative to the first.
+// Positions of the columns of a patch relative to the first.
 class Columns {
  public:
   Columns(const Sampling& s, int size) : padded_((size + kBlock - 1) / kBlock * kBlock) {
@@ -76,7 +76,7 @@ class Columns {
       x_[static_cast<std::size_t>(j)] = to_fixed(column * s.xc);
       y_[static_cast<std::size_t>(j)] = to_fixed(column * s.yc);
     }
-    // Steps are even, so the last column is the farthest.
+    // Steps are equal, so the last column is the farthest.
     fits_ = fits32(x_.back()) && fits32(y_.back());
     x32_.assign(count, 0);
     y32_.assign(count, 0);
@@ -91,21 +91,21 @@ class Columns {
     }
   }
 
-  // Sums of two such numbers stay inside 32 bits, their integer parts inside 16.
+  // Sums of two such numbers fit 32 bits, their integer parts 16.
   static bool fits32(std::int64_t v) { return v > -(1 << 30) && v < (1 << 30); }
 
   bool fits() const { return fits_; }
   int padded() const { return padded_; }
-  void fill(Kernel& kernel) const {
-    kernel.x = x_.data();
-    kernel.y = y_.data();
-    kernel.x32 = x32_.data();
-    kernel.y32 = y32_.data();
-    kernel.x_whole = words_[0].data();
-    kernel.x_fraction = words_[1].data();
-    kernel.y_whole = words_[2].data();
-    kernel.y_fraction = words_[3].data();
-    kernel.columns = padded_;
+  void fill(RowInput& input) const {
+    input.x = x_.data();
+    input.y = y_.data();
+    input.x32 = x32_.data();
+    input.y32 = y32_.data();
+    input.x_whole = words_[0].data();
+    input.x_fraction = words_[1].data();
+    input.y_whole = words_[2].data();
+    input.y_fraction = words_[3].data();
+    input.columns = padded_;
   }
 
  private:
@@ -120,11 +120,11 @@ RowFunction choose(const Sampling& s, const Window& window, const Columns& colum
 #ifdef I2CNN_X86
   const Simd level = simd();
   const bool small = columns.fits() && window.width() < (1 << 13) && window.height() < (1 << 13) &&
-                     s.across * s.down <= kFewSamples;
+                     s.across * s.down <= kMaxNarrowSamples;
   if (!small || level == Simd::kPlain) return row_plain;
-  const double step = std::abs(s.yc) <= kSteepestStep ? std::abs(s.xc) : kWidestStep + 1;
-  if (level == Simd::kAvx512 && step <= kWidestStep) return row_avx512;
-  return step <= kWidestShuffle ? shuffle_row_avx2 : gather_row_avx2;
+  const double step = std::abs(s.yc) <= kMaxStepY ? std::abs(s.xc) : kMaxStepX + 1;
+  if (level == Simd::kAvx512 && step <= kMaxStepX) return row_avx512;
+  return step <= kMaxShuffleStepX ? shuffle_row_avx2 : gather_row_avx2;
 #else
   (void)s;
   (void)window;
@@ -133,11 +133,39 @@ RowFunction choose(const Sampling& s, const Window& window, const Columns& colum
 #endif
 }
 
+RowInput row_input(const Window& window, const Columns& columns) {
+  RowInput input{};
+  input.channels = window.channels();
+  input.stride = window.stride();
+  input.right = to_fixed(window.width() - 1);
+  input.bottom = to_fixed(window.height() - 1);
+  for (int c = 0; c < input.channels; ++c) input.planes[c] = window.plane(c);
+  columns.fill(input);
+  return input;
+}
+
+// Finds where the rows of samples of one patch row begin. Returns whether all fit 32 bits.
+bool find_starts(const Window& window, const Sampling& s, double row, std::vector<Start>& starts) {
+  starts.clear();
+  bool fit = true;
+  for (int b = 0; b < s.down; ++b) {
+    const double v = row + (b + 0.5) / s.down - 0.5;
+    for (int a = 0; a < s.across; ++a) {
+      const double u = (a + 0.5) / s.across - 0.5;
+      const Start start{to_fixed(s.x0 + v * s.xr + u * s.xc - window.left()),
+                        to_fixed(s.y0 + v * s.yr + u * s.yc - window.top())};
+      fit = fit && Columns::fits32(start.x) && Columns::fits32(start.y);
+      starts.push_back(start);
+    }
+  }
+  return fit;
+}
+
 }  // namespace
 
 void check_size(int size) {
-  if (size < 1 || size > kLargestPatch) {
-    throw std::invalid_argument("size must be 1 to " + std::to_string(kLargestPatch));
+  if (size < 1 || size > kMaxPatchSize) {
+    throw std::invalid_argument("size must be 1 to " + std::to_string(kMaxPatchSize));
   }
 }
 
@@ -186,39 +214,23 @@ Bounds bounds_of(const std::vector<Sampling>& samplings, int size) {
 
 void sample_patch(const Window& window, const Sampling& s, int size, std::uint8_t* out) {
   const Columns columns(s, size);
-  Kernel kernel{};
-  kernel.channels = window.channels();
-  kernel.stride = window.stride();
-  kernel.right = to_fixed(window.width() - 1);
-  kernel.bottom = to_fixed(window.height() - 1);
-  for (int c = 0; c < kernel.channels; ++c) kernel.planes[c] = window.plane(c);
-  columns.fill(kernel);
+  const RowInput input = row_input(window, columns);
   const RowFunction best = choose(s, window, columns);
+  const auto channels = static_cast<std::size_t>(input.channels);
   const auto width = static_cast<std::size_t>(size);
-  const bool padded = columns.padded() != size;
-  std::vector<std::uint8_t> spare(padded ? 3 * static_cast<std::size_t>(columns.padded()) : 0);
-  std::vector<Start> starts(static_cast<std::size_t>(s.across * s.down));
-  for (int i = 0; i < size; ++i) {
-    RowFunction run = best;
-    std::size_t n = 0;
-    for (int b = 0; b < s.down; ++b) {
-      const double v = i + (b + 0.5) / s.down - 0.5;
-      for (int a = 0; a < s.across; ++a) {
-        const double u = (a + 0.5) / s.across - 0.5;
-        const Start start{to_fixed(s.x0 + v * s.xr + u * s.xc - window.left()),
-                          to_fixed(s.y0 + v * s.yr + u * s.yc - window.top())};
-        if (!Columns::fits32(start.x) || !Columns::fits32(start.y)) run = row_plain;
-        starts[n++] = start;
-      }
+  const auto padded = static_cast<std::size_t>(columns.padded());
+  std::vector<std::uint8_t> spare(padded == width ? 0 : channels * padded);
+  std::vector<Start> starts;
+  for (std::size_t i = 0; i < width; ++i) {
+    const bool fit = find_starts(window, s, static_cast<double>(i), starts);
+    std::uint8_t* rows[3] = {};
+    for (std::size_t c = 0; c < channels; ++c) {
+      rows[c] = spare.empty() ? out + (c * width + i) * width : spare.data() + c * padded;
     }
-    std::uint8_t* rows[3];
-    for (std::size_t c = 0; c < 3; ++c) {
-      rows[c] = padded ? spare.data() + c * static_cast<std::size_t>(columns.padded())
-                       : out + (c * width + static_cast<std::size_t>(i)) * width;
-    }
-    run(kernel, starts.data(), static_cast<int>(n), rows);
-    for (std::size_t c = 0; padded && c < static_cast<std::size_t>(kernel.channels); ++c) {
-      std::copy_n(rows[c], width, out + (c * width + static_cast<std::size_t>(i)) * width);
+    const RowFunction run = fit ? best : row_plain;
+    run(input, starts.data(), static_cast<int>(starts.size()), rows);
+    for (std::size_t c = 0; !spare.empty() && c < channels; ++c) {
+      std::copy_n(rows[c], width, out + (c * width + i) * width);
     }
   }
 }

@@ -1,4 +1,4 @@
-// Samples patches from a face: one resampling each, straight from the source image.
+// Samples patches of a face: each by one resampling, directly from the source image.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,8 @@
 
 namespace i2cnn {
 
-// One box of a patch scheme, in inter-ocular distances. `anchor` is the landmark (0-4) whose
-// aligned position the centre is relative to, or -1 for the origin between the eyes.
+// One box of a patch scheme, in inter-ocular distances. The centre is relative to the landmark
+// `anchor` (0 to 4), or to the middle of the eyes if that is -1.
 struct Box {
   int anchor;
   double cx;
@@ -20,12 +20,11 @@ struct Box {
   double height;
 };
 
-// A patch scheme, with the side of its patches in pixels. Patch 2 i is box i, patch 2 i + 1 its
-// mirror image.
+// A patch scheme and the size of its patches. Patch 2 i is box i, patch 2 i + 1 its mirror image.
 struct PatchScheme {
   std::vector<Box> boxes;
-  double mouth;  // distance of the mouth below the eyes, in inter-ocular distances
-  int size;
+  double mouth;  // distance from the eyes to the mouth, in inter-ocular distances
+  int size;      // side of a patch in pixels
 
   // Pixels of a patch.
   std::size_t area() const {
@@ -33,16 +32,17 @@ struct PatchScheme {
   }
 };
 
-// Throws std::invalid_argument unless patches may have this side.
+// Throws std::invalid_argument unless patches can have this side.
 void check_size(int size);
 
 // Indices of all patches of the scheme.
 std::vector<std::int64_t> all_patches(const PatchScheme& scheme);
 
-// Throws std::invalid_argument unless each index is that of a patch of the scheme.
+// Throws std::invalid_argument if an index is not that of a patch of the scheme.
 void check_patches(const std::vector<std::int64_t>& patches, const PatchScheme& scheme);
 
-// Affine map from patch pixel (column, row) to source pixels, and how many samples a pixel needs.
+// Affine map from a patch pixel (column, row) to source pixels, and the number of samples per
+// pixel.
 struct Sampling {
   double x0, y0;     // source position of the centre of patch pixel (0, 0)
   double xc, yc;     // step of one column
@@ -50,15 +50,15 @@ struct Sampling {
   int across, down;  // samples per patch pixel along columns and rows (antialiasing)
 };
 
-// One per box of the scheme. Throws std::invalid_argument on landmarks that leave no face and on a
-// box that is too far away, too large or empty.
+// One sampling per box of the scheme. Throws std::invalid_argument if the landmarks leave no face,
+// or a box is too far away, too large or empty.
 std::vector<Sampling> make_samplings(const Points& points, const PatchScheme& scheme);
 
-// What the samplings read.
+// Bounds of all positions that the samplings read.
 Bounds bounds_of(const std::vector<Sampling>& samplings, int size);
 
-// Samples a patch into out (channels x size x size). Pixels outside the image repeat its border.
-// The arithmetic is in integers, so that every instruction set gives the same bits.
+// Samples a patch into `out` (channels x size x size). Pixels outside the image repeat its border.
+// The arithmetic is in integers, so every instruction set gives the same bits.
 void sample_patch(const Window& window, const Sampling& sampling, int size, std::uint8_t* out);
 
 }  // namespace i2cnn

@@ -7,10 +7,39 @@ namespace i2cnn {
 
 namespace {
 
-// Below this many pixels between the eyes there is no face to sample.
-constexpr double kSmallestIod = 1.0;
-// Farther than any image reaches; keeps positions in fixed point inside 64 bits.
-constexpr double kFarthest = 1e6;
+// With fewer pixels between the eyes there is no face to sample.
+constexpr double kMinIod = 1.0;
+// Beyond any image; keeps positions in fixed point within 64 bits.
+constexpr double kMaxCoordinate = 1e6;
+
+Point middle_of(Point a, Point b) { return {(a.x + b.x) / 2, (a.y + b.y) / 2}; }
+
+// Throws std::invalid_argument unless the landmarks are those of an upright or rotated face.
+void check_landmarks(const Points& points) {
+  for (const Point& p : points) {
+    if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
+      throw std::invalid_argument("a landmark is not a finite number");
+    }
+    if (std::abs(p.x) > kMaxCoordinate || std::abs(p.y) > kMaxCoordinate) {
+      throw std::invalid_argument("a landmark is more than a million pixels away");
+    }
+  }
+  const Point left = points[0];
+  const Point right = points[1];
+  const Point lips = middle_of(points[3], points[4]);
+  const Point eyes = middle_of(left, right);
+  const double iod = std::hypot(right.x - left.x, right.y - left.y);
+  if (iod < kMinIod) throw std::invalid_argument("the eyes coincide");
+  const double area =
+      (right.x - left.x) * (lips.y - eyes.y) - (right.y - left.y) * (lips.x - eyes.x);
+  if (std::abs(area) < 0.05 * iod * iod) {
+    throw std::invalid_argument("eyes and mouth lie on one line");
+  }
+  if (area < 0) {
+    throw std::invalid_argument(
+        "the mouth is on the wrong side of the eyes (are left and right swapped?)");
+  }
+}
 
 }  // namespace
 
@@ -22,31 +51,10 @@ Point Similarity::to_aligned(Point p) const {
 }
 
 Similarity fit_similarity(const Points& points, double mouth) {
-  for (const Point& p : points) {
-    if (!std::isfinite(p.x) || !std::isfinite(p.y)) {
-      throw std::invalid_argument("a landmark is not a finite number");
-    }
-    if (std::abs(p.x) > kFarthest || std::abs(p.y) > kFarthest) {
-      throw std::invalid_argument("a landmark is more than a million pixels away");
-    }
-  }
+  check_landmarks(points);
   const Point left = points[0];
   const Point right = points[1];
-  const Point lips{(points[3].x + points[4].x) / 2, (points[3].y + points[4].y) / 2};
-  if (std::hypot(right.x - left.x, right.y - left.y) < kSmallestIod) {
-    throw std::invalid_argument("the eyes coincide");
-  }
-  const Point middle{(left.x + right.x) / 2, (left.y + right.y) / 2};
-  const double area =
-      (right.x - left.x) * (lips.y - middle.y) - (right.y - left.y) * (lips.x - middle.x);
-  const double iod = std::hypot(right.x - left.x, right.y - left.y);
-  if (std::abs(area) < 0.05 * iod * iod) {
-    throw std::invalid_argument("eyes and mouth lie on one line");
-  }
-  if (area < 0) {
-    throw std::invalid_argument(
-        "the mouth is on the wrong side of the eyes (are left and right swapped?)");
-  }
+  const Point lips = middle_of(points[3], points[4]);
   const Point target[3] = {left, right, lips};
   const Point model[3] = {{-0.5, 0}, {0.5, 0}, {0, mouth}};
   Point model_mean{0, mouth / 3};

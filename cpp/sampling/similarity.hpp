@@ -1,4 +1,4 @@
-// The face's own coordinate system: a similarity transform fitted to eyes and mouth.
+// The coordinate system of a face: a similarity transform fitted to the eyes and the mouth.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@ struct Point {
   double y;
 };
 
-// left eye, right eye, nose, left mouth corner, right mouth corner, in image pixels.
+// Left eye, right eye, nose, left mouth corner, right mouth corner, in image pixels.
 using Points = std::array<Point, 5>;
 
 // Maps aligned coordinates (inter-ocular distances, origin between the eyes, y down) to pixels:
@@ -25,9 +25,9 @@ struct Similarity {
   Point to_aligned(Point p) const;
 };
 
-// Least-squares similarity that carries (-0.5, 0), (0.5, 0) and (0, mouth) to the eyes and the
-// mid-point of the mouth corners. Throws std::invalid_argument on points that are not finite or
-// that leave no face (eyes or all three reference points coincide).
+// Least-squares similarity that maps (-0.5, 0), (0.5, 0) and (0, mouth) to the eyes and the middle
+// of the mouth corners. Throws std::invalid_argument if a landmark is not finite or too far away,
+// the eyes coincide, or eyes and mouth lie on one line or are mirrored.
 Similarity fit_similarity(const Points& points, double mouth);
 
 }  // namespace i2cnn

@@ -8,7 +8,7 @@ namespace i2cnn {
 
 namespace {
 
-// First and last pixel of 0 .. size - 1 that positions from low to high read.
+// First pixel, and number of pixels, among 0 .. size - 1 that positions from low to high read.
 void clip(double low, double high, std::ptrdiff_t size, int& first, int& count) {
   const auto last = static_cast<double>(size - 1);
   const double begin = std::min(std::max(std::floor(low) - 1, 0.0), last);

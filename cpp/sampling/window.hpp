@@ -1,4 +1,4 @@
-// The part of an image that a face's patches touch, laid out for fast bilinear reads.
+// The part of an image that the patches of a face read, laid out for bilinear interpolation.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace i2cnn {
 
-// A view of the caller's pixels: any strides, negative ones too.
+// A view of the caller's pixels, with strides in bytes, which may be negative.
 struct ImageView {
   const std::uint8_t* data;
   std::ptrdiff_t height;
@@ -18,23 +18,23 @@ struct ImageView {
   std::ptrdiff_t channel_stride;
 };
 
-// Throws std::invalid_argument unless the view has 1 to 32767 rows and columns, gray or B, G, R.
+// Throws std::invalid_argument unless the view has 1 to 32767 rows and columns and 1 or 3 channels.
 void check_image(const ImageView& view);
 
-// Smallest and largest positions that will be read, in pixels; they may lie outside the image.
+// Smallest and largest positions that will be read, in pixels; they can lie outside the image.
 struct Bounds {
   double left, top, right, bottom;
 };
 
-// Planes of 16-bit words: a pixel in the low byte, the one below it in the high byte, both less 128
-// as the kernels want them. A 32-bit read brings the four neighbours of a position. The last row
-// and column repeat, so that reads at the border need no test. Only this part of the image is ever
-// copied.
+// Planes of 16-bit words: a pixel in the low byte and the one below it in the high byte, both minus
+// 128, as the inner loops need them. One 32-bit read gives the four neighbours of a position. The
+// last row and column are repeated, so reads at the border need no test. No other part of the image
+// is copied.
 class Window {
  public:
-  // Vector code reads at most this many words past a position.
+  // Vector code reads at most this many words beyond a position,
   static constexpr std::size_t kSlack = 160;
-  // And as many rows below the last.
+  // and at most this many rows below the last.
   static constexpr std::size_t kSpareRows = 3;
 
   Window(const ImageView& view, const Bounds& bounds);

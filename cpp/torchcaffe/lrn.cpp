@@ -13,7 +13,8 @@ namespace {
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
 
-// Sums of `window` neighbours; `in` begins window / 2 values before the first sum's centre.
+// Sums of `window` neighbouring values; `in` begins window / 2 values before the centre of the
+// first sum.
 I2CNN_INLINE void window_sums(const float* __restrict in, std::size_t n, std::size_t window,
                               float* __restrict out) {
   if (window == 5) {
@@ -27,11 +28,11 @@ I2CNN_INLINE void window_sums(const float* __restrict in, std::size_t n, std::si
   }
 }
 
-// What one row needs besides its values; `padded` has zeros at both ends.
+// Buffers for one row; `padded` has window / 2 zeros at each end.
 struct Scratch {
   explicit Scratch(const Lrn& lrn)
-      : padded(lrn.channels + lrn.window - 1), sums(lrn.channels), through(lrn.channels) {}
-  std::vector<float> padded, sums, through;
+      : padded(lrn.channels + lrn.window - 1), sums(lrn.channels), direct(lrn.channels) {}
+  std::vector<float> padded, sums, direct;
 };
 
 I2CNN_INLINE void scales(const Lrn& lrn, const float* __restrict x, float* __restrict padded,
@@ -59,18 +60,18 @@ I2CNN_INLINE void backward_rows(const Lrn& lrn, const float* x, const float* dy,
                                 float* __restrict dx, std::size_t rows) {
   Scratch scratch(lrn);
   float* __restrict const sums = scratch.sums.data();
-  float* __restrict const through = scratch.through.data();
+  float* __restrict const direct = scratch.direct.data();
   float* __restrict const centre = scratch.padded.data() + lrn.window / 2;
   const float factor = -2.0F * lrn.alpha * kBeta;
   for (std::size_t row = 0; row < rows; ++row) {
     scales(lrn, x, scratch.padded.data(), sums);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
       const float root = std::sqrt(sums[c]);
-      through[c] = dy[c] / (root * std::sqrt(root));
-      centre[c] = through[c] * x[c] / sums[c];
+      direct[c] = dy[c] / (root * std::sqrt(root));
+      centre[c] = direct[c] * x[c] / sums[c];
     }
     window_sums(scratch.padded.data(), lrn.channels, lrn.window, sums);
-    for (std::size_t c = 0; c < lrn.channels; ++c) dx[c] = through[c] + factor * x[c] * sums[c];
+    for (std::size_t c = 0; c < lrn.channels; ++c) dx[c] = direct[c] + factor * x[c] * sums[c];
     x += lrn.channels;
     dy += lrn.channels;
     dx += lrn.channels;
@@ -103,7 +104,7 @@ constexpr auto backward_avx2 = backward_plain;
 
 }  // namespace
 
-// Memory is the limit, not arithmetic: wider vectors than AVX2's would win nothing.
+// Memory bandwidth is the limit, so wider vectors than AVX2's would gain nothing.
 
 void lrn_forward(const Lrn& lrn, const float* x, float* y, int threads) {
   const auto work = simd() == Simd::kPlain ? forward_plain : forward_avx2;

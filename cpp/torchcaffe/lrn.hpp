@@ -1,4 +1,5 @@
-// Local response normalisation across channels, beta 0.75 (AlexNet's, CaffeNet's, GoogLeNet's).
+// Local response normalisation across channels with beta 0.75, as in AlexNet and GoogLeNet (Caffe's
+// LRN layer).
 #pragma once
 
 #include <cstddef>
@@ -7,16 +8,16 @@ namespace i2cnn {
 
 struct Lrn {
   std::size_t rows;      // pixels of all images
-  std::size_t channels;  // values of a row, next to each other
-  std::size_t window;    // odd number of channels
-  float alpha;           // already divided by the window's size
+  std::size_t channels;  // values of a row, contiguous
+  std::size_t window;    // number of channels, odd
+  float alpha;           // Caffe's alpha divided by the window
   float k;
 };
 
-// y = x * scale^-0.75 with scale = k + alpha * sum of x^2 over the window around a channel.
+// y = x * scale^-0.75, where scale = k + alpha * (sum of x^2 over the window around the channel).
 void lrn_forward(const Lrn& lrn, const float* x, float* y, int threads);
 
-// dx from x and dy. The scale is computed anew: that is faster than to read it from memory.
+// dx from x and dy. Recomputes the scale, which is faster than reading it from memory.
 void lrn_backward(const Lrn& lrn, const float* x, const float* dy, float* dx, int threads);
 
 }  // namespace i2cnn

@@ -10,7 +10,8 @@ struct Sgd {
 };
 
 // diff += decay * weight; history = momentum * history + rate * diff; diff = history;
-// weight -= diff: rounded as by Caffe's axpy, scal and axpy of a BLAS with fused multiply-add.
+// weight -= diff. Rounded as in Caffe, which calls axpy and scal, with a BLAS that has fused
+// multiply-add.
 void sgd_update(const Sgd& sgd, std::size_t size, float* weight, float* diff, float* history,
                 int threads);
 

@@ -1,4 +1,4 @@
-// What the AVX2 files share.
+// Header and target attribute of the AVX2 code.
 #pragma once
 
 #include <immintrin.h>

@@ -1,7 +1,7 @@
-// What the AVX-512 files share.
+// Header and target attribute of the AVX-512 code.
 #pragma once
 
-// GCC 12 believes that its own AVX-512 intrinsics read uninitialised values.
+// GCC 12 warns that its own AVX-512 intrinsics read uninitialised values.
 #pragma GCC diagnostic push
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"

@@ -1,4 +1,4 @@
-// A loop over blocks of a range, shared by some threads.
+// A loop over blocks of a range, shared by several threads.
 #pragma once
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 
 namespace i2cnn {
 
-// As many threads as asked for; those of the machine for 0 or less.
+// The number of threads asked for; one per processor if that is 0 or less.
 inline int threads_or_all(int threads) {
   if (threads > 0) return threads;
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-// Calls work(begin, end) for blocks that cover 0 .. size. Threads take blocks as they get done, so
-// that one which shares its processor with others does less.
+// Calls work(begin, end) for blocks that together cover 0 .. size. A thread takes the next block
+// when it has finished one, so a thread that shares its processor with other programs does less.
 template <typename Work>
 void parallel_for(std::size_t size, std::size_t block, int threads, const Work& work) {
   std::atomic<std::size_t> next{0};
@@ -32,7 +32,7 @@ void parallel_for(std::size_t size, std::size_t block, int threads, const Work& 
   try {
     for (std::size_t i = 1; i < useful; ++i) others.emplace_back(loop);
   } catch (const std::system_error&) {
-    // No thread to be had: those there are do the work.
+    // No more threads are available: those that run do all the work.
   }
   loop();
   for (std::thread& other : others) other.join();
