@@ -68,12 +68,12 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(BIN)/clang-format --dry-run --Werror $(CPP) benchmarks/limits.cpp
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(CPP)
+	$(BIN)/clang-format -i $(CPP) benchmarks/limits.cpp
 
 conformance: setup
 	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe || echo "No genuine Caffe can be unpacked here: its tests are skipped."

@@ -1,5 +1,6 @@
-// What a writer of an LMDB is measured by: bare mdb_put of the values, write(2) of as many bytes to
-// a file, and a copy of them in memory. The disk starts on each transaction or block at once.
+// Upper limits for the speed of an LMDB writer: bare mdb_put of the values, write(2) of as many
+// bytes to a file, and a copy of them in memory. The disk starts writing after each transaction or
+// block.
 //   limits put|write|copy FOLDER < sizes      prints seconds
 #include <fcntl.h>
 #include <lmdb.h>
@@ -43,7 +44,7 @@ void start_writing(MDB_env* env) {
   start_writing(file);
 }
 
-// Puts that many records in shuffled order of their keys, all from one buffer, and syncs.
+// Puts one record per size, in shuffled order of the keys, all from one buffer, and syncs.
 double put(const std::string& folder, const std::vector<std::size_t>& sizes, std::size_t total,
            std::vector<char> source) {
   std::vector<unsigned> order(sizes.size());
@@ -79,7 +80,7 @@ double put(const std::string& folder, const std::vector<std::size_t>& sizes, std
   return now() - start;
 }
 
-// Writes that many bytes in blocks as large as a transaction, and syncs.
+// Writes `total` bytes in blocks as large as a transaction, and syncs.
 double write_file(const std::string& folder, std::size_t total) {
   const std::vector<char> block(kTransaction, 1);
   const std::string path = folder + "/bytes";
@@ -112,7 +113,7 @@ double copy(const std::vector<std::size_t>& sizes, std::size_t total) {
     std::memcpy(target.data() + at, source.data() + at, size);
     at += size;
   }
-  asm volatile("" ::"r"(target.data()) : "memory");  // the copy may not be left out
+  asm volatile("" ::"r"(target.data()) : "memory");  // keeps the copy from being optimised away
   return now() - start;
 }
 

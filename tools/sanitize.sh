@@ -1,6 +1,7 @@
 #!/bin/sh
-# The extension's tests and a short fuzzing under AddressSanitizer and UBSan, in a build of their own,
-# in which warnings are errors. Needs gcc; where clang++ is installed, it looks for warnings, too.
+# Runs the tests of the extension, and its fuzzer for a short time, under AddressSanitizer and UBSan.
+# Uses a separate build, in which warnings are errors. Needs gcc; if clang++ is installed, its
+# warnings are errors too.
 #   sh tools/sanitize.sh [python] [seconds of fuzzing]
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,14 +24,14 @@ cmake --build $build --parallel 2
 
 UBSAN_OPTIONS=print_stacktrace=1 $build/fuzz_patches "$seconds"
 
-# A copy of the package with the sanitized extension in it.
+# A copy of the package with the sanitized extension.
 rm -rf $tree
 mkdir -p $tree
 cp -r i2cnn prototxt tests pyproject.toml $tree/
 rm -f $tree/i2cnn/_native*.so
 cp $build/_native*.so $tree/i2cnn/
 cd $tree
-# Python itself is not built for the leak detector; tests/patches/test_unbreakable.py looks for leaks its way.
+# Python itself reports leaks, so the leak detector is off; tests/patches has leak tests of its own.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so) $(gcc -print-file-name=libstdc++.so)"
 export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. I2CNN_SANITIZED=1
 "$python" -c 'import i2cnn._native as n; print(n.__file__); assert "sanitize" in n.__file__'
