@@ -13,13 +13,12 @@ from PIL import Image
 
 from i2cnn import _native
 from i2cnn.patches.extract import extract_patches
-from i2cnn.patches.schemes import get_scheme
+from i2cnn.patches.schemes import DEEPID
 from i2cnn.torchcaffe.proto import Datum
 from tests.helpers.faces import face_points
 from tests.helpers.pictures import smooth_image
 from tests.helpers.simd import LEVELS
 
-SCHEME = get_scheme("deepid")
 PATCHES = range(12)
 
 
@@ -27,7 +26,7 @@ def write(folder: Path, image: np.ndarray, encoding: str, size: int, quality: in
     """Files of the first patches, mirror pairs beside each other."""
     folder.mkdir()
     writer = _native.PatchWriter(
-        str(folder), SCHEME.boxes, SCHEME.mouth, size, encoding, quality, 2
+        str(folder), DEEPID.boxes, DEEPID.mouth, size, encoding, quality, 2
     )
     keys = [f"{p:02d}" for p in PATCHES]
     writer.add(image, face_points(120, 100, 70, 0.1), list(PATCHES), keys, 0)

@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 
 from i2cnn import _native
 from i2cnn.datasets import load_dataset
-from i2cnn.patches.extract import extract_patches
-from i2cnn.patches.schemes import get_scheme
+from i2cnn.patches.extract import extract_patches, face_patches
+from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import read_image
+from i2cnn.util.images import as_gray, read_image
 from tests.helpers import twin
 from tests.helpers.faces import face_points
 from tests.helpers.pictures import smooth_image
 from tests.helpers.programs import run
 from tests.helpers.simd import LEVELS
 
-SCHEME = get_scheme("deepid")
 #: `make sanitize` runs these tests many times slower.
 SANITIZED = "I2CNN_SANITIZED" in os.environ
 
@@ -37,7 +36,7 @@ def instructions(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_similarity_is_the_least_squares_one() -> None:
     points = face_points(100, 90, 60, 0.2) + np.random.RandomState(0).randn(5, 2)
     np.testing.assert_allclose(
-        _native.similarity(points, SCHEME.mouth), twin.similarity(points, SCHEME.mouth), atol=1e-9
+        _native.similarity(points, DEEPID.mouth), twin.similarity(points, DEEPID.mouth), atol=1e-9
     )
 
 
@@ -81,15 +80,15 @@ def test_extract_equals_the_twin(
         channels.append(image.astype(np.uint8))
     image = laid_out(np.stack(channels, axis=-1) if color else channels[0], layout)
     points = face_points(*centre, iod, angle)
-    boxes = SCHEME.boxes[rng.choice(len(SCHEME.boxes), 4, replace=False)]
+    boxes = DEEPID.boxes[rng.choice(len(DEEPID.boxes), 4, replace=False)]
     theirs = [
-        np.stack([twin.sample_box(c, points, b, SCHEME.mouth, size) for c in channels], axis=-1)
+        np.stack([twin.sample_box(c, points, b, DEEPID.mouth, size) for c in channels], axis=-1)
         for b in boxes
     ]
     first = None
     for level in LEVELS:
         _native.set_simd(level)
-        ours = _native.extract(image, points, boxes, SCHEME.mouth, size)
+        ours = _native.extract(image, points, boxes, DEEPID.mouth, size)
         first = ours if first is None else first
         # All instruction sets give the same bits.
         np.testing.assert_array_equal(ours, first)
@@ -108,7 +107,7 @@ def test_real_face_at_full_size(instructions: str) -> None:
     ours = extract_patches(image, points)
     assert ours.shape == (60, 256, 256)
     for index in (0, 5, 14, 33, 58):
-        theirs = twin.sample_box(image, points, SCHEME.boxes[index // 2], SCHEME.mouth, 256)
+        theirs = twin.sample_box(image, points, DEEPID.boxes[index // 2], DEEPID.mouth, 256)
         theirs = theirs[:, ::-1] if index % 2 else theirs
         assert np.abs(ours[index] - theirs).max() <= 1
 
@@ -117,7 +116,7 @@ def test_odd_sized_patches_take_the_plain_code() -> None:
     image = smooth_image(1, 60, 70)
     points = face_points(35, 25, 20, 0.1)
     ours = extract_patches(image, points, size=19)
-    assert np.abs(ours - twin.extract(image, points, SCHEME, 19)).max() <= 1
+    assert np.abs(ours - twin.extract(image, points, DEEPID, 19)).max() <= 1
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -163,19 +162,6 @@ def test_any_strides(layout: str, color: bool) -> None:
     np.testing.assert_array_equal(extract_patches(view, points, size=64), expected)
 
 
-def test_patch_table() -> None:
-    assert len(SCHEME) == 60
-    assert len(set(SCHEME.names)) == 60
-    assert SCHEME.names[(5 * 3 + 2) * 2 + 1] == "left_eye_1.25_mirrored"
-    assert SCHEME.select(1) == (2,)
-    assert [SCHEME.names[p] for p in SCHEME.select(5)] == [
-        f"{n}_1" for n in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
-    ]
-    assert SCHEME.select(60) == tuple(range(60))
-    with pytest.raises(InputError, match="choose 1, 5 or 60"):
-        SCHEME.select(7)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -205,22 +191,47 @@ def test_bad_images_are_refused(image: np.ndarray, message: str) -> None:
         extract_patches(image, face_points(2, 2, 2, 0))
 
 
-def test_boxes_out_of_range_are_refused() -> None:
+@pytest.mark.parametrize(
+    "box",
+    [(-1, np.inf, 0, 1, 1), (-1, 0, 0, 1e9, 1), (0, 0, 0, 0, 1), (7, 0, 0, 1, 1)],
+    ids=["infinite", "too large", "empty", "of no landmark"],
+)
+def test_boxes_out_of_range_are_refused(box: tuple[float, ...]) -> None:
     image, points = smooth_image(0, 50, 50), face_points(25, 20, 15, 0)
-    for box in ((-1, np.inf, 0, 1, 1), (-1, 0, 0, 1e9, 1), (0, 0, 0, 0, 1), (7, 0, 0, 1, 1)):
-        with pytest.raises(ValueError, match=r"box|anchor"):
-            _native.extract(image, points, np.array([box], float), 1.1, 32)
+    with pytest.raises(ValueError, match=r"box|anchor"):
+        _native.extract(image, points, np.array([box], float), 1.1, 32)
 
 
-def test_far_and_huge_faces() -> None:
+def test_far_outside_the_nearest_corner_is_seen() -> None:
     image = smooth_image(0, 50, 50)
-    # Far outside, all that is seen is the nearest corner.
     patches = extract_patches(image, face_points(-9000, -9000, 20, 0), size=32)
     assert (patches == image[0, 0]).all()
+
+
+def test_a_face_a_million_pixels_away_is_refused() -> None:
     with pytest.raises(InputError, match="a million pixels"):
-        extract_patches(image, face_points(2e6, 0, 20, 0))
-    # A face of 30 000 pixels: at most 32 x 32 samples a pixel, so this ends.
-    assert extract_patches(image, face_points(0, 0, 30_000, 0), size=8).shape == (60, 8, 8)
+        extract_patches(smooth_image(0, 50, 50), face_points(2e6, 0, 20, 0))
+
+
+def test_a_face_of_30_000_pixels_takes_no_more_samples_than_32_x_32() -> None:
+    points = face_points(0, 0, 30_000, 0)
+    assert extract_patches(smooth_image(0, 50, 50), points, size=8).shape == (60, 8, 8)
+
+
+@pytest.mark.parametrize("place", [(-1, 25), (25, -1), (60, 25), (25, 60)])
+def test_landmarks_of_another_picture_are_refused(place: tuple[float, float]) -> None:
+    points = face_points(0, 0, 15, 0)
+    points += np.array(place) - points.mean(axis=0)
+    with pytest.raises(InputError, match="is this the picture, and --root the folder"):
+        face_patches(smooth_image(0, 50, 55), points, PatchSet.of(DEEPID))
+
+
+def test_patches_of_a_colour_picture_are_gray_for_a_network() -> None:
+    image = np.dstack([smooth_image(s, 60, 60) for s in range(3)])
+    points = face_points(30, 25, 20, 0)
+    found = face_patches(image, points, PatchSet(DEEPID, (2, 5)))
+    expected = extract_patches(as_gray(image), points, patches=(2, 5))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_large_images_are_not_copied_whole() -> None:

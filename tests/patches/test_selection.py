@@ -10,18 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2cnn import _native
-from i2cnn.patches.schemes import get_scheme
+from i2cnn.patches.schemes import DEEPID
 from tests.helpers.faces import face_points
 from tests.helpers.pictures import smooth_image
 from tests.helpers.simd import LEVELS
 
-SCHEME = get_scheme("deepid")
 #: `make sanitize` runs these tests many times slower.
 SANITIZED = "I2CNN_SANITIZED" in os.environ
 
 
 def extract(image: np.ndarray, points: np.ndarray, size: int, patches=None) -> np.ndarray:
-    return _native.extract(image, points, SCHEME.boxes, SCHEME.mouth, size, patches=patches)
+    return _native.extract(image, points, DEEPID.boxes, DEEPID.mouth, size, patches=patches)
 
 
 def face_at_the_border(color: bool) -> tuple[np.ndarray, np.ndarray]:
