@@ -1,4 +1,4 @@
-"""Step 2 of the pipeline: 60 patches a face -> a Caffe LMDB, as `i2cnn patches`."""
+"""Step 2 of the pipeline: 60 patches per face -> a Caffe LMDB, as `i2cnn patches`."""
 
 import sys
 

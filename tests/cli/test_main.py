@@ -13,6 +13,7 @@ import i2cnn
 from i2cnn.cli import main as command
 from i2cnn.cli.main import function, main
 from i2cnn.cli.parser import build_parser
+from i2cnn.util.errors import InputError
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "modules_after.py"
 #: What makes a command line slow to answer.
@@ -138,15 +139,49 @@ def test_every_verb_names_a_function_that_exists() -> None:
     assert all(callable(function(address)) for address in addresses)
 
 
-def test_a_missing_package_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
-    def missing(options: object) -> int:
-        raise ModuleNotFoundError("No module named 'rich'")
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (InputError("a.png: no such file"), 1, "error: a.png: no such file"),
+        (
+            ModuleNotFoundError("No module named 'rich'"),
+            1,
+            "error: No module named 'rich'; `i2cnn doctor` lists what is missing",
+        ),
+        (
+            OSError(28, "No space left on device", "x.csv"),
+            1,
+            "error: [Errno 28] No space left on device: 'x.csv'",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted; nothing is left half-written"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_goes_wrong_is_one_line_and_a_status(
+    error: BaseException, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def fail(options: object) -> int:
+        raise error
 
-    monkeypatch.setattr(command, "function", lambda address: missing)
-    assert main(["doctor"]) == 1
-    assert capsys.readouterr().err == (
-        "i2cnn: error: No module named 'rich'; `i2cnn doctor` lists what is missing\n"
-    )
+    monkeypatch.setattr(command, "function", lambda address: fail)
+    assert main(["doctor"]) == status
+    assert capsys.readouterr().err == f"i2cnn: {line}\n"
+
+
+def test_a_bug_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(options: object) -> int:
+        raise OSError("not of the operating system")
+
+    monkeypatch.setattr(command, "function", lambda address: fail)
+    with pytest.raises(OSError, match="not of the operating system"):
+        main(["doctor"])
+
+
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    line = f"{sys.executable} -m i2cnn doctor --device=cpu | head -n 1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "0"
+    assert result.stderr == ""
 
 
 def test_caffe_without_torch_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
