@@ -88,7 +88,7 @@ class NetworkJob(Job):
 
     @property
     def kind(self) -> str:
-        return f"{self.k} patches"
+        return f"k = {self.k}"
 
     @property
     def patch_count(self) -> int:

@@ -8,13 +8,13 @@ GLOSSARY: dict[str, str] = {
         "LBP histograms of only those sub-windows of the face that AdaBoost selects because they "
         "tell one expression from the others (Shan, Gong and McOwan 2009)."
     ),
-    "chance": "Accuracy of always naming the most frequent label. Any method must be above it.",
+    "chance": "Accuracy of always naming the most frequent label. Every method must exceed it.",
     "fc7": (
         "The second fully connected layer of AlexNet: 4096 numbers per patch in the paper's "
         "network. I2CNN uses the network only to compute them; an SVM names the expression."
     ),
     "flat": (
-        "Said of a training whose loss never left ln(number of classes), the loss of guessing. "
+        "A training is flat if its loss never left ln(number of classes), the loss of guessing. "
         "The network has learned nothing, and its scores are those of an untrained net."
     ),
     "floor": (
@@ -34,8 +34,8 @@ GLOSSARY: dict[str, str] = {
         "kernel and parameters. It says nothing about the tested people."
     ),
     "k": (
-        "Number of patches per face: 60 (all), 5 (the squares on the landmarks at scale 1) or 1 "
-        "(the portrait at scale 1, a conventional CNN). The paper's Table 4 compares the three."
+        "The number of patches per face: 60 (all), 5 (the squares on the landmarks at scale 1) or "
+        "1 (the portrait at scale 1, a conventional CNN). The paper's Table 4 compares the three."
     ),
     "LBP": (
         "Local binary patterns: each pixel is described by which of its neighbours are brighter. "
@@ -58,16 +58,16 @@ GLOSSARY: dict[str, str] = {
         "never seen that person."
     ),
     "pooled": (
-        "All tested faces taken together, where the accuracy is otherwise the mean of the folds' "
-        "accuracies."
+        "Computed over all tested faces together. The accuracy in the first column is the mean of "
+        "the folds' accuracies instead, as in the paper."
     ),
     "profile": (
         "A set of prototxt files and their schedule: `paper` is the paper's AlexNet and solver, "
         "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication."
     ),
     "rival": (
-        "A method other than the paper's (LBP, boosted LBP or Gabor with an SVM), run on the "
-        "same faces and folds. The paper's Tables 1 and 2 list such methods."
+        "A method that the paper's is compared with (LBP, boosted LBP or Gabor with an SVM), run "
+        "on the same faces and folds. The paper's Tables 1 and 2 list such methods."
     ),
     "scheme": (
         "The table that says where the patches lie on a face. `deepid`, the default, was measured "

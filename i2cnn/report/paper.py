@@ -12,15 +12,15 @@ class Published:
     Parameters
     ----------
     method : str
-        As the paper names it.
+        Name of the method, as in the paper.
     accuracy : float
-        Percent.
+        In percent.
     tables : tuple of int
-        Which of the paper's tables have it.
+        Numbers of the paper's tables that list it.
     ours : str
-        Id of the method of ours that answers to it; empty where there is none.
+        Id of the corresponding method here; empty if there is none.
     certain : bool
-        False where the paper's columns run together and the cell's column is a guess.
+        False where the paper's columns run together and the number's column is a guess.
     """
 
     method: str
@@ -38,7 +38,7 @@ def _own(k60: float, k5: float, k1: float, comparison: int) -> tuple[Published, 
     )
 
 
-#: What the works are that Tables 1 and 2 cite, and how they split people, as far as is known.
+#: The works that Tables 1 and 2 cite, and how they split people, as far as it is known.
 PROTOCOLS = {
     "[22]": "Shan, Gong and McOwan 2009; 10 folds, person-independent",
     "[23]": "boosted deep belief network; person-independent",
@@ -89,7 +89,7 @@ def published(dataset: str, task: str) -> tuple[Published, ...]:
 
 
 def protocol(row: Published) -> str:
-    """What is known of how a published number was measured."""
+    """How a published number was measured, as far as it is known."""
     if row.ours.endswith("_trained"):
         return "this paper; 10 folds, person-independent by our reading"
     found = [text for mark, text in PROTOCOLS.items() if mark in row.method]

@@ -1,4 +1,4 @@
-"""Pictures of a report: confusion matrices, learning curves, methods with their intervals."""
+"""Plots as PNG: confusion matrices, learning curves, methods with their intervals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
-    """Confusion matrix as in the paper's Figure 7: percent of each true class, rows the truth."""
+    """Confusion matrix as in the paper's Figure 7: percent of each true class, by row."""
     share = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 0.75 * len(labels) + 1.2
     figure, axes = plt.subplots(figsize=(side, side))
@@ -54,7 +54,7 @@ def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title
 
 @dataclass(frozen=True)
 class Curve:
-    """A training's validations: iterations, training loss, validation loss and accuracy."""
+    """The validations of a training: iterations, training loss, validation loss and accuracy."""
 
     iterations: Sequence[int]
     train_loss: Sequence[float]
@@ -107,7 +107,7 @@ def folds_png(rows: Mapping[str, Mapping[int, float]], chance: float) -> bytes:
 
 @dataclass(frozen=True)
 class Bar:
-    """A method in a chart: percent, its 95 % interval, and the published number if any."""
+    """A method in a chart: its accuracy, 95 % interval and published accuracy, in percent."""
 
     title: str
     group: str

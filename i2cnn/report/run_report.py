@@ -39,9 +39,11 @@ class MethodReport:
     Parameters
     ----------
     method : Method
+        Which method it is.
     scores : Scores
+        Its numbers.
     flat_folds : tuple of int
-        Folds in which a training behind it never left ln(classes).
+        Folds in which the loss of its training never left ln(classes).
     mean_without_flat_folds : float or None
         Mean accuracy over the other folds; None where there is no other.
     faces : int
@@ -57,7 +59,7 @@ class MethodReport:
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """One training's row: the job's folder, the training, the SVM on its features."""
+    """One training's row: which one it is, how it went, and the SVM on its features."""
 
     folder: str
     k: int
@@ -97,22 +99,28 @@ class RunReport:
     run : Path
         The run directory.
     settings : Settings
+        Settings of the run.
     dataset : DatasetRecord
+        What was found of the data set.
     folds : Folds
+        Who tests, validates and trains.
     folds_done : tuple of int
         Numbers of the folds with at least one finished job.
     jobs_done, jobs_total : int
+        Number of finished jobs and of all jobs.
     methods : tuple of MethodReport
         In the order of the tables.
     trainings : tuple of TrainingReport
+        One per finished network job.
     steps : tuple of StepReport
+        Costs of the jobs, by kind and step.
     chance : float
         Accuracy of always naming the most frequent label.
     published : tuple of Published
         The paper's rows for this data set and task.
     leak_audit : LeakAudit
     versions, machine : mapping of str to str
-        Of the process that made the report.
+        Packages and hardware of the process that made the report.
     """
 
     run: Path
@@ -168,7 +176,7 @@ class RunReport:
 
     @property
     def departures(self) -> tuple[str, ...]:
-        """What of the run is not as its profile has it, in words."""
+        """How the run departs from its profile, in words."""
         return departures(self.settings)
 
     @property
@@ -183,7 +191,7 @@ class RunReport:
 
     @property
     def profile_words(self) -> str:
-        """The profile, and what of the run is not as it has it."""
+        """The profile, and how the run departs from it."""
         return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
 
     @property
@@ -241,7 +249,7 @@ def make_report(results: Results) -> RunReport:
 
 
 def departures(settings: Settings) -> tuple[str, ...]:
-    """What of a run's settings is not as its profile has it, in words."""
+    """How a run's settings depart from their profile, in words."""
     own = template_schedule(settings.profile)
     found = [
         f"{name} {getattr(settings, name)} instead of {value}"

@@ -21,18 +21,18 @@ _RESAMPLES = 5000
 
 @dataclass(frozen=True)
 class Scores:
-    """What is reported of a method; shares between 0 and 1.
+    """The numbers of a method; shares are between 0 and 1.
 
     Parameters
     ----------
     fold_accuracies : mapping of int to float
-        Means over repetitions.
+        Accuracy in each fold, averaged over repetitions.
     mean, std : float
-        Over folds; the paper's accuracy is this mean.
+        Mean and standard deviation over folds; the paper's accuracy is this mean.
     seed_means : tuple of float
-        Mean over folds of each repetition.
+        Mean over folds for each repetition.
     pooled : float
-        Over all faces.
+        Accuracy over all faces together.
     wilson : tuple of float
         95 % Wilson interval of the pooled accuracy, as if all faces were independent.
     bootstrap : tuple of float or None
@@ -56,7 +56,7 @@ class Scores:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The honest one: over people where there are enough, else Wilson's."""
+        """95 % interval of the pooled accuracy: over people if there are enough, else Wilson's."""
         return self.bootstrap or self.wilson
 
     @property
@@ -66,7 +66,20 @@ class Scores:
 
 
 def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) -> Scores:
-    """Scores over the task's labels of one or more repetitions (seeds) of an evaluation."""
+    """Scores of one or more repetitions of an evaluation.
+
+    Parameters
+    ----------
+    repetitions : sequence of sequence of Prediction
+        One list per seed.
+    labels : sequence of str
+        The task's labels in class order.
+
+    Raises
+    ------
+    InputError
+        There are no predictions.
+    """
     if not any(repetitions):
         raise InputError("there are no predictions to score")
     by_fold = [_fold_accuracies(rows) for rows in repetitions if rows]

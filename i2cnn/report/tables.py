@@ -16,7 +16,7 @@ _COMPARISON = (1, 2)
 
 @dataclass(frozen=True)
 class Cell:
-    """Percentages of one method in one run; None where there is no such number.
+    """Percentages of one method in one run; None where there is no number.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ class Cell:
     certain : bool
         False where the published number's column is a guess.
     std : float or None
-        Over folds.
+        Standard deviation over folds.
     spread : float or None
         Standard deviation over seeds.
     low, high : float or None
-        95 % interval.
+        95 % interval of the pooled accuracy.
     flat : bool
-        A training behind it never left ln(classes).
+        True if the loss of one of its trainings never left ln(classes).
     """
 
     published: float | None = None

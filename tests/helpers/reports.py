@@ -107,7 +107,7 @@ def report_of(
         jobs_total=3,
         methods=tuple(rows),
         trainings=tuple(trainings),
-        steps=(StepReport("60 patches", "training", 3, 183.0, 10**9, 0),),
+        steps=(StepReport("k = 60", "training", 3, 183.0, 10**9, 0),),
         chance=1 / len(task),
         published=published(dataset, task.name),
         leak_audit=LeakAudit(12, 0, "0" * 64),

@@ -57,7 +57,7 @@ def write_run(run: Path, *, seeds: int = 1, root: Path | None = None) -> Inputs:
     write_folds(run / FOLDS_FILE, folds)
     account = {"name": "synthetic", "task": {"name": "six", "labels": list(SIX.labels)}}
     counts = {"found": {"images": len(faces)}, "expected": {}, "faces_found": {"given": len(faces)}}
-    lists = {"left_out": {}, "notes": [], "faces_notes": []}
+    lists: dict[str, object] = {"left_out": {}, "notes": [], "faces_notes": []}
     write_json(run / DATASET_FILE, account | counts | lists)
     inputs = read_inputs(run)
     for number, job in enumerate(jobs_of(settings)):

@@ -1,73 +1,87 @@
-"""The published runs in results/: their numbers, and the documentation's copies of them."""
+"""A run's results, read from its directory."""
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from i2cnn.report.metrics_file import to_json
-from i2cnn.report.results import read_results
-from i2cnn.report.run_report import make_report
-from tests.check_report import check
-
-EN_DASH = "\N{EN DASH}"
-ROOT = Path(__file__).parents[2]
-RUNS = sorted(p.parent for p in (ROOT / "results").glob("*/run.json"))
-
-
-def test_there_are_published_runs() -> None:
-    assert [run.name for run in RUNS] == ["synthetic-quick"]
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_a_published_run_is_small(run: Path) -> None:
-    files = [path for path in run.rglob("*") if path.is_file()]
-    assert len(files) <= 60
-    assert sum(path.stat().st_size for path in files) <= 5_000_000
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_numbers_follow_from_predictions(run: Path) -> None:
-    assert check(run) == []
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_the_stored_report_is_what_the_package_computes(run: Path) -> None:
-    stored = json.loads((run / "report" / "metrics.json").read_text())
-    again = json.loads(json.dumps(to_json(make_report(read_results(run)))))
-    here = ("versions", "machine")
-    assert {k: v for k, v in again.items() if k not in here} == {
-        k: v for k, v in stored.items() if k not in here
-    }
+from i2cnn.report.results import Results, read_results
+from i2cnn.util.errors import InputError
+from tests.helpers.runs import write_run
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, tuple[str, str, str]]:
-    """Accuracy, standard deviation and interval of each main method, as pages print them."""
-    content = json.loads((ROOT / "results/synthetic-quick/report/metrics.json").read_text())
-    found = {}
-    for row in content["methods"]:
-        if row["group"] in ("trained", "untrained", "rival", "floor"):
-            mean, std, low, high = (
-                f"{100 * v:.1f}" for v in (row["mean"], row["std"], *row["interval95"])
-            )
-            found[row["method"]] = (mean, std, f"{low}{EN_DASH}{high}")
-    return found
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two seeds."""
+    folder = tmp_path_factory.mktemp("results") / "run"
+    write_run(folder, seeds=2)
+    return folder
 
 
-def test_the_documentations_numbers_are_the_runs(rows: dict[str, tuple[str, str, str]]) -> None:
-    page = (ROOT / "docs" / "results.md").read_text()
-    for method, cells in rows.items():
-        assert f"| {method} | {' | '.join(cells)} |" in page
+@pytest.fixture(scope="module")
+def results(run: Path) -> Results:
+    """Results of that run."""
+    return read_results(run)
 
 
-def test_the_readmes_numbers_are_the_runs(rows: dict[str, tuple[str, str, str]]) -> None:
-    numbers = {(mean, interval) for mean, _, interval in rows.values()}
-    readme = (ROOT / "README.md").read_text().replace("**", "")
-    row = rf"^\|.*\| ([\d.]+) \| ([\d.]+{EN_DASH}[\d.]+) \|$"
-    stated = re.findall(row, readme, re.MULTILINE)
-    assert len(stated) >= 5
-    assert set(stated) <= numbers
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    """A run to damage."""
+    return shutil.copytree(run, tmp_path / "copy")
+
+
+def test_methods_are_in_the_reports_order(results: Results) -> None:
+    assert [method.id for method in results.repetitions()] == [
+        "k1_trained",
+        "rival_boosted-lbp_linear",
+        "rival_boosted-lbp_polynomial",
+        "rival_boosted-lbp_rbf",
+        "k1_untrained",
+        "rival_pixels_linear",
+        "rival_pixels_rbf",
+    ]
+
+
+def test_a_network_is_repeated_per_seed_and_a_rival_is_not(results: Results) -> None:
+    seeds = {method.id: len(runs) for method, runs in results.repetitions().items()}
+    assert seeds["k1_trained"] == 2
+    assert seeds["rival_pixels_rbf"] == 1
+
+
+def test_every_face_is_tested_once_per_seed(results: Results) -> None:
+    for runs in results.repetitions().values():
+        assert all(len({p.image for p in rows}) == len(rows) == 18 for rows in runs)
+
+
+def test_only_networks_have_trainings(results: Results) -> None:
+    assert {t.job.folder for t in results.trainings} == {
+        f"fold_{fold:02d}/k1_seed{seed}" for fold in (1, 2, 3) for seed in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(("old", "new"), [("fear", "happy"), ("A", "B")])
+def test_edited_predictions_are_refused(copy: Path, old: str, new: str) -> None:
+    for path in copy.glob("fold_*/k1_seed0/predictions_trained.csv"):
+        path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=r"predictions_trained.csv: was edited or removed"):
+        read_results(copy)
+
+
+def test_removed_predictions_are_refused(copy: Path) -> None:
+    (copy / "fold_01" / "rival_pixels" / "predictions_rbf.csv").unlink()
+    with pytest.raises(InputError, match=r"predictions_rbf.csv: was edited or removed"):
+        read_results(copy)
+
+
+def test_a_run_without_a_finished_job_has_no_results(copy: Path) -> None:
+    for path in copy.glob("fold_*"):
+        shutil.rmtree(path)
+    with pytest.raises(InputError, match="no finished fold yet"):
+        read_results(copy)
+
+
+def test_another_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run directory"):
+        read_results(tmp_path)

@@ -1,0 +1,73 @@
+"""The published runs in results/: their numbers, and the documentation's copies of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from i2cnn.report.metrics_file import to_json
+from i2cnn.report.results import read_results
+from i2cnn.report.run_report import make_report
+from tests.check_report import check
+
+EN_DASH = "\N{EN DASH}"
+ROOT = Path(__file__).parents[2]
+RUNS = sorted(p.parent for p in (ROOT / "results").glob("*/run.json"))
+
+
+def test_there_are_published_runs() -> None:
+    assert [run.name for run in RUNS] == ["synthetic-quick"]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_a_published_run_is_small(run: Path) -> None:
+    files = [path for path in run.rglob("*") if path.is_file()]
+    assert len(files) <= 60
+    assert sum(path.stat().st_size for path in files) <= 5_000_000
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_numbers_follow_from_predictions(run: Path) -> None:
+    assert check(run) == []
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_the_stored_report_is_what_the_package_computes(run: Path) -> None:
+    stored = json.loads((run / "report" / "metrics.json").read_text())
+    again = json.loads(json.dumps(to_json(make_report(read_results(run)))))
+    here = ("versions", "machine")
+    assert {k: v for k, v in again.items() if k not in here} == {
+        k: v for k, v in stored.items() if k not in here
+    }
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, tuple[str, str, str]]:
+    """Accuracy, standard deviation and interval of each main method, as pages print them."""
+    content = json.loads((ROOT / "results/synthetic-quick/report/metrics.json").read_text())
+    found = {}
+    for row in content["methods"]:
+        if row["group"] in ("trained", "untrained", "rival", "floor"):
+            mean, std, low, high = (
+                f"{100 * v:.1f}" for v in (row["mean"], row["std"], *row["interval95"])
+            )
+            found[row["method"]] = (mean, std, f"{low}{EN_DASH}{high}")
+    return found
+
+
+def test_the_documentations_numbers_are_the_runs(rows: dict[str, tuple[str, str, str]]) -> None:
+    page = (ROOT / "docs" / "results.md").read_text()
+    for method, cells in rows.items():
+        assert f"| {method} | {' | '.join(cells)} |" in page
+
+
+def test_the_readmes_numbers_are_the_runs(rows: dict[str, tuple[str, str, str]]) -> None:
+    numbers = {(mean, interval) for mean, _, interval in rows.values()}
+    readme = (ROOT / "README.md").read_text().replace("**", "")
+    row = rf"^\|.*\| ([\d.]+) \| ([\d.]+{EN_DASH}[\d.]+) \|$"
+    stated = re.findall(row, readme, re.MULTILINE)
+    assert len(stated) >= 5
+    assert set(stated) <= numbers
