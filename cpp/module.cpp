@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -59,9 +60,12 @@ std::vector<Box> boxes_of(const Numbers& boxes) {
   }
   std::vector<Box> result;
   for (py::ssize_t i = 0; i < boxes.shape(0); ++i) {
-    const int anchor = static_cast<int>(boxes.at(i, 0));
-    if (anchor < -1 || anchor > 4) throw std::invalid_argument("an anchor must be -1 to 4");
-    result.push_back({anchor, boxes.at(i, 1), boxes.at(i, 2), boxes.at(i, 3), boxes.at(i, 4)});
+    const double anchor = boxes.at(i, 0);
+    if (!(anchor >= -1 && anchor <= 4) || anchor != std::floor(anchor)) {
+      throw std::invalid_argument("an anchor must be a whole number from -1 to 4");
+    }
+    result.push_back(
+        {static_cast<int>(anchor), boxes.at(i, 1), boxes.at(i, 2), boxes.at(i, 3), boxes.at(i, 4)});
   }
   return result;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +76,30 @@ def test_selections_outside_the_scheme_are_refused(bad: list) -> None:
     image, points = face_at_the_border(color=False)
     with pytest.raises(ValueError, match="patch"):
         extract(image, points, 32, bad)
+
+
+@pytest.mark.parametrize("anchor", [-2, 5, 0.5, np.nan, np.inf])
+def test_an_anchor_that_is_no_landmark_is_refused(anchor: float) -> None:
+    image, points = face_at_the_border(color=False)
+    boxes = np.array([[anchor, 0, 0, 1, 1]])
+    with pytest.raises(ValueError, match="anchor"):
+        _native.extract(image, points, boxes, SCHEME.mouth, 32)
+
+
+@pytest.mark.parametrize(
+    ("patches", "keys", "message"),
+    [
+        ([60], ["a"], "outside the scheme"),
+        ([-1], ["a"], "outside the scheme"),
+        ([0, 1], ["a"], "one key"),
+        ([0.0], ["a"], "integers"),
+    ],
+)
+def test_the_writer_refuses_patches_that_it_cannot_store(
+    tmp_path: Path, patches: list, keys: list[str], message: str
+) -> None:
+    image, points = face_at_the_border(color=False)
+    writer = _native.PatchWriter(str(tmp_path), SCHEME.boxes, SCHEME.mouth, 32, "raw", 95, 1)
+    with pytest.raises(ValueError, match=message):
+        writer.add(image, points, patches, keys, 0)
+    writer.close()
