@@ -129,7 +129,7 @@ def test_either_goes_on_from_the_others_snapshot(kind: str, tmp_path: Path, monk
     suffix = ".h5" if kind == "HDF5" else ""
     train = ("train", "-solver", "solver.prototxt", "-snapshot")
 
-    # Ours, continued there. It starts at the first record anew, which ours can be told to do too.
+    # Ours, continued there. It restarts at the first record; so does ours without its .resume.npz.
     solver = caffe.get_solver("solver.prototxt")
     solver.step(3)
     ours = f"snapshots/net_iter_3.solverstate{suffix}"

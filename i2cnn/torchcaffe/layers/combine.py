@@ -22,7 +22,7 @@ class Eltwise(Layer):
         if p.coeff and len(p.coeff) != len(shapes):
             raise self.fail("give one coeff for each bottom")
         if p.coeff and p.operation != EltwiseParameter.SUM:
-            raise self.fail("coeff only goes with operation SUM")
+            raise self.fail("coeff needs operation SUM")
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         if any(shape != shapes[0] for shape in shapes):

@@ -17,10 +17,10 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
 from i2cnn.torchcaffe.formats.arrays import AnyArray
-from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
+from i2cnn.torchcaffe.proto import SolverParameter
+from i2cnn.torchcaffe.solvers.nets import test_nets, train_net
 from i2cnn.torchcaffe.solvers.plateau import Plateau
 from i2cnn.torchcaffe.solvers.resume import (
     read_position,
@@ -63,9 +63,10 @@ class CoreSolver:
         self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.update = make_update(param)
         learning_rate(param, 0, 0)
-        options, net_source = runtime.prepare_net(), self._net_source()
-        self.net = CoreNet(self._train_param(), options, net_source)
-        self.test_nets = [CoreNet(p, options, net_source) for p in self._test_params()]
+        options = runtime.prepare_net()
+        name = param.net or param.train_net or source
+        self.net = CoreNet(train_net(param, source), options, name)
+        self.test_nets = [CoreNet(net, options, name) for net in test_nets(param, source)]
         self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
         for path in (p.strip() for names in param.weights for p in names.split(",")):
             for net in self._nets.values():
@@ -111,48 +112,6 @@ class CoreSolver:
                 f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
                 "not a writable folder; create it or change snapshot_prefix"
             )
-
-    def _net_source(self) -> str:
-        return self.param.net or self.param.train_net or self.source
-
-    def _train_param(self) -> NetParameter:
-        p = self.param
-        given = [n for n in ("net", "net_param", "train_net", "train_net_param") if p.HasField(n)]
-        if len(given) != 1:
-            raise InputError(
-                f"{self.source}: SolverParameter must specify a train net using exactly one of "
-                "net, net_param, train_net, train_net_param"
-            )
-        value = getattr(p, given[0])
-        net = read_net(value) if isinstance(value, str) else _copy(value)
-        state = NetParameter().state
-        state.phase = TRAIN
-        state.MergeFrom(net.state)
-        state.MergeFrom(p.train_state)
-        net.state.CopyFrom(state)
-        net.state.phase = TRAIN
-        return net
-
-    def _test_params(self) -> list[NetParameter]:
-        p = self.param
-        nets: list[NetParameter] = [_copy(n) for n in p.test_net_param]
-        nets += [read_net(path) for path in p.test_net]
-        shared = len(p.test_iter) - len(nets)
-        if p.HasField("net_param"):
-            nets += [_copy(p.net_param) for _ in range(shared)]
-        elif p.HasField("net"):
-            nets += [read_net(p.net) for _ in range(shared)]
-        if len(nets) != len(p.test_iter):
-            raise InputError(f"{self.source}: test_iter must be given once for each test net")
-        if nets and p.test_interval <= 0 and p.HasField("test_interval"):
-            raise InputError(f"{self.source}: test_interval must be above 0")
-        if p.test_state and len(p.test_state) != len(nets):
-            raise InputError(f"{self.source}: test_state must be given for no test net or for each")
-        for i, net in enumerate(nets):
-            if p.test_state:
-                net.state.MergeFrom(p.test_state[i])
-            net.state.phase = TEST
-        return nets
 
     # Training -----------------------------------------------------------------------------------
 
@@ -388,12 +347,6 @@ def log_outputs(location: str, title: str, net: CoreNet, values: Mapping[str, An
         weight = weights.get(name, 0.0)
         extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
         log.info(location, f"{title.format(number)}{name} = {value:g}{extra}")
-
-
-def _copy(message: NetParameter) -> NetParameter:
-    result = NetParameter()
-    result.CopyFrom(message)
-    return result
 
 
 def _find_beside(learned_net: str, state: str) -> str:
