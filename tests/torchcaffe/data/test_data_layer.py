@@ -174,84 +174,105 @@ def test_old_rand_skip_is_ignored_as_in_caffe(folder: Path) -> None:
     assert n.blobs["label"].data.tolist() == [0, 1]
 
 
-def test_what_a_device_cannot_transform_at_once_is_done_before(folder: Path) -> None:
+def test_images_that_a_device_cannot_transform_at_once_are_transformed_before(folder: Path) -> None:
     # Images of two sizes and gray ones among colour ones: the same as on the CPU alone.
     rng = np.random.RandomState(3)
     shapes = [(7, 9, 3), (7, 9, 1), (8, 8, 3), (6, 6, 3)]
-    write_lmdb(folder / "db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
+    write_lmdb("db", [encoded(rng.randint(0, 256, s).astype(np.uint8)) for s in shapes])
     found = []
     for on_device in (False, True):
         n = net("crop_size: 5 force_color: true mean_value: 9 scale: 0.5", batch=4)
-        n.layers[0].reader.maker.transform_on_device = on_device
+        reader_of(n).maker.transform_on_device = on_device
         n.forward()
         found.append(n.blobs["data"].data.copy())
     np.testing.assert_array_equal(*found)
+
+
+def test_a_gray_image_among_coloured_ones_is_refused_for_a_device_too(folder: Path) -> None:
+    write_lmdb("db", [encoded(np.zeros(s, np.uint8)) for s in ((7, 9, 3), (7, 9, 1))])
     n = net(batch=2)
-    n.layers[0].reader.maker.transform_on_device = True
+    reader_of(n).maker.transform_on_device = True
     with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
         n.forward()
 
 
-def held_net(limit: int, batch: int) -> caffe.Net:
+def reader_of(n: caffe.Net) -> BatchReader:
+    return n.layers[0].reader
+
+
+def caching_net(budget: int, batch: int) -> caffe.Net:
     """A net whose reader does what it does for a GPU, on the CPU."""
     n = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
-    reader = n.layers[0].reader
-    reader.maker.transform_on_device, reader.cache = (
-        True,
-        DeviceCache(reader.maker.records.count, limit),
-    )
+    reader = reader_of(n)
+    reader.maker.transform_on_device = True
+    reader.cache = DeviceCache(reader.maker.records.count, budget)
     return n
 
 
-@pytest.mark.parametrize("batch", [3, 11, 25])
-def test_a_data_set_held_by_the_device_reads_on_as_before(batch: int, folder: Path) -> None:
+def write_eleven() -> None:
     rng = np.random.RandomState(1)
-    write_lmdb(
-        folder / "db", [raw(rng.randint(0, 256, (2, 6, 7)).astype(np.uint8), i) for i in range(11)]
-    )
+    images = [rng.randint(0, 256, (2, 6, 7)).astype(np.uint8) for _ in range(11)]
+    write_lmdb("db", [raw(image, i) for i, image in enumerate(images)])
+
+
+@pytest.mark.parametrize("batch", [3, 11, 25])
+def test_batches_from_the_devices_cache_are_those_of_the_database(batch: int, folder: Path) -> None:
+    write_eleven()
     caffe.set_random_seed(4)
     plain = net("crop_size: 3 mirror: true mean_value: 4", batch=batch)
     caffe.set_random_seed(4)
-    held = held_net(1 << 20, batch)
-    reader = held.layers[0].reader
-    places = []
+    cached = caching_net(1 << 20, batch)
+    reader = reader_of(cached)
     for step in range(12):
-        position = held._core.position()
         plain.forward()
-        held.forward()
-        places.append((position, held.blobs["data"].data.copy()))
+        cached.forward()
         for name in ("data", "label"):
-            np.testing.assert_array_equal(held.blobs[name].data, plain.blobs[name].data)
-        assert held.layers[0].keys == plain.layers[0].keys
+            np.testing.assert_array_equal(cached.blobs[name].data, plain.blobs[name].data)
+        assert cached.layers[0].keys == plain.layers[0].keys
         assert reader.cache.full == ((step + 1) * batch >= 11)
     assert not reader.prefetching
-    for step in (9, 2):  # from memory too, it goes to any place
-        held._core.restore_position(places[step][0])
-        held.forward()
-        np.testing.assert_array_equal(held.blobs["data"].data, places[step][1])
+
+
+@pytest.mark.parametrize("batch", [3, 11, 25])
+def test_a_position_is_restored_within_the_devices_cache(batch: int, folder: Path) -> None:
+    write_eleven()
+    n = caching_net(1 << 20, batch)
+    seen = []
+    for _ in range(12):
+        position = n._core.position()
+        n.forward()
+        seen.append((position, n.blobs["data"].data.copy()))
+    for position, data in (seen[9], seen[2]):
+        n._core.restore_position(position)
+        n.forward()
+        np.testing.assert_array_equal(n.blobs["data"].data, data)
 
 
 @pytest.mark.parametrize(("size", "period"), [(2, 5), (3, 10)])
-def test_a_reader_that_takes_turns_holds_its_own_records(
+def test_one_of_several_readers_caches_its_own_records(
     size: int, period: int, folder: Path
 ) -> None:
-    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(10)])
+    write_lmdb("db", [raw(IMAGE, i) for i in range(10)])
     param = LayerParameter(name="data", data_param={"source": "db", "batch_size": 3})
     options = NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(1, size))
     reader = BatchReader(param, Context("net", True, options))
-    reader.maker.transform_on_device, reader.cache = True, DeviceCache(period, 1 << 20)
+    reader.maker.transform_on_device = True
+    reader.cache = DeviceCache(period, 1 << 20)
     labels = [int(x) for _ in range(8) for x in reader.next().labels]
     assert labels == [(1 + size * i) % 10 for i in range(24)]
     assert reader.cache.full
     reader.close()
 
 
-def test_only_what_fits_is_held(folder: Path) -> None:
-    write_lmdb(folder / "db", [raw(IMAGE, i) for i in range(5)])
-    for limit, fits in ((5 * IMAGE.size, True), (5 * IMAGE.size - 1, False)):
-        n = held_net(limit, 2)
-        for _ in range(4):
-            n.forward()
-        assert (n.layers[0].reader.cache is not None) == fits
-        assert n.blobs["label"].data.tolist() == [1, 2]
+@pytest.mark.parametrize(("missing", "fits"), [(0, True), (1, False)])
+def test_a_data_set_is_cached_if_it_fits(missing: int, fits: bool, folder: Path) -> None:
+    write_lmdb("db", [raw(IMAGE, i) for i in range(5)])
+    n = caching_net(5 * IMAGE.size - missing, 2)
+    for _ in range(4):
+        n.forward()
+    assert (reader_of(n).cache is not None) == fits
+    assert n.blobs["label"].data.tolist() == [1, 2]
+
+
+def test_the_cpu_caches_nothing() -> None:
     assert cache_budget(torch.device("cpu")) == 0

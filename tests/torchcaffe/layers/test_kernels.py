@@ -169,17 +169,25 @@ def test_arrays_of_other_order_take_the_general_way() -> None:
     assert (grad == 1.5).all()
 
 
-def test_a_cleared_diff_takes_a_value_once_and_reads_as_zeros() -> None:
+def test_a_cleared_diff_reads_as_zeros() -> None:
     blob = Blob((2, 2))
     blob.grad.fill_(3)
     blob.clear_grad()
     assert (blob.grad == 0).all()
+
+
+def test_a_cleared_diff_takes_a_value_once() -> None:
+    blob = Blob((2, 2))
     blob.clear_grad()
     value = torch.ones(2, 2)
     blob.add_grad(value, take=True)
     assert blob.grad is value
     blob.add_grad(torch.ones(2, 2), take=True)
     assert (blob.grad == 2).all()
+
+
+def test_a_diff_copies_a_value_that_it_may_not_take() -> None:
+    blob = Blob((2, 2))
     blob.clear_grad()
     foreign = torch.ones(2, 2)
     blob.add_grad(foreign, take=False)
@@ -187,7 +195,7 @@ def test_a_cleared_diff_takes_a_value_once_and_reads_as_zeros() -> None:
     assert (foreign == 1).all()
 
 
-def test_a_held_diff_stays_a_live_view() -> None:
+def test_a_diff_that_was_handed_out_stays_a_live_view() -> None:
     blob = Blob((3,))
     view = blob.diff
     blob.add_grad(torch.ones(3), take=True)
