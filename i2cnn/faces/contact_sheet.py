@@ -9,15 +9,25 @@ import cv2
 import numpy as np
 
 from i2cnn.faces.table import FLAGGED, FOUND, Face
+from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import as_bgr, read_image, write_image
+from i2cnn.util.landmarks import interocular_distance
 
 TILE, CAPTION, COLUMNS, ROWS = 150, 30, 10, 9
-_COLOURS = {"given": (90, 160, 60), "manual": (90, 160, 60), "dlib": (160, 120, 40)}
+#: Frames in B, G, R by how a face was found; those to be checked have _ALARM.
+_COLOURS = {
+    "given": (90, 160, 60),
+    "manual": (90, 160, 60),
+    "dlib": (160, 120, 40),
+    "dlib-upsampled": (40, 140, 220),
+}
 _ALARM = (40, 40, 220)
+#: Side of the square that is shown of a face, in inter-ocular distances.
+_SIDE = 4.2
 
 
 def contact_sheets(faces: Sequence[Face], root: Path, path: Path) -> list[Path]:
-    """Draw contact sheets.
+    """Draw contact sheets of faces, doubtful ones first.
 
     Parameters
     ----------
@@ -48,31 +58,10 @@ def contact_sheets(faces: Sequence[Face], root: Path, path: Path) -> list[Path]:
     return sheets
 
 
-def _tile(face: Face, root: Path) -> np.ndarray:
-    """The face's surroundings with box and points, its name and how it was found."""
-    image = as_bgr(read_image(root / face.image))
-    centre = face.points.mean(0)
-    iod = float(np.hypot(*(face.points[1] - face.points[0])))
-    side = 4.2 * iod
-    scale = (TILE - 4) / side
-    # Maps the square around the face into the tile; the border of the image stays visible.
-    matrix = np.array(
-        [
-            [scale, 0, TILE / 2 - scale * centre[0]],
-            [0, scale, TILE / 2 - scale * centre[1]],
-        ]
-    )
-    crop = cv2.warpAffine(
-        image, matrix, (TILE, TILE), flags=cv2.INTER_AREA, borderValue=(225, 225, 225)
-    )
-    colour = _ALARM if face.found in FLAGGED else _COLOURS.get(face.found, (40, 140, 220))
-    for x, y in face.points @ matrix[:, :2].T + matrix[:, 2]:
-        position = (round(float(x)), round(float(y)))
-        cv2.circle(crop, position, 3, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(crop, position, 2, colour, -1, cv2.LINE_AA)
-    cv2.rectangle(crop, (1, 1), (TILE - 3, TILE - 3), colour, 2)
+def _tile(face: Face, root: Path) -> UInt8Array:
+    """The face's surroundings with its points, its name and how it was found."""
     tile = np.full((TILE + CAPTION, TILE, 3), 245, np.uint8)
-    tile[:TILE] = crop
+    tile[:TILE] = _surroundings(face, as_bgr(read_image(root / face.image)))
     name = Path(face.image).stem
     for line, text in enumerate((name[-22:], f"{face.label} ({face.found})")):
         cv2.putText(
@@ -86,3 +75,22 @@ def _tile(face: Face, root: Path) -> np.ndarray:
             cv2.LINE_AA,
         )
     return tile
+
+
+def _surroundings(face: Face, image: UInt8Array) -> UInt8Array:
+    """A square around the face, with its landmarks, framed in a colour for how it was found."""
+    x, y = face.points.mean(0)
+    scale = (TILE - 4) / (_SIDE * interocular_distance(face.points))
+    # Maps the square into the tile; the border of the image stays visible.
+    matrix = np.array([[scale, 0, TILE / 2 - scale * x], [0, scale, TILE / 2 - scale * y]])
+    warped = cv2.warpAffine(
+        image, matrix, (TILE, TILE), flags=cv2.INTER_AREA, borderValue=(225, 225, 225)
+    )
+    crop = np.asarray(warped, np.uint8)
+    colour = _ALARM if face.found in FLAGGED else _COLOURS[face.found]
+    for px, py in face.points @ matrix[:, :2].T + matrix[:, 2]:
+        position = (round(float(px)), round(float(py)))
+        cv2.circle(crop, position, 3, (255, 255, 255), -1, cv2.LINE_AA)
+        cv2.circle(crop, position, 2, colour, -1, cv2.LINE_AA)
+    cv2.rectangle(crop, (1, 1), (TILE - 3, TILE - 3), colour, 2)
+    return crop
