@@ -83,7 +83,7 @@ def test_an_anchor_that_is_no_landmark_is_refused(anchor: float) -> None:
     image, points = face_at_the_border(color=False)
     boxes = np.array([[anchor, 0, 0, 1, 1]])
     with pytest.raises(ValueError, match="anchor"):
-        _native.extract(image, points, boxes, SCHEME.mouth, 32)
+        _native.extract(image, points, boxes, DEEPID.mouth, 32)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_the_writer_refuses_patches_that_it_cannot_store(
     tmp_path: Path, patches: list, keys: list[str], message: str
 ) -> None:
     image, points = face_at_the_border(color=False)
-    writer = _native.PatchWriter(str(tmp_path), SCHEME.boxes, SCHEME.mouth, 32, "raw", 95, 1)
+    writer = _native.PatchWriter(str(tmp_path), DEEPID.boxes, DEEPID.mouth, 32, "raw", 95, 1)
     with pytest.raises(ValueError, match=message):
         writer.add(image, points, patches, keys, 0)
     writer.close()
