@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from i2cnn.datasets.labels import TASKS, Task, get_task
+from i2cnn.datasets.labels import Task, get_task, task_of
 from i2cnn.faces.table import Face, read_faces_csv
 
 
@@ -17,5 +17,4 @@ def load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:
     if options.task:
         return get_task(options.task)
-    known = [x for x in TASKS["seven"].labels if x in labels]
-    return Task("folder", tuple(known + sorted(set(labels) - set(known))))
+    return task_of(labels)

@@ -29,20 +29,35 @@ def embedded_root() -> Path:
 
 
 def load_dataset(kind: str, root: str | Path | None = None, task: str | None = None) -> Dataset:
-    """Read a data set.
+    """Read the samples of a data set: images, subjects, labels, and landmarks where it has them.
 
     Parameters
     ----------
     kind : {"jaffe", "ckplus", "synthetic", "folder"}
+        `folder` is a set of your own: `LABEL/SUBJECT_anything.png`, or a CSV file with the columns
+        image, subject and label.
     root : str or Path, optional
-        Its folder, or the CSV file of a set of your own; by default the embedded synthetic set.
+        The data set's folder, or the CSV file; by default the embedded synthetic set.
     task : str, optional
-        "six" or "seven" (the default); a folder may have labels of its own.
+        "six" (anger, disgust, fear, happy, sadness, surprise) or "seven" (the default: neutral
+        too). Images with another label are left out; a folder keeps its own labels by default.
+
+    Returns
+    -------
+    Dataset
+        `samples`, the `task` with the labels in class order, and an account of what was expected,
+        found and left out (`summary()`).
 
     Raises
     ------
     InputError
         The folder is missing, empty or holds something else.
+
+    Examples
+    --------
+    >>> dataset = load_dataset("synthetic")
+    >>> len(dataset.samples), len(dataset.subjects), dataset.task.labels[0]
+    (420, 20, 'neutral')
     """
     if root is None:
         if kind != "synthetic":

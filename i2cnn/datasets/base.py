@@ -1,4 +1,4 @@
-"""What every reader returns: the samples, and what was found against what was expected."""
+"""What every reader returns: the samples, and what was found compared with what was expected."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Dataset:
         return result | {label: counts[label] for label in self.task.labels}
 
     def summary(self) -> list[str]:
-        """Lines for a person: found, expected, left out."""
+        """Lines for a user to read: found, expected, left out."""
         found = self.found()
         lines = [f"{self.name}: {self.root}"]
         for key, value in found.items():
@@ -111,7 +111,7 @@ class Dataset:
         return lines + [f"  note: {note}" for note in self.notes]
 
     def to_json(self) -> dict[str, Any]:
-        """The same account for machines."""
+        """The content of dataset.json."""
         return {
             "name": self.name,
             "task": {"name": self.task.name, "labels": list(self.task.labels)},
@@ -122,8 +122,13 @@ class Dataset:
         }
 
 
+def outside_task(task: Task) -> str:
+    """Reason for leaving a sample out."""
+    return f"with a label outside task {task.name}"
+
+
 def check_folder(root: Path, name: str) -> None:
-    """A data set's folder must be there."""
+    """InputError unless a data set's folder exists."""
     if root.is_file():
         raise InputError(f"{root}: is a file; give the folder that holds your copy of {name}")
     if not root.is_dir():
@@ -133,7 +138,7 @@ def check_folder(root: Path, name: str) -> None:
 def csv_rows(
     path: Path, columns: Sequence[str], origin: str = ""
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """(Line, cell of each column) of a CSV file; `origin` says where an absent file comes from."""
+    """Line number and cells by column of a CSV file; `origin` says what writes a missing file."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """CK+: sequences from neutral to peak with emotion codes (Lucey et al. 2010).
 
-Not to be redistributed: the reader takes the user's own copy in the official layout,
+It may not be redistributed: the reader takes the user's own copy in the official layout,
 ``cohn-kanade-images/S005/001/*.png`` and ``Emotion/S005/001/*_emotion.txt``. Of each sequence the
 first frame is neutral and the last three show the expression (paper section 4.1).
 """
@@ -19,12 +19,16 @@ CODES = {1: ANGER, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
 CONTEMPT = 2
 SEQUENCES = {ANGER: 45, DISGUST: 59, FEAR: 25, HAPPY: 69, SADNESS: 28, SURPRISE: 83}
 PEAK_FRAMES = 3
+_TIME_CODE = (
+    "frames may show a time code at their lower edge, which large patches reach; "
+    "--scheme tight keeps away from it"
+)
 FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)\.png", re.IGNORECASE)
 EMOTION = re.compile(r"S\d+_\d+_(\d+)_emotion\.txt", re.IGNORECASE)
 
 
 def read_ckplus(root: Path, task: Task) -> Dataset:
-    """Samples of a CK+ folder."""
+    """Read a CK+ folder."""
     check_folder(root, "CK+")
     images = _folder(root, ("cohn-kanade-images", "sequences"), "the sequences")
     emotions = _folder(root, ("Emotion",), "the emotion codes")
@@ -53,20 +57,22 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
         for path, expression in chosen:
             image = path.relative_to(root).as_posix()
             samples.append(Sample(image, subject, expression, sequence, _number(path)))
-    expected = {"subjects": 106, "sequences": 309}
+    return Dataset("ckplus", root, task, samples, _expected(task), left_out, [_TIME_CODE])
+
+
+def _expected(task: Task) -> dict[str, int]:
+    """What the complete data set has."""
+    sequences = sum(SEQUENCES.values())
+    expected = {"subjects": 106, "sequences": sequences}
     expected |= {label: PEAK_FRAMES * n for label, n in SEQUENCES.items()}
-    if with_neutral:
-        expected[NEUTRAL] = 309
+    if NEUTRAL in task.labels:
+        expected[NEUTRAL] = sequences
     expected["images"] = sum(v for k, v in expected.items() if k in task.labels)
-    notes = [
-        "frames may show a time code at their lower edge, which large patches reach; "
-        "--scheme tight keeps away from it"
-    ]
-    return Dataset("ckplus", root, task, samples, expected, left_out, notes)
+    return expected
 
 
 def _frames(folder: Path, images: Path, left_out: dict[str, list[str]]) -> list[Path]:
-    """Frames of a sequence in their order; any other file is put on the list."""
+    """Frames of a sequence in order; any other file is listed as left out."""
     frames = []
     for path in sorted(folder.iterdir()):
         match = FRAME.fullmatch(path.name)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder, csv_rows
-from i2cnn.datasets.labels import TASKS, Task
+from i2cnn.datasets.labels import Task, task_of
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import SUFFIXES
 
@@ -16,10 +16,10 @@ COLUMNS = ("image", "subject", "label")
 
 
 def read_folder(root: Path, task: Task | None) -> Dataset:
-    """Samples of a folder of label folders, or of a CSV file.
+    """Read a folder of label folders, or a CSV file.
 
-    The subject is what stands before the first underscore of a file's name. Blanks around labels
-    and subjects are no part of them.
+    The subject is the part of a file's name before the first underscore. Blanks around labels and
+    subjects are ignored.
     """
     left_out: dict[str, list[str]] = {}
     if root.suffix.lower() == ".csv" and not root.is_dir():
@@ -35,11 +35,9 @@ def read_folder(root: Path, task: Task | None) -> Dataset:
         if len(labels) < 2:
             raise InputError(
                 f"{root}: images of at least two labels are needed, found "
-                f"{sorted(labels) or 'none'}; put them into one folder a label"
+                f"{sorted(labels) or 'none'}; put them into one folder per label"
             )
-        known = TASKS["seven"].labels
-        ordered = [x for x in known if x in labels] + sorted(labels - set(known))
-        task = Task("folder", tuple(ordered))
+        task = task_of(labels)
     subjects = {s.subject for s in samples}
     if len(subjects) == len(samples) > 1:
         notes.append(
@@ -77,7 +75,7 @@ def _from_label_folder(folder: Path, left_out: dict[str, list[str]]) -> list[Sam
 
 
 def _look_alikes(what: str, names: Iterable[str]) -> list[str]:
-    """Notes on names that a person would read as one."""
+    """Notes on names that a person would take for the same."""
     groups: dict[str, set[str]] = {}
     for name in names:
         groups.setdefault(name.strip().casefold(), set()).add(name)

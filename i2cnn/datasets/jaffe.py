@@ -1,15 +1,15 @@
 """JAFFE: 213 gray images of 10 women, 7 expressions (Lyons et al. 1998).
 
-Not to be redistributed: the reader takes the user's own copy, file names as its owners hand out.
+It may not be redistributed: the reader takes the user's own copy, with the original file names.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Sample, check_folder
+from i2cnn.datasets.base import Dataset, Sample, check_folder, outside_task
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 
 CODES = {
@@ -37,49 +37,51 @@ SUBJECTS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
 NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d)\.(\d+)\.(tiff?|png)", re.IGNORECASE)
 
 
+_OTHERS = "not named like KA.AN1.39.tiff"
+_TWICE = "a second file of the same image"
+
+
 def read_jaffe(root: Path, task: Task) -> Dataset:
-    """Samples of a JAFFE folder; searched in subfolders too."""
+    """Read a JAFFE folder; subfolders are searched too."""
     check_folder(root, "JAFFE")
-    samples = []
-    others: list[str] = []
-    converted = 0
+    left_out: dict[str, list[str]] = {_OTHERS: [], _TWICE: [], outside_task(task): []}
+    samples = list(_samples(root, task, left_out))
+    expected = {k: v for k, v in EXPECTED.items() if k == "subjects" or k in task.labels}
+    expected["images"] = sum(v for k, v in expected.items() if k != "subjects")
+    reasons = {reason: names for reason, names in left_out.items() if names}
+    return Dataset("jaffe", root, task, samples, expected, reasons, _notes(samples))
+
+
+def _samples(root: Path, task: Task, left_out: dict[str, list[str]]) -> Iterator[Sample]:
     chosen: dict[tuple[str, ...], str] = {}
-    twice: list[str] = []
-    outside: list[str] = []
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         name = path.relative_to(root).as_posix()
         match = NAME.fullmatch(path.name)
         label = CODES.get(match[2].upper()) if match else None
         if match is None or label is None:
-            others.append(name)
+            left_out[_OTHERS].append(name)
             continue
         key = (match[1].upper(), match[2].upper(), match[3], match[4])
         if key in chosen:
-            twice.append(f"{name} (also {chosen[key]})")
+            left_out[_TWICE].append(f"{name} (also {chosen[key]})")
             continue
         chosen[key] = name
-        if label not in task.labels:
-            outside.append(name)
-            continue
-        converted += match[5].lower() == "png"
-        samples.append(Sample(name, key[0], label))
+        if label in task.labels:
+            yield Sample(name, key[0], label)
+        else:
+            left_out[outside_task(task)].append(name)
+
+
+def _notes(samples: Sequence[Sample]) -> list[str]:
     notes = []
+    converted = sum(s.image.lower().endswith(".png") for s in samples)
     if converted:
         notes.append(f"{converted} images are PNG conversions; JAFFE itself has TIFF files")
-    per_subject = Counter(s.subject for s in samples)
-    missing = [s for s in SUBJECTS if s not in per_subject]
+    subjects = {s.subject for s in samples}
+    missing = [s for s in SUBJECTS if s not in subjects]
     if missing:
         notes.append(f"no image of subject {', '.join(missing)}")
-    strangers = sorted(set(per_subject) - set(SUBJECTS))
+    strangers = sorted(subjects - set(SUBJECTS))
     if strangers:
         notes.append(f"subjects that JAFFE does not have: {', '.join(strangers)}")
-    left_out = {
-        "not named like KA.AN1.39.tiff": others,
-        "a second file of the same image": twice,
-        f"with a label outside task {task.name}": outside,
-    }
-    expected = {k: v for k, v in EXPECTED.items() if k == "subjects" or k in task.labels}
-    expected["images"] = sum(v for k, v in expected.items() if k != "subjects")
-    return Dataset(
-        "jaffe", root, task, samples, expected, {k: v for k, v in left_out.items() if v}, notes
-    )
+    return notes

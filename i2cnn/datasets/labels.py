@@ -1,7 +1,8 @@
-"""Expressions and tasks: which labels a run tells apart, in which order, under which name."""
+"""Expressions, and tasks: the labels that a run tells apart, in class order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from i2cnn.util.errors import InputError
@@ -57,8 +58,15 @@ SEVEN = Task("seven", (NEUTRAL, *SIX.labels))
 TASKS = {task.name: task for task in (SIX, SEVEN)}
 
 
+def task_of(labels: Iterable[str]) -> Task:
+    """Task "folder" with a user's own labels: the paper's first, in its order, others sorted."""
+    found = set(labels)
+    known = [label for label in SEVEN.labels if label in found]
+    return Task("folder", tuple(known + sorted(found - set(known))))
+
+
 def get_task(name: str) -> Task:
-    """The paper's task of that name ("six" or "seven")."""
+    """Look up the paper's task of that name ("six" or "seven"); InputError for another."""
     if name not in TASKS:
         raise InputError(f"unknown task {name!r}; choose one of {', '.join(TASKS)}")
     return TASKS[name]

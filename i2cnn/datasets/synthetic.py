@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Points, Sample, check_folder
+from i2cnn.datasets.base import Dataset, Points, Sample, check_folder, outside_task
 from i2cnn.datasets.jaffe import CODES
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
@@ -17,7 +17,7 @@ _COLUMNS = {"left_mouth": "mouth_left", "right_mouth": "mouth_right"}
 
 
 def read_synthetic(root: Path, task: Task) -> Dataset:
-    """Samples listed in `landmarks.csv`."""
+    """Read the samples listed in `landmarks.csv`."""
     check_folder(root, "the synthetic set")
     table = root / "landmarks.csv"
     if not table.is_file():
@@ -40,7 +40,7 @@ def read_synthetic(root: Path, task: Task) -> Dataset:
     expected |= dict.fromkeys(task.labels, SUBJECTS * TAKES)
     left_out = {
         "listed but not there": missing,
-        f"with a label outside task {task.name}": outside,
+        outside_task(task): outside,
     }
     return Dataset(
         "synthetic", root, task, samples, expected, {k: v for k, v in left_out.items() if v}

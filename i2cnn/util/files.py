@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and the digests that name their contents."""
+"""Files and folders that are written whole or not at all, locks, JSON and digests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     A reader never sees half a file, and a killed process leaves the old one untouched. Missing
-    folders are made. The temporary file keeps the suffix, since some writers choose the format by
-    it.
+    folders are created. The temporary file keeps the suffix, since some writers choose the format
+    by it.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -45,8 +45,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def try_lock(file: int) -> bool:
     """Lock an open file or folder without waiting; False if another process has it locked.
 
-    The lock ends with the process, however it ends. Some network file systems cannot lock at all:
-    there this is True, and their users must not do the same thing twice.
+    The lock ends with the process, however it ends. Some network file systems cannot lock: there
+    this is always True, and two processes are not kept apart.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,7 +57,7 @@ def try_lock(file: int) -> bool:
 
 @contextmanager
 def locked(folder: Path, busy: str) -> Iterator[None]:
-    """Keep other processes out of a folder; InputError, with `busy`, if one is in it."""
+    """Lock a folder; InputError with the text `busy` if another process has it locked."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if not try_lock(descriptor):
@@ -113,7 +113,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def make_parent(path: Path) -> None:
-    """Make the folder that `path` will be in; InputError if that fails."""
+    """Create the folder that `path` will be in; InputError if that fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -154,7 +154,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically, indented so that a person can read it."""
+    """Write a JSON file atomically, indented for readers."""
     write_text(path, json.dumps(value, indent=1, sort_keys=False) + "\n")
 
 
@@ -177,6 +177,6 @@ def file_digest(path: Path) -> str:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of a JSON-able value in canonical form."""
+    """SHA-256 of a value in canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a run's numbers."""
+    """Versions of i2cnn, Python and the packages that decide a run's numbers."""
     found = {"i2cnn": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """The machine in general terms."""
+    """Operating system, processor type and number of usable cores."""
     return {
         "system": platform.system(),
         "processor": platform.machine(),

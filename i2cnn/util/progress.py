@@ -25,7 +25,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callback]:
-    """Show the progress of one piece of work.
+    """Show the progress of one piece of work; yields a function to be called after each part.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def progress(title: str) -> Iterator[Callback]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words that fit their size."""
+    """Seconds as text, in a unit of their size."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:
