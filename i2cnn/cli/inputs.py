@@ -11,10 +11,10 @@ from i2cnn.faces.table import Face, read_faces_csv
 
 
 def load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
+    """Faces of the CSV, and the folder that their images' paths are relative to."""
     return read_faces_csv(options.faces), options.root or options.faces.parent
 
 
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:
-    if options.task:
-        return get_task(options.task)
-    return task_of(labels)
+    """The task of `--task`, or that of the faces' own labels."""
+    return get_task(options.task) if options.task else task_of(labels)
