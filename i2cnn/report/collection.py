@@ -66,7 +66,9 @@ def _predictions_table(jobs: Sequence[FinishedJob]) -> str:
         for method, rows in done.predictions.items():
             tested = [(p.image, p.subject, p.truth) for p in rows]
             if faces.setdefault(fold, tested) != tested:
-                raise InputError(f"{done.job.folder}: tested other faces than the fold's jobs")
+                raise InputError(
+                    f"{done.job.folder}: tested other faces than other jobs of its fold"
+                )
             column = columns.setdefault(column_of(done.job, method.name), {})
             column[fold] = [p.predicted for p in rows]
     text = io.StringIO()

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,16 @@ def test_jobs_of_other_faces_are_refused(copy: Path) -> None:
     _edit(copy / "faces.csv", lambda text: text.replace("40.0", "41.0", 1))
     with pytest.raises(InputError, match="made from other faces"):
         read_results(copy)
+
+
+def test_a_table_that_is_no_text_is_refused(copy: Path) -> None:
+    (copy / "predictions.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="predictions.csv: cannot be read"):
+        read_results(copy)
+
+
+def test_jobs_of_one_fold_must_have_tested_the_same_faces(results: Results, tmp_path: Path) -> None:
+    first, *others = results.jobs
+    fewer = replace(first, predictions={m: rows[1:] for m, rows in first.predictions.items()})
+    with pytest.raises(InputError, match="tested other faces than other jobs of its fold"):
+        write_collection(results.run, tmp_path, [fewer, *others])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.confused import ConfusedFace
 from i2cnn.report.glossary import GLOSSARY
-from i2cnn.report.page import comparison_html, report_html
+from i2cnn.report.page import compare, comparison_html, report_html, write_report
 from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import paper_tables
 from tests.helpers.reports import report_of, row_of, training_of
+from tests.helpers.runs import write_run
 
 
 def page_of(report: RunReport, confused: tuple[ConfusedFace, ...] = ()) -> str:
@@ -73,3 +75,30 @@ def test_several_runs_are_compared_on_one_page() -> None:
     page = comparison_html(reports, paper_tables(reports))
     assert "2 runs compared" in page
     assert "<th>CK+ (6)<br>" in page
+
+
+def test_a_runs_report_is_a_page_with_its_numbers_and_pictures(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    report = write_report(tmp_path / "run")
+    assert report.page == tmp_path / "run" / "report" / "report.html"
+    names = {path.name for path in report.page.parent.iterdir()}
+    assert {"report.html", "metrics.json", "methods.png", "confusion_k1_trained.png"} <= names
+
+
+def test_pictures_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    (tmp_path / "run" / "report").mkdir()
+    old = tmp_path / "run" / "report" / "confusion_k60_trained.png"
+    old.write_bytes(b"")
+    write_report(tmp_path / "run")
+    assert not old.exists()
+
+
+def test_a_comparison_renews_each_runs_report(tmp_path: Path) -> None:
+    runs = [tmp_path / "first", tmp_path / "second"]
+    for run in runs:
+        write_run(run)
+    tables = compare(runs, tmp_path / "comparison.html")
+    assert [title.rpartition(", ")[2] for title in tables[0].columns] == ["first", "second"]
+    assert all((run / "report" / "report.html").is_file() for run in runs)
+    assert "2 runs compared" in (tmp_path / "comparison.html").read_text()
