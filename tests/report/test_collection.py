@@ -98,7 +98,7 @@ def test_jobs_of_other_faces_are_refused(copy: Path) -> None:
 
 def test_a_table_that_is_no_text_is_refused(copy: Path) -> None:
     (copy / "predictions.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="predictions.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"predictions\.csv: cannot be read"):
         read_results(copy)
 
 
