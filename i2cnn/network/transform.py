@@ -6,7 +6,7 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, digest
+
+#: Of a stored transform, unpacked; the mean of patches 256 wide takes 0.8 MB.
+_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ class Transform:
     def load(cls, path: Path) -> Transform:
         """Read what :meth:`save` wrote; InputError if the file is missing or damaged."""
         try:
+            with ZipFile(path) as archive:
+                if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
+                    raise InputError(f"{path}: too large for a transform")
             with np.load(path, allow_pickle=False) as file:
                 mean, crop, scale = (file[name] for name in ("mean", "crop", "scale"))
                 well = mean.dtype == np.float32 and mean.ndim == 3 and len(mean) == 3
@@ -57,7 +63,7 @@ class Transform:
                     return cls(mean, int(crop), float(scale))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError, TypeError, KeyError, MemoryError, BadZipFile) as error:
             raise InputError(f"{path}: damaged ({error})") from None
         raise InputError(f"{path}: damaged (not a transform of three planes)")
 

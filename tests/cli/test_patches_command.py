@@ -14,7 +14,7 @@ from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.patches.lmdb_facts import database_digest, database_size
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.preview import draw_preview
-from i2cnn.patches.schemes import get_scheme
+from i2cnn.patches.schemes import DEEPID, get_scheme
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.images import read_image, write_image
 from tests.helpers.databases import options_of, records
@@ -67,7 +67,7 @@ def test_the_preview_of_a_csv_is_its_first_face(faces: Path, tmp_path: Path) -> 
     out = tmp_path / "p.png"
     assert main(["patches", str(faces), f"--preview={out}"]) == 0
     first = several()[0]
-    expected = draw_preview(read_image(tmp_path / first.image), first.points, get_scheme("deepid"))
+    expected = draw_preview(read_image(tmp_path / first.image), first.points, DEEPID)
     np.testing.assert_allclose(read_image(out), expected, atol=40)
 
 
@@ -99,32 +99,57 @@ def test_a_photograph_without_a_face(tmp_path: Path, capsys: Output) -> None:
     assert not (tmp_path / "p.png").exists()
 
 
-def test_one_bad_image_stops_everything_or_is_left_out(
-    faces: Path, tmp_path: Path, capsys: Output
+@pytest.fixture
+def bad(faces: Path) -> str:
+    """Name of the one picture among those of `faces` that is none."""
+    name = several()[7].image
+    (faces.parent / name).write_bytes(b"not a picture")
+    return name
+
+
+@pytest.fixture
+def command(faces: Path, tmp_path: Path) -> list[str]:
+    """Writes five patches of each face into `out/db`, and their mean."""
+    outputs = [f"--out={tmp_path / 'out' / 'db'}", f"--mean={tmp_path / 'mean'}"]
+    return ["patches", str(faces), *outputs, "--k=5"]
+
+
+def test_one_bad_image_stops_everything(
+    command: list[str], bad: str, tmp_path: Path, capsys: Output
 ) -> None:
-    chosen = several()
-    bad = chosen[7].image
-    (tmp_path / bad).write_bytes(b"not a picture")
-    out = tmp_path / "out" / "db"
-    command = ["patches", str(faces), f"--out={out}", f"--mean={tmp_path / 'mean'}", "--k=5"]
     assert main(command) == 1
     assert f"{bad}: not a picture that can be read; convert it to PNG" in capsys.readouterr().err
-    assert list(out.parent.iterdir()) == []
+    assert list((tmp_path / "out").iterdir()) == []
     assert not (tmp_path / "mean").exists()
+
+
+def test_skip_bad_says_what_it_left_out(
+    command: list[str], bad: str, tmp_path: Path, capsys: Output
+) -> None:
     assert main([*command, "--skip-bad"]) == 3
     printed = capsys.readouterr()
     assert f"{bad}: not a picture" in printed.err
     assert "1 of 20 faces were left out" in printed.err
-    assert f"{out}: 95 patches of 19 faces" in printed.out
+    assert f"{tmp_path / 'out' / 'db'}: 95 patches of 19 faces" in printed.out
+
+
+def test_skip_bad_writes_the_other_faces(command: list[str], bad: str, tmp_path: Path) -> None:
+    main([*command, "--skip-bad"])
+    out = tmp_path / "out" / "db"
     assert database_size(out) == 95
     assert not any(Path(bad).stem.encode() in key for key, _ in records(out))
     assert read_mean(tmp_path / "mean").shape == (3, 256, 256)
-    shutil.copy(embedded_root() / bad, tmp_path)
-    shutil.rmtree(out)
+
+
+def test_skip_bad_without_a_bad_image_ends_well(command: list[str]) -> None:
+    assert main([*command, "--skip-bad"]) == 0
+
+
+def test_a_mean_is_not_overwritten(command: list[str], tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "mean").write_bytes(b"of another database")
     assert main(command) == 1
     assert "mean: already exists, and a net may have been" in capsys.readouterr().err
-    (tmp_path / "mean").unlink()
-    assert main([*command, "--skip-bad"]) == 0
+    assert (tmp_path / "mean").read_bytes() == b"of another database"
 
 
 def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
@@ -133,6 +158,7 @@ def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "db"
     options = [f"--out={out}", f"--scheme={scheme}", "--seed=4", "--subjects=S01,S02"]
     assert main(["patches", str(faces), *options]) == 0
+    # Only faces of these subjects, but the class numbers of all labels.
     chosen = [f for f in several() if f.subject in ("S01", "S02")]
     labels = sorted({f.label for f in several()}, key=ORDER.index)
     write_database(
