@@ -182,9 +182,7 @@ def _predict(verbs: Verbs) -> None:
 
 
 def _doctor(verbs: Verbs) -> None:
-    doctor = verbs.add_parser(
-        "doctor", help="what is installed and what is missing; the engine and device in use"
-    )
+    doctor = verbs.add_parser("doctor", help="what is installed, and what is missing")
     doctor.set_defaults(run="i2cnn.cli.doctor:doctor")
     options.add_engine(doctor)
 
