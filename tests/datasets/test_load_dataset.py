@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from i2cnn.datasets import DATASETS, load_dataset
+from i2cnn.datasets.labels import SIX
 from i2cnn.util.errors import InputError
 from tests.helpers.trees import photos
 
@@ -51,3 +53,10 @@ def test_only_the_embedded_set_needs_no_folder() -> None:
 def test_a_kind_given_as_a_folder_is_explained() -> None:
     with pytest.raises(InputError, match="chosen by --dataset jaffe"):
         load_dataset("jaffe", Path("jaffe"))
+
+
+def test_the_account_of_a_data_set_is_json() -> None:
+    account = load_dataset("synthetic", None, "six").to_json()
+    assert json.loads(json.dumps(account)) == account
+    assert account["task"] == {"name": "six", "labels": list(SIX.labels)}
+    assert account["found"]["images"] == account["expected"]["images"] == 360

@@ -107,6 +107,23 @@ def test_labels_outside_int32(label: int, tmp_path: Path) -> None:
         write_database(some_faces(1), [label], embedded_root(), tmp_path / "db")
 
 
+def test_each_face_needs_a_label(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="db: 2 faces but 1 labels"):
+        write_database(some_faces(2), [0], embedded_root(), tmp_path / "db")
+
+
+def test_a_database_needs_a_face(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="db: there are no faces to write"):
+        write_database([], [], embedded_root(), tmp_path / "db")
+
+
+def test_landmarks_outside_the_picture_are_refused(tmp_path: Path) -> None:
+    face = some_faces(1)[0]
+    far = replace(face, points=face.points + 1000)
+    with pytest.raises(InputError, match=f"{face.image}: the middle of its landmarks"):
+        write_database([far], [0], embedded_root(), tmp_path / "db")
+
+
 @pytest.fixture
 def half_bad(tmp_path: Path) -> list[Face]:
     """Four faces in tmp_path: the second's picture is none, the third's landmarks are none."""

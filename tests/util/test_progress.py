@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from i2cnn.util import progress as module
 from i2cnn.util.progress import duration, progress, say
@@ -17,6 +20,15 @@ def test_a_log_gets_a_line_only_now_and_then(
         for done in range(1, 4):
             update(done, 9)
     assert capsys.readouterr().err == "  patches: 2 of 9\n"
+
+
+def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(module, "console", Console(file=text, force_terminal=True, width=80))
+    with progress("patches") as update:
+        update(3, 9)
+    assert "patches" in text.getvalue()
+    assert "3/9" in text.getvalue()
 
 
 def test_what_is_said_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
