@@ -42,7 +42,7 @@ def locate_faces(
     Raises
     ------
     InputError
-        An image cannot be read, or the data set's own landmarks cannot be a face's.
+        An image cannot be read, or the data set's own landmarks are not those of a face.
     """
     faces, notes = [], []
     for number, sample in enumerate(dataset.samples, 1):

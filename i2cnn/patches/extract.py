@@ -25,9 +25,10 @@ def extract_patches(
 ) -> UInt8Array:
     """Sample patches of one face, each by one resampling of the image.
 
-    Bilinear; where a patch shrinks the image, each pixel is the mean of as many samples as keep
-    their distance below one pixel (at most 32 x 32). Patches 2i and 2i + 1 of a scheme are exact
-    mirrors. Only the chosen patches are sampled; they are the same bits as among all.
+    Sampling is bilinear; where a patch shrinks the image, each of its pixels is the mean of as many
+    samples as keep their distance below one pixel (at most 32 x 32). Patches 2i and 2i + 1 of a
+    scheme are exact mirrors. Only the chosen patches are sampled; they have the same bits as in an
+    extraction of all.
 
     Parameters
     ----------
@@ -62,12 +63,17 @@ def extract_patches(
 
 
 def check_landmarks(image: UInt8Array, points: Float64Array) -> None:
-    """InputError if the landmarks' middle is outside the image: they are another picture's.
+    """Check that the landmarks' mean is on the image; else they belong to another picture.
 
     Parameters
     ----------
     image : ndarray, (H, W) or (H, W, 3)
     points : ndarray, (5, 2)
+
+    Raises
+    ------
+    InputError
+        The mean is outside.
     """
     x, y = np.mean(points, axis=0)
     height, width = image.shape[:2]
@@ -79,7 +85,7 @@ def check_landmarks(image: UInt8Array, points: Float64Array) -> None:
 
 
 def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> UInt8Array:
-    """Sample gray patches of a face as networks are trained on.
+    """Sample the gray patches of a face that a network takes.
 
     Parameters
     ----------
@@ -94,7 +100,7 @@ def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> U
     Raises
     ------
     InputError
-        The landmarks are not a face's of this picture.
+        The landmarks do not belong to this picture, or are not those of a face.
     """
     gray = as_gray(image)
     check_landmarks(gray, points)

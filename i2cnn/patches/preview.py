@@ -1,4 +1,4 @@
-"""Draws a patch scheme on a face, and all patches of it with their names."""
+"""Draws a patch scheme on a face, and the face's patches with their names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every room uses: errors, files, pictures, progress."""
+"""What all packages use: errors, files, pictures, landmarks, progress."""

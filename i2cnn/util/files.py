@@ -86,7 +86,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     path = path.resolve()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise InputError(f"{path}: exists already; delete it or choose another name")
+        raise InputError(f"{path}: already exists; delete it or choose another name")
     if path.is_mount():
         raise InputError(f"{path}: is a mount point; choose a name inside it")
     make_parent(path)

@@ -1,4 +1,4 @@
-"""The five landmarks of a face: their names, their order, and when they cannot be a face's."""
+"""The five landmarks of a face: their names, their order, and a check of their geometry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def interocular_distance(points: Float64Array) -> float:
 
 
 def check_points(points: Float64Array) -> str:
-    """Say why five points cannot be a face's landmarks.
+    """Check whether five points can be the landmarks of a face.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def check_points(points: Float64Array) -> str:
     Returns
     -------
     str
-        The reason; empty if the points can be landmarks.
+        Why they cannot; empty if they can.
     """
     if not np.isfinite(points).all():
         return "a landmark is not a finite number"

@@ -84,13 +84,13 @@ def test_an_empty_folder_may_be_the_target(tmp_path: Path) -> None:
 
 def test_a_database_is_not_overwritten(tmp_path: Path) -> None:
     write_faces(tmp_path / "db", number=1)
-    with pytest.raises(InputError, match="db: exists already"):
+    with pytest.raises(InputError, match="db: already exists"):
         write_faces(tmp_path / "db", number=1)
 
 
 def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(InputError, match="file: exists already"):
+    with pytest.raises(InputError, match="file: already exists"):
         write_faces(tmp_path / "file", number=1)
     assert (tmp_path / "file").read_text() == "x"
 
@@ -133,7 +133,7 @@ def test_a_link_is_followed(there: bool, tmp_path: Path) -> None:
     write_faces(tmp_path / "link", number=1)
     assert (tmp_path / "link").is_symlink()
     assert database_size(tmp_path / "link") == database_size(target) == 60
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="already exists"):
         write_faces(tmp_path / "link", number=1)
 
 

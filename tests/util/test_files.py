@@ -84,7 +84,7 @@ def test_one_process_at_a_time_writes_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_with_files_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
-    with pytest.raises(InputError, match="exists already"), atomic_folder(tmp_path):
+    with pytest.raises(InputError, match="already exists"), atomic_folder(tmp_path):
         pass
 
 
