@@ -21,6 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from i2cnn.network.profiles import fill_deploy, fill_solver, fill_train_val
+from i2cnn.network.profiles import (
+    TrainingSetup,
+    fill_deploy,
+    fill_solver,
+    fill_train_val,
+    template_schedule,
+)
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
@@ -100,9 +107,15 @@ def hand_written(
     return train, forward
 
 
+def setup_of(batch: int, iterations: int = 1) -> TrainingSetup:
+    """The paper's network with another batch and number of iterations."""
+    schedule = replace(template_schedule("paper"), batch_size=batch, max_iter=iterations)
+    return TrainingSetup("paper", CLASSES, schedule, seed=1)
+
+
 def dummy_net(batch: int) -> Any:
     """train_val net whose data layers make up their data, so that no disk is involved."""
-    net = fill_train_val("paper", classes=CLASSES, batch_size=batch, validation_batch=batch)
+    net = fill_train_val(setup_of(batch), batch)
     data = net.layer[0]
     data.ClearField("include")
     data.ClearField("data_param")
@@ -119,7 +132,7 @@ def dummy_net(batch: int) -> Any:
 def write_solver(batch: int, folder: Path, iterations: int) -> Path:
     """A solver of the network on made-up data that shows each iteration's speed."""
     write_prototxt(folder / "train_val.prototxt", dummy_net(batch))
-    solver = fill_solver("paper", max_iter=iterations, test_iter=1, seed=1, gpu=False, prefix="x")
+    solver = fill_solver(setup_of(batch, iterations), validation_batches=1)
     solver.base_lr = 1e-4
     solver.net = str(folder / "train_val.prototxt")
     solver.display = 1

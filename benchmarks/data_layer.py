@@ -15,6 +15,7 @@ import os
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from rich.table import Table
 
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.locate import locate_faces
-from i2cnn.network.profiles import fill_train_val
+from i2cnn.network.profiles import TrainingSetup, fill_train_val, template_schedule
+from i2cnn.network.training_folder import MEAN_FILE, VALIDATION_DB
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
@@ -55,15 +57,14 @@ def make_solver(source: str, batch: int, folder: Path) -> Any:
 
     path = write_solver(batch, folder, 10**6)
     if source != MEMORY:
-        net = fill_train_val(
+        setup = TrainingSetup(
             "paper",
-            classes=CLASSES,
-            batch_size=batch,
-            validation_batch=batch,
-            train_db=str(folder / source),
-            mean_file=str(folder / "mean.binaryproto"),
-            encoded=source == "png",
+            CLASSES,
+            replace(template_schedule("paper"), batch_size=batch),
+            databases=(str(folder / source), VALIDATION_DB),
+            mean_file=str(folder / MEAN_FILE),
         )
+        net = fill_train_val(setup, batch, encoded=source == "png")
         write_prototxt(folder / "train_val.prototxt", net)
     return caffe.get_solver(path)
 

@@ -14,7 +14,7 @@ from i2cnn.evaluation.run import evaluate
 from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
 from i2cnn.network.engine import choose_device
-from i2cnn.network.profiles import template_schedule
+from i2cnn.network.profiles import Schedule, template_schedule
 from i2cnn.patches.schemes import DEEPID
 from i2cnn.report.page import write_report
 from i2cnn.report.terminal import print_report
@@ -36,10 +36,7 @@ _SETTINGS = Settings(
     patch_counts=(60,),
     seeds=(0,),
     rivals=("pixels", "lbp"),
-    max_iter=1500,
-    validate_every=300,
-    patience=0,
-    batch_size=64,
+    schedule=Schedule(max_iter=1500, validate_every=300, patience=0, batch_size=64),
     encoding="png",
     points="given",
     scheme=DEEPID.name,
@@ -60,12 +57,12 @@ def demo(options: argparse.Namespace) -> None:
     report = write_report(out)
     print_report(report)
     schedule = template_schedule("paper")
-    full = schedule["max_iter"] * speed["seconds_per_iteration"]
+    full = schedule.max_iter * speed["seconds_per_iteration"]
     print(
         "The table's numbers come from the quick profile, on people the network has never seen "
         "(fold 1 of 5).\n"
         f"The paper's AlexNet trains {speed['images_per_second']:.1f} images/s here (batch "
-        f"{schedule['batch_size']}): its full schedule of {schedule['max_iter']} iterations would "
+        f"{schedule.batch_size}): its full schedule of {schedule.max_iter} iterations would "
         f"take {duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
         f"{duration(PAPER_TRAININGS * full)}. Take a GPU for those.\n"
         f"report: {report.page}"
@@ -79,13 +76,12 @@ def _paper_speed(out: Path, execution: Execution) -> dict[str, Any]:
     if path.exists() and (stored := read_json(path)).get("where") == where:
         return stored
     inputs = prepare(out, _SETTINGS)
-    schedule: dict[str, Any] = template_schedule("paper")
-    settings = replace(_SETTINGS, profile="paper", **schedule)
+    settings = replace(_SETTINGS, profile="paper", schedule=template_schedule("paper"))
     faces = inputs.faces[:: len(inputs.faces) // 12]
     speed = measure(settings, execution, faces, inputs.root, inputs.task)
     result = {
         "seconds_per_iteration": speed.iteration_seconds,
-        "images_per_second": settings.batch_size / speed.iteration_seconds,
+        "images_per_second": settings.schedule.batch_size / speed.iteration_seconds,
         "where": where,
     }
     write_json(path, result)

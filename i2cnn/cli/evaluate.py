@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
@@ -23,7 +24,7 @@ from i2cnn.util.errors import InputError
 def make_settings(options: argparse.Namespace) -> Settings:
     """Settings of `evaluate`'s options; what is not given comes from the profile's prototxt."""
     schedule = chosen_schedule(options)
-    schedule["validate_every"] = min(schedule["validate_every"], schedule["max_iter"])
+    validate_every = min(schedule.validate_every, schedule.max_iter)
     scheme = get_scheme(options.scheme)
     for k in options.k:
         scheme.select(k)
@@ -42,7 +43,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
         # A table of one's own is found again from any folder.
         scheme=scheme.name if scheme.name in SCHEMES else str(Path(scheme.name).resolve()),
         scheme_digest=scheme.digest,
-        **schedule,
+        schedule=replace(schedule, validate_every=validate_every),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from i2cnn.cli.inputs import load_faces
-from i2cnn.evaluation.network_job import NET_FILE
-from i2cnn.network.engine import choose_device, get_engine, set_device
+from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features
+from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE
 from i2cnn.network.transform import Transform
 from i2cnn.patches.lmdb_facts import database_contents
 from i2cnn.patches.schemes import PatchSet, get_scheme
@@ -20,8 +20,7 @@ from i2cnn.util.progress import progress
 def features(options: argparse.Namespace) -> None:
     """Extract fc7 of every patch of every face."""
     chosen, root = load_faces(options)
-    engine = get_engine(options.engine)
-    set_device(engine, choose_device(options.device))
+    engine = start_engine(options.engine, options.device)
     weights = options.net / NET_FILE
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
@@ -32,7 +31,7 @@ def features(options: argparse.Namespace) -> None:
             f"{options.net}: was trained on patches of another scheme than {options.scheme}; give "
             "the --scheme that its databases were written with"
         )
-    net = engine.Net(str(options.net / "deploy.prototxt"), TEST, weights=str(weights))
+    net = engine.Net(str(options.net / DEPLOY_FILE), TEST, weights=str(weights))
     extractor = FeatureExtractor(
         net,
         Transform.from_training_folder(options.net),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
-from i2cnn.network.profiles import template_schedule
+from i2cnn.network.profiles import Schedule, template_schedule
 
 
-def chosen_schedule(options: argparse.Namespace) -> dict[str, int]:
+def chosen_schedule(options: argparse.Namespace) -> Schedule:
     """The profile's schedule, or a share of it, with what the options change of it."""
-    schedule = template_schedule(options.profile)
+    values = asdict(template_schedule(options.profile))
     for name in ("max_iter", "validate_every", "patience"):
-        if schedule[name]:
-            schedule[name] = max(1, round(schedule[name] * options.schedule))
-    given = {name: getattr(options, name) for name in schedule}
-    return schedule | {name: value for name, value in given.items() if value is not None}
+        if values[name]:
+            values[name] = max(1, round(values[name] * options.schedule))
+    given = {name: getattr(options, name) for name in values}
+    return Schedule(**values | {name: v for name, v in given.items() if v is not None})

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
-from i2cnn.evaluation.jobs import Execution
-from i2cnn.evaluation.network_job import keep_best, train_network
 from i2cnn.network.engine import choose_device
-from i2cnn.network.profiles import MEAN_FILE
+from i2cnn.network.profiles import TrainingSetup
+from i2cnn.network.train import keep_best, train_network
+from i2cnn.network.training_folder import MEAN_FILE
 from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, locked
@@ -26,15 +26,15 @@ def train(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with locked(options.out, "another command is training there; wait for it or stop it"):
         _keep_mean(options.mean, options.out)
-        training = train_network(
-            options.out,
+        setup = TrainingSetup(
             options.profile,
-            classes=options.classes,
-            schedule=schedule,
-            seed=options.seed,
-            execution=Execution(options.engine, choose_device(options.device)),
-            databases=(str(options.train.resolve()), str(options.validation.resolve())),
+            options.classes,
+            schedule,
+            options.seed,
+            (str(options.train.resolve()), str(options.validation.resolve())),
         )
+        device = choose_device(options.device)
+        training = train_network(options.out, setup, options.engine, device)
     net = keep_best(options.out, training)
     print(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "

@@ -28,10 +28,19 @@ from i2cnn.evaluation.steps import peak_memory
 from i2cnn.evaluation.workers import Workers
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face
-from i2cnn.network.engine import choose_device, get_engine, set_device
+from i2cnn.network.engine import choose_device, start_engine
 from i2cnn.network.features import FeatureExtractor
-from i2cnn.network.loop import SNAPSHOT_PREFIX, UNTRAINED_FILE, working_directory
-from i2cnn.network.profiles import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
+from i2cnn.network.loop import working_directory
+from i2cnn.network.profiles import TrainingSetup, ValidationPass, write_training_files
+from i2cnn.network.training_folder import (
+    DEPLOY_FILE,
+    MEAN_FILE,
+    SNAPSHOT_FOLDER,
+    SOLVER_FILE,
+    TRAIN_DB,
+    UNTRAINED_FILE,
+    VALIDATION_DB,
+)
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
@@ -162,10 +171,10 @@ def _network(
     svm: float,
 ) -> Estimate:
     fits = len(variants(run_scheme(settings), k)) + 1
-    validations = -(-settings.max_iter // settings.validate_every)
+    validations = -(-settings.schedule.max_iter // settings.schedule.validate_every)
     seconds = (
         k * (training + validation) * speed.patch_seconds
-        + settings.max_iter * speed.iteration_seconds
+        + settings.schedule.max_iter * speed.iteration_seconds
         + validations * k * validation * speed.validation_seconds
         + 2 * k * faces * speed.feature_seconds
         + fits * svm
@@ -184,24 +193,18 @@ def measure(
     """Take a few faces the whole way with a run's own net and solver."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        snapshots = folder / Path(SNAPSHOT_PREFIX).parent
+        snapshots = folder / SNAPSHOT_FOLDER
         snapshots.mkdir()
         patch_seconds, patch_bytes = _measure_patches(folder, settings, faces, root, task)
-        write_job(
+        setup = TrainingSetup(settings.profile, len(task), settings.schedule)
+        write_training_files(
             folder,
-            settings.profile,
-            classes=len(task),
-            batch_size=settings.batch_size,
-            validation_batch=_VALIDATION_BATCH,
-            max_iter=settings.max_iter,
-            test_iter=1,
-            seed=0,
-            gpu=execution.device != "cpu",
-            prefix=SNAPSHOT_PREFIX,
+            setup,
+            ValidationPass(_VALIDATION_BATCH, 1),
             encoded=settings.encoding != "raw",
+            gpu=execution.device != "cpu",
         )
-        engine = get_engine(execution.engine)
-        set_device(engine, execution.device)
+        engine = start_engine(execution.engine, execution.device)
         iteration, validation = _measure_solver(folder, engine)
         feature, numbers = _measure_features(folder, settings, engine, faces[0], root)
         return Speed(
@@ -234,7 +237,7 @@ def _measure_patches(
 def _measure_solver(folder: Path, engine: Any) -> tuple[float, float]:
     """Seconds of an iteration and of a validation patch; leaves weights and a snapshot."""
     with working_directory(folder):
-        solver = engine.get_solver("solver.prototxt")
+        solver = engine.get_solver(SOLVER_FILE)
 
         def step() -> None:
             solver.step(1)
@@ -254,7 +257,7 @@ def _measure_solver(folder: Path, engine: Any) -> tuple[float, float]:
 def _measure_features(
     folder: Path, settings: Settings, engine: Any, face: Face, root: Path
 ) -> tuple[float, int]:
-    net = engine.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / UNTRAINED_FILE))
+    net = engine.Net(str(folder / DEPLOY_FILE), TEST, weights=str(folder / UNTRAINED_FILE))
     extractor = FeatureExtractor(net, Transform.from_training_folder(folder))
     every = PatchSet.of(run_scheme(settings))
 

@@ -14,7 +14,7 @@ svm.npz
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,28 +24,24 @@ import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, Job, JobFolder, Method
-from i2cnn.network.engine import get_engine, set_device
+from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
-from i2cnn.network.loop import (
-    SNAPSHOT_PREFIX,
+from i2cnn.network.loop import Training, load_training
+from i2cnn.network.profiles import TrainingSetup
+from i2cnn.network.train import keep_best, train_network
+from i2cnn.network.training_folder import (
+    DEPLOY_FILE,
+    MEAN_FILE,
+    NET_FILE,
+    SNAPSHOT_FOLDER,
     STATE_FILE,
+    TRAIN_DB,
     UNTRAINED_FILE,
-    Schedule,
-    Training,
-    load_training,
-    snapshot_name,
-    train,
+    VALIDATION_DB,
 )
-from i2cnn.network.profiles import MEAN_FILE, TRAIN_DB, VALIDATION_DB, write_job
+from i2cnn.network.training_folder import SETTINGS_FILE as TRAINING_SETTINGS
 from i2cnn.network.transform import Transform
-from i2cnn.patches.lmdb_facts import (
-    CONTENTS_FILE,
-    DatabaseContents,
-    database_contents,
-    database_fingerprint,
-    database_size,
-    is_encoded,
-)
+from i2cnn.patches.lmdb_facts import CONTENTS_FILE
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.svm.gram_svc import GramSVC, collapse, per_patch_gram, sum_gram
@@ -55,9 +51,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
 
-NET_FILE = "net.caffemodel"
 SVM_FILE = "svm.npz"
-_TRAINING_SETTINGS = "training_settings.json"
 _WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
@@ -115,12 +109,12 @@ class NetworkJob(Job):
     def clean_up(self, run: Path) -> None:
         """Remove databases, snapshots and features; the net and the mean stay."""
         folder = run / self.folder
-        for name in (TRAIN_DB, VALIDATION_DB, Path(SNAPSHOT_PREFIX).parent.name):
+        for name in (TRAIN_DB, VALIDATION_DB, SNAPSHOT_FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)
         for net in _WEIGHTS:
             remove_features(folder / _features_file(net))
             (folder / _summary_file(net)).unlink(missing_ok=True)
-        for name in (UNTRAINED_FILE, STATE_FILE, _TRAINING_SETTINGS, CONTENTS_FILE):
+        for name in (UNTRAINED_FILE, STATE_FILE, TRAINING_SETTINGS, CONTENTS_FILE):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -147,21 +141,12 @@ class _NetworkWork:
         training = load_training(self.path)
         if not training.finished:
             self._write_databases()
-            settings = self.inputs.settings
+            settings, execution = self.inputs.settings, self.execution
+            setup = TrainingSetup(
+                settings.profile, len(self.inputs.task), settings.schedule, self.job.seed
+            )
             with self.folder.steps("training"):
-                training = train_network(
-                    self.path,
-                    settings.profile,
-                    classes=len(self.inputs.task),
-                    schedule={
-                        "max_iter": settings.max_iter,
-                        "validate_every": settings.validate_every,
-                        "patience": settings.patience,
-                        "batch_size": settings.batch_size,
-                    },
-                    seed=self.job.seed,
-                    execution=self.execution,
-                )
+                training = train_network(self.path, setup, execution.engine, execution.device)
             best = training.best
             say(
                 f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
@@ -173,7 +158,7 @@ class _NetworkWork:
     def describe(self, training: Training) -> dict[str, Any]:
         """Entry `training` of job.json."""
         last = training.curve[-1].iteration
-        images = last * self.inputs.settings.batch_size
+        images = last * self.inputs.settings.schedule.batch_size
         return {
             "curve": [asdict(point) for point in training.curve],
             "iterations": last,
@@ -237,9 +222,8 @@ class _NetworkWork:
 
     def _features(self, net: str) -> np.ndarray:
         weights = self.path / _WEIGHTS[net]
-        engine = get_engine(self.execution.engine)
-        set_device(engine, self.execution.device)
-        deploy = engine.Net(str(self.path / "deploy.prototxt"), TEST, weights=str(weights))
+        engine = start_engine(self.execution.engine, self.execution.device)
+        deploy = engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights))
         extractor = FeatureExtractor(
             deploy,
             Transform.from_training_folder(self.path),
@@ -299,115 +283,3 @@ def _features_file(net: str) -> str:
 
 def _summary_file(net: str) -> str:
     return f"svm_{net}.json"
-
-
-def train_network(
-    folder: Path,
-    profile: str,
-    *,
-    classes: int,
-    schedule: Mapping[str, int],
-    seed: int,
-    execution: Execution,
-    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
-    mean_file: str = MEAN_FILE,
-) -> Training:
-    """Write the prototxt files of a profile into a folder and train there, or go on training.
-
-    Parameters
-    ----------
-    folder : Path
-        Where files and snapshots go; `databases` and `mean_file` are relative to it, or absolute.
-    profile : {"paper", "quick"}
-    classes : int
-    schedule : mapping
-        max_iter, validate_every, patience and batch_size, as
-        :func:`i2cnn.network.profiles.template_schedule` has them.
-    seed : int
-    execution : Execution
-    """
-    for name in ("max_iter", "validate_every", "batch_size"):
-        if schedule[name] < 1:
-            raise InputError(f"{name} must be at least 1, not {schedule[name]}")
-    if schedule["patience"] < 0 or classes < 2:
-        raise InputError(
-            f"patience must be at least 0, not {schedule['patience']}, and classes 2, not {classes}"
-        )
-    paths = [folder / name for name in databases]
-    records = database_size(paths[1])
-    contents = _alike(paths, classes)
-    data = [file_digest(folder / mean_file), *map(database_fingerprint, paths)]
-    _same_training(folder, [profile, classes, dict(schedule), seed, data])
-    write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
-    batch = exact_batch(records)
-    write_job(
-        folder,
-        profile,
-        classes=classes,
-        batch_size=schedule["batch_size"],
-        validation_batch=batch,
-        max_iter=schedule["max_iter"],
-        test_iter=records // batch,
-        seed=seed,
-        gpu=execution.device != "cpu",
-        prefix=SNAPSHOT_PREFIX,
-        encoded=is_encoded(folder / databases[0]),
-        databases=databases,
-        mean_file=mean_file,
-    )
-    engine = get_engine(execution.engine)
-    set_device(engine, execution.device)
-    every = min(schedule["validate_every"], schedule["max_iter"])
-    plan = Schedule(schedule["max_iter"], every, schedule["patience"], records // batch)
-    with progress("training") as report:
-        return train(engine, folder, plan, report)
-
-
-def _alike(databases: Sequence[Path], classes: int) -> DatabaseContents | None:
-    """What the databases hold; InputError if they do not go together, or with the classes."""
-    contents = [database_contents(path) for path in databases]
-    known = [c.to_json() for c in contents if c]
-    for name in ("scheme", "patches", "classes"):
-        if len(known) == len(contents) and known[0][name] != known[1][name]:
-            raise InputError(
-                f"{databases[0]} and {databases[1]} were written with other {name} "
-                f"({known[0][name]} and {known[1][name]}); write one of them again"
-            )
-    if len({is_encoded(path) for path in databases}) > 1:
-        raise InputError(
-            f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "
-            "write one of them again with the other's --encoding"
-        )
-    first = next((c for c in contents if c), None)
-    labels = first.classes if first else ()
-    if labels and len(labels) != classes:
-        raise InputError(
-            f"{databases[0]}: has {len(labels)} classes ({', '.join(labels)}), not {classes}; give "
-            f"--classes {len(labels)}"
-        )
-    return first
-
-
-def _same_training(folder: Path, settings: list[Any]) -> None:
-    """Note what a folder trains with; InputError if it was begun with something else."""
-    path = folder / _TRAINING_SETTINGS
-    if not path.exists():
-        write_json(path, settings)
-    elif read_json(path) != settings:
-        raise InputError(
-            f"{folder}: holds a training with other settings or data; choose another folder, or "
-            "delete this one to train anew"
-        )
-
-
-def keep_best(folder: Path, training: Training) -> Path:
-    """Copy the best snapshot of a training to `net.caffemodel`."""
-    net = folder / NET_FILE
-    with atomic_path(net) as partial:
-        shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
-    return net
-
-
-def exact_batch(records: int, most: int = 100) -> int:
-    """Largest batch up to `most` that divides a database, so that a validation covers it once."""
-    return max(size for size in range(1, most + 1) if records % size == 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from i2cnn.datasets import DATASETS
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.faces import POINTS
+from i2cnn.network.profiles import Schedule
 from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
 from i2cnn.rivals import RIVALS
 from i2cnn.util.errors import InputError
@@ -45,11 +47,8 @@ class Settings:
         One repetition each. The folds are the same for all.
     rivals : tuple of str
         Names of :data:`i2cnn.rivals.RIVALS`, evaluated on the same faces and folds.
-    max_iter, validate_every, patience : int
-        Iterations at most, iterations between two validations, and iterations without a rise of
-        the validation accuracy after which training stops (0: never).
-    batch_size : int
-        Images per iteration.
+    schedule : Schedule
+        How long each training lasts.
     encoding : {"png", "jpeg", "raw"}
         How patches are stored in the LMDBs.
     points : {"given", "detected"}
@@ -68,10 +67,7 @@ class Settings:
     patch_counts: tuple[int, ...]
     seeds: tuple[int, ...]
     rivals: tuple[str, ...]
-    max_iter: int
-    validate_every: int
-    patience: int
-    batch_size: int
+    schedule: Schedule
     encoding: str
     points: str
     scheme: str
@@ -92,11 +88,8 @@ class Settings:
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise InputError(f"{name} {', '.join(map(str, values))}: one is given twice")
-        for name in ("folds", "max_iter", "validate_every", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.patience < 0:
-            raise InputError(f"patience must be 0 (never stop early) or more, not {self.patience}")
+        if self.folds < 1:
+            raise InputError(f"folds must be at least 1, not {self.folds}")
         if not (self.patch_counts and self.seeds) and not self.rivals:
             raise InputError("nothing to do: give at least one patch count and seed, or a rival")
 
@@ -105,11 +98,40 @@ class Settings:
         """`root` as a path."""
         return None if self.root is None else Path(self.root)
 
+    def to_json(self) -> dict[str, Any]:
+        """The settings by name, those of the schedule among them: content of run.json."""
+        values: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            values |= asdict(value) if field.name == "schedule" else {field.name: value}
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings from what :meth:`to_json` returned, or from JSON that holds it.
+
+        Raises
+        ------
+        InputError
+            A value is not one of a run's settings.
+        TypeError
+            Names are missing or unknown, or a value has another type.
+        """
+        more = dict(values)
+        for name in _EXTENDABLE:
+            more[name] = tuple(more[name] or ())
+        schedule = Schedule(**{name: more.pop(name) for name in _SCHEDULE})
+        return cls(schedule=schedule, **more)
+
     @property
     def digest(self) -> str:
         """Digest of everything that decides the numbers."""
-        values = {k: v for k, v in asdict(self).items() if k not in _NOT_IN_DIGEST}
-        return digest(values)
+        return digest({k: v for k, v in self.to_json().items() if k not in _NOT_IN_DIGEST})
+
+
+#: Names in run.json.
+_SCHEDULE = tuple(field.name for field in fields(Schedule))
+_NAMES = {*_SCHEDULE, *(field.name for field in fields(Settings))} - {"schedule"}
 
 
 def run_scheme(settings: Settings) -> Scheme:
@@ -124,7 +146,7 @@ def run_scheme(settings: Settings) -> Scheme:
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write `run.json`."""
-    write_json(path, {"settings": asdict(settings), "digest": settings.digest})
+    write_json(path, {"settings": settings.to_json(), "digest": settings.digest})
 
 
 def read_settings(path: Path) -> Settings:
@@ -137,17 +159,14 @@ def read_settings(path: Path) -> Settings:
         stored = content["digest"]
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not a run's settings; choose another run directory") from None
-    names = {field.name for field in fields(Settings)}
-    if set(values) != names:
-        odd = sorted(names ^ set(values))
+    if set(values) != _NAMES:
+        odd = sorted(_NAMES ^ set(values))
         raise InputError(
             f"{path}: written by another version of i2cnn (settings {', '.join(odd)}); "
             "start a new run directory"
         )
-    for name in _EXTENDABLE:
-        values[name] = tuple(values[name] or ())
     try:
-        settings = Settings(**values)
+        settings = Settings.from_json(values)
     except TypeError as error:
         raise InputError(f"{path}: was edited by hand ({error}); undo the edit") from None
     if settings.digest != stored:
@@ -181,10 +200,11 @@ def merge(path: Path, wanted: Settings) -> Settings:
     """What :func:`agree` makes of stored and wanted settings, without writing it."""
     stored = read_settings(path)
     if stored.digest != wanted.digest:
+        asked_for = wanted.to_json()
         differences = [
-            f"{f.name}: {getattr(stored, f.name)!r} there, {getattr(wanted, f.name)!r} asked for"
-            for f in fields(Settings)
-            if f.name not in _NOT_IN_DIGEST and getattr(stored, f.name) != getattr(wanted, f.name)
+            f"{name}: {value!r} there, {asked_for[name]!r} asked for"
+            for name, value in stored.to_json().items()
+            if name not in _NOT_IN_DIGEST and value != asked_for[name]
         ]
         raise InputError(
             f"{path.parent}: holds a run of another configuration ({'; '.join(differences)}); "

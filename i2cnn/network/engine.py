@@ -25,8 +25,6 @@ def get_engine(name: str = "torch") -> ModuleType:
         The name is unknown, or genuine pycaffe is not installed (the package `caffe` on the
         Python package index is an empty placeholder and does not count).
     """
-    # Caffe's log lines belong to `i2cnn caffe`; both engines heed this variable.
-    os.environ.setdefault("GLOG_minloglevel", "1")
     if name == "torch":
         return importlib.import_module("i2cnn.torchcaffe.pycaffe")
     if name != "caffe":
@@ -60,7 +58,7 @@ def choose_device(device: str = "auto") -> str:
     index = int(number or 0)
     if index >= torch.cuda.device_count():
         raise InputError(
-            f"device cuda:{index} is not there: PyTorch sees {torch.cuda.device_count()} CUDA "
+            f"device cuda:{index} is not available: PyTorch sees {torch.cuda.device_count()} CUDA "
             "device(s); use --device cpu"
         )
     return f"cuda:{index}"
@@ -73,3 +71,29 @@ def set_device(engine: ModuleType, device: str) -> None:
         return
     engine.set_device(int(device.partition(":")[2]))
     engine.set_mode_gpu()
+
+
+def start_engine(name: str = "torch", device: str = "auto") -> ModuleType:
+    """Module of an engine that is ready to work on a device, with Caffe's log lines silenced.
+
+    This is where a process of ours starts its engine. Caffe's log lines belong to `i2cnn caffe`,
+    so the environment variable GLOG_minloglevel, which both engines read, is set to 1 (warnings
+    and errors only) unless the user has set it. Genuine Caffe reads it once, when it is imported.
+
+    Parameters
+    ----------
+    name : {"torch", "caffe"}
+        As for :func:`get_engine`.
+    device : str
+        As for :func:`choose_device`.
+
+    Raises
+    ------
+    InputError
+        The engine is unknown or not installed, or the device is not available.
+    """
+    os.environ.setdefault("GLOG_minloglevel", "1")
+    device = choose_device(device)
+    engine = get_engine(name)
+    set_device(engine, device)
+    return engine

@@ -15,44 +15,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from i2cnn.network.profiles import Schedule
+from i2cnn.network.training_folder import (
+    SNAPSHOT_FOLDER,
+    SOLVER_FILE,
+    STATE_FILE,
+    UNTRAINED_FILE,
+    snapshot_name,
+)
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.progress import Callback
-
-SOLVER_FILE = "solver.prototxt"
-STATE_FILE = "training.json"
-UNTRAINED_FILE = "untrained.caffemodel"
-SNAPSHOT_PREFIX = "snapshots/net"
-
-#: A net whose best validation loss is above this share of ln(classes) has learned nothing.
-FLAT_SHARE = 0.98
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """When to validate and when to stop.
-
-    Parameters
-    ----------
-    max_iter : int
-        Iterations at most.
-    validate_every : int
-        Iterations between two validations; a snapshot is taken at each.
-    patience : int
-        Stop after this many iterations without a new best validation accuracy; 0 never stops.
-    validation_batches : int
-        Forward passes of the test net that make up one validation.
-    """
-
-    max_iter: int
-    validate_every: int
-    patience: int
-    validation_batches: int
 
 
 @dataclass(frozen=True)
@@ -83,12 +61,14 @@ class Training:
 
     def is_flat(self, classes: int) -> bool:
         """True if the loss never left ln(classes): Caffe users' plateau, nothing was learned."""
-        return min(v.loss for v in self.curve) > FLAT_SHARE * math.log(classes)
+        from i2cnn.torchcaffe.solvers.plateau import SHARE  # slow: it imports PyTorch
+
+        return min(v.loss for v in self.curve) > SHARE * math.log(classes)
 
 
-def load_training(job: Path) -> Training:
-    """State of the training in `job`; a new one where none was begun."""
-    path = job / STATE_FILE
+def load_training(folder: Path) -> Training:
+    """State of the training in a folder; a new one where none was begun."""
+    path = folder / STATE_FILE
     if not path.exists():
         return Training()
     content = read_json(path)
@@ -97,7 +77,7 @@ def load_training(job: Path) -> Training:
         return Training(curve=curve, **content)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a training's state ({error}); delete {job} to train anew"
+            f"{path}: not a training's state ({error}); delete {folder} to train anew"
         ) from error
 
 
@@ -112,126 +92,158 @@ def working_directory(path: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-@contextlib.contextmanager
-def _delayed_interrupt() -> Iterator[dict[str, bool]]:
-    """Hold Ctrl-C back until the iteration is over: a snapshot is never of half an update."""
-    asked = {"stop": False}
+class _DelayedInterrupt:
+    """Holds Ctrl-C back until an iteration is over: a snapshot is never of half an update.
 
-    def note(signum: int, frame: Any) -> None:
-        asked["stop"] = True
+    Attributes
+    ----------
+    asked : bool
+        True once Ctrl-C was pressed.
+    """
 
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> _DelayedInterrupt:
+        self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _note(self, signum: int, frame: FrameType | None) -> None:
+        self.asked = True
 
 
 def train(
-    engine: ModuleType, job: Path, schedule: Schedule, report: Callback | None = None
+    engine: ModuleType,
+    folder: Path,
+    schedule: Schedule,
+    validation_batches: int,
+    update: Callback | None = None,
 ) -> Training:
-    """Train the net of `job/solver.prototxt`, or go on where an earlier call stopped.
+    """Train the net of `folder/solver.prototxt`, or go on where an earlier call stopped.
 
     Parameters
     ----------
     engine : module
-        What :func:`i2cnn.network.engine.get_engine` returned, already switched to its device.
-    job : Path
-        Folder with the solver and net files; it becomes the working folder while training runs.
+        What :func:`i2cnn.network.engine.start_engine` returned.
+    folder : Path
+        Folder with the solver and net files; it is the working folder while training runs.
     schedule : Schedule
         When to validate and when to stop.
-    report : callable, optional
+    validation_batches : int
+        Forward passes of the test net that make up one validation.
+    update : callable, optional
         Called with (iterations done, iterations at most).
 
     Returns
     -------
     Training
-        Its best snapshot is at ``job / snapshot_name(training.best.iteration)``.
+        Its best snapshot is at ``folder / snapshot_name(training.best.iteration)``.
+
+    Raises
+    ------
+    InputError
+        The folder holds no training that can be resumed, or the loss became infinite or NaN.
+    KeyboardInterrupt
+        Ctrl-C was pressed; the state was saved first.
     """
-    training = load_training(job)
+    training = load_training(folder)
     if training.finished:
         return training
-    (job / Path(SNAPSHOT_PREFIX).parent).mkdir(exist_ok=True)
-    with working_directory(job), _delayed_interrupt() as asked:
+    (folder / SNAPSHOT_FOLDER).mkdir(exist_ok=True)
+    with working_directory(folder), _DelayedInterrupt() as interrupt:
         solver = engine.get_solver(SOLVER_FILE)
         if training.resume_iter:
             solver.restore(snapshot_name(training.resume_iter, "solverstate"))
         else:
             solver.net.save(UNTRAINED_FILE)
+        loop = _Loop(solver, training, schedule, validation_batches, interrupt, update)
         try:
             while not training.finished:
-                _train_to_next_validation(solver, training, schedule, asked, report)
+                loop.train_to_next_validation()
         finally:
             if hasattr(solver, "close"):  # genuine pycaffe closes with the object
                 solver.close()
     return training
 
 
-def _train_to_next_validation(
-    solver: Any,
-    training: Training,
-    schedule: Schedule,
-    asked: dict[str, bool],
-    report: Callback | None,
-) -> None:
-    started = time.monotonic()
-    goal = (solver.iter // schedule.validate_every + 1) * schedule.validate_every
-    goal = min(goal, schedule.max_iter)
-    losses = training.pending_losses
-    while solver.iter < goal:
-        solver.step(1)
-        losses.append(float(solver.net.blobs["loss"].data))
-        if not math.isfinite(losses[-1]):
-            raise InputError(
-                f"{Path.cwd() / SOLVER_FILE}: the loss became {losses[-1]} at iteration "
-                f"{solver.iter}; lower base_lr or check the mean and the scale of the data"
-            )
-        if report is not None:
-            report(solver.iter, schedule.max_iter)
-        if asked["stop"] and solver.iter < goal:
-            solver.snapshot()
-            training.seconds += time.monotonic() - started
-            _save_state(training, solver.iter)
+@dataclass
+class _Loop:
+    """A training in progress, in its folder."""
+
+    solver: Any
+    training: Training
+    schedule: Schedule
+    validation_batches: int
+    interrupt: _DelayedInterrupt
+    update: Callback | None
+
+    def train_to_next_validation(self) -> None:
+        """Iterate, validate, take a snapshot and save the state."""
+        solver, training = self.solver, self.training
+        started = time.monotonic()
+        every = min(self.schedule.validate_every, self.schedule.max_iter)
+        goal = min((solver.iter // every + 1) * every, self.schedule.max_iter)
+        losses = training.pending_losses
+        while solver.iter < goal:
+            losses.append(self._step())
+            if self.interrupt.asked and solver.iter < goal:
+                self._save(started)
+                raise KeyboardInterrupt
+        accuracy, loss = self._validate()
+        training.curve.append(Validation(solver.iter, float(np.mean(losses)), accuracy, loss))
+        training.pending_losses = []
+        self._decide()
+        self._save(started)
+        if self.interrupt.asked and not training.finished:
             raise KeyboardInterrupt
-    accuracy, loss = _validate(solver, schedule.validation_batches)
-    training.curve.append(Validation(solver.iter, float(np.mean(losses)), accuracy, loss))
-    training.pending_losses = []
-    since_best = solver.iter - training.best.iteration
-    if solver.iter >= schedule.max_iter:
-        training.finished, training.reason = True, "all iterations were done"
-    elif schedule.patience and since_best >= schedule.patience:
-        training.finished = True
-        training.reason = f"validation accuracy had not risen for {since_best} iterations"
-    solver.snapshot()
-    training.seconds += time.monotonic() - started
-    _save_state(training, solver.iter)
-    if asked["stop"] and not training.finished:
-        raise KeyboardInterrupt
 
+    def _step(self) -> float:
+        """One iteration; returns its loss."""
+        solver = self.solver
+        solver.step(1)
+        loss = float(solver.net.blobs["loss"].data)
+        if not math.isfinite(loss):
+            raise InputError(
+                f"{Path.cwd() / SOLVER_FILE}: the loss became {loss} at iteration {solver.iter}; "
+                "lower base_lr or check the mean and the scale of the data"
+            )
+        if self.update is not None:
+            self.update(solver.iter, self.schedule.max_iter)
+        return loss
 
-def _validate(solver: Any, batches: int) -> tuple[float, float]:
-    """Mean accuracy and loss of the test net over its whole database."""
-    net = solver.test_nets[0]
-    net.share_with(solver.net)
-    accuracy = loss = 0.0
-    for _ in range(batches):
-        net.forward()
-        accuracy += float(net.blobs["accuracy"].data)
-        loss += float(net.blobs["loss"].data)
-    return accuracy / batches, loss / batches
+    def _validate(self) -> tuple[float, float]:
+        """Mean accuracy and loss of the test net over its whole database."""
+        net = self.solver.test_nets[0]
+        net.share_with(self.solver.net)
+        accuracy = loss = 0.0
+        for _ in range(self.validation_batches):
+            net.forward()
+            accuracy += float(net.blobs["accuracy"].data)
+            loss += float(net.blobs["loss"].data)
+        return accuracy / self.validation_batches, loss / self.validation_batches
 
+    def _decide(self) -> None:
+        """Finish if all iterations are done, or the accuracy has not risen for too long."""
+        training, schedule = self.training, self.schedule
+        since_best = self.solver.iter - training.best.iteration
+        if self.solver.iter >= schedule.max_iter:
+            training.finished, training.reason = True, "all iterations were done"
+        elif schedule.patience and since_best >= schedule.patience:
+            training.finished = True
+            training.reason = f"validation accuracy had not risen for {since_best} iterations"
 
-def _save_state(training: Training, iteration: int) -> None:
-    """Record the snapshot just taken, then remove those no longer needed."""
-    training.resume_iter = iteration
-    write_json(Path(STATE_FILE), asdict(training))
-    keep = {iteration} | ({training.best.iteration} if training.curve else set())
-    for path in Path(SNAPSHOT_PREFIX).parent.iterdir():
-        number = path.name.split("_iter_")[-1].split(".")[0]
-        if number.isdigit() and int(number) not in keep:
-            path.unlink()
-
-
-def snapshot_name(iteration: int, kind: str = "caffemodel") -> str:
-    """Caffe's name of a snapshot, relative to the job's folder."""
-    return f"{SNAPSHOT_PREFIX}_iter_{iteration}.{kind}"
+    def _save(self, started: float) -> None:
+        """Take a snapshot, record it, then remove those no longer needed."""
+        solver, training = self.solver, self.training
+        solver.snapshot()
+        training.seconds += time.monotonic() - started
+        training.resume_iter = solver.iter
+        write_json(Path(STATE_FILE), asdict(training))
+        keep = {solver.iter} | ({training.best.iteration} if training.curve else set())
+        for path in Path(SNAPSHOT_FOLDER).iterdir():
+            number = path.name.split("_iter_")[-1].split(".")[0]
+            if number.isdigit() and int(number) not in keep:
+                path.unlink()

@@ -2,17 +2,113 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from i2cnn.network import PROFILES
+from i2cnn.network.training_folder import (
+    DEPLOY_FILE,
+    MEAN_FILE,
+    SNAPSHOT_PREFIX,
+    SOLVER_FILE,
+    TRAIN_DB,
+    TRAIN_VAL_FILE,
+    VALIDATION_DB,
+)
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
-from i2cnn.torchcaffe.proto import TEST, TRAIN
+from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.errors import InputError
 
-TRAIN_DB, VALIDATION_DB, MEAN_FILE = "train_lmdb", "validation_lmdb", "mean.binaryproto"
 FEATURE_BLOB = "fc7"
 _CLASSIFIER = "fc8"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a net trains, and on how much at a time.
+
+    Parameters
+    ----------
+    max_iter : int
+        Iterations at most.
+    validate_every : int
+        Iterations between two validations; a snapshot is taken at each.
+    patience : int
+        Stop after this many iterations without a new best validation accuracy; 0 never stops.
+    batch_size : int
+        Images per iteration.
+
+    Raises
+    ------
+    InputError
+        A number is too small.
+    """
+
+    max_iter: int
+    validate_every: int
+    patience: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        for name in ("max_iter", "validate_every", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.patience < 0:
+            raise InputError(
+                f"patience must be at least 0 (0: never stop early), not {self.patience}"
+            )
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """What one training is made of.
+
+    Parameters
+    ----------
+    profile : {"paper", "quick"}
+    classes : int
+        Outputs of the last layer.
+    schedule : Schedule
+    seed : int
+        Seed of the weights and of dropout.
+    databases : tuple of str
+        LMDBs of training and validation, relative to the training folder or absolute.
+    mean_file : str
+        Mean image of the training patches, likewise.
+    """
+
+    profile: str
+    classes: int
+    schedule: Schedule
+    seed: int = 0
+    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB)
+    mean_file: str = MEAN_FILE
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise InputError(f"classes must be at least 2, not {self.classes}")
+
+
+@dataclass(frozen=True)
+class ValidationPass:
+    """One validation: forward passes of the test net.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images per forward pass.
+    batches : int
+        Forward passes.
+    """
+
+    batch_size: int
+    batches: int
+
+    @classmethod
+    def covering(cls, records: int, most: int = 100) -> ValidationPass:
+        """Largest batch up to `most` that divides the records, so that each is seen once."""
+        batch_size = max(size for size in range(1, most + 1) if records % size == 0)
+        return cls(batch_size, records // batch_size)
 
 
 def template_dir(profile: str) -> Path:
@@ -22,145 +118,121 @@ def template_dir(profile: str) -> Path:
     package = Path(__file__).parents[1]
     for base in (package / "_prototxt", package.parent / "prototxt"):
         folder = base if profile == "paper" else base / profile
-        if (folder / "train_val.prototxt").is_file():
+        if (folder / TRAIN_VAL_FILE).is_file():
             return folder
     raise InputError(f"the prototxt templates are missing beside {package}; install i2cnn again")
 
 
-def template_schedule(profile: str) -> dict[str, int]:
-    """max_iter, validate_every, patience and batch_size as the templates have them.
+def template_schedule(profile: str) -> Schedule:
+    """Schedule of a profile, as its templates have it.
 
     Patience is one step of the rate for the paper's solver, whose rule is to go on "until the
-    accuracy is not increased any longer"; the quick profile runs to its end.
+    accuracy is not increased any longer" (section 3.3); the quick profile runs to its end.
     """
-    solver = read_solver(template_dir(profile) / "solver.prototxt")
-    net = read_net(template_dir(profile) / "train_val.prototxt")
-    return {
-        "max_iter": solver.max_iter,
-        "validate_every": solver.test_interval,
-        "patience": solver.stepsize if profile == "paper" else 0,
-        "batch_size": _data_layer(net, TRAIN).data_param.batch_size,
-    }
+    solver = read_solver(template_dir(profile) / SOLVER_FILE)
+    net = read_net(template_dir(profile) / TRAIN_VAL_FILE)
+    return Schedule(
+        max_iter=solver.max_iter,
+        validate_every=solver.test_interval,
+        patience=solver.stepsize if profile == "paper" else 0,
+        batch_size=_data_layer(net, TRAIN).data_param.batch_size,
+    )
 
 
 def fill_train_val(
-    profile: str,
-    *,
-    classes: int,
-    batch_size: int,
-    validation_batch: int,
-    train_db: str = TRAIN_DB,
-    validation_db: str = VALIDATION_DB,
-    mean_file: str = MEAN_FILE,
-    encoded: bool = True,
-) -> Any:
-    """NetParameter for training on two LMDBs.
+    setup: TrainingSetup, validation_batch: int, *, encoded: bool = True
+) -> NetParameter:
+    """Net for training on two LMDBs.
 
     Parameters
     ----------
-    profile : {"paper", "quick"}
-    classes : int
-        Outputs of the last layer.
-    batch_size, validation_batch : int
-        Images a batch in training and in validation.
-    train_db, validation_db, mean_file : str
-        Paths as Caffe shall read them, relative to where it is started.
+    setup : TrainingSetup
+    validation_batch : int
+        Images per batch in validation.
     encoded : bool
         The databases hold PNG or JPEG pictures, whose gray ones `force_color` spreads over three
         planes. For raw ones the field is left out: genuine Caffe prints an error for every image.
     """
-    net = read_net(template_dir(profile) / "train_val.prototxt")
-    for phase, source in ((TRAIN, train_db), (TEST, validation_db)):
+    net = read_net(template_dir(setup.profile) / TRAIN_VAL_FILE)
+    for phase, source in zip((TRAIN, TEST), setup.databases, strict=True):
         layer = _data_layer(net, phase)
         layer.data_param.source = source
-        layer.transform_param.mean_file = mean_file
+        layer.transform_param.mean_file = setup.mean_file
         if not encoded:
             layer.transform_param.ClearField("force_color")
-    _data_layer(net, TRAIN).data_param.batch_size = batch_size
+    _data_layer(net, TRAIN).data_param.batch_size = setup.schedule.batch_size
     _data_layer(net, TEST).data_param.batch_size = validation_batch
-    _set_classes(net, classes)
+    _set_classes(net, setup.classes)
     return net
 
 
 def fill_solver(
-    profile: str,
-    *,
-    max_iter: int,
-    test_iter: int,
-    seed: int,
-    gpu: bool,
-    prefix: str,
-) -> Any:
-    """SolverParameter for our training loop.
+    setup: TrainingSetup, validation_batches: int, *, gpu: bool = False
+) -> SolverParameter:
+    """Solver for our training loop.
 
     Validation and snapshots are the loop's, which watches the accuracy; the solver's own test and
     snapshot intervals are out of reach. The steps of the rate shrink with `max_iter`, so that a
     shorter schedule has the same shape.
     """
-    solver = read_solver(template_dir(profile) / "solver.prototxt")
+    solver = read_solver(template_dir(setup.profile) / SOLVER_FILE)
+    max_iter = setup.schedule.max_iter
     solver.stepsize = max(1, round(solver.stepsize * max_iter / solver.max_iter))
     solver.max_iter = max_iter
-    solver.test_iter[:] = [test_iter]
+    solver.test_iter[:] = [validation_batches]
     solver.test_interval = max_iter + 1
     solver.test_initialization = False
     solver.snapshot = 0
-    solver.snapshot_prefix = prefix
-    solver.random_seed = seed
+    solver.snapshot_prefix = SNAPSHOT_PREFIX
+    solver.random_seed = setup.seed
     solver.solver_mode = solver.GPU if gpu else solver.CPU
     return solver
 
 
-def fill_deploy(profile: str, *, classes: int) -> Any:
-    """NetParameter for features and prediction."""
-    net = read_net(template_dir(profile) / "deploy.prototxt")
+def fill_deploy(profile: str, *, classes: int) -> NetParameter:
+    """Net for features and prediction."""
+    net = read_net(template_dir(profile) / DEPLOY_FILE)
     _set_classes(net, classes)
     return net
 
 
-def write_job(
+def write_training_files(
     folder: Path,
-    profile: str,
+    setup: TrainingSetup,
+    validation: ValidationPass,
     *,
-    classes: int,
-    batch_size: int,
-    validation_batch: int,
-    max_iter: int,
-    test_iter: int,
-    seed: int,
-    gpu: bool,
-    prefix: str,
-    databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB),
-    mean_file: str = MEAN_FILE,
     encoded: bool = True,
+    gpu: bool = False,
 ) -> None:
-    """Write solver, train_val and deploy files of one training into a folder."""
-    train_val = fill_train_val(
-        profile,
-        classes=classes,
-        batch_size=batch_size,
-        validation_batch=validation_batch,
-        train_db=databases[0],
-        validation_db=databases[1],
-        mean_file=mean_file,
-        encoded=encoded,
-    )
-    solver = fill_solver(
-        profile, max_iter=max_iter, test_iter=test_iter, seed=seed, gpu=gpu, prefix=prefix
-    )
-    header = f"Filled by i2cnn from the {profile} profile; start caffe in this folder."
-    write_prototxt(folder / "train_val.prototxt", train_val, header)
-    write_prototxt(folder / "solver.prototxt", solver, header)
-    write_prototxt(folder / "deploy.prototxt", fill_deploy(profile, classes=classes), header)
+    """Write solver, train_val and deploy files of one training into its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    setup : TrainingSetup
+    validation : ValidationPass
+    encoded : bool
+        As for :func:`fill_train_val`.
+    gpu : bool
+        `solver_mode` of the solver.
+    """
+    header = f"Filled by i2cnn from the {setup.profile} profile; start caffe in this folder."
+    train_val = fill_train_val(setup, validation.batch_size, encoded=encoded)
+    write_prototxt(folder / TRAIN_VAL_FILE, train_val, header)
+    solver = fill_solver(setup, validation.batches, gpu=gpu)
+    write_prototxt(folder / SOLVER_FILE, solver, header)
+    deploy = fill_deploy(setup.profile, classes=setup.classes)
+    write_prototxt(folder / DEPLOY_FILE, deploy, header)
 
 
-def _data_layer(net: Any, phase: int) -> Any:
+def _data_layer(net: NetParameter, phase: int) -> LayerParameter:
     for layer in net.layer:
         if layer.type == "Data" and any(rule.phase == phase for rule in layer.include):
             return layer
     raise InputError(f"net {net.name!r} has no Data layer for each phase")
 
 
-def _set_classes(net: Any, classes: int) -> None:
+def _set_classes(net: NetParameter, classes: int) -> None:
     layer = next((x for x in net.layer if x.name == _CLASSIFIER), None)
     if layer is None:
         raise InputError(f"net {net.name!r} has no layer {_CLASSIFIER}")

@@ -17,7 +17,7 @@ from i2cnn.evaluation.jobs import RESULT_FILE
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection, FaceFinder
-from i2cnn.network.engine import choose_device, get_engine, set_device
+from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
@@ -195,8 +195,7 @@ class Recogniser:
         self.scheme = get_scheme(scheme if scheme in SCHEMES else folder / scheme)
         self.patches: list[int] = self.about["patches"]
         self._pairs = _read_pairs(folder / _SVM)
-        module = get_engine(engine)
-        set_device(module, choose_device(device))
+        module = start_engine(engine, device)
         net = module.Net(str(folder / "deploy.prototxt"), TEST, weights=str(folder / _NET))
         self._extractor = FeatureExtractor(net, Transform.from_training_folder(folder))
         self._check_fit(folder, net.blobs[net.outputs[0]].data.shape[1])

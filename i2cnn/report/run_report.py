@@ -210,7 +210,7 @@ class RunReport:
     @property
     def shown_settings(self) -> dict[str, object]:
         """The settings without the folder on somebody's disk."""
-        return {key: value for key, value in asdict(self.settings).items() if key != "root"}
+        return {key: value for key, value in self.settings.to_json().items() if key != "root"}
 
     def find(self, method_id: str) -> MethodReport | None:
         """Report of the method of that id, if it has results."""
@@ -250,11 +250,11 @@ def make_report(results: Results) -> RunReport:
 
 def departures(settings: Settings) -> tuple[str, ...]:
     """How a run's settings depart from their profile, in words."""
-    own = template_schedule(settings.profile)
+    own, chosen = template_schedule(settings.profile), asdict(settings.schedule)
     found = [
-        f"{name} {getattr(settings, name)} instead of {value}"
-        for name, value in own.items()
-        if getattr(settings, name) != value
+        f"{name} {chosen[name]} instead of {value}"
+        for name, value in asdict(own).items()
+        if chosen[name] != value
     ]
     if settings.scheme != "deepid":
         found.append(f"patch scheme {settings.scheme} instead of deepid")

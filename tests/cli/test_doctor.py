@@ -49,4 +49,4 @@ def test_every_dependency_of_the_package_is_looked_for() -> None:
 
 def test_a_device_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--device=cuda:99"]) == 1
-    assert re.search(r"^MISSING device .*cuda:99 is not there", capsys.readouterr().out, re.M)
+    assert re.search(r"^MISSING device .*cuda:99 is not available", capsys.readouterr().out, re.M)

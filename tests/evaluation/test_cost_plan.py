@@ -12,6 +12,7 @@ from i2cnn.cli.main import main
 from i2cnn.evaluation.cost_plan import Estimate, Plan, Speed, make_plan
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
+from i2cnn.network.profiles import Schedule
 from tests.evaluation.test_run import arguments, small_set
 from tests.evaluation.test_run import run as run  # a finished run of one fold
 
@@ -60,17 +61,16 @@ def test_a_share_of_the_schedule_shrinks_all_of_it() -> None:
     from i2cnn.cli.parser import build_parser
     from i2cnn.cli.schedule import chosen_schedule
 
-    def schedule(*words: str) -> dict[str, int]:
+    def schedule(*words: str) -> Schedule:
         return chosen_schedule(build_parser().parse_args(["evaluate", "--out=r", *words]))
 
     full, tenth = schedule(), schedule("--schedule=0.1")
-    assert full["max_iter"] == 200000
-    assert full["patience"] == 50000
+    assert (full.max_iter, full.patience) == (200000, 50000)
     assert schedule("--schedule=full") == full
     for name in ("max_iter", "patience", "validate_every"):
-        assert tenth[name] == full[name] / 10
-    assert tenth["batch_size"] == full["batch_size"] == 256
-    assert schedule("--schedule=0.1", "--patience=7")["patience"] == 7
+        assert getattr(tenth, name) == getattr(full, name) / 10
+    assert tenth.batch_size == full.batch_size == 256
+    assert schedule("--schedule=0.1", "--patience=7").patience == 7
     with pytest.raises(SystemExit):
         schedule("--schedule=2")
 

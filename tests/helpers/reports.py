@@ -84,7 +84,7 @@ def report_of(
         points="given",
         scheme="deepid",
         scheme_digest=get_scheme("deepid").digest,
-        **template_schedule(profile),
+        schedule=template_schedule(profile),
     )
     people = ("A", "B", "C")
     folds = tuple(Fold((people[i],), (people[i - 2],), (people[i - 1],)) for i in range(3))

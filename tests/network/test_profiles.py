@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,11 +10,14 @@ import numpy as np
 import pytest
 
 from i2cnn.network.profiles import (
+    Schedule,
+    TrainingSetup,
+    ValidationPass,
     fill_deploy,
     fill_train_val,
     template_dir,
     template_schedule,
-    write_job,
+    write_training_files,
 )
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
@@ -90,35 +94,49 @@ def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(found / scale, expected / scale, atol=2e-5)
 
 
-def test_filling(tmp_path: Path) -> None:
-    net = fill_train_val(
-        "paper", classes=6, batch_size=32, validation_batch=30, train_db="a", mean_file="m"
-    )
-    train, test = net.layer[:2]
-    assert (train.data_param.source, train.data_param.batch_size) == ("a", 32)
-    assert test.data_param.batch_size == 30
-    assert train.transform_param.mean_file == "m"
-    write_job(
-        tmp_path,
-        "paper",
-        classes=6,
-        batch_size=8,
-        validation_batch=4,
-        max_iter=1000,
-        test_iter=3,
-        seed=9,
-        gpu=False,
-        prefix="s/n",
-    )
+SHORT = Schedule(max_iter=1000, validate_every=100, patience=0, batch_size=8)
+
+
+def test_filling_the_net() -> None:
+    setup = TrainingSetup("paper", 6, SHORT, databases=("a", "b"), mean_file="m")
+    train, test = fill_train_val(setup, 30).layer[:2]
+    assert (train.data_param.source, train.data_param.batch_size) == ("a", 8)
+    assert (test.data_param.source, test.data_param.batch_size) == ("b", 30)
+    assert train.transform_param.mean_file == test.transform_param.mean_file == "m"
+
+
+def test_a_shorter_schedule_keeps_its_shape(tmp_path: Path) -> None:
+    setup = TrainingSetup("paper", 6, SHORT, seed=9)
+    write_training_files(tmp_path, setup, ValidationPass(4, 3))
     solver = read_solver(tmp_path / "solver.prototxt")
-    # A shorter schedule keeps its shape: four steps of the rate.
+    # Four steps of the rate, as in 200 000 iterations.
     assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, 250, 9)
-    assert template_schedule("paper")["batch_size"] == 256
+    assert list(solver.test_iter) == [3]
+
+
+def test_the_papers_schedule() -> None:
+    assert template_schedule("paper") == Schedule(200_000, 1000, 50_000, 256)
+
+
+def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(InputError, match="choose one of paper, quick"):
         template_dir("fast")
 
 
+@pytest.mark.parametrize("name", ["max_iter", "validate_every", "batch_size"])
+def test_a_schedule_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name} must be at least 1, not 0"):
+        replace(SHORT, **{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("records", "batch", "batches"), [(60, 60, 1), (420, 84, 5), (101, 1, 101)]
+)
+def test_a_validation_covers_the_database_once(records: int, batch: int, batches: int) -> None:
+    assert ValidationPass.covering(records) == ValidationPass(batch, batches)
+
+
 @pytest.mark.parametrize("encoded", [True, False])
 def test_force_color_is_for_encoded_databases(encoded: bool) -> None:
-    net = fill_train_val("quick", classes=7, batch_size=8, validation_batch=8, encoded=encoded)
+    net = fill_train_val(TrainingSetup("quick", 7, SHORT), 8, encoded=encoded)
     assert [layer.transform_param.force_color for layer in net.layer[:2]] == [encoded] * 2

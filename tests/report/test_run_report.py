@@ -19,13 +19,17 @@ FOLDS = Folds(0, (Fold(("A",), ("B",), ("C",)), Fold(("B",), ("C",), ("A",))))
 def test_the_title_says_what_is_not_the_papers() -> None:
     report = report_of(ROWS, dataset="ckplus", profile="quick")
     assert report.title == "CK+ (6, quick)"
-    changed = replace(report, settings=replace(report.settings, max_iter=7, scheme="tight"))
+    schedule = replace(report.settings.schedule, max_iter=7)
+    settings = replace(report.settings, schedule=schedule, scheme="tight")
+    changed = replace(report, settings=settings)
     assert changed.title == "CK+ (6, quick, changed)"
 
 
 def test_departures_from_the_profile_are_named() -> None:
     report = report_of(ROWS)
-    changed = replace(report, settings=replace(report.settings, batch_size=7, scheme="tight"))
+    schedule = replace(report.settings.schedule, batch_size=7)
+    settings = replace(report.settings, schedule=schedule, scheme="tight")
+    changed = replace(report, settings=settings)
     assert changed.departures == (
         "batch_size 7 instead of 256",
         "patch scheme tight instead of deepid",

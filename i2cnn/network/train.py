@@ -1,0 +1,102 @@
+"""One training folder: prototxt files, the training itself, and its best net."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from i2cnn.network.engine import start_engine
+from i2cnn.network.loop import Training, train
+from i2cnn.network.profiles import TrainingSetup, ValidationPass, write_training_files
+from i2cnn.network.training_folder import NET_FILE, SETTINGS_FILE, snapshot_name
+from i2cnn.patches.lmdb_facts import (
+    CONTENTS_FILE,
+    DatabaseContents,
+    database_contents,
+    database_fingerprint,
+    database_size,
+    is_encoded,
+)
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path, file_digest, read_json, write_json
+from i2cnn.util.progress import progress
+
+
+def train_network(
+    folder: Path, setup: TrainingSetup, engine: str = "torch", device: str = "cpu"
+) -> Training:
+    """Write a training's files into a folder and train there, or resume.
+
+    Parameters
+    ----------
+    folder : Path
+        The training folder; snapshots go there too.
+    setup : TrainingSetup
+    engine, device : str
+        As for :func:`i2cnn.network.engine.start_engine`.
+
+    Raises
+    ------
+    InputError
+        The databases do not go together, or the folder holds a training with another setup.
+    """
+    databases = [folder / name for name in setup.databases]
+    validation = ValidationPass.covering(database_size(databases[1]))
+    contents = _common_contents(databases, setup.classes)
+    _bind(folder, setup, databases)
+    write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
+    write_training_files(
+        folder, setup, validation, encoded=is_encoded(databases[0]), gpu=device != "cpu"
+    )
+    module = start_engine(engine, device)
+    with progress("training") as update:
+        return train(module, folder, setup.schedule, validation.batches, update)
+
+
+def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContents | None:
+    """What the databases hold; InputError if they do not go together, or with the classes."""
+    contents = [database_contents(path) for path in databases]
+    known = [c.to_json() for c in contents if c]
+    for name in ("scheme", "patches", "classes"):
+        if len(known) == len(contents) and known[0][name] != known[1][name]:
+            raise InputError(
+                f"{databases[0]} and {databases[1]} were written with other {name} "
+                f"({known[0][name]} and {known[1][name]}); write one of them again"
+            )
+    if len({is_encoded(path) for path in databases}) > 1:
+        raise InputError(
+            f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "
+            "write one of them again with the other's --encoding"
+        )
+    first = next((c for c in contents if c), None)
+    labels = first.classes if first else ()
+    if labels and len(labels) != classes:
+        raise InputError(
+            f"{databases[0]}: has {len(labels)} classes ({', '.join(labels)}), not {classes}; give "
+            f"--classes {len(labels)}"
+        )
+    return first
+
+
+def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None:
+    """Note what a folder trains with; InputError if it was begun with something else."""
+    data = [file_digest(folder / setup.mean_file), *map(database_fingerprint, databases)]
+    settings = [setup.profile, setup.classes, asdict(setup.schedule), setup.seed, data]
+    path = folder / SETTINGS_FILE
+    if not path.exists():
+        write_json(path, settings)
+    elif read_json(path) != settings:
+        raise InputError(
+            f"{folder}: holds a training with other settings or data; choose another folder, or "
+            "delete this one to train anew"
+        )
+
+
+def keep_best(folder: Path, training: Training) -> Path:
+    """Copy the best snapshot of a training to `net.caffemodel`."""
+    net = folder / NET_FILE
+    with atomic_path(net) as partial:
+        shutil.copyfile(folder / snapshot_name(training.best.iteration), partial)
+    return net
