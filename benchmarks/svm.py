@@ -29,7 +29,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC, LinearSVC
 
-from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, INNER_FOLDS, GramSVC, linear_gram
+from i2cnn.svm.gram import linear_gram
+from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, INNER_FOLDS, GramSVC
 
 PATCHES = 60
 #: Share of each class among the faces of CK+ (three peak frames a sequence, one neutral).

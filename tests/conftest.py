@@ -1,4 +1,4 @@
-"""Shared fixtures: golden data of genuine Caffe in a folder of its own, small data sets."""
+"""Shared fixtures: golden data of genuine Caffe in a folder of its own, one finished run."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ def golden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy_golden(folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of one fold; tests that change a run copy it."""
+    from i2cnn.cli.main import main
+    from tests.helpers.small_runs import arguments, small_set
+
+    base = tmp_path_factory.mktemp("runs")
+    assert main(arguments(small_set(base / "data"), base / "run")) == 0
+    return base / "run"

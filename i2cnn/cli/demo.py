@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from i2cnn.evaluation.cost_plan import measure
 from i2cnn.evaluation.inputs import prepare
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import evaluate
 from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.speed import measure
 from i2cnn.evaluation.workers import Workers
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import Schedule, template_schedule

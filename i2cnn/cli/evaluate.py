@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
-from i2cnn.evaluation.cost_plan import make_plan, print_plan
+from i2cnn.evaluation.cost_plan import make_plan
+from i2cnn.evaluation.cost_table import print_plan
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation

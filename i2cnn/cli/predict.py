@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser, annotate
+from i2cnn.recogniser.draw import annotate
+from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image, write_image

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import Execution, Job, JobFolder, Method
+from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder, Method
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import Training, load_training
@@ -44,14 +44,17 @@ from i2cnn.network.transform import Transform
 from i2cnn.patches.lmdb_facts import CONTENTS_FILE
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
-from i2cnn.svm.gram_svc import GramSVC, collapse, per_patch_gram, sum_gram
+from i2cnn.recogniser.bundle import save_bundle
+from i2cnn.svm.gram import FoldGram, per_patch_gram, sum_gram
+from i2cnn.svm.gram_svc import fit_and_predict
+from i2cnn.svm.pair_weights import SVM_FILE, collapse
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
 from i2cnn.torchcaffe.proto import TEST
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path, digest, file_digest, read_json, write_json
+from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
 
-SVM_FILE = "svm.npz"
 _WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
@@ -105,6 +108,31 @@ class NetworkJob(Job):
         training = network.train()
         methods = network.score(TRAINED) | network.score(UNTRAINED)
         folder.finish(methods, training=network.describe(training))
+
+    def save_recogniser(self, target: Path, run: Path, inputs: Inputs) -> None:
+        """Bundle the finished job's net, mean and linear SVM as a recogniser.
+
+        Raises
+        ------
+        InputError
+            The net is not the one that the job trained.
+        """
+        folder, result, settings = run / self.folder, self.result(run), inputs.settings
+        if file_digest(folder / NET_FILE) != result["training"]["net_sha256"]:
+            raise InputError(
+                f"{folder / NET_FILE}: is not the net that {RESULT_FILE} beside it tells of; "
+                f"delete {folder} and repeat the evaluate command"
+            )
+        origin = {
+            "profile": settings.profile,
+            "dataset": settings.dataset,
+            "run_digest": settings.digest,
+            "job": self.folder,
+            # The bundle's SVM is the linear one, whichever kernel the evaluation chose.
+            "test_accuracy": result["methods"][TRAINED]["linear_accuracy"],
+        }
+        patches = PatchSet.of(inputs.scheme, self.k)
+        save_bundle(target, folder, inputs.task.labels, patches, origin)
 
     def clean_up(self, run: Path) -> None:
         """Remove databases, snapshots and features; the net and the mean stay."""
@@ -220,7 +248,7 @@ class _NetworkWork:
         size = f"{info.bytes / 1e6:.0f} MB"
         say(f"  {out.name}: {info.records} patches of {info.faces} faces, {size}")
 
-    def _features(self, net: str) -> np.ndarray:
+    def _features(self, net: str) -> Float32Array:
         weights = self.path / _WEIGHTS[net]
         engine = start_engine(self.execution.engine, self.execution.device)
         deploy = engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights))
@@ -235,7 +263,7 @@ class _NetworkWork:
                 extractor, self.inputs.faces, self.inputs.root, out, self.patches, update
             )
 
-    def _svms(self, net: str, features: np.ndarray) -> dict[str, Any]:
+    def _svms(self, net: str, features: Float32Array) -> dict[str, Any]:
         chosen = [v for v in variants(self.inputs.scheme, self.job.k) if v.net == net]
         methods = {}
         with progress(f"SVMs of the {net} net") as update:
@@ -246,28 +274,21 @@ class _NetworkWork:
         return methods
 
     def _fit_and_test(
-        self, variant: Variant, per_patch: np.ndarray, features: np.ndarray
+        self, variant: Variant, per_patch: Float32Array, features: Float32Array
     ) -> dict[str, Any]:
         inputs = self.inputs
         fitted, tested = inputs.sides(self.job.fold)
-        gram = sum_gram(per_patch, variant.positions)
-        among = gram[np.ix_(fitted, fitted)]
         labels, subjects = inputs.labels[fitted], inputs.subjects[fitted]
-        model = GramSVC().fit(among, labels, subjects)
-        predicted = model.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
+        gram = FoldGram.of(sum_gram(per_patch, variant.positions), fitted, tested)
+        model, predicted = fit_and_predict(gram, labels, subjects)
         accuracy = self.folder.save_predictions(variant.method, tested, predicted)
         result: dict[str, Any] = {"accuracy": accuracy}
         if variant.method == TRAINED:
             linear = model
             if model.choice_.kernel != "linear":
-                linear = GramSVC(("linear",)).fit(among, labels, subjects)
-            named = linear.predict(gram[np.ix_(tested, fitted)], np.diag(gram)[tested])
-            result["linear_accuracy"] = float(np.mean(named == inputs.labels[tested]))
-            pair = collapse(linear, features, fitted)
-            with atomic_path(self.path / SVM_FILE) as partial:
-                np.savez(
-                    partial, weights=pair.weights, intercepts=pair.intercepts, pairs=pair.pairs
-                )
+                linear, predicted = fit_and_predict(gram, labels, subjects, ("linear",))
+            result["linear_accuracy"] = float(np.mean(predicted == inputs.labels[tested]))
+            collapse(linear, features, fitted).save(self.path / SVM_FILE)
         choice = model.choice_
         return result | {
             "kernel": choice.kernel,

@@ -11,7 +11,8 @@ import numpy as np
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import FLOOR, RIVAL, Execution, Job, JobFolder, Method
 from i2cnn.rivals import RIVALS
-from i2cnn.rivals.fold import describe, predict_fold
+from i2cnn.rivals.describe import describe
+from i2cnn.rivals.fold import RivalFold
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress, say
@@ -83,12 +84,11 @@ class RivalJob(Job):
             raise InputError(
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None
+        fold = RivalFold(self.rival, features, inputs.labels, inputs.subjects, fitted, tested)
         methods = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(kernel):
-                result = predict_fold(
-                    self.rival, features, inputs.labels, inputs.subjects, fitted, tested, kernel
-                )
+                result = fold.predict(kernel)
             accuracy = folder.save_predictions(kernel, tested, result.predicted)
             if result.windows is not None:  # the same for every kernel
                 with atomic_path(folder.path / WINDOWS_FILE) as partial:

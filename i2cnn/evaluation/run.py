@@ -27,7 +27,7 @@ from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge
 from i2cnn.evaluation.workers import Failure, Workers, run_all
-from i2cnn.recogniser.recogniser import bundled_net, save_recogniser
+from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import try_lock
 
@@ -129,4 +129,4 @@ def _bundle(run: Path, inputs: Inputs) -> None:
         return
     job = max(done, key=lambda j: (j.k, -j.seed, -j.fold))
     if bundled_net(target) != job.result(run)["training"]["net_sha256"]:
-        save_recogniser(target, run / job.folder, settings, inputs.task, job)
+        job.save_recogniser(target, run, inputs)

@@ -34,12 +34,12 @@ _TIMEOUT_MINUTES = 60 * 24 * 7
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the jobs.
+    """Where the jobs run, and how many at a time.
 
     Parameters
     ----------
     jobs : int or None
-        How many at a time; None is one on this machine (in this process), all at once on Slurm.
+        Jobs at a time; None is one on this machine (in this process), all at once on Slurm.
     slurm : mapping
         Parameters of Slurm such as partition; empty: this machine.
     """
@@ -88,7 +88,7 @@ def _in_this_process(
 
 
 def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str | None:
-    """Do a job; returns why it failed, or None. What is no user's error is logged in full."""
+    """Do a job; returns why it failed, or None. A failure that is ours is logged in full."""
     limits = threadpool_limits(execution.threads) if execution.threads else nullcontext()
     if execution.threads:
         import torch
@@ -119,64 +119,98 @@ def _in_local_worker(visible: str | None, *call: Any) -> str | None:
 
 
 def _in_processes(
-    run: Path,
-    jobs: Sequence[Job],
-    inputs: Inputs,
-    execution: Execution,
-    workers: Workers,
+    run: Path, jobs: Sequence[Job], inputs: Inputs, execution: Execution, workers: Workers
 ) -> list[Failure]:
-    if workers.slurm:
-        parameters = slurm_parameters(workers, execution)
-        execution = replace(execution, threads=parameters["cpus_per_task"])
-        submit = _submitter(run, "slurm", parameters, _attempt)
-    else:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        parameters = {"timeout_min": _TIMEOUT_MINUTES}
-        submit = _submitter(run, "local", parameters, partial(_in_local_worker, visible))
-    waiting = list(reversed(jobs))
-    running: dict[int, tuple[Job, Any]] = {}
     slots = min(workers.jobs or len(jobs), len(jobs))
-    failures = []
+    pool = _Pool(slots, _submitter(run, execution, workers, slots))
+    waiting, failures = list(reversed(jobs)), []
     try:
-        while waiting or running:
-            for slot in range(slots):
-                if slot not in running and waiting:
-                    job = waiting.pop()
-                    mine = execution if workers.slurm else _share(execution, slot, slots)
-                    running[slot] = (job, submit(run.resolve(), job, inputs, mine))
+        while waiting or pool.running:
+            for slot in pool.free_slots():
+                if waiting:
+                    pool.start(slot, waiting.pop(), inputs)
             time.sleep(_POLL_SECONDS)
-            for slot, (job, submitted) in list(running.items()):
-                if submitted.done():
-                    del running[slot]
-                    reason = _outcome(submitted)
-                    left = len(waiting) + len(running)
-                    say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
-                    if reason:
-                        failures.append(Failure(job, reason))
+            for job, reason in pool.ended():
+                left = len(waiting) + len(pool.running)
+                say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
+                if reason:
+                    failures.append(Failure(job, reason))
     except BaseException:
-        for _, submitted in running.values():
-            submitted.cancel(check=False)
-        say("waiting for the workers to stop")
-        while not workers.slurm and not all(s.done() for _, s in running.values()):
-            time.sleep(_POLL_SECONDS)
+        pool.cancel(wait=not workers.slurm)
         raise
     if not failures:
         shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
     return failures
 
 
+#: Submits a job in a slot; returns submitit's job.
+_Submit = Callable[[int, Job, Inputs], Any]
+
+
+class _Pool:
+    """Jobs that run at the same time, each in a slot."""
+
+    def __init__(self, slots: int, submit: _Submit) -> None:
+        self.running: dict[int, tuple[Job, Any]] = {}
+        self._slots = slots
+        self._submit = submit
+
+    def free_slots(self) -> list[int]:
+        """Slots without a job."""
+        return [slot for slot in range(self._slots) if slot not in self.running]
+
+    def start(self, slot: int, job: Job, inputs: Inputs) -> None:
+        """Submit a job."""
+        self.running[slot] = (job, self._submit(slot, job, inputs))
+
+    def ended(self) -> list[tuple[Job, str | None]]:
+        """Jobs that ended since the last call, each with the reason why it failed, or None."""
+        found = []
+        for slot, (job, submitted) in list(self.running.items()):
+            if submitted.done():
+                del self.running[slot]
+                found.append((job, _outcome(submitted)))
+        return found
+
+    def cancel(self, wait: bool) -> None:
+        """Stop all jobs, and wait until they have stopped."""
+        jobs = [submitted for _, submitted in self.running.values()]
+        for submitted in jobs:
+            submitted.cancel(check=False)
+        say("waiting for the workers to stop")
+        while wait and not all(submitted.done() for submitted in jobs):
+            time.sleep(_POLL_SECONDS)
+
+
+def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) -> _Submit:
+    """How jobs are submitted: to Slurm, or to processes that share this machine."""
+    if workers.slurm:
+        parameters = slurm_parameters(workers, execution)
+        execution = replace(execution, threads=parameters["cpus_per_task"])
+        call = _executor(run, "slurm", parameters, _attempt)
+        return lambda slot, job, inputs: call(run.resolve(), job, inputs, execution)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    call = _executor(
+        run, "local", {"timeout_min": _TIMEOUT_MINUTES}, partial(_in_local_worker, visible)
+    )
+    return lambda slot, job, inputs: call(
+        run.resolve(), job, inputs, _share(execution, slot, slots)
+    )
+
+
 def _outcome(submitted: Any) -> str | None:
     """Why a submitted job failed, or None."""
     error = submitted.exception()
     if error is None:
-        return submitted.result()
+        reason: str | None = submitted.result()
+        return reason
     log = submitted.paths.stderr
     return f"its process ended without a result (killed, or out of memory?); log {log}"
 
 
 def _share(execution: Execution, slot: int, slots: int) -> Execution:
     """A slot's own GPU where there are several, and its part of the CPU's threads."""
-    import torch  # slow, and of use to workers only
+    import torch  # slow, and only workers need it
 
     device = execution.device
     if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
@@ -185,7 +219,7 @@ def _share(execution: Execution, slot: int, slots: int) -> Execution:
     return replace(execution, device=device, threads=threads)
 
 
-def _submitter(
+def _executor(
     run: Path, cluster: str, parameters: dict[str, Any], work: Callable[..., str | None]
 ) -> Callable[..., Any]:
     """A function that submits `work` with its arguments and returns submitit's job."""
@@ -211,7 +245,7 @@ def _submitter(
 
 
 def slurm_parameters(workers: Workers, execution: Execution) -> dict[str, Any]:
-    """Submitit's parameters: one task and one GPU a job, and what the user gave."""
+    """Submitit's parameters: one task and one GPU per job, and what the user gave."""
     parameters: dict[str, Any] = {
         "name": "i2cnn",
         "timeout_min": _TIMEOUT_MINUTES,

@@ -1,6 +1,6 @@
 """The paper's rivals that can be run, and the raw-pixel floor.
 
-:mod:`i2cnn.rivals.fold` describes faces and predicts a fold.
+:mod:`i2cnn.rivals.describe` describes faces, :mod:`i2cnn.rivals.fold` predicts a fold.
 """
 
 from __future__ import annotations

@@ -7,26 +7,28 @@ in the crop; EYE_ROW is this project's choice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from i2cnn.faces.table import Face
+from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_gray, read_image
 from i2cnn.util.landmarks import check_points
+from i2cnn.util.progress import Callback
 
 WIDTH, HEIGHT = 110, 150
 EYE_DISTANCE = 55.0
 #: Leaves room for raised eyebrows above, and for a dropped jaw below, an upright face's eyes.
 EYE_ROW = 45.0
-#: At most so many samples a side are averaged into one pixel.
+#: At most this many samples per side are averaged into one pixel.
 _MOST_SAMPLES = 16
 
 
-def align(image: np.ndarray, points: np.ndarray, margin: int = 0) -> np.ndarray:
+def align(image: UInt8Array, points: Float64Array, margin: int = 0) -> UInt8Array:
     """The aligned face, sampled once from the image and antialiased where it shrinks.
 
     Parameters
@@ -60,16 +62,17 @@ def align(image: np.ndarray, points: np.ndarray, margin: int = 0) -> np.ndarray:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return cv2.resize(dense, (width, height), interpolation=cv2.INTER_AREA)
+    aligned = cv2.resize(dense, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(aligned, np.uint8)
 
 
 def aligned_faces(
     faces: Sequence[Face],
     root: Path,
     margin: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> Iterator[np.ndarray]:
-    """The aligned face of each face of a data set, read one by one.
+    update: Callback | None = None,
+) -> Iterator[UInt8Array]:
+    """Align each face of a data set, reading one picture at a time.
 
     Raises
     ------
@@ -81,5 +84,5 @@ def aligned_faces(
         if reason:
             raise InputError(f"{root / face.image}: {reason}; correct its line in faces.csv")
         yield align(as_gray(read_image(root / face.image)), face.points, margin)
-        if progress is not None:
-            progress(i + 1, len(faces))
+        if update is not None:
+            update(i + 1, len(faces))

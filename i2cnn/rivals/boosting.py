@@ -2,8 +2,8 @@
 
 After Shan, Gong and McOwan (2009): sub-windows of many places and sizes; for each, an expression's
 template is the mean histogram of its faces, and a weak classifier says which of the two templates,
-of the expression or of all others, is nearer by chi-square distance. Their 16 640 sub-windows are
-not listed; here they are the 16 065 rectangles of 15 to 40 pixels a side on a grid of 5 pixels.
+of the expression or of all others, is nearer in chi-square distance. Their 16 640 sub-windows are
+not listed; here they are the 16 065 rectangles with sides of 15 to 40 pixels on a grid of 5 pixels.
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.lbp import BINS
+from i2cnn.util.arrays import Float32Array, IntArray, UInt8Array
+
+BoolArray = npt.NDArray[np.bool_]
 
 #: Grid of the sub-windows' corners, in pixels.
 CELL = 5
 #: Sides of the sub-windows, in cells.
 SIDES = range(3, 9)
-#: Sub-windows an expression, about as many as Shan et al. use.
+#: Sub-windows per expression, about as many as Shan et al. use.
 ROUNDS = 50
 _TINY = np.float32(1e-12)
 
 
 @functools.cache
-def sub_windows() -> np.ndarray:
+def sub_windows() -> IntArray:
     """All sub-windows, (16065, 4) int: left, top, right, bottom in cells."""
     columns, rows = WIDTH // CELL, HEIGHT // CELL
     return np.array(
@@ -48,7 +52,7 @@ class WindowHistograms:
         Pattern of each pixel.
     """
 
-    def __init__(self, codes: np.ndarray) -> None:
+    def __init__(self, codes: UInt8Array) -> None:
         faces = len(codes)
         columns, rows = WIDTH // CELL, HEIGHT // CELL
         # Summed from the top left corner; a face's 16 500 pixels fit into 16 bits.
@@ -62,20 +66,21 @@ class WindowHistograms:
             along = counts.reshape(columns, faces, BINS).cumsum(axis=0)
             self._sums[row + 1, 1:] = self._sums[row, 1:] + along.astype(np.uint16)
 
-    def of(self, window: np.ndarray) -> np.ndarray:
+    def of(self, window: IntArray) -> Float32Array:
         """Histograms of one sub-window as shares of its pixels, (faces, 59) float32."""
         left, top, right, bottom = window
         sums = self._sums
         counts = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
         pixels = (right - left) * (bottom - top) * CELL * CELL
-        return counts.astype(np.float32) / np.float32(pixels)
+        shares: Float32Array = counts.astype(np.float32) / np.float32(pixels)
+        return shares
 
-    def joined(self, windows: np.ndarray) -> np.ndarray:
+    def joined(self, windows: IntArray) -> Float32Array:
         """Histograms of several sub-windows side by side, (faces, windows x 59) float32."""
         return np.concatenate([self.of(window) for window in windows], axis=1)
 
 
-def weak_mistakes(histograms: WindowHistograms, labels: np.ndarray) -> np.ndarray:
+def weak_mistakes(histograms: WindowHistograms, labels: IntArray) -> BoolArray:
     """Which faces each sub-window's weak classifiers get wrong.
 
     Returns
@@ -98,7 +103,7 @@ def weak_mistakes(histograms: WindowHistograms, labels: np.ndarray) -> np.ndarra
     return mistakes
 
 
-def _chi_square(histograms: np.ndarray, templates: np.ndarray) -> np.ndarray:
+def _chi_square(histograms: Float32Array, templates: Float32Array) -> Float32Array:
     """Chi-square distance, sum of (x - t)^2 / (x + t), of (n, b) to (k, b): (k, n).
 
     Where x and t both add up to 1, it is 4 sum of t^2 / (x + t) - 2.
@@ -109,7 +114,7 @@ def _chi_square(histograms: np.ndarray, templates: np.ndarray) -> np.ndarray:
     return 4 * distances - 2
 
 
-def boost(mistakes: np.ndarray, truth: np.ndarray, rounds: int = ROUNDS) -> list[int]:
+def boost(mistakes: BoolArray, truth: BoolArray, rounds: int = ROUNDS) -> list[int]:
     """Discrete AdaBoost over fixed weak classifiers, each used at most once.
 
     Parameters
@@ -141,7 +146,7 @@ def boost(mistakes: np.ndarray, truth: np.ndarray, rounds: int = ROUNDS) -> list
     return selected
 
 
-def select_windows(histograms: WindowHistograms, labels: np.ndarray) -> np.ndarray:
+def select_windows(histograms: WindowHistograms, labels: IntArray) -> IntArray:
     """Sub-windows selected for any expression.
 
     Parameters

@@ -7,18 +7,20 @@ import functools
 import cv2
 import numpy as np
 
+from i2cnn.util.arrays import Float32Array, UInt8Array
+
 ORIENTATIONS = 8
-#: Pixels a cycle: 4 to 16 in half octaves.
+#: Pixels per cycle: 4 to 16 in half octaves.
 WAVELENGTHS = tuple(4 * 2 ** (i / 2) for i in range(5))
 #: Standard deviation of the envelope in wavelengths; 0.56 makes the bandwidth one octave.
 SIGMA = 0.56
-#: The magnitudes are reduced to a sixteenth of the pixels, four to one on each side, rounded up:
+#: The magnitudes are reduced to a sixteenth of the pixels, by four along each side, rounded up:
 #: 40 x 28 x 38 = 42 560 numbers. Shan et al. print 42 650, which is no multiple of 40.
 GRID_WIDTH, GRID_HEIGHT = 28, 38
 
 
 @functools.cache
-def filters() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+def filters() -> tuple[tuple[Float32Array, Float32Array], ...]:
     """Even and odd part of each filter, (side, side) float32: wavelength by wavelength.
 
     The even part's mean is taken out, so that the magnitude does not depend on brightness.
@@ -38,7 +40,7 @@ def filters() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     return tuple(bank)
 
 
-def magnitudes(face: np.ndarray) -> np.ndarray:
+def magnitudes(face: UInt8Array) -> Float32Array:
     """Reduced magnitude images of all filters.
 
     Parameters

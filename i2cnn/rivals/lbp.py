@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from skimage.feature import local_binary_pattern
 
 from i2cnn.rivals.align import HEIGHT, WIDTH
+from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
 
 NEIGHBOURS, RADIUS = 8, 2
 #: 58 uniform patterns (at most two changes around the circle), and one bin for all others.
@@ -14,7 +17,7 @@ COLUMNS, ROWS = 6, 7
 REGION_WIDTH, REGION_HEIGHT = 18, 21
 
 
-def patterns(face: np.ndarray) -> np.ndarray:
+def patterns(face: UInt8Array) -> UInt8Array:
     """Pattern of each pixel that has all its neighbours.
 
     Parameters
@@ -27,11 +30,13 @@ def patterns(face: np.ndarray) -> np.ndarray:
     ndarray of uint8, (h, w)
         0 to 58.
     """
-    codes = local_binary_pattern(face, NEIGHBOURS, RADIUS, method="nri_uniform")
+    # scikit-image is untyped; it returns the codes as floats.
+    find_codes: Callable[..., Float64Array] = local_binary_pattern
+    codes = find_codes(face, NEIGHBOURS, RADIUS, method="nri_uniform")
     return codes[RADIUS:-RADIUS, RADIUS:-RADIUS].astype(np.uint8)
 
 
-def region_histograms(codes: np.ndarray) -> np.ndarray:
+def region_histograms(codes: UInt8Array) -> Float32Array:
     """Histograms of the 42 regions, row by row, as shares of a region's pixels.
 
     The regions cover 108 x 147 pixels, one pixel inside the 110 x 150 of the aligned face.

@@ -1,24 +1,19 @@
-"""The SVM on 60 x fc7 features (paper section 3.3), through one Gram matrix.
-
-A face has 60 x 4096 = 245 760 numbers and a data set a thousand faces at most, so all an SVM needs
-is the faces' inner products: computed once, summed over the patches, and used for every C, every
-gamma and every inner fold. They are summed in float64: a squared distance is a small difference of
-large inner products where faces are alike, and float32 would lose it.
-"""
+"""The SVM of the paper's section 3.3 on a Gram matrix, tuned within the training subjects."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
+from i2cnn.svm.gram import FoldGram
+from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 
 #: Relative to the Gram matrix scaled to a mean diagonal of 1.
@@ -32,87 +27,21 @@ ROUNDING = 1e-12
 INNER_FOLDS = 10
 
 
-def linear_gram(features: np.ndarray) -> np.ndarray:
-    """Linear Gram matrix of all patches together.
-
-    Parameters
-    ----------
-    features : ndarray of float32, (faces, patches, dim)
-        May be memory-mapped; one patch is read at a time.
-
-    Returns
-    -------
-    ndarray of float64, (faces, faces)
-    """
-    number, patches, _ = features.shape
-    upper = np.zeros((number, number), order="F")
-    for p in range(patches):
-        upper = _add_products(upper, features[:, p])
-    return _symmetric(upper)
-
-
-def per_patch_gram(features: np.ndarray) -> np.ndarray:
-    """Linear Gram matrix of each patch, to select patches with `sum_gram`.
-
-    Parameters
-    ----------
-    features : ndarray of float32, (faces, patches, dim)
-        May be memory-mapped; one patch is read at a time.
-
-    Returns
-    -------
-    ndarray of float32, (patches, faces, faces)
-        Summed in float64, stored in float32: 4 * patches * faces**2 bytes.
-    """
-    number, patches, _ = features.shape
-    gram = np.empty((patches, number, number), np.float32)
-    for p in range(patches):
-        upper = np.zeros((number, number), order="F")
-        gram[p] = _symmetric(_add_products(upper, features[:, p]))
-    return gram
-
-
-def sum_gram(gram: np.ndarray, patches: Iterable[int] | None = None) -> np.ndarray:
-    """Gram matrix of some patches: they add up.
-
-    Parameters
-    ----------
-    gram : ndarray, (patches, faces, faces)
-        Of `per_patch_gram`.
-    patches : iterable of int, optional
-        Positions along the first axis; all by default.
-
-    Returns
-    -------
-    ndarray of float64, (faces, faces)
-    """
-    chosen = range(len(gram)) if patches is None else list(patches)
-    if len(set(chosen)) < len(chosen) or not chosen or not set(chosen) <= set(range(len(gram))):
-        raise InputError(
-            f"patches {list(chosen)} are not a selection of the {len(gram)} in the Gram matrix; "
-            f"give each position from 0 to {len(gram) - 1} at most once, and at least one"
-        )
-    total = np.zeros(gram.shape[1:])
-    for p in chosen:
-        total += gram[p]
-    return total
-
-
-def _add_products(upper: np.ndarray, block: np.ndarray) -> np.ndarray:
-    """Add a block's inner products to the upper triangle, in place."""
-    rows = np.ascontiguousarray(block, np.float64)
-    # rows.T is in the order BLAS wants, so nothing is copied on the way.
-    return dsyrk(1.0, rows.T, beta=1.0, c=upper, trans=1, overwrite_c=1)
-
-
-def _symmetric(upper: np.ndarray) -> np.ndarray:
-    return upper + np.triu(upper, 1).T
-
-
 @dataclass(frozen=True)
 class Choice:
-    """One point of the grid: gamma belongs to the RBF kernel, degree to the polynomial one, both
-    are 0 for the linear one. C and gamma are relative to the data."""
+    """One point of the grid.
+
+    Parameters
+    ----------
+    C : float
+        Relative to the Gram matrix scaled to a mean diagonal of 1.
+    gamma : float
+        Of the RBF kernel, relative to 1 / median squared distance; 0 for the others.
+    accuracy : float
+        Share of the inner test faces that were right.
+    degree : int
+        Of the polynomial kernel; 0 for the others.
+    """
 
     C: float
     gamma: float
@@ -121,6 +50,7 @@ class Choice:
 
     @property
     def kernel(self) -> str:
+        """Name of the kernel."""
         return "rbf" if self.gamma else "polynomial" if self.degree else "linear"
 
 
@@ -153,22 +83,27 @@ class GramSVC:
         self.inner_folds = inner_folds
 
     def fit(
-        self, gram: np.ndarray, labels: np.ndarray, groups: Sequence[str] | np.ndarray
+        self, gram: Float64Array, labels: IntArray, groups: Sequence[str] | AnyArray
     ) -> GramSVC:
         """Tune and fit.
 
         Parameters
         ----------
-        gram : ndarray, (n, n)
+        gram : ndarray of float64, (n, n)
             Inner products of the training faces.
         labels : ndarray of int, (n,)
         groups : sequence of str
             Subject of each face.
+
+        Raises
+        ------
+        InputError
+            The faces are of one class or of one subject only.
         """
         if len(set(labels)) < 2:
             raise InputError("an SVM needs training faces of at least two classes")
         gram, labels = np.asarray(gram, np.float64), np.asarray(labels)
-        self.diagonal_ = np.diag(gram).copy()
+        self.diagonal_: Float64Array = np.diag(gram).copy()
         self.scale_ = float(self.diagonal_.mean()) or 1.0
         upper = self._squares(gram, self.diagonal_)[np.triu_indices(len(gram), 1)]
         median = float(np.median(upper))
@@ -179,33 +114,40 @@ class GramSVC:
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
         return self
 
-    def predict(self, gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    def predict(self, gram: Float64Array, diagonal: Float64Array) -> IntArray:
         """Classes of faces.
 
         Parameters
         ----------
-        gram : ndarray, (m, n)
+        gram : ndarray of float64, (m, n)
             Inner products with the training faces.
-        diagonal : ndarray, (m,)
+        diagonal : ndarray of float64, (m,)
             Inner products of the faces with themselves.
+
+        Returns
+        -------
+        ndarray of int, (m,)
         """
         choice = self.choice_
-        return self.svc_.predict(self._kernel(gram, diagonal, choice.gamma, choice.degree))
+        kernel = self._kernel(gram, diagonal, choice.gamma, choice.degree)
+        predicted: IntArray = self.svc_.predict(kernel)
+        return predicted
 
-    def _squares(self, gram: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    def _squares(self, gram: Float64Array, diagonal: Float64Array) -> Float64Array:
         """Squared distances (m, n) to the training faces."""
         return np.maximum(diagonal[:, None] + self.diagonal_[None] - 2 * gram, 0)
 
     def _kernel(
-        self, gram: np.ndarray, diagonal: np.ndarray, gamma: float, degree: int = 0
-    ) -> np.ndarray:
+        self, gram: Float64Array, diagonal: Float64Array, gamma: float, degree: int = 0
+    ) -> Float64Array:
         if degree:
             return (gram / self.scale_ + 1) ** degree
         if not gamma:
             return gram / self.scale_
-        return np.exp(-gamma / self.distance_ * self._squares(gram, diagonal))
+        rbf: Float64Array = np.exp(-gamma / self.distance_ * self._squares(gram, diagonal))
+        return rbf
 
-    def _tune(self, gram: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Choice:
+    def _tune(self, gram: Float64Array, labels: IntArray, groups: AnyArray) -> Choice:
         folds = min(self.inner_folds, len(set(groups)))
         if folds < 2:
             raise InputError("tuning needs training faces of at least two subjects")
@@ -226,10 +168,8 @@ class GramSVC:
         return best
 
 
-def _hits(
-    kernel: np.ndarray, labels: np.ndarray, split: tuple[np.ndarray, np.ndarray]
-) -> list[int]:
-    """Faces right in the test half of an inner split, for each C of the grid."""
+def _hits(kernel: Float64Array, labels: IntArray, split: tuple[IntArray, IntArray]) -> list[int]:
+    """Number of faces right in the test part of an inner split, for each C of the grid."""
     train, test = split
     if len(set(labels[train])) < 2:
         return [0] * len(C_GRID)
@@ -243,65 +183,33 @@ def _hits(
 
 
 def _cores() -> int:
-    """Cores this process may use."""
+    """Number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(frozen=True)
-class PairWeights:
-    """A linear one-against-one SVM as one weight vector a pair of classes.
+def fit_and_predict(
+    fold: FoldGram,
+    labels: IntArray,
+    subjects: AnyArray,
+    kernels: Sequence[str] = ("linear", "rbf"),
+) -> tuple[GramSVC, IntArray]:
+    """Tune and fit an SVM on a fold's fitted faces and predict its tested ones.
 
     Parameters
     ----------
-    weights : ndarray of float32, (pairs, patches, dim)
-    intercepts : ndarray of float32, (pairs,)
-    pairs : ndarray of int, (pairs, 2)
-        A positive decision is a vote for the first class of the pair.
+    fold : FoldGram
+    labels : ndarray of int, (n,)
+        Classes of the fitted faces.
+    subjects : ndarray of str, (n,)
+        Their subjects.
+    kernels : sequence of {"linear", "polynomial", "rbf"}
+
+    Returns
+    -------
+    GramSVC
+        The fitted model.
+    ndarray of int, (m,)
+        Predicted classes of the tested faces.
     """
-
-    weights: np.ndarray
-    intercepts: np.ndarray
-    pairs: np.ndarray
-
-    def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Share of each patch in each decision, (pairs, patches); they add up exactly."""
-        return np.einsum("kpd,pd->kp", self.weights, features)
-
-    def decisions(self, features: np.ndarray) -> np.ndarray:
-        """Decision values (pairs,) of one face's features (patches, dim)."""
-        return self.contributions(features).sum(axis=1) + self.intercepts
-
-
-def collapse(model: GramSVC, features: np.ndarray, rows: np.ndarray) -> PairWeights:
-    """Collapse a fitted linear model into weight vectors.
-
-    Parameters
-    ----------
-    model : GramSVC
-        With the linear kernel chosen.
-    features : ndarray, (faces, patches, dim)
-        May be memory-mapped; one patch is read at a time.
-    rows : ndarray of int
-        Faces the model was fitted on, in order.
-    """
-    if model.choice_.kernel != "linear":
-        raise InputError("only a linear SVM collapses into weight vectors")
-    svc = model.svc_
-    classes = svc.classes_
-    start = np.concatenate([[0], np.cumsum(svc.n_support_)])
-    pairs, coefficients = [], []
-    for i in range(len(classes)):
-        for j in range(i + 1, len(classes)):
-            row = np.zeros(len(svc.support_))
-            row[start[i] : start[i + 1]] = svc.dual_coef_[j - 1, start[i] : start[i + 1]]
-            row[start[j] : start[j + 1]] = svc.dual_coef_[i, start[j] : start[j + 1]]
-            pairs.append((classes[i], classes[j]))
-            coefficients.append(row)
-    # scikit-learn turns the signs of a two-class model over.
-    sign = -1.0 if len(classes) == 2 else 1.0
-    alpha = sign * np.array(coefficients) / model.scale_
-    support = np.asarray(rows)[svc.support_]
-    weights = np.empty((len(pairs), *features.shape[1:]), np.float32)
-    for p in range(features.shape[1]):
-        weights[:, p] = alpha @ np.asarray(features[:, p])[support]
-    return PairWeights(weights, (sign * svc.intercept_).astype(np.float32), np.array(pairs))
+    model = GramSVC(kernels).fit(fold.fitted, labels, subjects)
+    return model, model.predict(fold.tested, fold.diagonal)

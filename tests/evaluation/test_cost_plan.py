@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from i2cnn.cli.main import main
-from i2cnn.evaluation.cost_plan import Estimate, Plan, Speed, make_plan
+from i2cnn.evaluation.cost_plan import Estimate, Plan, make_plan
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
+from i2cnn.evaluation.speed import Speed
 from i2cnn.network.profiles import Schedule
-from tests.evaluation.test_run import arguments, small_set
-from tests.evaluation.test_run import run as run  # a finished run of one fold
+from tests.helpers.small_runs import arguments, copy_of, settings_of, small_set
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_costs(tmp_path: Path, capsys) -> None:
@@ -42,12 +41,10 @@ def test_estimates_follow_from_the_speed() -> None:
 
 
 def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
-    from i2cnn.cli.evaluate import make_settings
-    from i2cnn.cli.parser import build_parser
 
     data = small_set(tmp_path / "data")
     words = arguments(data, tmp_path / "run", k="1,60", iterations=1000)
-    settings = make_settings(build_parser().parse_args(words))
+    settings = settings_of(words)
     plan = make_plan(settings, Execution(), jobs_of(settings))
     few, many = plan.estimates
     assert (few.jobs, many.jobs) == (4, 4)
@@ -76,8 +73,7 @@ def test_a_share_of_the_schedule_shrinks_all_of_it() -> None:
 
 
 def test_runs_are_compared(run: Path, tmp_path: Path, capsys) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(run, other)
+    other = copy_of(run, tmp_path / "other")
     page = tmp_path / "page.html"
     assert main(["report", str(run), str(other), "--out", str(page)]) == 0
     printed = capsys.readouterr().out

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.cli.demo import _SETTINGS as DEMO
-from i2cnn.cli.evaluate import make_settings
 from i2cnn.cli.main import main
-from i2cnn.cli.parser import build_parser
 from i2cnn.evaluation.inputs import prepare
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import run_scheme
@@ -23,23 +21,21 @@ from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image, write_image
 from tests.check_report import check
-from tests.evaluation.test_run import JOB, arguments, small_set
-from tests.evaluation.test_run import run as run  # a finished run of one fold
+from tests.helpers.small_runs import JOB, arguments, copy_of, data_of, settings_of, small_set
 
 
 def test_other_settings_are_refused(run: Path, capsys) -> None:
-    data = json.loads((run / "run.json").read_text())["settings"]["root"]
-    assert main([*arguments(Path(data), run), "--max-iter=9"]) == 1
+    data = data_of(run)
+    assert main([*arguments(data, run), "--max-iter=9"]) == 1
     assert "max_iter: 6 there, 9 asked for" in capsys.readouterr().err
 
 
 def test_more_may_be_asked_for_later(run: Path, tmp_path: Path) -> None:
     """Other patch counts and rivals join a run; what was done is not done again."""
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
-    data = json.loads((run / "run.json").read_text())["settings"]["root"]
+    copy = copy_of(run, tmp_path / "copy")
+    data = data_of(run)
     before = (copy / JOB / "job.json").stat().st_mtime_ns
-    command = [w for w in arguments(Path(data), copy, k="1") if not w.startswith("--rivals")]
+    command = [w for w in arguments(data, copy, k="1") if not w.startswith("--rivals")]
     assert main([*command, "--rivals=pixels"]) == 0
     settings = json.loads((copy / "run.json").read_text())["settings"]
     assert settings["patch_counts"] == [5, 1]
@@ -67,8 +63,7 @@ def test_more_may_be_asked_for_later(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_edited_runs_are_refused(run: Path, tmp_path: Path, capsys, name, old, new) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = copy_of(run, tmp_path / "copy")
     text = (copy / name).read_text()
     assert old in text
     (copy / name).write_text(text.replace(old, new))
@@ -79,14 +74,13 @@ def test_edited_runs_are_refused(run: Path, tmp_path: Path, capsys, name, old, n
 
 
 def test_edited_faces_are_refused_once_a_job_is_done(run: Path, tmp_path: Path, capsys) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = copy_of(run, tmp_path / "copy")
     lines = (copy / "faces.csv").read_text().splitlines()
     cells = lines[1].split(",")
     cells[9] = str(float(cells[9]) + 1)  # a landmark
     (copy / "faces.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
-    data = json.loads((run / "run.json").read_text())["settings"]["root"]
-    assert main(arguments(Path(data), copy)) == 1
+    data = data_of(run)
+    assert main(arguments(data, copy)) == 1
     error = capsys.readouterr().err
     assert "made from other faces" in error
     assert f"delete {copy / JOB}" in error
@@ -105,7 +99,7 @@ def test_an_edited_scheme_is_refused(tmp_path: Path) -> None:
         "centre = [0, 0]\nsize = [3, 3]\n"
     )
     words = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="1")
-    settings = make_settings(build_parser().parse_args([*words, f"--scheme={scheme}"]))
+    settings = settings_of([*words, f"--scheme={scheme}"])
     assert run_scheme(settings).counts == (1, 2)
     scheme.write_text(scheme.read_text().replace("[3, 3]", "[3, 4]"))
     with pytest.raises(InputError, match="was edited since the run began"):
@@ -115,7 +109,7 @@ def test_an_edited_scheme_is_refused(tmp_path: Path) -> None:
 def test_two_processes_do_not_work_on_one_job(tmp_path: Path) -> None:
     data = small_set(tmp_path / "data")
     words = arguments(data, tmp_path / "run", k="1")
-    inputs = prepare(tmp_path / "run", make_settings(build_parser().parse_args(words)))
+    inputs = prepare(tmp_path / "run", settings_of(words))
     job = NetworkJob(1, 1, 0)
     with job.opened(tmp_path / "run", inputs) as folder:
         descriptor = os.open(folder.path, os.O_RDONLY)  # as another process would
@@ -138,14 +132,13 @@ def test_too_many_folds_do_not_bind_a_run(tmp_path: Path, capsys) -> None:
 
 
 def test_labels_that_changed_are_refused(run: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = copy_of(run, tmp_path / "copy")
     path = copy / "dataset.json"
     content = json.loads(path.read_text())
     content["task"]["labels"] = content["task"]["labels"][:-1]
     path.write_text(json.dumps(content))
-    data = json.loads((run / "run.json").read_text())["settings"]["root"]
-    settings = make_settings(build_parser().parse_args(arguments(Path(data), copy)))
+    data = data_of(run)
+    settings = settings_of(arguments(data, copy))
     with pytest.raises(InputError, match=r"its labels are .* now, and were"):
         prepare(copy, settings)
 
@@ -257,9 +250,8 @@ def test_a_training_folder_keeps_to_its_settings(tmp_path: Path, monkeypatch, ca
 
 def test_a_run_keeps_to_its_pictures(run: Path, tmp_path: Path, capsys) -> None:
     data = tmp_path / "data"
-    shutil.copytree(json.loads((run / "run.json").read_text())["settings"]["root"], data)
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    shutil.copytree(data_of(run), data)
+    copy = copy_of(run, tmp_path / "copy")
     assert main(arguments(data, copy)) == 0
     first, second = sorted(data.glob("*.png"))[:2]
     picture = first.read_bytes()

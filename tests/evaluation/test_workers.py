@@ -18,9 +18,11 @@ from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.util.errors import InputError
 from tests.check_report import check
-from tests.evaluation.test_run import arguments, small_set
+from tests.helpers.small_runs import arguments, small_set
 
 pytest.importorskip("submitit")
+
+PROGRAMS = Path(__file__).parents[1] / "programs"
 
 
 def command(data: Path, out: Path, *more: str, iterations: int = 4) -> list[str]:
@@ -118,46 +120,14 @@ def test_slurm_parameters() -> None:
         slurm_parameters(Workers(slurm={"timeout_min": "long"}), Execution())
 
 
-def _fake_slurm(folder: Path) -> None:
-    """sbatch, srun and sacct that run a job on this machine as soon as it is submitted."""
-    programs = {
-        "sbatch": f"""#!{sys.executable}
-import os, pathlib, re, subprocess, sys
-script = pathlib.Path(sys.argv[-1]).read_text()
-root = pathlib.Path({str(folder)!r})
-number = sum(1 for _ in root.glob("job_*")) + 100
-(root / f"job_{{number}}").write_text(script)
-logs = re.search(r"--output=(.*)/%j", script)[1]
-env = dict(os.environ, SLURM_JOB_ID=str(number), SLURM_LOCALID="0", SLURM_NODEID="0",
-           SLURM_PROCID="0", SLURM_NTASKS="1", SLURM_JOB_NUM_NODES="1", SLURM_JOB_NODELIST="here")
-# submitit gives the call its number once it knows it.
-wait = f"while [ ! -e {{logs}}/{{number}}_submitted.pkl ]; do sleep 0.1; done; "
-done = f"; touch {{root}}/done_{{number}}"
-subprocess.Popen(["bash", "-c", wait + script + done], env=env, start_new_session=True,
-                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(f"Submitted batch job {{number}}")
-""",
-        "srun": f"""#!{sys.executable}
-import subprocess, sys
-words = sys.argv[1:]
-while words[0].startswith("-"):
-    words = words[1 if words[0] == "--unbuffered" else 2:]
-sys.exit(subprocess.call(words))
-""",
-        "sacct": f"""#!{sys.executable}
-import pathlib
-root = pathlib.Path({str(folder)!r})
-print("JobID|State|NodeList")
-for path in root.glob("job_*"):
-    ended = (root / path.name.replace("job", "done")).exists()
-    print(f"{{path.name[4:]}}|{{'COMPLETED' if ended else 'RUNNING'}}|here")
-""",
-        "scontrol": "#!/bin/sh\necho here\n",
-        "scancel": "#!/bin/sh\n",
-    }
-    for name, text in programs.items():
+def fake_slurm(folder: Path) -> None:
+    """Slurm's commands in a folder, replaced by programs that run jobs on this machine."""
+    commands = {"scontrol": "echo here", "scancel": "true"}
+    for name in ("sbatch", "srun", "sacct"):
+        commands[name] = f'exec {sys.executable} {PROGRAMS / f"slurm_{name}.py"} "$@"'
+    for name, command in commands.items():
         path = folder / name
-        path.write_text(text)
+        path.write_text(f"#!/bin/sh\n{command}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
@@ -165,7 +135,8 @@ def test_on_slurm(tmp_path: Path, monkeypatch) -> None:
     """Through submitit's Slurm executor, with Slurm's programs replaced by ones that run here."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    _fake_slurm(programs)
+    fake_slurm(programs)
+    monkeypatch.setenv("FAKE_SLURM", str(programs))
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     data, run = small_set(tmp_path / "data"), tmp_path / "run"
     words = command(data, run, "--slurm=partition=some,cpus_per_task=1", "--only-folds=1")

@@ -43,7 +43,7 @@ def write_run(run: Path, *, seeds: int = 1, root: Path | None = None) -> Inputs:
         points="given",
         scheme=DEEPID.name,
         scheme_digest=DEEPID.digest,
-        **template_schedule("quick"),
+        schedule=template_schedule("quick"),
     )
     faces = [
         Face(f"{s}, {label}.png", s, s, 0, label, (10.0, 10.0, 40.0, 40.0), _POINTS, "given")

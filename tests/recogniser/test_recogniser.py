@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +13,16 @@ import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
-from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.inputs import read_inputs
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import Settings, read_settings
 from i2cnn.patches.schemes import load_scheme
-from i2cnn.recogniser.recogniser import Recogniser, save_recogniser
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest
 from i2cnn.util.images import write_image
 from i2cnn.util.landmarks import POINT_NAMES
-from tests.evaluation.test_run import JOB, arguments
-from tests.evaluation.test_run import run as run  # a finished run of one fold
+from tests.helpers.small_runs import JOB, arguments, copy_of, data_of
 
 FOREIGN = "is not the one this recogniser was made with; copy the whole folder again"
 
@@ -32,7 +30,7 @@ FOREIGN = "is not the one this recogniser was made with; copy the whole folder a
 @pytest.fixture
 def bundle(run: Path, tmp_path: Path) -> Path:
     """A recogniser's folder to spoil."""
-    return Path(shutil.copytree(run / "recogniser", tmp_path / "recogniser"))
+    return copy_of(run / "recogniser", tmp_path / "recogniser")
 
 
 def change(bundle: Path, **entries: Any) -> None:
@@ -79,13 +77,13 @@ def own_scheme(run: Path, path: Path) -> Settings:
 
 
 def save(run: Path, settings: Settings, target: Path) -> None:
-    labels = json.loads((run / "dataset.json").read_text())["task"]["labels"]
-    save_recogniser(target, run / JOB, settings, Task("seven", tuple(labels)), NetworkJob(1, 5, 0))
+    inputs = replace(read_inputs(run), settings=settings)
+    NetworkJob(1, 5, 0).save_recogniser(target, run, inputs)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["svm.npz", "net.caffemodel", "mean.binaryproto", "deploy.prototxt", "train_val.prototxt"],
+    ["svm.npz", "net.caffemodel", "transform.npz", "deploy.prototxt"],
 )
 def test_files_of_another_recogniser_are_refused(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())
@@ -106,7 +104,7 @@ def test_an_svm_of_one_patch_is_refused(bundle: Path) -> None:
     [
         (one_patch, r"weights than those of svm.npz, \(21, 1, 512\)"),
         (narrow, r"weights than those of svm.npz, \(21, 5, 511\)"),
-        (one_pair_less, "svm.npz: not one weight vector a pair"),
+        (one_pair_less, "svm.npz: not one weight vector per pair"),
         (stranger, "svm.npz has pairs of other classes than the 7 labels"),
     ],
 )
@@ -119,7 +117,7 @@ def test_an_svm_that_does_not_fit_is_refused(bundle: Path, spoil, message: str) 
 def test_an_edited_scheme_is_refused(run: Path, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     save(run, own_scheme(run, tmp_path / "mine.toml"), bundle)
-    assert Recogniser(bundle, device="cpu").patches == [8, 14, 20, 26, 32]
+    assert Recogniser(bundle, device="cpu").bundle.patches.patches == (8, 14, 20, 26, 32)
     scheme = bundle / "scheme.toml"
     scheme.write_text(scheme.read_text().replace("mouth = 1.1", "mouth = 1.2"))
     with pytest.raises(InputError, match=f"scheme.toml: .*{FOREIGN}"):
@@ -139,7 +137,7 @@ def test_an_edited_scheme_is_refused(run: Path, tmp_path: Path) -> None:
         ({"labels": "neutral"}, "labels missing or edited by hand"),
         ({"patches": [32, 38, 44, 50, 99]}, "patches are not all of the scheme's, 0 to 59"),
         ({"patches": [32, 38, 44, 50, -4]}, "patches are not all of the scheme's, 0 to 59"),
-        ({"patches": [32, 38, 44]}, "3 patches and 512 features want other weights"),
+        ({"patches": [32, 38, 44]}, "3 patches and 512 features need other weights"),
         ({"patches": [32, 38, 44, 50, 50]}, "patches missing or edited by hand"),
         ({"patches": [32, 38, 44, 50, True]}, "patches missing or edited by hand"),
         ({"patches": None, "scheme": ["deepid"]}, "scheme, patches missing or edited by hand"),
@@ -162,34 +160,35 @@ def test_a_description_of_something_else_is_refused(bundle: Path, content: str, 
     assert "recogniser.json: does not describe a recogniser" in capsys.readouterr().err
 
 
-def test_evaluate_writes_a_recogniser_of_an_older_version_again(run: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+@pytest.mark.parametrize("files", [None, {"net.caffemodel": "", "train_val.prototxt": ""}])
+def test_evaluate_writes_a_recogniser_of_an_older_version_again(
+    run: Path, tmp_path: Path, files: dict[str, str] | None
+) -> None:
+    copy = copy_of(run, tmp_path / "copy")
     path = copy / "recogniser" / "recogniser.json"
     whole = json.loads(path.read_text())
     old = {k: v for k, v in whole.items() if k != "files"}
-    path.write_text(json.dumps(old | {"net_sha256": whole["files"]["net.caffemodel"]}))
+    path.write_text(json.dumps(old | ({"files": files} if files else {})))
+    (copy / "recogniser" / "transform.npz").unlink()
     with pytest.raises(InputError, match="of an older version of i2cnn; repeat the evaluate"):
         Recogniser(copy / "recogniser", device="cpu")
-    data = Path(json.loads((run / "run.json").read_text())["settings"]["root"])
+    data = data_of(run)
     assert main(arguments(data, copy)) == 0
     assert json.loads(path.read_text()) == whole
 
 
 @pytest.mark.parametrize("name", ["svm.npz", "recogniser.json"])
 def test_evaluate_mends_a_recogniser(run: Path, tmp_path: Path, name: str) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = copy_of(run, tmp_path / "copy")
     (copy / "recogniser" / name).write_text("[]")
-    data = Path(json.loads((run / "run.json").read_text())["settings"]["root"])
+    data = data_of(run)
     assert main(arguments(data, copy)) == 0
     for path in (run / "recogniser").iterdir():
         assert (copy / "recogniser" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_another_net_in_the_job_is_not_bundled(run: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run, copy)
+    copy = copy_of(run, tmp_path / "copy")
     net = copy / JOB / "net.caffemodel"
     net.write_bytes(net.read_bytes() + b"x")
     with pytest.raises(InputError, match=r"net.caffemodel: is not the net that job.json"):

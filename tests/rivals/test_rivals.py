@@ -22,7 +22,8 @@ from i2cnn.rivals.boosting import (
     sub_windows,
     weak_mistakes,
 )
-from i2cnn.rivals.fold import RivalResult, describe, predict_fold
+from i2cnn.rivals.describe import describe
+from i2cnn.rivals.fold import RivalFold, RivalResult
 from i2cnn.rivals.gabor import GRID_HEIGHT, GRID_WIDTH, magnitudes
 from i2cnn.rivals.lbp import BINS, patterns, region_histograms
 from i2cnn.util.errors import InputError
@@ -214,10 +215,11 @@ def test_errors_name_the_image_and_the_choices(some_faces, tmp_path: Path) -> No
     with pytest.raises(InputError, match="unknown rival 'hog'; choose one of pixels, lbp"):
         describe("hog", faces, root)
     rows, labels, people = np.zeros((4, 3), np.float32), np.array([0, 1, 0, 1]), np.array([*"abab"])
+    train, test = np.array([0, 1]), np.array([2, 3])
     with pytest.raises(InputError, match="pixels has no kernel 'polynomial'"):
-        predict_fold("pixels", rows, labels, people, [0, 1], [2, 3], "polynomial")
+        RivalFold("pixels", rows, labels, people, train, test).predict("polynomial")
     with pytest.raises(InputError, match="features of 4 faces for 3 labels"):
-        predict_fold("pixels", rows, labels[:3], people[:3], [0, 1], [2], "linear")
+        RivalFold("pixels", rows, labels[:3], people[:3], train, test)
 
 
 def split(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -228,8 +230,8 @@ def split(faces: list[Face]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return labels, subjects, np.flatnonzero(~tested), np.flatnonzero(tested)
 
 
-def learnt(result: RivalResult) -> tuple[dict, list | None]:
-    """Everything that was learnt from the fitted faces."""
+def learned(result: RivalResult) -> tuple[dict, list | None]:
+    """Everything that was learned from the fitted faces."""
     return result.choice, None if result.windows is None else result.windows.tolist()
 
 
@@ -249,28 +251,34 @@ def described(request, some_faces) -> tuple[str, np.ndarray]:
     return request.param, describe(request.param, *some_faces)
 
 
-def test_rivals_beat_chance_and_learn_nothing_from_tested_faces(described, some_faces) -> None:
+def test_rivals_beat_chance(described, some_faces) -> None:
     name, features = described
     labels, subjects, fitted, tested = split(some_faces[0])
+    fold = RivalFold(name, features, labels, subjects, fitted, tested)
     for kernel in RIVALS[name].kernels:
-        result = predict_fold(name, features, labels, subjects, fitted, tested, kernel)
+        result = fold.predict(kernel)
         assert (result.predicted == labels[tested]).mean() > 0.6  # chance: 1/3
         assert result.choice["kernel"] == kernel
         assert ("gamma" in result.choice) == (kernel == "rbf")
         assert ("degree" in result.choice) == (kernel == "polynomial")
         if name == "boosted-lbp":
             check_windows(result)
+
+
+def test_tested_faces_do_not_change_what_is_learned(described, some_faces) -> None:
+    name, features = described
+    labels, subjects, fitted, tested = split(some_faces[0])
     kernel = RIVALS[name].kernels[0]
-    honest = predict_fold(name, features, labels, subjects, fitted, tested, kernel)
+    honest = RivalFold(name, features, labels, subjects, fitted, tested).predict(kernel)
     other_labels, other_features = labels.copy(), features.copy()
     other_labels[tested] = (other_labels[tested] + 1) % 3
     # Far from all others, so that they would show in any mean, spread or template.
     other_features[tested[1:]] = 58 if name == "boosted-lbp" else 1000 * features[fitted[0]]
-    other = predict_fold(name, other_features, other_labels, subjects, fitted, tested, kernel)
-    assert learnt(other) == learnt(honest)
+    other = RivalFold(name, other_features, other_labels, subjects, fitted, tested).predict(kernel)
+    assert learned(other) == learned(honest)
     assert other.predicted[0] == honest.predicted[0]
-    # The order of the fitted faces' labels, though, matters.
+    # The order of the fitted faces' labels does matter.
     mixed = labels.copy()
     mixed[fitted] = np.random.RandomState(0).permutation(labels[fitted])
-    shuffled = predict_fold(name, features, mixed, subjects, fitted, tested, kernel)
-    assert learnt(shuffled) != learnt(honest)
+    shuffled = RivalFold(name, features, mixed, subjects, fitted, tested).predict(kernel)
+    assert learned(shuffled) != learned(honest)

@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
-from i2cnn.svm.gram_svc import (
-    C_GRID,
-    GAMMA_GRID,
-    Choice,
-    GramSVC,
-    collapse,
-    linear_gram,
-    per_patch_gram,
-    sum_gram,
-)
+from i2cnn.svm.gram import linear_gram, per_patch_gram, sum_gram
+from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, Choice, GramSVC
+from i2cnn.svm.pair_weights import collapse
 from i2cnn.util.errors import InputError
 
 

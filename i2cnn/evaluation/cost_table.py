@@ -1,0 +1,76 @@
+"""A cost plan on the terminal."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from i2cnn.evaluation.cost_plan import Plan
+from i2cnn.evaluation.workers import Workers
+from i2cnn.util.progress import duration
+
+
+def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
+    """Print the plan as a table, with a warning if the disk is too small.
+
+    Parameters
+    ----------
+    plan : Plan
+    out : Path
+        The run directory, which need not exist; its disk is looked at.
+    workers : Workers
+        How many jobs will run at a time.
+    """
+    at_a_time = workers.jobs or 1
+    console = Console(highlight=False)
+    console.print(_table(plan))
+    console.print(_speed_words(plan))
+    free = shutil.disk_usage(next(p for p in (out, *out.resolve().parents) if p.exists())).free
+    console.print(_total_words(plan, at_a_time, free))
+    if plan.rivals:
+        console.print(
+            f"{plan.rivals} rival jobs, not estimated: seconds each, some minutes in all."
+        )
+    if plan.peak_bytes(at_a_time) > free:
+        console.print(f"The disk of {out} is too small: choose another --out or fewer --jobs.")
+
+
+def _table(plan: Plan) -> Table:
+    table = Table(
+        title=f"Plan: {plan.faces} faces of {plan.subjects} people; training, fc7 and SVM",
+        caption="Trainings count in full; they stop once validation accuracy no longer rises.",
+    )
+    for column in ("patches", "jobs", "time each", "disk in use", "disk kept", "memory"):
+        table.add_column(column, justify="left" if column == "patches" else "right")
+    for e in plan.estimates:
+        sizes = (e.peak_bytes, e.jobs * e.kept_bytes, e.memory_bytes)
+        table.add_row(
+            e.title, str(e.jobs), duration(e.seconds), *(f"{size / 1e9:.2f} GB" for size in sizes)
+        )
+    return table
+
+
+def _speed_words(plan: Plan) -> str:
+    speed = plan.speed
+    return (
+        f"Measured here: {1 / speed.patch_seconds:.0f} patches/s into a database "
+        f"({speed.patch_bytes / 1e3:.0f} kB each), {speed.iteration_seconds:.2f} s per iteration, "
+        f"{1 / speed.feature_seconds:.0f} patches/s through fc7."
+    )
+
+
+def _total_words(plan: Plan, at_a_time: int, free: int) -> str:
+    side_by_side = (
+        f", about {duration(plan.seconds / at_a_time)} with {at_a_time} at a time, each on cores "
+        "or a GPU of its own"
+        if at_a_time > 1
+        else ""
+    )
+    return (
+        f"All jobs: {duration(plan.seconds)} one after the other{side_by_side}; disk at most "
+        f"{plan.peak_bytes(at_a_time) / 1e9:.1f} GB ({free / 1e9:.0f} GB free); memory at most "
+        f"{plan.memory_bytes(at_a_time) / 1e9:.1f} GB."
+    )

@@ -1,0 +1,231 @@
+"""The folder of a recogniser: which files it has, how it is written, and what is checked.
+
+deploy.prototxt, net.caffemodel
+    The network.
+transform.npz
+    Mean image, crop and scale: what the network's Data layer did to a patch.
+svm.npz
+    The linear SVM, one weight vector per pair of classes.
+scheme.toml
+    The patch scheme, unless it is a built-in one.
+recogniser.json
+    Labels, scheme, patches, SHA-256 of the other files, and where the recogniser comes from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE, TRAIN_VAL_FILE
+from i2cnn.network.transform import Transform
+from i2cnn.patches.schemes import SCHEMES, PatchSet, Scheme, get_scheme
+from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import file_digest, read_json, write_json
+
+ABOUT_FILE = "recogniser.json"
+TRANSFORM_FILE = "transform.npz"
+SCHEME_FILE = "scheme.toml"
+_FILES = (DEPLOY_FILE, NET_FILE, TRANSFORM_FILE, SVM_FILE)
+REMEDY = "copy the whole folder again, or repeat the evaluate command that made it"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a recogniser is made of.
+
+    Parameters
+    ----------
+    folder : Path
+    labels : tuple of str
+        In class order.
+    patches : PatchSet
+        The patches of a face that its SVM sees.
+    transform : Transform
+        From patches to the network's inputs.
+    pairs : PairWeights
+    about : mapping
+        Content of recogniser.json.
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    patches: PatchSet
+    transform: Transform
+    pairs: PairWeights
+    about: Mapping[str, Any]
+
+    @property
+    def deploy(self) -> Path:
+        """The network's prototxt file."""
+        return self.folder / DEPLOY_FILE
+
+    @property
+    def weights(self) -> Path:
+        """The network's weights."""
+        return self.folder / NET_FILE
+
+
+def save_bundle(
+    target: Path,
+    folder: Path,
+    labels: Iterable[str],
+    patches: PatchSet,
+    origin: Mapping[str, Any],
+) -> None:
+    """Write a recogniser's folder, all of it or nothing.
+
+    Parameters
+    ----------
+    target : Path
+        Folder to write; an older recogniser there is replaced.
+    folder : Path
+        Training folder with the network and, beside it, the linear SVM on its features.
+    labels : iterable of str
+        In class order.
+    patches : PatchSet
+        The patches of a face that the SVM sees.
+    origin : mapping
+        Where the recogniser comes from; joins recogniser.json and is not interpreted.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
+        shutil.copyfile(folder / name, partial / name)
+    Transform.from_training_folder(folder).save(partial / TRANSFORM_FILE)
+    scheme = _save_scheme(patches.scheme, partial)
+    about = {
+        "labels": list(labels),
+        "scheme": scheme,
+        "patches": list(patches.patches),
+        **origin,
+        # So that a folder put together from two recognisers is noticed.
+        "files": {name: file_digest(partial / name) for name in _names(scheme)},
+    }
+    write_json(partial / ABOUT_FILE, about)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.replace(target)
+
+
+def _save_scheme(scheme: Scheme, folder: Path) -> str:
+    """Name of a built-in scheme, or that of the copy of its file."""
+    if scheme.name in SCHEMES:
+        return scheme.name
+    shutil.copyfile(scheme.name, folder / SCHEME_FILE)
+    if get_scheme(folder / SCHEME_FILE).digest != scheme.digest:
+        raise InputError(f"{scheme.name}: was edited since it was read; undo the edit")
+    return SCHEME_FILE
+
+
+def bundled_net(target: Path) -> str:
+    """SHA-256 of a bundle's network; empty where there is no bundle that can be used."""
+    try:
+        net: str = _read_about(target)["files"][NET_FILE]
+    except InputError:
+        return ""
+    return net
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read a recogniser's folder.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged or of another recogniser, or was written by an older version.
+    """
+    about = _read_about(folder)
+    scheme = about["scheme"]
+    try:
+        return Bundle(
+            folder,
+            tuple(about["labels"]),
+            _patches(
+                folder,
+                get_scheme(scheme if scheme in SCHEMES else folder / scheme),
+                about["patches"],
+            ),
+            Transform.load(folder / TRANSFORM_FILE),
+            PairWeights.load(folder / SVM_FILE),
+            about,
+        )
+    except InputError as error:
+        remedy = "" if str(error).endswith(REMEDY) else f"; {REMEDY}"
+        raise InputError(f"{error}{remedy}") from None
+
+
+def _patches(folder: Path, scheme: Scheme, patches: list[int]) -> PatchSet:
+    if not all(0 <= p < len(scheme) for p in patches):
+        raise InputError(
+            f"{folder / ABOUT_FILE}: its patches are not all of the scheme's, "
+            f"0 to {len(scheme) - 1}; {REMEDY}"
+        )
+    return PatchSet(scheme, tuple(patches))
+
+
+def _names(scheme: str) -> tuple[str, ...]:
+    """Files of a bundle in addition to recogniser.json."""
+    return _FILES if scheme in SCHEMES else (*_FILES, SCHEME_FILE)
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    """Content of recogniser.json, after a check that the folder's other files belong to it."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; `i2cnn evaluate` makes RUN/recogniser")
+    _check_present(folder, [ABOUT_FILE])
+    about = _parse_about(folder / ABOUT_FILE)
+    files: dict[str, str] = about["files"]
+    _check_present(folder, files)
+    for name, stored in files.items():
+        if file_digest(folder / name) != stored:
+            raise InputError(
+                f"{folder / name}: damaged, or it is not the one this recogniser was made with; "
+                f"{REMEDY}"
+            )
+    return about
+
+
+def _check_present(folder: Path, names: Iterable[str]) -> None:
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:
+        raise InputError(
+            f"{folder}: not a recogniser ({', '.join(absent)} missing); copy the whole "
+            "folder RUN/recogniser"
+        )
+
+
+def _parse_about(path: Path) -> dict[str, Any]:
+    """Content of recogniser.json; InputError unless its entries have the right form."""
+    about = read_json(path)
+    if not isinstance(about, dict):
+        raise InputError(f"{path}: does not describe a recogniser; {REMEDY}")
+    scheme, files = about.get("scheme"), about.get("files")
+    # Until 0.1, the transform was read from the network's train_val.prototxt.
+    if "files" not in about or (isinstance(files, dict) and TRAIN_VAL_FILE in files):
+        raise InputError(
+            f"{path}: is of an older version of i2cnn; repeat the evaluate command of its run, "
+            "which writes RUN/recogniser again"
+        )
+    known = scheme in (*SCHEMES, SCHEME_FILE)
+    valid = {
+        "labels": _are_distinct(about.get("labels"), str),
+        "scheme": known,
+        "patches": _are_distinct(about.get("patches"), int),
+        "files": isinstance(files, dict) and (not known or set(files) == set(_names(f"{scheme}"))),
+    }
+    odd = [name for name, is_valid in valid.items() if not is_valid]
+    if odd:
+        raise InputError(f"{path}: {', '.join(odd)} missing or edited by hand; {REMEDY}")
+    return about
+
+
+def _are_distinct(values: Any, kind: type) -> bool:
+    """True for a list of one or more values of one type, each of them once."""
+    # A boolean is an int to isinstance.
+    right = isinstance(values, list) and all(type(v) is kind for v in values)
+    return right and 0 < len(set(values)) == len(values)

@@ -1,0 +1,82 @@
+"""What each rival sees of a face: nothing is learned here, so it serves every fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from i2cnn.faces.table import Face
+from i2cnn.rivals import gabor, lbp
+from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
+from i2cnn.rivals.table import get_rival
+from i2cnn.util.arrays import AnyArray, Float32Array, UInt8Array
+from i2cnn.util.errors import InputError
+from i2cnn.util.progress import Callback
+
+
+def describe(
+    rival_name: str, faces: Sequence[Face], root: Path, update: Callback | None = None
+) -> AnyArray:
+    """Describe each face as a rival does.
+
+    Parameters
+    ----------
+    rival_name : str
+        One of RIVALS.
+    faces : sequence of Face
+    root : Path
+        Folder that the faces' images start from.
+    update : callable, optional
+        Called with (faces done, faces).
+
+    Returns
+    -------
+    ndarray, (faces, d)
+        float32: pixels 4125, lbp 2478, gabor 42 560 values per face. boosted-lbp: the 16 500
+        patterns of the aligned face as uint8, of which a fold counts what it needs.
+
+    Raises
+    ------
+    InputError
+        Names the image that cannot be used.
+    """
+    rival = get_rival(rival_name)
+    if not faces:
+        raise InputError("there are no faces to describe")
+    margin, describe_one = _DESCRIPTORS[rival.name]
+    described: Iterator[AnyArray] = (
+        describe_one(face) for face in aligned_faces(faces, root, margin, update)
+    )
+    first = next(described)
+    features = np.empty((len(faces), len(first)), first.dtype)
+    features[0] = first
+    for i, row in enumerate(described, 1):
+        features[i] = row
+    return features
+
+
+def _pixels(face: UInt8Array) -> Float32Array:
+    small = cv2.resize(face, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    pixels = small.astype(np.float32).ravel()
+    standard: Float32Array = (pixels - pixels.mean()) / max(float(pixels.std()), 1.0)
+    return standard
+
+
+def _region_histograms(face: UInt8Array) -> Float32Array:
+    return lbp.region_histograms(lbp.patterns(face))
+
+
+def _patterns(face: UInt8Array) -> UInt8Array:
+    return lbp.patterns(face).ravel()
+
+
+#: By rival: pixels of the image that are needed around the aligned face, and the description.
+_DESCRIPTORS: dict[str, tuple[int, Callable[[UInt8Array], AnyArray]]] = {
+    "pixels": (0, _pixels),
+    "lbp": (lbp.RADIUS, _region_histograms),
+    "boosted-lbp": (lbp.RADIUS, _patterns),
+    "gabor": (0, gabor.magnitudes),
+}

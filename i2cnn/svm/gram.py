@@ -1,0 +1,133 @@
+"""Gram matrices of fc7 features: all that an SVM needs to know of them.
+
+A face has 60 x 4096 = 245 760 numbers and a data set a thousand faces at most, so the faces' inner
+products are computed once, summed over the patches, and used for every C, every gamma and every
+inner fold. They are summed in float64: a squared distance is a small difference of large inner
+products where faces are alike, and float32 would lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.blas import dsyrk
+
+from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
+from i2cnn.util.errors import InputError
+
+
+def linear_gram(features: Float32Array) -> Float64Array:
+    """Linear Gram matrix of all patches together.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+
+    Returns
+    -------
+    ndarray of float64, (faces, faces)
+    """
+    number, patches, _ = features.shape
+    return _summed_products(number, (features[:, p] for p in range(patches)))
+
+
+def per_patch_gram(features: Float32Array) -> Float32Array:
+    """Linear Gram matrix of each patch, to select patches with :func:`sum_gram`.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+
+    Returns
+    -------
+    ndarray of float32, (patches, faces, faces)
+        Summed in float64, stored in float32: 4 * patches * faces**2 bytes.
+    """
+    number, patches, _ = features.shape
+    gram = np.empty((patches, number, number), np.float32)
+    for p in range(patches):
+        gram[p] = _summed_products(number, [features[:, p]])
+    return gram
+
+
+def sum_gram(gram: Float32Array, patches: Iterable[int] | None = None) -> Float64Array:
+    """Gram matrix of some patches: they add up.
+
+    Parameters
+    ----------
+    gram : ndarray of float32, (patches, faces, faces)
+        From :func:`per_patch_gram`.
+    patches : iterable of int, optional
+        Positions along the first axis; all by default.
+
+    Returns
+    -------
+    ndarray of float64, (faces, faces)
+
+    Raises
+    ------
+    InputError
+        No position is given, or one is given twice or outside the matrix.
+    """
+    chosen = range(len(gram)) if patches is None else list(patches)
+    if len(set(chosen)) < len(chosen) or not chosen or not set(chosen) <= set(range(len(gram))):
+        raise InputError(
+            f"patches {list(chosen)} are not a selection of the {len(gram)} in the Gram matrix; "
+            f"give each position from 0 to {len(gram) - 1} at most once, and at least one"
+        )
+    total = np.zeros(gram.shape[1:])
+    for p in chosen:
+        total += gram[p]
+    return total
+
+
+def _summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array:
+    """Inner products (faces, faces) of the rows of blocks (faces, dim), summed over the blocks."""
+    upper = np.zeros((faces, faces), order="F")
+    for block in blocks:
+        rows = np.ascontiguousarray(block, np.float64)
+        # rows.T is in the order BLAS wants, so nothing is copied on the way.
+        upper = dsyrk(1.0, rows.T, beta=1.0, c=upper, trans=1, overwrite_c=1)
+    symmetric: Float64Array = upper + np.triu(upper, 1).T
+    return symmetric
+
+
+@dataclass(frozen=True)
+class FoldGram:
+    """Inner products of one fold, whose faces are fitted or tested.
+
+    Parameters
+    ----------
+    fitted : ndarray of float64, (n, n)
+        Of the fitted faces.
+    tested : ndarray of float64, (m, n)
+        Of tested faces with fitted ones.
+    diagonal : ndarray of float64, (m,)
+        Of the tested faces with themselves.
+    """
+
+    fitted: Float64Array
+    tested: Float64Array
+    diagonal: Float64Array
+
+    @classmethod
+    def of(cls, gram: Float64Array, fitted: IntArray, tested: IntArray) -> FoldGram:
+        """Cut a fold out of the Gram matrix of all faces; the sides are positions in it."""
+        return cls(
+            gram[np.ix_(fitted, fitted)],
+            gram[np.ix_(tested, fitted)],
+            np.diag(gram)[tested],
+        )
+
+    @classmethod
+    def of_features(cls, fitted: AnyArray, tested: AnyArray) -> FoldGram:
+        """Multiply the features (n, dim) of fitted and (m, dim) of tested faces."""
+        return cls(
+            (fitted @ fitted.T).astype(np.float64),
+            (tested @ fitted.T).astype(np.float64),
+            np.einsum("ij,ij->i", tested, tested).astype(np.float64),
+        )
