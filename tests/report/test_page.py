@@ -67,7 +67,7 @@ def test_parts_of_the_patches_have_a_chapter() -> None:
 
 def test_quick_runs_are_marked_as_no_replication() -> None:
     page = page_of(report_of([row_of("k60_trained", 0.5)], profile="quick"))
-    assert "do not replicate the paper's" in page
+    assert "not a replication of the paper's" in page
 
 
 def test_several_runs_are_compared_on_one_page() -> None:
