@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -19,8 +19,6 @@ from i2cnn.torchcaffe.formats.storage import (
     write_weights_hdf5,
 )
 from i2cnn.torchcaffe.layers import LabelError, Layer, create_layer
-from i2cnn.torchcaffe.layers.data import Data
-from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 from i2cnn.util.errors import InputError
 
@@ -249,11 +247,9 @@ class CoreNet:
         ]
 
     def _record(self, item: int) -> str:
-        for node in self.nodes:
-            if isinstance(node.layer, Data) and item < len(node.layer.keys):
-                key = node.layer.keys[item].decode(errors="replace")
-                return f" (record {key} of {node.layer.param.data_param.source})"
-        return ""
+        """The record that an item of the batch is, in brackets, if a data layer knows it."""
+        found = (node.layer.record_of(item) for node in self.nodes)
+        return next((f" ({record})" for record in found if record), "")
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` down to `end`; diffs of parameters add up."""
@@ -284,8 +280,8 @@ class CoreNet:
     def reshape(self) -> None:
         """Bring all tops to the shapes that follow from the inputs' shapes."""
         for node in self.nodes:
-            if isinstance(node.layer, DataSource):
-                continue
+            if not node.bottoms:
+                continue  # a data layer, whose tops keep the shapes they have
             shapes = node.layer.reshape([blob.shape for blob in node.bottoms])
             for blob, shape in zip(node.tops, shapes, strict=True):
                 blob.reshape(*shape)
@@ -355,24 +351,22 @@ class CoreNet:
 
     def position(self) -> Position:
         """Where the data layers stand."""
-        return nest({layer.param.name: layer.position() for layer in self._sources()})
+        position: Position = {}
+        for node in self.nodes:  # names of layers may occur twice
+            position |= nest({node.name: node.layer.position()})
+        return position
 
     def restore_position(self, position: Position) -> None:
         """Bring the data layers to where they stood."""
-        for layer in self._sources():
-            mine = part_of(position, layer.param.name)
-            if mine:
-                layer.restore_position(mine)
-
-    def _sources(self) -> Iterator[DataSource]:
         for node in self.nodes:
-            if isinstance(node.layer, DataSource):
-                yield node.layer
+            mine = part_of(position, node.name)
+            if mine:
+                node.layer.restore_position(mine)
 
     def close(self) -> None:
         """Stop the data layers' threads and close their files."""
-        for layer in self._sources():
-            layer.close()
+        for node in self.nodes:
+            node.layer.close()
 
 
 def squeeze(shape: Sequence[int]) -> tuple[int, ...]:

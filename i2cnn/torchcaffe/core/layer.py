@@ -18,6 +18,7 @@ from torch import Tensor
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
+from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.util.errors import InputError
 
@@ -86,6 +87,22 @@ class Layer:
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         """Tops from bottoms, with the parameters in `self.weights`."""
         raise NotImplementedError
+
+    # For data layers to override ----------------------------------------------------------------
+
+    def position(self) -> Position:
+        """Where the layer stands in its data, so that a resumed run continues exactly there."""
+        return {}
+
+    def restore_position(self, position: Position) -> None:
+        """Continue from where :meth:`position` was taken."""
+
+    def record_of(self, item: int) -> str:
+        """What item `item` of the last batch was read from, for errors; empty if not known."""
+        return ""
+
+    def close(self) -> None:
+        """Stop threads and close files."""
 
     # For subclasses to call ---------------------------------------------------------------------
 

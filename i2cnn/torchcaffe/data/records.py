@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import lmdb
 
@@ -17,10 +16,10 @@ class _Environments:
     """Open LMDBs by path: a process must not open the same LMDB twice."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[Any, int]] = {}
+        self._open: dict[str, tuple[lmdb.Environment, int]] = {}
         self._lock = threading.Lock()
 
-    def open(self, source: str) -> Any:
+    def open(self, source: str) -> lmdb.Environment:
         path = os.path.realpath(source)
         with self._lock:
             # Nobody writes while we read: no lock file is needed, so read-only folders work too.
@@ -31,7 +30,7 @@ class _Environments:
             self._open[path] = (env, users + 1)
             return env
 
-    def release(self, env: Any) -> None:
+    def release(self, env: lmdb.Environment) -> None:
         with self._lock:
             path = next(p for p, (e, _) in self._open.items() if e is env)
             users = self._open[path][1] - 1
@@ -54,6 +53,7 @@ class LmdbRecords:
                 f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
                 "check data_param.source"
             )
+        self._closed = False
         try:
             self.env = _environments.open(source)
         except lmdb.Error as error:
@@ -100,6 +100,7 @@ class LmdbRecords:
             wanted -= self.count
 
     def close(self) -> None:
-        if self.env is not None:
+        """Release the database, which closes with its last reader; repeated calls do nothing."""
+        if not self._closed:
+            self._closed = True
             _environments.release(self.env)
-            self.env = None

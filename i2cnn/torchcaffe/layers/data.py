@@ -50,6 +50,12 @@ class Data(DataSource):
         labels = torch.from_numpy(batch.labels).to(self.context.device)
         return [images, labels][: len(self.param.top)]
 
+    def record_of(self, item: int) -> str:
+        if item >= len(self.keys):
+            return ""
+        key = self.keys[item].decode(errors="replace")
+        return f"record {key} of {self.param.data_param.source}"
+
     def position(self) -> Position:
         return self.reader.position()
 
