@@ -1,7 +1,8 @@
-"""Each test starts in CPU mode and float32, whatever the one before it asked for."""
+"""Each test starts and ends in CPU mode and float32, whatever it asks for itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,18 @@ import pytest
 from i2cnn.torchcaffe import pycaffe as caffe
 
 
-@pytest.fixture(autouse=True)
-def cpu_mode() -> None:
+def _reset() -> None:
     caffe.set_mode_cpu()
     caffe.set_device(0)
     caffe.set_precision("float32")
+
+
+@pytest.fixture(autouse=True)
+def cpu_mode() -> Iterator[None]:
+    """CPU mode and float32, for this test and for those of other rooms after it."""
+    _reset()
+    yield
+    _reset()
 
 
 @pytest.fixture

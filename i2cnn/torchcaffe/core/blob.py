@@ -155,6 +155,7 @@ class Blob:
 
     @property
     def data(self) -> FloatArray:
+        """Values, a writable view."""
         return self._data.array
 
     @data.setter
@@ -163,6 +164,7 @@ class Blob:
 
     @property
     def diff(self) -> FloatArray:
+        """Gradient, a writable view."""
         return self._diff.array
 
     @diff.setter

@@ -26,14 +26,20 @@ class Net:
     Parameters
     ----------
     network_file : str
-        Prototxt of the net.
+        Prototxt of the net, in any of Caffe's formats.
     phase : int, optional
         TRAIN or TEST. The legacy form ``Net(prototxt, weights, phase)`` works too.
     weights : str, optional
         .caffemodel to load.
     level : int, optional
+        Level of the net's state, for include and exclude rules.
     stages : list of str, optional
-        For include and exclude rules.
+        Stages of the net's state, for include and exclude rules.
+
+    Raises
+    ------
+    InputError
+        No phase is given, or a file is missing, damaged or not accepted by Caffe.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Net:
 
     @property
     def name(self) -> str:
+        """Name of the net, from its prototxt."""
         return self._core.param.name
 
     @property
@@ -82,10 +89,12 @@ class Net:
 
     @property
     def layers(self) -> list[Layer]:
+        """Layers in the order they run, Split layers included."""
         return [node.layer for node in self._core.nodes]
 
     @property
     def layer_dict(self) -> OrderedDict[str, Layer]:
+        """Layers by name."""
         return OrderedDict((node.name, node.layer) for node in self._core.nodes)
 
     @property
@@ -106,22 +115,27 @@ class Net:
 
     @property
     def inputs(self) -> list[str]:
+        """Names of the blobs that a user fills."""
         return list(self._core.inputs)
 
     @property
     def outputs(self) -> list[str]:
+        """Names of the blobs that no layer reads, sorted."""
         return list(self._core.outputs)
 
     @property
     def top_names(self) -> OrderedDict[str, list[str]]:
+        """Names of the blobs that each layer makes, by layer name."""
         return OrderedDict((node.name, list(node.top_names)) for node in self._core.nodes)
 
     @property
     def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """Names of the blobs that each layer reads, by layer name."""
         return OrderedDict((node.name, list(node.bottom_names)) for node in self._core.nodes)
 
     @property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """Weight in the loss of each blob, by name; 0 for most."""
         weights = OrderedDict((name, 0.0) for name in self._core.blobs)
         for node in self._core.nodes:
             weights.update(
