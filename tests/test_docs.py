@@ -22,7 +22,6 @@ from i2cnn.datasets.folder import COLUMNS
 from i2cnn.patches.schemes import load_scheme
 from i2cnn.torchcaffe.cli import parse_flags
 from i2cnn.torchcaffe.layers import REGISTRY
-from tests.evaluation.test_run import arguments, small_set
 from tests.helpers import reader_folder
 from tests.helpers.markdown import ROOT, Block, anchors, blocks, commands, links, pages, read, text
 
@@ -40,18 +39,10 @@ _TABLE_ROW = re.compile(r"\| ([^|]+) \| \**([\d.]+)\** \| (?:[\d.]+ \| )?([\d.]+
 # Examples
 
 
-@pytest.fixture(scope="module")
-def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recogniser, trained for a moment."""
-    base = tmp_path_factory.mktemp("recogniser")
-    assert main(arguments(small_set(base / "data"), base / "run")) == 0
-    return base / "run" / "recogniser"
-
-
 @pytest.fixture
-def folder(tmp_path: Path, recogniser: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder that the examples assume."""
-    reader_folder.fill(tmp_path, recogniser)
+    reader_folder.fill(tmp_path, run / "recogniser")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
