@@ -157,7 +157,7 @@ class GramSVC:
         shapes += [(gamma, 0) for gamma in GAMMA_GRID if "rbf" in self.kernels]
         best = Choice(C_GRID[0], shapes[0][0], -1.0, shapes[0][1])
         # libsvm works without the GIL.
-        with ThreadPoolExecutor(min(folds, _cores())) as pool:
+        with ThreadPoolExecutor(min(folds, available_cores())) as pool:
             for gamma, degree in shapes:
                 kernel = self._kernel(gram, self.diagonal_, gamma, degree)
                 hits = pool.map(partial(_hits, kernel, labels), splits)
@@ -182,7 +182,7 @@ def _hits(kernel: Float64Array, labels: IntArray, split: tuple[IntArray, IntArra
     return found
 
 
-def _cores() -> int:
+def available_cores() -> int:
     """Number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

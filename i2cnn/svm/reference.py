@@ -1,0 +1,283 @@
+"""A person's own unlabelled pictures as the reference that their expressions are measured from.
+
+Most of what tells two faces apart is who they are. Subtracting the mean of a person's own pictures
+takes much of that away, and no label is needed for it (Baltrusaitis, Mahmoud and Robinson 2015
+subtract the median of a video in the same spirit). Three things make it safe where a person shows
+few pictures, or only few of the expressions:
+
+* shrinkage: a mean of n pictures is believed by n / (n + shrinkage), the rest is the mean of the
+  training people; the scale (root mean square of what remains) likewise;
+* mix: what the shown expressions add to a person's mean is taken out of it again, by the mean
+  effect of each expression on the training people and, for people without labels, by what an SVM
+  says of their pictures, in a few rounds;
+* the choice: shrinkage and mix, and whether a reference is used at all, are chosen on training
+  people who are left out in turn, as if they were tested.
+
+All of it is linear in the pictures, so it works on Gram matrices, whatever the features.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+from sklearn.svm import SVC
+
+from i2cnn.svm.gram import FoldGram
+from i2cnn.svm.gram_svc import INNER_FOLDS, available_cores
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.errors import InputError
+
+#: Rounds in which the mix of expressions of people without labels is estimated.
+_ROUNDS = 2
+#: Alternating least-squares steps for the effects of people and expressions.
+_STEPS = 8
+#: Sharpness of the softmax that makes a mix of an SVM's scores.
+_SHARPNESS = 3.0
+#: Of the SVM that settles mixes and chooses the rule; Gram matrices are scaled to mean 1.
+_JUDGE_C = 1.0
+
+
+@dataclass(frozen=True)
+class ReferenceRule:
+    """How a reference is made of a person's pictures.
+
+    Parameters
+    ----------
+    shrinkage : float
+        A mean of n pictures counts n / (n + shrinkage); infinite: no reference at all.
+    mix : float
+        Share of the shown expressions' estimated effect that is taken out of the person's mean,
+        0 to 1.
+    """
+
+    shrinkage: float
+    mix: float = 0.0
+
+    def weight(self, pictures: int) -> float:
+        """How far the mean of that many pictures is believed, 0 to 1."""
+        if pictures == 0 or np.isinf(self.shrinkage):
+            return 0.0
+        return pictures / (pictures + self.shrinkage)
+
+
+NO_REFERENCE = ReferenceRule(np.inf)
+#: From little to much trust: of equally good ones the first is chosen.
+SHRINKAGES = (np.inf, 27.0, 9.0, 3.0, 1.0, 0.0)
+MIXES = (0.0, 0.5, 1.0)
+
+
+class People:
+    """Whose pictures are whose, on both sides of a fold, and what is known of those fitted on.
+
+    Parameters
+    ----------
+    people : ndarray, (n,)
+        Person of each picture; or the clip, where each clip has a reference of its own.
+    labels : ndarray of int, (n,)
+        Class of each picture; those of people who are not fitted on are never looked at.
+    fitted : ndarray of bool, (n,)
+        Pictures of the people fitted on; a person is wholly on one side.
+    reference : ndarray of bool, (n,), optional
+        Pictures that references are made of; all by default.
+    """
+
+    def __init__(
+        self,
+        people: AnyArray,
+        labels: IntArray,
+        fitted: BoolArray,
+        reference: BoolArray | None = None,
+    ) -> None:
+        self.fitted = fitted
+        names, self.person = np.unique(people, return_inverse=True)
+        self.members = [np.flatnonzero(self.person == p) for p in range(len(names))]
+        self.references = [
+            rows if reference is None else rows[reference[rows]] for rows in self.members
+        ]
+        self.classes = int(labels[fitted].max()) + 1
+        self.shown = np.zeros((len(people), self.classes))
+        self.shown[fitted, labels[fitted]] = 1
+
+    @property
+    def mean(self) -> Float64Array:
+        """Mean of the pictures fitted on, as weights of pictures (n,)."""
+        return np.asarray(self.fitted / self.fitted.sum(), np.float64)
+
+    @functools.cached_property
+    def effects(self) -> Float64Array:
+        """Mean effect of each class on the pictures fitted on, as weights of pictures (classes, n).
+
+        Each picture is the sum of its person, its expression and a rest; both effects are fitted by
+        alternating least squares, so that people who show other expressions compare fairly.
+        """
+        counts = self.shown[self.fitted].sum(axis=0)
+        shown = self.shown * self.fitted[:, None]
+        effects = np.zeros((self.classes, len(self.fitted)))
+        for _ in range(_STEPS):
+            rest = np.diag(self.fitted.astype(float))
+            for members in self.members:
+                rows = members[self.fitted[members]]
+                if len(rows):
+                    rest[rows] -= (rest[rows] - shown[rows] @ effects).mean(axis=0)
+            effects = (shown.T @ rest) / np.maximum(counts, 1)[:, None]
+            effects -= (counts / counts.sum()) @ effects
+            effects[counts == 0] = 0
+        return effects
+
+
+class ReferencedGram:
+    """Inner products of pictures minus their people's references, over their people's scales.
+
+    Parameters
+    ----------
+    gram : ndarray, (n, n)
+        Inner products of all pictures as they are.
+    people : People
+    rule : ReferenceRule
+    """
+
+    def __init__(self, gram: Float64Array, people: People, rule: ReferenceRule) -> None:
+        self._plain, self.people, self.rule = gram, people, rule
+        self._subtract(people.shown)
+
+    def fold(self, tested: BoolArray | None = None) -> FoldGram:
+        """The fold for an SVM: pictures fitted on, and tested ones (default: all others)."""
+        fitted = self.people.fitted
+        others = ~fitted if tested is None else tested
+        return FoldGram.of(self._gram, np.flatnonzero(fitted), np.flatnonzero(others))
+
+    def settle(self, labels: IntArray) -> IntArray:
+        """Settle what the people without labels show, by a linear SVM in a few rounds.
+
+        Parameters
+        ----------
+        labels : ndarray of int
+            Classes of the pictures fitted on.
+
+        Returns
+        -------
+        ndarray of int
+            That SVM's classes of the other pictures.
+        """
+        fold = self.fold()
+        scale = float(np.diag(fold.fitted).mean())
+        judge = SVC(kernel="precomputed", C=_JUDGE_C).fit(fold.fitted / scale, labels)
+        for _ in range(_ROUNDS if self.rule.mix else 0):
+            shown = self.people.shown.copy()
+            shares = _shares(judge, fold.tested / scale, self.people.classes)
+            shown[~self.people.fitted] = shares
+            self._subtract(shown)
+            fold = self.fold()
+        named: IntArray = judge.predict(fold.tested / scale)
+        return named
+
+    def _subtract(self, shown: Float64Array) -> None:
+        offsets = self._offsets(shown)
+        products = offsets @ self._plain
+        among = products @ offsets.T
+        person = self.people.person
+        gram = self._plain - products[person] - products[person].T + among[person][:, person]
+        scales = self._scales(np.diag(gram))[person]
+        self._gram: Float64Array = gram / scales[:, None] / scales[None]
+
+    def _offsets(self, shown: Float64Array) -> Float64Array:
+        """Reference of each person as weights of pictures, (people, n)."""
+        people, rule = self.people, self.rule
+        offsets = np.empty((len(people.members), len(self._plain)))
+        for person, rows in enumerate(people.references):
+            weight = rule.weight(len(rows))
+            offsets[person] = (1 - weight) * people.mean
+            if weight:
+                offsets[person, rows] += weight / len(rows)
+            if weight and rule.mix:
+                offsets[person] -= weight * rule.mix * (shown[rows].mean(axis=0) @ people.effects)
+        return offsets
+
+    def _scales(self, squares: Float64Array) -> Float64Array:
+        """Root mean square of each person's reference pictures, shrunk towards everyone's."""
+        common = max(float(squares[self.people.fitted].mean()), np.finfo(float).tiny)
+        scales = np.full(len(self.people.members), common)
+        for person, rows in enumerate(self.people.references):
+            weight = self.rule.weight(len(rows))
+            if weight and len(rows) > 1:  # one picture has no spread
+                scales[person] = weight * squares[rows].mean() + (1 - weight) * common
+        roots: Float64Array = np.sqrt(np.maximum(scales, 1e-12 * common))
+        return roots
+
+
+def _shares(judge: SVC, kernel: Float64Array, classes: int) -> Float64Array:
+    """Soft votes of an SVM, (pictures, classes); a class it does not know gets nothing."""
+    scores = judge.decision_function(kernel)
+    if scores.ndim == 1:
+        scores = np.stack([-scores, scores], axis=1)
+    powers = np.exp(_SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
+    shares = np.zeros((len(kernel), classes))
+    shares[:, judge.classes_] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def choose_rule(
+    gram: Float64Array,
+    labels: IntArray,
+    people: AnyArray,
+    reference: BoolArray | None = None,
+    judged: BoolArray | None = None,
+    inner_folds: int = INNER_FOLDS,
+) -> tuple[ReferenceRule, float]:
+    """The rule under which most pictures of left-out people are named right, and their share.
+
+    Parameters
+    ----------
+    gram : ndarray, (n, n)
+        Inner products of the pictures of the people fitted on.
+    labels, people, reference
+        Theirs, as for :class:`People`.
+    judged : ndarray of bool, (n,), optional
+        Pictures whose names count; all by default.
+    inner_folds : int
+        People are left out in so many groups, or one by one if there are fewer.
+    """
+    groups = min(inner_folds, len(set(people)))
+    if groups < 2:
+        raise InputError("choosing a reference needs training faces of at least two subjects")
+    splits = list(GroupKFold(groups).split(gram, labels, people))
+
+    counted = np.ones(len(labels), bool) if judged is None else judged
+
+    def best(rules: Sequence[ReferenceRule]) -> tuple[ReferenceRule, int]:
+        judge = partial(_right, gram, labels, people, reference, counted, rules)
+        hits = pool.map(judge, splits)
+        right = np.sum(list(hits), axis=0)
+        return rules[int(right.argmax())], int(right.max())
+
+    # libsvm works without the GIL.
+    with ThreadPoolExecutor(min(groups, available_cores())) as pool:
+        rule, right = best([ReferenceRule(shrinkage) for shrinkage in SHRINKAGES])
+        if rule != NO_REFERENCE:
+            rule, right = best([replace(rule, mix=mix) for mix in MIXES])
+    return rule, right / int(counted.sum())
+
+
+def _right(
+    gram: Float64Array,
+    labels: IntArray,
+    people: AnyArray,
+    reference: BoolArray | None,
+    counted: BoolArray,
+    rules: Sequence[ReferenceRule],
+    split: tuple[IntArray, IntArray],
+) -> list[int]:
+    """Pictures of the left-out people named right under each rule."""
+    known, _ = split
+    if len(set(labels[known])) < 2:
+        return [0] * len(rules)
+    fitted = np.isin(np.arange(len(labels)), known)
+    sides = People(people, labels, fitted, reference)
+    named = (ReferencedGram(gram, sides, rule).settle(labels[fitted]) for rule in rules)
+    return [int(((answers == labels[~fitted]) & counted[~fitted]).sum()) for answers in named]

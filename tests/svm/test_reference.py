@@ -1,0 +1,157 @@
+"""References: a person's own unlabelled pictures, subtracted in Gram matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from i2cnn.svm.gram_svc import fit_and_predict
+from i2cnn.svm.reference import (
+    NO_REFERENCE,
+    People,
+    ReferencedGram,
+    ReferenceRule,
+    choose_rule,
+)
+from i2cnn.util.errors import InputError
+
+EVERYONE = 10
+
+
+def additive(
+    seed: int, shown: list[list[int]], takes: int = 2, identity: float = 5.0, noise: float = 0.3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures that are the sum of a person, an expression and noise: features, labels, people."""
+    rng = np.random.default_rng(seed)
+    persons = identity * rng.normal(size=(len(shown), 12))
+    expressions = 2 * rng.normal(size=(max(map(max, shown)) + 1, 12))
+    people = np.array([p for p, classes in enumerate(shown) for _ in classes * takes])
+    labels = np.array([c for classes in shown for c in classes * takes])
+    features = persons[people] + expressions[labels] + noise * rng.normal(size=(len(people), 12))
+    return features, labels, people
+
+
+def name(
+    features: np.ndarray,
+    labels: np.ndarray,
+    people: np.ndarray,
+    fitted: np.ndarray,
+    rule: ReferenceRule | None = None,
+) -> np.ndarray:
+    """Fit on some people and name the others' pictures, by a rule or by the one that is chosen."""
+    gram = features @ features.T
+    if rule is None:
+        known = np.flatnonzero(fitted)
+        rule, _ = choose_rule(gram[np.ix_(known, known)], labels[known], people[known])
+    referenced = ReferencedGram(gram, People(people, labels, fitted), rule)
+    referenced.settle(labels[fitted])
+    _, named = fit_and_predict(referenced.fold(), labels[fitted], people[fitted], ("linear",))
+    return named
+
+
+def everyone_shows_all(seed: int, **options: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return additive(seed, [[0, 1, 2]] * EVERYONE, **options)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    seed=st.integers(0, 1000),
+    shrinkage=st.sampled_from([0.0, 1.0, 9.0, np.inf]),
+    usable=st.floats(0.3, 1.0),
+)
+def test_gram_is_that_of_pictures_minus_means_over_scales(
+    seed: int, shrinkage: float, usable: float
+) -> None:
+    features, labels, people = everyone_shows_all(seed)
+    reference = np.random.default_rng(seed).random(len(people)) < usable
+    fitted = people < 7
+    rule = ReferenceRule(shrinkage)
+
+    expected = np.empty_like(features)
+    common_mean = features[fitted].mean(axis=0)
+    weights = {}
+    for person in range(EVERYONE):
+        rows, refs = people == person, (people == person) & reference
+        weights[person] = rule.weight(int(refs.sum()))
+        own = features[refs].mean(axis=0) if refs.any() else common_mean
+        mean = weights[person] * own + (1 - weights[person]) * common_mean
+        expected[rows] = features[rows] - mean
+    squares = (expected**2).sum(axis=1)
+    common = squares[fitted].mean()
+    for person in range(EVERYONE):
+        rows, refs = people == person, (people == person) & reference
+        weight = weights[person] if refs.sum() > 1 else 0.0
+        own = squares[refs].mean() if refs.any() else common
+        expected[rows] /= np.sqrt(weight * own + (1 - weight) * common)
+
+    sides = People(people, labels, fitted, reference)
+    found = ReferencedGram(features @ features.T, sides, rule)
+    fold = found.fold()
+    np.testing.assert_allclose(fold.fitted, expected[fitted] @ expected[fitted].T, atol=1e-8)
+    np.testing.assert_allclose(fold.tested, expected[~fitted] @ expected[fitted].T, atol=1e-8)
+    np.testing.assert_allclose(fold.diagonal, (expected[~fitted] ** 2).sum(axis=1), atol=1e-8)
+
+
+def test_effects_are_those_of_the_expressions_whoever_shows_them() -> None:
+    shown = [[0, 1], [1, 2], [0, 2], [0, 1, 2]]
+    features, labels, people = additive(3, shown, noise=0.0)
+    sides = People(people, labels, np.ones(len(people), bool))
+    effects = sides.effects @ features
+    # Differences between expressions are free of the people, although nobody shows the same ones.
+    rows = people == 3
+    means = np.array([features[rows & (labels == c)].mean(axis=0) for c in range(3)])
+    np.testing.assert_allclose(effects[1:] - effects[0], means[1:] - means[0], atol=0.05)
+
+
+@pytest.mark.parametrize("rule", [None, ReferenceRule(1.0), ReferenceRule(3.0, 1.0)])
+def test_labels_of_tested_people_change_nothing(rule: ReferenceRule | None) -> None:
+    features, labels, people = everyone_shows_all(5)
+    fitted = people < 7
+    named = name(features, labels, people, fitted, rule)
+    other = labels.copy()
+    other[~fitted] = np.random.default_rng(0).permutation(labels[~fitted])
+    np.testing.assert_array_equal(named, name(features, other, people, fitted, rule))
+
+
+def test_a_reference_names_what_identity_hides() -> None:
+    features, labels, people = everyone_shows_all(1)
+    fitted = people < 7
+    plain = name(features, labels, people, fitted, NO_REFERENCE)
+    named = name(features, labels, people, fitted)
+    assert (named == labels[~fitted]).mean() == 1
+    assert (plain == labels[~fitted]).mean() < 0.9
+
+
+def test_no_reference_is_chosen_where_each_person_shows_one_expression() -> None:
+    shown = [[p % 3] for p in range(12)]
+    features, labels, people = additive(2, shown, takes=3, identity=0.2)
+    rule, accuracy = choose_rule(features @ features.T, labels, people)
+    assert rule == NO_REFERENCE
+    assert accuracy > 0.9
+
+
+def test_the_mix_of_a_one_sided_album_is_taken_out() -> None:
+    shown = [[0, 1, 2]] * 8 + [[0], [0, 1], [2], [1, 2]]
+    features, labels, people = additive(4, shown, takes=16, identity=0.5, noise=1.0)
+    fitted = people < 8
+    right = {}
+    for mix in (0.0, 1.0):
+        named = name(features, labels, people, fitted, ReferenceRule(3.0, mix))
+        right[mix] = (named == labels[~fitted]).mean()
+    assert right[1.0] > right[0.0] + 0.05
+
+
+def test_a_person_with_one_picture_is_named_too() -> None:
+    shown = [[0, 1, 2]] * 8 + [[1]]
+    features, labels, people = additive(6, shown, takes=1, identity=0.5)
+    fitted = people < 8
+    for rule in (ReferenceRule(0.0), ReferenceRule(1.0, 1.0)):
+        assert len(name(features, labels, people, fitted, rule)) == 1
+
+
+def test_a_choice_needs_two_people() -> None:
+    features, labels, people = additive(0, [[0, 1]])
+    with pytest.raises(InputError, match="two subjects"):
+        choose_rule(features @ features.T, labels, people)
