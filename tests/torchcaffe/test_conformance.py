@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from i2cnn.datasets import embedded_root
-from i2cnn.network.profiles import write_job
+from i2cnn.network.profiles import Schedule, TrainingSetup, ValidationPass, write_training_files
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
@@ -71,17 +71,11 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
             mean_file=mean,
         )
     (folder / "snapshots").mkdir()
-    write_job(
+    schedule = Schedule(max_iter=iterations, validate_every=iterations, patience=0, batch_size=16)
+    write_training_files(
         folder,
-        profile,
-        classes=7,
-        batch_size=16,
-        validation_batch=60,
-        max_iter=iterations,
-        test_iter=4,
-        seed=3,
-        gpu=False,
-        prefix="snapshots/net",
+        TrainingSetup(profile, classes=7, schedule=schedule, seed=3),
+        ValidationPass(batch_size=60, batches=4),
         encoded=encoding != "raw",
     )
     # With dropout the first iteration is the same too, but rounding is blown up after some more.
