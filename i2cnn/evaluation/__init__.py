@@ -1,4 +1,4 @@
-"""Person-independent folds, the jobs of a run, and who does them."""
+"""Person-independent folds, the jobs of a run, and the processes that run them."""
 
 #: Patches per face, k of the paper's Table 4.
 PATCH_COUNTS = (1, 5, 60)

@@ -66,7 +66,8 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
     Raises
     ------
     InputError
-        There are fewer subjects than folds, or the training subjects of a fold lack a class.
+        There are fewer subjects than folds, or a class is missing from the training subjects of a
+        fold.
     """
     names = sorted(set(subjects))
     if n_folds < 3:

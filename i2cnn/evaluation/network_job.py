@@ -120,7 +120,7 @@ class NetworkJob(Job):
         folder, result, settings = run / self.folder, self.result(run), inputs.settings
         if file_digest(folder / NET_FILE) != result["training"]["net_sha256"]:
             raise InputError(
-                f"{folder / NET_FILE}: is not the net that {RESULT_FILE} beside it tells of; "
+                f"{folder / NET_FILE}: is not the net that {RESULT_FILE} beside it describes; "
                 f"delete {folder} and repeat the evaluate command"
             )
         origin = {

@@ -9,7 +9,7 @@ RUN/
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
     fold_NN/rival_X  one rival each (see rival_job.py)
-    recogniser/      a model for `i2cnn predict`, from the first job
+    recogniser/      a model for `i2cnn predict`, from the first job of the most patches
     report/          report.html, metrics.json, pictures
     workers/         logs of jobs that ran in processes of their own
 """
@@ -87,7 +87,7 @@ def evaluate(
     Returns
     -------
     list of Failure
-        Jobs that failed; the others' results are there, and another call tries the failed again.
+        Jobs that failed; the others have their results, and another call tries these again.
     """
     jobs = jobs_of(settings, only_folds)
     check_out(run, settings)

@@ -42,7 +42,7 @@ class Settings:
     folds : int
         Number of person-independent folds (paper section 4: 10).
     patch_counts : tuple of int
-        k of the paper's Table 4: one training for each of 1, 5 and 60 patches a face.
+        k of the paper's Table 4: one training for each of 1, 5 and 60 patches per face.
     seeds : tuple of int
         One repetition each. The folds are the same for all.
     rivals : tuple of str

@@ -77,7 +77,7 @@ def load_training(folder: Path) -> Training:
         return Training(curve=curve, **content)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: not a training's state ({error}); delete {folder} to train anew"
+            f"{path}: not a training's state ({error}); delete {folder} to start over"
         ) from error
 
 

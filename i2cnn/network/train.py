@@ -90,7 +90,7 @@ def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None
     elif read_json(path) != settings:
         raise InputError(
             f"{folder}: holds a training with other settings or data; choose another folder, or "
-            "delete this one to train anew"
+            "delete this one to start over"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which patches count: the cheap ablations that need no training of their own.
+"""Which patches count: ablations that are cheap, since they need no training of their own.
 
 The Gram matrices of single patches add up, so one network trained on all patches can be scored on
 any choice of them: the paper's k = 5 and k = 1 (there with a training each, Table 4), each region,

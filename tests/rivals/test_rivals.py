@@ -282,3 +282,19 @@ def test_tested_faces_do_not_change_what_is_learned(described, some_faces) -> No
     mixed[fitted] = np.random.RandomState(0).permutation(labels[fitted])
     shuffled = RivalFold(name, features, mixed, subjects, fitted, tested).predict(kernel)
     assert learned(shuffled) != learned(honest)
+
+
+def test_sub_windows_are_selected_once_for_all_kernels(monkeypatch) -> None:
+    selections = []
+
+    def select(histograms: WindowHistograms, labels: np.ndarray) -> np.ndarray:
+        selections.append(labels)
+        return sub_windows()[[0, 5000]]
+
+    monkeypatch.setattr("i2cnn.rivals.boosting.select_windows", select)
+    codes = np.random.RandomState(0).randint(0, BINS, (12, HEIGHT * WIDTH)).astype(np.uint8)
+    labels, people = np.arange(12) % 2, np.array([*"aabbccddeeff"])
+    fold = RivalFold("boosted-lbp", codes, labels, people, np.arange(10), np.arange(10, 12))
+    for kernel in RIVALS["boosted-lbp"].kernels:
+        fold.predict(kernel)
+    assert len(selections) == 1
