@@ -70,7 +70,7 @@ class RivalJob(Job):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with progress(f"{RIVALS[self.rival].title} of all faces") as update:
-            features = describe(self.rival, inputs.faces, inputs.root, update)
+            features = describe(self.rival, inputs.faces, inputs.root, inputs.scheme, update)
         with atomic_path(path) as partial:
             np.save(partial, features)
 

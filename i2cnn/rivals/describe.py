@@ -9,16 +9,22 @@ import cv2
 import numpy as np
 
 from i2cnn.faces.table import Face
-from i2cnn.rivals import gabor, lbp
+from i2cnn.patches.schemes import DEEPID, Scheme
+from i2cnn.rivals import gabor, hog, lbp
 from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
 from i2cnn.rivals.table import get_rival
 from i2cnn.util.arrays import AnyArray, Float32Array, UInt8Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
 
 
 def describe(
-    rival_name: str, faces: Sequence[Face], root: Path, update: Callback | None = None
+    rival_name: str,
+    faces: Sequence[Face],
+    root: Path,
+    scheme: Scheme = DEEPID,
+    update: Callback | None = None,
 ) -> AnyArray:
     """Describe each face as a rival does.
 
@@ -29,13 +35,16 @@ def describe(
     faces : sequence of Face
     root : Path
         Folder that the faces' images start from.
+    scheme : Scheme
+        Of the patches that HOG describes; the others see the aligned face.
     update : callable, optional
         Called with (faces done, faces).
 
     Returns
     -------
     ndarray, (faces, d)
-        float32: pixels 4125, lbp 2478, gabor 42 560 values per face. boosted-lbp: the 16 500
+        float32: pixels 4125, lbp 2478, gabor 42 560 values per face, hog 1764 per patch that is
+        no mirrored copy. boosted-lbp: the 16 500
         patterns of the aligned face as uint8, of which a fold counts what it needs.
 
     Raises
@@ -46,9 +55,10 @@ def describe(
     rival = get_rival(rival_name)
     if not faces:
         raise InputError("there are no faces to describe")
-    margin, describe_one = _DESCRIPTORS[rival.name]
-    described: Iterator[AnyArray] = (
-        describe_one(face) for face in aligned_faces(faces, root, margin, update)
+    described = (
+        _patches_described(faces, root, scheme, update)
+        if rival.name == "hog"
+        else _faces_described(rival.name, faces, root, update)
     )
     first = next(described)
     features = np.empty((len(faces), len(first)), first.dtype)
@@ -56,6 +66,29 @@ def describe(
     for i, row in enumerate(described, 1):
         features[i] = row
     return features
+
+
+def _faces_described(
+    rival_name: str, faces: Sequence[Face], root: Path, update: Callback | None
+) -> Iterator[AnyArray]:
+    margin, describe_one = _DESCRIPTORS[rival_name]
+    for face in aligned_faces(faces, root, margin, update):
+        yield describe_one(face)
+
+
+def _patches_described(
+    faces: Sequence[Face], root: Path, scheme: Scheme, update: Callback | None
+) -> Iterator[AnyArray]:
+    for number, face in enumerate(faces, 1):
+        path = root / face.image
+        try:
+            yield hog.histograms(read_image(path), face.points, scheme).ravel()
+        except InputError as error:
+            # What reads a picture names it; what samples it cannot.
+            named = str(error).startswith(str(path))
+            raise error if named else InputError(f"{path}: {error}") from None
+        if update is not None:
+            update(number, len(faces))
 
 
 def _pixels(face: UInt8Array) -> Float32Array:

@@ -119,7 +119,7 @@ class RivalFold:
         known, new = self.features[self.fitted], self.features[self.tested]
         if self._windows is not None:
             known, new = (_histograms(codes).joined(self._windows) for codes in (known, new))
-        return _standardise(known, new)
+        return _standardise(known, new) if get_rival(self.rival_name).standardised else (known, new)
 
     @cached_property
     def _gram(self) -> FoldGram:

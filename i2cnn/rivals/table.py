@@ -23,12 +23,15 @@ class Rival:
         Kernels its SVM is reported with.
     protocol : str
         One sentence: what it is and after whom.
+    standardised : bool
+        Whether each feature is scaled to mean 0 and deviation 1 over the fitted faces.
     """
 
     name: str
     title: str
     kernels: tuple[str, ...]
     protocol: str
+    standardised: bool = True
 
 
 RIVALS = {
@@ -61,6 +64,15 @@ RIVALS = {
             KERNELS,
             "Magnitudes of 40 Gabor filters, 5 scales by 8 orientations, reduced to 28 x 38, after "
             "Bartlett et al. (2003) as in Shan, Gong and McOwan (2009).",
+        ),
+        Rival(
+            "hog",
+            "HOG",
+            KERNELS,
+            "Histograms of oriented gradients of the network's own patches at 64 pixels, without "
+            "mirrored copies: 9 orientations, cells of 8 pixels, blocks of 2 x 2, after Dalal and "
+            "Triggs (2005).",
+            standardised=False,  # blocks are normalised already
         ),
     )
 }

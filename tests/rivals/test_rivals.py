@@ -187,11 +187,19 @@ def test_boosting_finds_the_planted_difference() -> None:
 
 def test_descriptions_have_the_published_sizes(some_faces) -> None:
     faces, root = some_faces
-    sizes = {"pixels": 55 * 75, "lbp": 2478, "boosted-lbp": 110 * 150, "gabor": 40 * 28 * 38}
+    sizes = {
+        "pixels": 55 * 75,
+        "lbp": 2478,
+        "boosted-lbp": 110 * 150,
+        "gabor": 40 * 28 * 38,
+        "hog": 30 * 1764,
+    }
     assert list(RIVALS) == list(sizes)
     for name, size in sizes.items():
         calls: list[tuple[int, int]] = []
-        found = describe(name, faces[:2], root, lambda *call, calls=calls: calls.append(call))
+        found = describe(
+            name, faces[:2], root, update=lambda *call, calls=calls: calls.append(call)
+        )
         assert found.shape == (2, size)
         assert found.dtype == (np.uint8 if name == "boosted-lbp" else np.float32)
         assert np.isfinite(found).all()
@@ -210,10 +218,12 @@ def test_errors_name_the_image_and_the_choices(some_faces, tmp_path: Path) -> No
     coincide = dataclasses.replace(faces[0], points=np.ones((5, 2)))
     with pytest.raises(InputError, match=rf"{faces[0].image}: the eyes coincide"):
         describe("pixels", [coincide], root)
+    with pytest.raises(InputError, match=rf"{faces[0].image}: the eyes coincide"):
+        describe("hog", [coincide], root)
     with pytest.raises(InputError, match="no faces"):
         describe("pixels", [], root)
-    with pytest.raises(InputError, match="unknown rival 'hog'; choose one of pixels, lbp"):
-        describe("hog", faces, root)
+    with pytest.raises(InputError, match="unknown rival 'sift'; choose one of pixels, lbp"):
+        describe("sift", faces, root)
     rows, labels, people = np.zeros((4, 3), np.float32), np.array([0, 1, 0, 1]), np.array([*"abab"])
     train, test = np.array([0, 1]), np.array([2, 3])
     with pytest.raises(InputError, match="pixels has no kernel 'polynomial'"):
