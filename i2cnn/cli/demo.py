@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from i2cnn.evaluation.inputs import prepare
 from i2cnn.evaluation.jobs import Execution
@@ -57,11 +56,11 @@ def demo(options: argparse.Namespace) -> None:
     report = write_report(out)
     print_report(report)
     schedule = template_schedule("paper")
-    full = schedule.max_iter * speed["seconds_per_iteration"]
+    full = schedule.max_iter * speed.seconds_per_iteration
     print(
         "The table's numbers come from the quick profile, on people the network has never seen "
         "(fold 1 of 5).\n"
-        f"The paper's AlexNet trains {speed['images_per_second']:.1f} images/s here (batch "
+        f"The paper's AlexNet trains {speed.images_per_second:.1f} images/s here (batch "
         f"{schedule.batch_size}): its full schedule of {schedule.max_iter} iterations would "
         f"take {duration(full)},\nall {PAPER_TRAININGS} trainings of the paper's tables "
         f"{duration(PAPER_TRAININGS * full)}. Take a GPU for those.\n"
@@ -69,20 +68,26 @@ def demo(options: argparse.Namespace) -> None:
     )
 
 
-def _paper_speed(out: Path, execution: Execution) -> dict[str, Any]:
-    """Seconds an iteration of the paper's net and solver takes, its own batch of 256."""
+@dataclass(frozen=True)
+class _PaperSpeed:
+    """How fast the paper's net and solver train, with their own batch of 256."""
+
+    seconds_per_iteration: float
+    images_per_second: float
+
+
+def _paper_speed(out: Path, execution: Execution) -> _PaperSpeed:
+    """Measure the paper's net, unless this run has done so with the same engine and machine."""
     path = out / SPEED_FILE
     where = {"engine": execution.engine, "device": execution.device, **machine()}
-    if path.exists() and (stored := read_json(path)).get("where") == where:
-        return stored
+    if path.exists() and (stored := read_json(path)).pop("where", None) == where:
+        return _PaperSpeed(**stored)
     inputs = prepare(out, _SETTINGS)
     settings = replace(_SETTINGS, profile="paper", schedule=template_schedule("paper"))
     faces = inputs.faces[:: len(inputs.faces) // 12]
     speed = measure(settings, execution, faces, inputs.root, inputs.task)
-    result = {
-        "seconds_per_iteration": speed.iteration_seconds,
-        "images_per_second": settings.schedule.batch_size / speed.iteration_seconds,
-        "where": where,
-    }
-    write_json(path, result)
-    return result
+    measured = _PaperSpeed(
+        speed.iteration_seconds, settings.schedule.batch_size / speed.iteration_seconds
+    )
+    write_json(path, {**asdict(measured), "where": where})
+    return measured

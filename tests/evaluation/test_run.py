@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -289,29 +288,6 @@ def test_wrong_arguments_are_one_line(command, message, tmp_path, monkeypatch, c
     assert message in error
     assert "Traceback" not in error
     assert sum(line.startswith("i2cnn: error") for line in error.splitlines()) == 1
-
-
-def test_help_and_doctor(capsys) -> None:
-    assert main([]) == 2
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
-    assert ended.value.code == 0
-    assert "the paper's evaluation" in capsys.readouterr().out
-    assert main(["doctor", "--device=cpu"]) == 0
-    assert "iBUG 300-W" in capsys.readouterr().out
-
-
-def test_tools_call_the_package() -> None:
-    root = Path(__file__).parents[2]
-    for tool in sorted((root / "tools").glob("*.py")):
-        result = subprocess.run(
-            [sys.executable, str(tool), "--help"],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "COLUMNS": "80"},
-        )
-        assert "usage: i2cnn" in result.stdout
 
 
 def test_a_jaffe_run_stands_beside_the_paper(tmp_path: Path, capsys) -> None:
