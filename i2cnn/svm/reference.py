@@ -72,36 +72,55 @@ SHRINKAGES = (np.inf, 27.0, 9.0, 3.0, 1.0, 0.0)
 MIXES = (0.0, 0.5, 1.0)
 
 
-class People:
-    """Whose pictures are whose, on both sides of a fold, and what is known of those fitted on.
+@dataclass(frozen=True)
+class Album:
+    """Whose pictures are whose, and which of them may serve as a reference.
 
     Parameters
     ----------
     people : ndarray, (n,)
-        Person of each picture; or the clip, where each clip has a reference of its own.
-    labels : ndarray of int, (n,)
-        Class of each picture; those of people who are not fitted on are never looked at.
-    fitted : ndarray of bool, (n,)
-        Pictures of the people fitted on; a person is wholly on one side.
-    reference : ndarray of bool, (n,), optional
+        Person of each picture.
+    pictures : ndarray of bool, (n,), optional
         Pictures that references are made of; all by default.
+    groups : ndarray, (n,), optional
+        Pictures of one group share a reference; the people by default. A clip's frames may be one.
     """
 
-    def __init__(
-        self,
-        people: AnyArray,
-        labels: IntArray,
-        fitted: BoolArray,
-        reference: BoolArray | None = None,
-    ) -> None:
+    people: AnyArray
+    pictures: BoolArray | None = None
+    groups: AnyArray | None = None
+
+    def __getitem__(self, rows: IntArray) -> Album:
+        """The album of some of the pictures."""
+        return Album(
+            self.people[rows],
+            None if self.pictures is None else self.pictures[rows],
+            None if self.groups is None else self.groups[rows],
+        )
+
+
+class People:
+    """The two sides of a fold, and what is known of the people it is fitted on.
+
+    Parameters
+    ----------
+    album : Album
+        Of n pictures.
+    labels : ndarray of int, (n,)
+        Class of each picture; only those fitted on are looked at.
+    fitted : ndarray of bool, (n,)
+        Pictures fitted on; a person is wholly on one side.
+    """
+
+    def __init__(self, album: Album, labels: IntArray, fitted: BoolArray) -> None:
         self.fitted = fitted
-        names, self.person = np.unique(people, return_inverse=True)
-        self.members = [np.flatnonzero(self.person == p) for p in range(len(names))]
-        self.references = [
-            rows if reference is None else rows[reference[rows]] for rows in self.members
-        ]
+        groups = album.people if album.groups is None else album.groups
+        names, self.group = np.unique(groups, return_inverse=True)
+        self.members = [np.flatnonzero(self.group == g) for g in range(len(names))]
+        usable = album.pictures
+        self.references = [m if usable is None else m[usable[m]] for m in self.members]
         self.classes = int(labels[fitted].max()) + 1
-        self.shown = np.zeros((len(people), self.classes))
+        self.shown = np.zeros((len(groups), self.classes))
         self.shown[fitted, labels[fitted]] = 1
 
     @property
@@ -181,9 +200,9 @@ class ReferencedGram:
         offsets = self._offsets(shown)
         products = offsets @ self._plain
         among = products @ offsets.T
-        person = self.people.person
-        gram = self._plain - products[person] - products[person].T + among[person][:, person]
-        scales = self._scales(np.diag(gram))[person]
+        group = self.people.group
+        gram = self._plain - products[group] - products[group].T + among[group][:, group]
+        scales = self._scales(np.diag(gram))[group]
         self._gram: Float64Array = gram / scales[:, None] / scales[None]
 
     def _offsets(self, shown: Float64Array) -> Float64Array:
@@ -225,8 +244,7 @@ def _shares(judge: SVC, kernel: Float64Array, classes: int) -> Float64Array:
 def choose_rule(
     gram: Float64Array,
     labels: IntArray,
-    people: AnyArray,
-    reference: BoolArray | None = None,
+    album: Album,
     judged: BoolArray | None = None,
     inner_folds: int = INNER_FOLDS,
 ) -> tuple[ReferenceRule, float]:
@@ -236,30 +254,32 @@ def choose_rule(
     ----------
     gram : ndarray, (n, n)
         Inner products of the pictures of the people fitted on.
-    labels, people, reference
-        Theirs, as for :class:`People`.
+    labels : ndarray of int, (n,)
+        Negative for pictures that only serve as references.
+    album : Album
     judged : ndarray of bool, (n,), optional
-        Pictures whose names count; all by default.
+        Pictures whose names count; all with a label by default.
     inner_folds : int
         People are left out in so many groups, or one by one if there are fewer.
     """
-    groups = min(inner_folds, len(set(people)))
+    groups = min(inner_folds, len(set(album.people)))
     if groups < 2:
         raise InputError("choosing a reference needs training faces of at least two subjects")
-    splits = list(GroupKFold(groups).split(gram, labels, people))
-
-    counted = np.ones(len(labels), bool) if judged is None else judged
+    splits = list(GroupKFold(groups).split(gram, labels, album.people))
+    counted = labels >= 0
+    if judged is not None:
+        counted &= judged
 
     def best(rules: Sequence[ReferenceRule]) -> tuple[ReferenceRule, int]:
-        judge = partial(_right, gram, labels, people, reference, counted, rules)
-        hits = pool.map(judge, splits)
+        hits = pool.map(partial(_right, gram, labels, album, counted, rules), splits)
         right = np.sum(list(hits), axis=0)
         return rules[int(right.argmax())], int(right.max())
 
     # libsvm works without the GIL.
     with ThreadPoolExecutor(min(groups, available_cores())) as pool:
         rule, right = best([ReferenceRule(shrinkage) for shrinkage in SHRINKAGES])
-        if rule != NO_REFERENCE:
+        # What pictures without a label show is not estimated: they all show the same.
+        if rule != NO_REFERENCE and (labels >= 0).all():
             rule, right = best([replace(rule, mix=mix) for mix in MIXES])
     return rule, right / int(counted.sum())
 
@@ -267,17 +287,81 @@ def choose_rule(
 def _right(
     gram: Float64Array,
     labels: IntArray,
-    people: AnyArray,
-    reference: BoolArray | None,
+    album: Album,
     counted: BoolArray,
     rules: Sequence[ReferenceRule],
     split: tuple[IntArray, IntArray],
 ) -> list[int]:
-    """Pictures of the left-out people named right under each rule."""
+    """Counted pictures of the left-out people named right under each rule."""
     known, _ = split
-    if len(set(labels[known])) < 2:
+    fitted = np.isin(np.arange(len(labels)), known) & (labels >= 0)
+    if len(set(labels[fitted])) < 2:
         return [0] * len(rules)
-    fitted = np.isin(np.arange(len(labels)), known)
-    sides = People(people, labels, fitted, reference)
+    sides = People(album, labels, fitted)
     named = (ReferencedGram(gram, sides, rule).settle(labels[fitted]) for rule in rules)
-    return [int(((answers == labels[~fitted]) & counted[~fitted]).sum()) for answers in named]
+    hits = counted[~fitted] & np.array([answers == labels[~fitted] for answers in named])
+    return [int(right) for right in hits.sum(axis=1)]
+
+
+class ReferencedFold:
+    """A fold whose pictures are measured from references, by a rule of its training people.
+
+    Parameters
+    ----------
+    gram : ndarray, (n, n)
+        Inner products of all pictures.
+    labels : ndarray of int, (n,)
+        Negative for pictures that only serve as references; those not fitted on are not looked at.
+    album : Album
+    fitted, tested : ndarray of int
+        Positions of the two sides. Other pictures only serve as references.
+    judged : ndarray of bool, (n,), optional
+        Pictures that the choice of the rule is judged by; all that are fitted on by default.
+
+    Attributes
+    ----------
+    rule : ReferenceRule
+    rule_accuracy : float
+        Share of the judged pictures that were named right under the rule, their people left out.
+    """
+
+    def __init__(
+        self,
+        gram: Float64Array,
+        labels: IntArray,
+        album: Album,
+        fitted: IntArray,
+        tested: IntArray,
+        judged: BoolArray | None = None,
+    ) -> None:
+        self._gram, self._labels, self._album = gram, labels, album
+        self._fitted, self._tested = (_mask(rows, len(gram)) for rows in (fitted, tested))
+        # Reference pictures of training people help to choose; tested people's must not.
+        known = np.flatnonzero(
+            self._fitted
+            | (np.isin(album.people, album.people[fitted]) & (labels < 0) & ~self._tested)
+        )
+        self.rule, self.rule_accuracy = choose_rule(
+            gram[np.ix_(known, known)],
+            np.where(self._fitted, labels, -1)[known],
+            album[known],
+            None if judged is None else judged[known],
+        )
+
+    def gram(self, pictures: BoolArray | None = None) -> FoldGram:
+        """Inner products for an SVM.
+
+        Parameters
+        ----------
+        pictures : ndarray of bool, (n,), optional
+            Fewer pictures for the references than the album has, to see what they are worth.
+        """
+        album = self._album if pictures is None else replace(self._album, pictures=pictures)
+        labels = np.where(self._fitted, self._labels, -1)
+        referenced = ReferencedGram(self._gram, People(album, labels, self._fitted), self.rule)
+        referenced.settle(labels[self._fitted])
+        return referenced.fold(self._tested)
+
+
+def _mask(rows: IntArray, number: int) -> BoolArray:
+    return np.isin(np.arange(number), rows)

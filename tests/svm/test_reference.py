@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.reference import (
     NO_REFERENCE,
+    Album,
     People,
+    ReferencedFold,
     ReferencedGram,
     ReferenceRule,
     choose_rule,
@@ -43,11 +45,13 @@ def name(
     """Fit on some people and name the others' pictures, by a rule or by the one that is chosen."""
     gram = features @ features.T
     if rule is None:
-        known = np.flatnonzero(fitted)
-        rule, _ = choose_rule(gram[np.ix_(known, known)], labels[known], people[known])
-    referenced = ReferencedGram(gram, People(people, labels, fitted), rule)
-    referenced.settle(labels[fitted])
-    _, named = fit_and_predict(referenced.fold(), labels[fitted], people[fitted], ("linear",))
+        sides = np.flatnonzero(fitted), np.flatnonzero(~fitted)
+        fold = ReferencedFold(gram, labels, Album(people), *sides).gram()
+    else:
+        referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
+        referenced.settle(labels[fitted])
+        fold = referenced.fold()
+    _, named = fit_and_predict(fold, labels[fitted], people[fitted], ("linear",))
     return named
 
 
@@ -86,7 +90,7 @@ def test_gram_is_that_of_pictures_minus_means_over_scales(
         own = squares[refs].mean() if refs.any() else common
         expected[rows] /= np.sqrt(weight * own + (1 - weight) * common)
 
-    sides = People(people, labels, fitted, reference)
+    sides = People(Album(people, reference), labels, fitted)
     found = ReferencedGram(features @ features.T, sides, rule)
     fold = found.fold()
     np.testing.assert_allclose(fold.fitted, expected[fitted] @ expected[fitted].T, atol=1e-8)
@@ -97,7 +101,7 @@ def test_gram_is_that_of_pictures_minus_means_over_scales(
 def test_effects_are_those_of_the_expressions_whoever_shows_them() -> None:
     shown = [[0, 1], [1, 2], [0, 2], [0, 1, 2]]
     features, labels, people = additive(3, shown, noise=0.0)
-    sides = People(people, labels, np.ones(len(people), bool))
+    sides = People(Album(people), labels, np.ones(len(people), bool))
     effects = sides.effects @ features
     # Differences between expressions are free of the people, although nobody shows the same ones.
     rows = people == 3
@@ -127,7 +131,7 @@ def test_a_reference_names_what_identity_hides() -> None:
 def test_no_reference_is_chosen_where_each_person_shows_one_expression() -> None:
     shown = [[p % 3] for p in range(12)]
     features, labels, people = additive(2, shown, takes=3, identity=0.2)
-    rule, accuracy = choose_rule(features @ features.T, labels, people)
+    rule, accuracy = choose_rule(features @ features.T, labels, Album(people))
     assert rule == NO_REFERENCE
     assert accuracy > 0.9
 
@@ -154,4 +158,42 @@ def test_a_person_with_one_picture_is_named_too() -> None:
 def test_a_choice_needs_two_people() -> None:
     features, labels, people = additive(0, [[0, 1]])
     with pytest.raises(InputError, match="two subjects"):
-        choose_rule(features @ features.T, labels, people)
+        choose_rule(features @ features.T, labels, Album(people))
+
+
+def test_reference_pictures_without_a_label_serve_both_sides() -> None:
+    features, labels, people = everyone_shows_all(7)
+    only_reference = labels == 0
+    labels = np.where(only_reference, -1, labels)
+    fitted = np.flatnonzero((people < 7) & ~only_reference)
+    tested = np.flatnonzero((people >= 7) & ~only_reference)
+    album = Album(people, pictures=only_reference)
+    fold = ReferencedFold(features @ features.T, labels, album, fitted, tested)
+    _, named = fit_and_predict(fold.gram(), labels[fitted], people[fitted], ("linear",))
+    assert fold.rule.shrinkage < np.inf
+    assert fold.rule.mix == 0
+    assert (named == labels[tested]).mean() > 0.95
+
+
+def test_each_clip_may_have_its_own_reference() -> None:
+    features, labels, people = everyone_shows_all(8)
+    clips = people * 10 + np.arange(len(people)) % 2
+    rows = np.arange(len(people))
+    sides = People(Album(people, groups=clips), labels, people < 7)
+    gram = ReferencedGram(features @ features.T, sides, ReferenceRule(0.0))
+    centred = features.copy()
+    for clip in np.unique(clips):
+        centred[clips == clip] -= features[clips == clip].mean(axis=0)
+        centred[clips == clip] /= np.sqrt((centred[clips == clip] ** 2).sum(axis=1).mean())
+    found = gram.fold(rows < len(rows)).tested
+    np.testing.assert_allclose(found, centred @ centred[people < 7].T, atol=1e-8)
+
+
+def test_fewer_pictures_change_the_tested_side_only() -> None:
+    features, labels, people = everyone_shows_all(9)
+    fitted, tested = np.flatnonzero(people < 7), np.flatnonzero(people >= 7)
+    fold = ReferencedFold(features @ features.T, labels, Album(people), fitted, tested)
+    fewer = np.isin(people, people[fitted]) | (np.arange(len(people)) % 3 == 0)
+    every, some = fold.gram(), fold.gram(fewer)
+    np.testing.assert_allclose(every.fitted, some.fitted)
+    assert not np.allclose(every.tested, some.tested)
