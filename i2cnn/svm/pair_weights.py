@@ -42,7 +42,7 @@ class PairWeights:
         try:
             with np.load(path, allow_pickle=False) as file:
                 found = cls(file["weights"], file["intercepts"], file["pairs"])
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             raise InputError(f"{path}: damaged ({error})") from None
         number = found.intercepts.size
         shapes = (found.intercepts.shape, found.pairs.shape, found.weights.shape[:1])

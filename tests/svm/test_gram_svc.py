@@ -13,15 +13,7 @@ from i2cnn.svm.gram import linear_gram, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, Choice, GramSVC
 from i2cnn.svm.pair_weights import collapse
 from i2cnn.util.errors import InputError
-
-
-def problem(classes: int, seed: int = 0, spread: float = 0.6):
-    rng = np.random.RandomState(seed)
-    labels = np.repeat(np.arange(classes), 20)
-    features = rng.randn(len(labels), 5, 8).astype(np.float32)
-    features += spread * labels[:, None, None] * rng.randn(5, 8).astype(np.float32)
-    groups = np.array([f"s{i % 10}" for i in range(len(labels))])
-    return features, labels, groups
+from tests.helpers.svm_problems import problem
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
@@ -170,31 +162,6 @@ def test_equal_faces_are_at_distance_zero() -> None:
     model = GramSVC(("rbf",), 3).fit(gram, np.arange(12) % 2, np.arange(12))
     assert model.distance_ == 1
     np.testing.assert_allclose(model._kernel(gram, np.diag(gram), 1.0), 1)
-
-
-def test_patches_are_selected_from_their_gram_matrices(tmp_path) -> None:
-    features, labels, groups = problem(3)
-    np.save(tmp_path / "features.npy", features)
-    mapped = np.load(tmp_path / "features.npy", mmap_mode="r")
-    gram = per_patch_gram(mapped)
-    assert gram.dtype == np.float32
-    np.testing.assert_allclose(sum_gram(gram), linear_gram(features), rtol=1e-5, atol=1e-4)
-    chosen = [4, 0, 2]
-    selected = sum_gram(gram, chosen)
-    assert selected.dtype == np.float64
-    alone = linear_gram(features[:, chosen])
-    np.testing.assert_allclose(selected, alone, rtol=1e-5, atol=1e-4)
-    a, b = (GramSVC(("linear",), 3).fit(g, labels, groups) for g in (selected, alone))
-    assert a.choice_ == b.choice_
-    np.testing.assert_array_equal(
-        a.predict(selected, np.diag(selected)), b.predict(alone, np.diag(alone))
-    )
-
-
-@pytest.mark.parametrize("patches", [[], [0, 5], [-1], [1, 1]])
-def test_a_wrong_selection_of_patches_is_refused(patches: list[int]) -> None:
-    with pytest.raises(InputError, match="from 0 to 4 at most once"):
-        sum_gram(np.ones((5, 3, 3), np.float32), patches)
 
 
 def test_classes_absent_from_inner_folds() -> None:
