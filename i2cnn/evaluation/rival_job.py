@@ -80,7 +80,7 @@ class RivalJob(Job):
         path = self._features_file(run, inputs)
         try:
             features = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise InputError(
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None

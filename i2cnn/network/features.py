@@ -185,7 +185,7 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         features: Float32Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
-    except (ValueError, OSError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
     if features.ndim != 3:
         raise InputError(f"{path}: features are (faces, patches, dim), this is {features.shape}")

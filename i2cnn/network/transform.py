@@ -20,6 +20,9 @@ from i2cnn.util.files import atomic_path, digest
 #: Of a stored transform, unpacked; the mean of patches 256 wide takes 0.8 MB.
 _MOST_BYTES = 64 << 20
 
+#: What NumPy raises for an .npz file that is damaged.
+_DAMAGED = (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, BadZipFile)
+
 
 @dataclass(frozen=True)
 class Transform:
@@ -63,7 +66,15 @@ class Transform:
                     return cls(mean, int(crop), float(scale))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError, TypeError, KeyError, MemoryError, BadZipFile) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            TypeError,
+            KeyError,
+            MemoryError,
+            BadZipFile,
+        ) as error:
             raise InputError(f"{path}: damaged ({error})") from None
         raise InputError(f"{path}: damaged (not a transform of three planes)")
 

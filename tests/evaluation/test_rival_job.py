@@ -1,0 +1,38 @@
+"""A rival's job and the features that it shares with others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.evaluation.inputs import read_inputs
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
+from i2cnn.util.errors import InputError
+from tests.helpers.small_runs import copy_of
+
+
+def test_all_faces_are_described_once_for_all_folds(run: Path, tmp_path: Path) -> None:
+    inputs = read_inputs(run)
+    RivalJob(1, "pixels").prepare(tmp_path, inputs)
+    (path,) = (tmp_path / FEATURES_FOLDER).iterdir()
+    assert len(np.load(path)) == len(inputs.faces)
+    before = path.stat().st_mtime_ns
+    RivalJob(2, "pixels").prepare(tmp_path, inputs)
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("content", [b"", b"no array"])
+def test_damaged_features_are_named(run: Path, tmp_path: Path, content: bytes) -> None:
+    copy = copy_of(run, tmp_path / "copy")
+    inputs = read_inputs(copy)
+    inputs = replace(inputs, settings=replace(inputs.settings, rivals=("pixels",)))
+    job = RivalJob(1, "pixels")
+    job.prepare(copy, inputs)
+    (path,) = (copy / FEATURES_FOLDER).iterdir()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{path.name}: damaged .*; delete it and repeat"):
+        job.run(copy, inputs, Execution())
