@@ -211,7 +211,7 @@ RuntimeError
     LMDB cannot open the folder.)doc";
 
 constexpr const char* kPatchWriterAddDoc =
-    R"doc(add($self, image, points, patches, keys, label)
+    R"doc(add($self, image, points, patches, keys, label, jitter=None)
 --
 
 Queue patches of one face.
@@ -231,6 +231,11 @@ keys : list of str
     One per patch; no key may occur twice in a database.
 label : int
     Class of the face.
+jitter : ndarray of float64, (B, 6), optional
+    One row per box: rotation (radians, about the middle of the patch, from x towards y),
+    scale (2 covers an area twice as wide and high), shift right and down (in widths and
+    heights of the patch), gain and offset (gray level v becomes 128 + gain * (v - 128) +
+    offset, clipped). Each patch is still one resampling. Exact patches by default.
 
 Raises
 ------

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -122,13 +123,30 @@ std::unique_ptr<PatchWriter> open_writer(const std::string& folder, const Number
                                        encoding_of(encoding), quality, threads_or_all(threads));
 }
 
+// Rows of (rotation, scale, right, down, gain, offset).
+std::vector<Jitter> jitters_of(const Numbers& rows) {
+  if (rows.ndim() != 2 || rows.shape(0) == 0 || rows.shape(1) != 6) {
+    throw std::invalid_argument(
+        "jitter must have rows of rotation, scale, right, down, gain, offset");
+  }
+  std::vector<Jitter> result;
+  for (py::ssize_t i = 0; i < rows.shape(0); ++i) {
+    result.push_back(
+        {rows.at(i, 0), rows.at(i, 1), rows.at(i, 2), rows.at(i, 3), rows.at(i, 4), rows.at(i, 5)});
+  }
+  return result;
+}
+
 void add_face(PatchWriter& writer, const Image& image, const Numbers& points,
-              const py::object& patches, std::vector<std::string> keys, std::int32_t label) {
+              const py::object& patches, std::vector<std::string> keys, std::int32_t label,
+              const std::optional<Numbers>& jitter) {
   const ImageView view = view_of(image);
   const Points five = points_of(points);
   std::vector<std::int64_t> chosen = indices_of(patches);
+  std::vector<Jitter> jitters;
+  if (jitter) jitters = jitters_of(*jitter);
   const py::gil_scoped_release release;
-  writer.add(view, five, std::move(chosen), std::move(keys), label);
+  writer.add(view, five, std::move(chosen), std::move(keys), label, std::move(jitters));
 }
 
 py::array_t<float> finish(PatchWriter& writer) {
@@ -215,7 +233,7 @@ PYBIND11_MODULE(_native, m) {
            py::arg("size"), py::arg("encoding"), py::arg("quality"), py::arg("threads"),
            kPatchWriterInitDoc)
       .def("add", &add_face, py::arg("image").noconvert(), py::arg("points"), py::arg("patches"),
-           py::arg("keys"), py::arg("label"), kPatchWriterAddDoc)
+           py::arg("keys"), py::arg("label"), py::arg("jitter") = py::none(), kPatchWriterAddDoc)
       .def("finish", &finish, kPatchWriterFinishDoc)
       .def("close", &PatchWriter::close, py::call_guard<py::gil_scoped_release>(),
            kPatchWriterCloseDoc);

@@ -248,6 +248,7 @@ class PatchWriter:
         patches: NDArray[np.int64] | Sequence[int],
         keys: Sequence[str],
         label: int,
+        jitter: NDArray[np.float64] | None = None,
     ) -> None:
         """Queue patches of one face.
 
@@ -266,6 +267,11 @@ class PatchWriter:
             One per patch; no key may occur twice in a database.
         label : int
             Class of the face.
+        jitter : ndarray of float64, (B, 6), optional
+            One row per box: rotation (radians, about the middle of the patch, from x towards y),
+            scale (2 covers an area twice as wide and high), shift right and down (in widths and
+            heights of the patch), gain and offset (gray level v becomes 128 + gain * (v - 128) +
+            offset, clipped). Each patch is still one resampling. Exact patches by default.
 
         Raises
         ------

@@ -24,6 +24,18 @@ PatchScheme checked(PatchScheme scheme) {
   return scheme;
 }
 
+// Moves the samplings by the jitter of each box, if there is any.
+void apply(const std::vector<Jitter>& jitters, std::vector<Sampling>& samplings, int size) {
+  if (jitters.empty()) return;
+  if (jitters.size() != samplings.size()) {
+    throw std::invalid_argument("jitter needs one row for each box of the scheme");
+  }
+  for (std::size_t i = 0; i < jitters.size(); ++i) {
+    check_jitter(jitters[i]);
+    samplings[i] = jittered(samplings[i], jitters[i], size);
+  }
+}
+
 }  // namespace
 
 // What a sampling thread keeps between faces.
@@ -85,13 +97,14 @@ void PatchWriter::fail(std::exception_ptr error) {
 
 void PatchWriter::add(const ImageView& view, const Points& points,
                       std::vector<std::int64_t> patches, std::vector<std::string> keys,
-                      std::int32_t label) {
+                      std::int32_t label, std::vector<Jitter> jitters) {
   check_patches(patches, scheme_);
   if (patches.size() != keys.size()) throw std::invalid_argument("each patch needs one key");
   std::vector<Sampling> samplings = make_samplings(points, scheme_);
+  apply(jitters, samplings, scheme_.size);
   auto window = std::make_unique<const Window>(view, bounds_of(samplings, scheme_.size));
-  FaceTask task{std::move(window), std::move(samplings), std::move(patches), std::move(keys),
-                label};
+  FaceTask task{std::move(window),  std::move(samplings), std::move(jitters),
+                std::move(patches), std::move(keys),      label};
   std::unique_lock<std::mutex> lock(mutex_);
   if (closing_) throw std::logic_error("the writer is finished");
   if (channels_ == 0) channels_ = task.window->channels();
@@ -204,8 +217,9 @@ void PatchWriter::process(const FaceTask& task, Worker& worker, Result& result) 
     const bool plain = patch % 2 == 0;
     const bool pair = plain && i + 1 < task.patches.size() && task.patches[i + 1] == patch + 1;
     const bool with_mirror = pair || !plain;
-    sample_patch(*task.window, task.samplings[static_cast<std::size_t>(patch / 2)], scheme_.size,
-                 worker.patch.data());
+    const auto box = static_cast<std::size_t>(patch / 2);
+    sample_patch(*task.window, task.samplings[box], scheme_.size, worker.patch.data());
+    if (!task.jitters.empty()) change_tone(task.jitters[box], worker.patch.data(), bytes);
     worker.mean.add(worker.patch.data(), bytes, plain, with_mirror);
     worker.encoder->load(worker.patch.data(), channels, scheme_.size);
     for (const bool mirrored : {false, true}) {

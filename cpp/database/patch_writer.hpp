@@ -29,11 +29,12 @@ class PatchWriter {
   PatchWriter(const PatchWriter&) = delete;
   PatchWriter& operator=(const PatchWriter&) = delete;
 
-  // Queues the chosen patches of a face, each with its key. What they read of the image is copied.
+  // Queues the chosen patches of a face, each with its key, jittered if there is one jitter per box
+  // of the scheme. What they read of the image is copied.
   // Waits while too many faces are queued, which bounds the memory. Throws std::invalid_argument on
   // bad input and rethrows the first error of a thread.
   void add(const ImageView& view, const Points& points, std::vector<std::int64_t> patches,
-           std::vector<std::string> keys, std::int32_t label);
+           std::vector<std::string> keys, std::int32_t label, std::vector<Jitter> jitters = {});
 
   // Waits for all faces, syncs, and returns the mean of the patches before they were encoded,
   // planar (channels x size x size); empty if nothing was written.
@@ -49,6 +50,7 @@ class PatchWriter {
   struct FaceTask {
     std::unique_ptr<const Window> window;
     std::vector<Sampling> samplings;  // of all boxes
+    std::vector<Jitter> jitters;      // likewise; none for exact patches
     std::vector<std::int64_t> patches;
     std::vector<std::string> keys;
     std::int32_t label;

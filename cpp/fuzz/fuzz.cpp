@@ -108,14 +108,37 @@ PatchScheme read_scheme(Input& in) {
   return {{{-1, cx, cy, width, height}, {anchor, 0, 0, 2.35, 2.35}}, 1.1, size};
 }
 
-// What all instruction sets must agree on, by box.
+Jitter read_jitter(Input& in) {
+  const double rotation = in.coordinate(6);
+  const double scale = 1 + in.coordinate(1.5);
+  const double right = in.coordinate(1);
+  const double down = in.coordinate(1);
+  const double gain = 1 + in.coordinate(1.5);
+  const double offset = in.coordinate(300);
+  return {rotation, scale, right, down, gain, offset};
+}
+
+// Samplings of all boxes, and of the same jittered.
+std::vector<Sampling> all_samplings(const Points& points, const PatchScheme& scheme,
+                                    const Jitter& jitter) {
+  check_jitter(jitter);
+  std::vector<Sampling> samplings = make_samplings(points, scheme);
+  const std::size_t boxes = samplings.size();
+  for (std::size_t i = 0; i < boxes; ++i) {
+    samplings.push_back(jittered(samplings[i], jitter, scheme.size));
+  }
+  return samplings;
+}
+
+// What all instruction sets must agree on, by sampling.
 struct Output {
   std::vector<Bytes> patches;  // planes
   std::vector<Bytes> files;    // PNG, plain and mirrored
 };
 
-Output sample_and_encode(const ImageView& view, const Points& points, const PatchScheme& scheme) {
-  const std::vector<Sampling> samplings = make_samplings(points, scheme);
+Output sample_and_encode(const ImageView& view, const Points& points, const PatchScheme& scheme,
+                         const Jitter& jitter) {
+  const std::vector<Sampling> samplings = all_samplings(points, scheme, jitter);
   const Window window(view, bounds_of(samplings, scheme.size));
   const std::size_t bytes = scheme.area() * static_cast<std::size_t>(window.channels());
   PngEncoder png;
@@ -123,6 +146,7 @@ Output sample_and_encode(const ImageView& view, const Points& points, const Patc
   for (const Sampling& sampling : samplings) {
     Bytes patch(bytes);
     sample_patch(window, sampling, scheme.size, patch.data());
+    change_tone(jitter, patch.data(), patch.size());
     Bytes files;
     png.load(patch.data(), window.channels(), scheme.size);
     png.append(false, files);
@@ -133,16 +157,17 @@ Output sample_and_encode(const ImageView& view, const Points& points, const Patc
   return output;
 }
 
-void check_levels(const ImageView& view, const Points& points, const PatchScheme& scheme) {
+void check_levels(const ImageView& view, const Points& points, const PatchScheme& scheme,
+                  const Jitter& jitter) {
   set_simd("plain");
-  const Output plain = sample_and_encode(view, points, scheme);
+  const Output plain = sample_and_encode(view, points, scheme, jitter);
   for (const char* level : {"avx2", "avx512"}) {
     try {
       set_simd(level);
     } catch (const std::invalid_argument&) {
       continue;
     }
-    const Output output = sample_and_encode(view, points, scheme);
+    const Output output = sample_and_encode(view, points, scheme, jitter);
     if (output.patches != plain.patches) {
       throw std::logic_error(std::string("other pixels with ") + level);
     }
@@ -188,7 +213,7 @@ void run(Input& in) {
   const Picture picture = read_picture(in);
   const Points points = read_points(in);
   const PatchScheme scheme = read_scheme(in);
-  check_levels(picture.view, points, scheme);
+  check_levels(picture.view, points, scheme, read_jitter(in));
   check_selection(in, picture.view, points, scheme);
 }
 

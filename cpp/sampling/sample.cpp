@@ -20,6 +20,12 @@ constexpr double kMaxSamples = 32;
 // In inter-ocular distances; with the limit on landmarks, this keeps positions in range.
 constexpr double kMaxBoxExtent = 1000;
 constexpr int kMaxPatchSize = 4096;
+// Far beyond any useful jitter; keeps positions in range.
+constexpr double kMaxRotation = 10;
+constexpr double kMaxZoom = 10;
+constexpr double kMaxShift = 10;
+constexpr double kMaxGain = 100;
+constexpr double kMaxOffset = 1000;
 
 int samples(double x_step, double y_step) {
   const double length = std::hypot(x_step, y_step);
@@ -194,6 +200,43 @@ std::vector<Sampling> make_samplings(const Points& points, const PatchScheme& sc
     result.push_back(make_sampling(face, points, box, scheme.size));
   }
   return result;
+}
+
+void check_jitter(const Jitter& j) {
+  const bool angle = std::abs(j.rotation) <= kMaxRotation;
+  const bool zoom = j.scale >= 1 / kMaxZoom && j.scale <= kMaxZoom;
+  const bool shift = std::abs(j.right) <= kMaxShift && std::abs(j.down) <= kMaxShift;
+  const bool tone = j.gain >= 0 && j.gain <= kMaxGain && std::abs(j.offset) <= kMaxOffset;
+  if (!angle || !zoom || !shift || !tone) {
+    throw std::invalid_argument("a value of the jitter is not finite or out of range");
+  }
+}
+
+Sampling jittered(const Sampling& s, const Jitter& jitter, int size) {
+  const double c = jitter.scale * std::cos(jitter.rotation);
+  const double d = jitter.scale * std::sin(jitter.rotation);
+  const double middle = (size - 1) / 2.0;
+  const double column = middle + jitter.right * size;
+  const double row = middle + jitter.down * size;
+  Sampling t{};
+  t.xc = c * s.xc - d * s.yc;
+  t.yc = d * s.xc + c * s.yc;
+  t.xr = c * s.xr - d * s.yr;
+  t.yr = d * s.xr + c * s.yr;
+  t.x0 = s.x0 + column * s.xc + row * s.xr - middle * (t.xc + t.xr);
+  t.y0 = s.y0 + column * s.yc + row * s.yr - middle * (t.yc + t.yr);
+  t.across = samples(t.xc, t.yc);
+  t.down = samples(t.xr, t.yr);
+  return t;
+}
+
+void change_tone(const Jitter& jitter, std::uint8_t* values, std::size_t count) {
+  std::array<std::uint8_t, 256> changed{};
+  for (std::size_t v = 0; v < changed.size(); ++v) {
+    const double gray = 128 + jitter.gain * (static_cast<double>(v) - 128) + jitter.offset;
+    changed[v] = static_cast<std::uint8_t>(std::lrint(std::clamp(gray, 0.0, 255.0)));
+  }
+  for (std::size_t i = 0; i < count; ++i) values[i] = changed[values[i]];
 }
 
 Bounds bounds_of(const std::vector<Sampling>& samplings, int size) {

@@ -50,6 +50,23 @@ struct Sampling {
   int across, down;  // samples per patch pixel along columns and rows (antialiasing)
 };
 
+// How a jittered patch departs from its exact one.
+struct Jitter {
+  double rotation;      // radians, about the middle of the patch, from x towards y
+  double scale;         // 2 covers an area twice as wide and high
+  double right, down;   // shift of the middle in widths and heights of the patch, along its sides
+  double gain, offset;  // gray level v becomes 128 + gain * (v - 128) + offset
+};
+
+// Throws std::invalid_argument unless all values are finite and of sensible size.
+void check_jitter(const Jitter& jitter);
+
+// The sampling of a jittered patch: rotation, scale and shift composed with those of the exact one.
+Sampling jittered(const Sampling& sampling, const Jitter& jitter, int size);
+
+// Applies gain and offset to gray levels, rounded to the nearest and clipped to 0 .. 255.
+void change_tone(const Jitter& jitter, std::uint8_t* values, std::size_t count);
+
 // One sampling per box of the scheme. Throws std::invalid_argument if the landmarks leave no face,
 // or a box is too far away, too large or empty.
 std::vector<Sampling> make_samplings(const Points& points, const PatchScheme& scheme);

@@ -14,7 +14,7 @@ from i2cnn.datasets.labels import TASKS
 from i2cnn.faces import POINTS
 from i2cnn.network import PROFILES
 from i2cnn.network.engine import ENGINES
-from i2cnn.patches import ENCODINGS
+from i2cnn.patches import ENCODINGS, MOST_COPIES
 
 
 def integers(text: str) -> tuple[int, ...]:
@@ -29,6 +29,13 @@ def number(text: str) -> int:
     """A number above 0."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
+
+
+def copies(text: str) -> int:
+    """Number of jittered copies of a patch."""
+    if not text.isdigit() or int(text) > MOST_COPIES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_COPIES}")
     return int(text)
 
 

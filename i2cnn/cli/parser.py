@@ -223,7 +223,18 @@ def _patches(verbs: Verbs) -> None:
     options.add_task(patches, "the CSV's own labels")
     patches.add_argument("--subjects", help="only these subjects, comma-separated")
     patches.add_argument(
-        "--seed", type=options.seed, default=0, help="seed of the shuffle (default: 0)"
+        "--seed",
+        type=options.seed,
+        default=0,
+        help="seed of the shuffle and of the jitter (default: 0)",
+    )
+    patches.add_argument(
+        "--jitter",
+        type=options.copies,
+        default=0,
+        metavar="N",
+        help="also write N jittered copies of each patch, for training: turned, scaled, shifted, "
+        "brighter or darker (default: 0)",
     )
     patches.add_argument(
         "--mean", type=Path, help="also write the mean image to this file (.binaryproto)"

@@ -73,6 +73,7 @@ def _write(
                 chosen,
                 options.encoding,
                 seed=options.seed,
+                jitter=options.jitter,
                 classes=task.labels,
                 skip_bad=options.skip_bad,
             ),

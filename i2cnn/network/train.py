@@ -65,6 +65,11 @@ def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContent
                 f"{databases[0]} and {databases[1]} were written with other {name} "
                 f"({known[0][name]} and {known[1][name]}); write one of them again"
             )
+    if contents[1] is not None and contents[1].jitter is not None:
+        raise InputError(
+            f"{databases[1]}: holds jittered copies, so its accuracy would not be that of faces; "
+            "write it again without --jitter"
+        )
     if len({is_encoded(path) for path in databases}) > 1:
         raise InputError(
             f"{databases[0]} and {databases[1]}: one holds raw pixels, the other image files; "

@@ -2,3 +2,5 @@
 
 #: How a patch can be stored in an LMDB.
 ENCODINGS = ("png", "jpeg", "raw")
+#: Jittered copies of a patch.
+MOST_COPIES = 100

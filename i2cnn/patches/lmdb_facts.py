@@ -9,6 +9,7 @@ from typing import Any
 
 import lmdb
 
+from i2cnn.patches.jitter import Jitter
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json
@@ -31,15 +32,18 @@ class DatabaseContents:
         Patch indices of each face.
     classes : tuple of str
         Labels in class order; empty if unknown.
+    jitter : Jitter, optional
+        How the copies were drawn that the database holds besides the exact patches, if any.
     """
 
     scheme: str
     patches: tuple[int, ...]
     classes: tuple[str, ...]
+    jitter: Jitter | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `patches.json`."""
-        return asdict(self)
+        """The content of `patches.json`; without jitter it has no such entry."""
+        return {k: v for k, v in asdict(self).items() if k != "jitter" or v is not None}
 
 
 def database_contents(folder: Path) -> DatabaseContents | None:
@@ -63,9 +67,10 @@ def database_contents(folder: Path) -> DatabaseContents | None:
         return None
     try:
         scheme, patches, classes = (content[name] for name in ("scheme", "patches", "classes"))
+        jitter = Jitter.from_json(content["jitter"]) if "jitter" in content else None
         if isinstance(scheme, str) and _all(patches, int) and _all(classes, str):
-            return DatabaseContents(scheme, tuple(patches), tuple(classes))
-    except (KeyError, TypeError):
+            return DatabaseContents(scheme, tuple(patches), tuple(classes), jitter)
+    except (KeyError, TypeError, InputError):
         pass
     raise InputError(
         f"{path}: damaged, or written by another version of i2cnn; write the database again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from i2cnn import _native
 from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import PATCH_SIZE, check_landmarks
+from i2cnn.patches.jitter import Jitter, JitteredCopy
 from i2cnn.patches.lmdb_facts import CONTENTS_FILE, DatabaseContents
 from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.torchcaffe.formats.storage import write_mean
-from i2cnn.util.arrays import Float32Array
+from i2cnn.util.arrays import Float32Array, IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_folder, make_parent, write_json
 from i2cnn.util.images import as_bgr, as_gray, read_image
@@ -26,6 +28,8 @@ JPEG_QUALITY = 95
 _MOST_THREADS = 256
 #: Keys must fit into LMDB's 511 bytes.
 _LONGEST_STEM = 150
+#: Keys count records in eight digits.
+_MOST_RECORDS = 10**8
 _EVERY_PATCH = PatchSet.of(DEEPID)
 
 
@@ -43,7 +47,9 @@ class DatabaseOptions:
     color : bool
         Keep colour; otherwise images are converted to gray, as the paper's data sets are.
     seed : int
-        Seed of the shuffle.
+        Seed of the shuffle and of the jitter.
+    jitter : int
+        Jittered copies of each patch besides the exact one; see :mod:`i2cnn.patches.jitter`.
     classes : tuple of str
         Labels in class order, for `patches.json` beside data.mdb.
     skip_bad : bool
@@ -55,13 +61,14 @@ class DatabaseOptions:
     Raises
     ------
     InputError
-        The encoding is unknown, or the number of threads is out of range.
+        The encoding is unknown, or the number of threads or copies is out of range.
     """
 
     patches: PatchSet = _EVERY_PATCH
     encoding: str = "png"
     color: bool = False
     seed: int = 0
+    jitter: int = 0
     classes: tuple[str, ...] = ()
     skip_bad: bool = False
     threads: int = 0
@@ -75,6 +82,16 @@ class DatabaseOptions:
             raise InputError(
                 f"threads must be 0 (all cores) to {_MOST_THREADS}, not {self.threads}"
             )
+        self.drawn_jitter()
+
+    def drawn_jitter(self) -> Jitter:
+        """How the jittered copies are drawn; InputError if their number is out of range."""
+        return Jitter(self.jitter, self.seed)
+
+    @property
+    def patches_per_face(self) -> int:
+        """Records of one face."""
+        return len(self.patches) * (1 + self.jitter)
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,8 @@ def write_database(
         another process, the disk is full.
     """
     _check_labels(faces, labels, out)
+    if len(faces) * options.patches_per_face > _MOST_RECORDS:
+        raise InputError(f"{out}: more than {_MOST_RECORDS} records; write fewer jittered copies")
     if mean_file is not None:
         make_parent(mean_file)
     chosen = options.patches
@@ -154,10 +173,11 @@ def write_database(
         mean: Float32Array = writer.finish()
         if mean_file is not None:
             write_mean(mean_file, np.repeat(mean, 3, axis=0) if len(mean) == 1 else mean)
-        contents = DatabaseContents(chosen.scheme.digest, chosen.patches, options.classes)
+        jitter = options.drawn_jitter() if options.jitter else None
+        contents = DatabaseContents(chosen.scheme.digest, chosen.patches, options.classes, jitter)
         write_json(folder / CONTENTS_FILE, contents.to_json())
         size = sum(file.stat().st_blocks * 512 for file in folder.iterdir())
-    return DatabaseInfo(written * len(chosen), written, size, tuple(skipped))
+    return DatabaseInfo(written * options.patches_per_face, written, size, tuple(skipped))
 
 
 def _check_labels(faces: Sequence[Face], labels: Sequence[int], out: Path) -> None:
@@ -177,6 +197,16 @@ def _native_errors(out: Path) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise InputError(f"{out}: not written: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A face, its number in the database, its class and its picture."""
+
+    number: int
+    face: Face
+    label: int
+    path: Path
 
 
 @contextlib.contextmanager
@@ -204,14 +234,14 @@ def _add_faces(
     update: Callback | None,
 ) -> list[str]:
     """Add all faces; returns the reasons why some were left out."""
-    chosen = options.patches
-    shuffled = np.random.RandomState(options.seed).permutation(len(faces) * len(chosen))
-    positions = shuffled.reshape(len(faces), len(chosen)).tolist()
+    shape = (len(faces), 1 + options.jitter, len(options.patches))
+    positions = np.random.RandomState(options.seed).permutation(math.prod(shape)).reshape(shape)
     skipped: list[str] = []
     for i, (face, label) in enumerate(zip(faces, labels, strict=True)):
-        keys = _keys(face, positions[i], chosen.names)
+        entry = _Entry(i, face, label, root / face.image)
+        keys = _keys(face, positions[i], options.patches.names)
         try:
-            _add_face(writer, face, root / face.image, options, keys, label)
+            _add_face(writer, entry, keys, options)
         except InputError as error:
             if not options.skip_bad:
                 raise
@@ -221,26 +251,44 @@ def _add_faces(
     return skipped
 
 
-def _keys(face: Face, positions: Sequence[int], names: Sequence[str]) -> list[str]:
+def _keys(face: Face, positions: IntArray, names: Sequence[str]) -> list[list[str]]:
+    """Keys of a face's exact patches, then those of each jittered copy."""
     stem = Path(face.image).stem.encode()[:_LONGEST_STEM].decode(errors="ignore")
-    return [f"{p:08d}_{stem}_{name}" for p, name in zip(positions, names, strict=True)]
+    endings = ["", *(f"_jitter{copy}" for copy in range(1, len(positions)))]
+    return [
+        [f"{p:08d}_{stem}_{name}{ending}" for p, name in zip(row, names, strict=True)]
+        for row, ending in zip(positions.tolist(), endings, strict=True)
+    ]
 
 
 def _add_face(
-    writer: _native.PatchWriter,
-    face: Face,
-    path: Path,
-    options: DatabaseOptions,
-    keys: list[str],
-    label: int,
+    writer: _native.PatchWriter, entry: _Entry, keys: list[list[str]], options: DatabaseOptions
 ) -> None:
-    image = read_image(path)
+    """Add a face's exact patches and its jittered copies, all or none."""
+    image = read_image(entry.path)
     image = as_bgr(image) if options.color else as_gray(image)
+    points, patches = entry.face.points, list(options.patches.patches)
     try:
-        check_landmarks(image, face.points)
+        check_landmarks(image, points)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{entry.path}: {error}") from None
     try:
-        writer.add(image, face.points, list(options.patches.patches), keys, label)
+        copies = _jittered_copies(entry, options)
+        writer.add(image, points, patches, keys[0], entry.label)
+        for copy, own in zip(copies, keys[1:], strict=True):
+            writer.add(image, copy.points, patches, own, entry.label, copy.boxes)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: {error}; correct its landmarks") from None
+        raise InputError(f"{entry.path}: {error}; correct its landmarks") from None
+
+
+def _jittered_copies(entry: _Entry, options: DatabaseOptions) -> list[JitteredCopy]:
+    """Draw a face's copies; ValueError if the landmarks of one are not those of a face."""
+    if not options.jitter:
+        return []
+    scheme, jitter, points = options.patches.scheme, options.drawn_jitter(), entry.face.points
+    _native.similarity(points, scheme.mouth)
+    numbers = range(1, options.jitter + 1)
+    copies = [jitter.draw(entry.number, i, points, len(scheme.boxes)) for i in numbers]
+    for copy in copies:
+        _native.similarity(copy.points, scheme.mouth)
+    return copies

@@ -11,7 +11,8 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face, write_faces_csv
-from i2cnn.patches.lmdb_facts import database_digest, database_size
+from i2cnn.patches.jitter import Jitter
+from i2cnn.patches.lmdb_facts import database_contents, database_digest, database_size
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import DEEPID, get_scheme
@@ -169,3 +170,24 @@ def test_an_own_scheme_is_written_whole(faces: Path, tmp_path: Path) -> None:
         options_of(scheme=get_scheme(scheme), seed=4),
     )
     assert database_digest(out) == database_digest(tmp_path / "twin")
+
+
+def test_jittered_copies_are_counted_and_noted(
+    command: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    assert main([*command, "--jitter=2", "--seed=3"]) == 0
+    assert "300 patches of 20 faces" in capsys.readouterr().out
+    contents = database_contents(tmp_path / "out" / "db")
+    assert contents is not None
+    assert contents.jitter == Jitter(2, 3)
+
+
+@pytest.mark.parametrize("number", ["-1", "101", "1.5", "some"])
+def test_numbers_of_jittered_copies_are_checked(
+    number: str, command: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, f"--jitter={number}"])
+    assert stopped.value.code == 2
+    assert f"'{number}' is not a number from 0 to 100" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from i2cnn.patches import ENCODINGS
+from i2cnn.patches.jitter import Jitter
 from i2cnn.patches.lmdb_facts import (
     CONTENTS_FILE,
     DatabaseContents,
@@ -24,6 +26,10 @@ from tests.helpers.databases import write_faces
 FACTS = pytest.mark.parametrize(
     "fact", [database_size, database_digest, database_fingerprint, is_encoded]
 )
+
+
+#: As patches.json has it.
+JITTER = asdict(Jitter(2, 1))
 
 
 @pytest.fixture
@@ -55,6 +61,13 @@ def test_a_database_of_another_program_has_no_contents(database: Path) -> None:
         {"patches": 4},
         {"classes": None},
         {"classes": "ab"},
+        {"jitter": None},
+        {"jitter": 2},
+        {"jitter": {"copies": 2}},
+        {"jitter": JITTER | {"copies": 1.5}},
+        {"jitter": JITTER | {"copies": -1}},
+        {"jitter": JITTER | {"rotation": "6"}},
+        {"jitter": JITTER | {"other": 1}},
     ],
 )
 def test_damaged_contents_are_named(change: dict[str, object], database: Path) -> None:
@@ -84,7 +97,9 @@ def test_equal_databases_have_one_digest(name, database: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", [database_digest, database_fingerprint])
-@pytest.mark.parametrize("change", [{"seed": 2}, {"patches": [4, 3]}, {"encoding": "raw"}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 2}, {"jitter": 1}, {"patches": [4, 3]}, {"encoding": "raw"}]
+)
 def test_other_databases_have_another_digest(
     name, change: dict[str, object], database: Path, tmp_path: Path
 ) -> None:
