@@ -8,7 +8,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "i2cnn"
 #: Data flows from left to right; a room imports itself and what is left of it.
-ROOMS = "util torchcaffe datasets faces patches network svm rivals recogniser evaluation report cli"
+ROOMS = "util torchcaffe datasets faces patches network svm rivals models recogniser evaluation"
+ROOMS += " report cli"
 TORCHCAFFE = "log proto formats core data layers net solvers pycaffe cli"
 #: What rooms that know nothing of networks may import of torchcaffe.
 OF_TORCHCAFFE = {"datasets": (), "faces": (), "patches": ("proto", "formats")}

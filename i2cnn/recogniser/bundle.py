@@ -1,36 +1,44 @@
 """The folder of a recogniser: which files it has, how it is written, and what is checked.
 
 deploy.prototxt, net.caffemodel
-    The network.
+    The network, where faces are described by fc7.
 transform.npz
     Mean image, crop and scale: what the network's Data layer did to a patch.
 svm.npz
     The linear SVM, one weight vector per pair of classes.
+reference.npz
+    Where the recogniser can use references: the values of the people that it was fitted on, and the
+    SVM for features measured from a person's reference. svm.npz is then for features minus these
+    people's mean.
 scheme.toml
     The patch scheme, unless it is a built-in one.
 recogniser.json
-    Labels, scheme, patches, SHA-256 of the other files, and where the recogniser comes from.
+    Labels, features, scheme, patches, SHA-256 of the other files, and where the recogniser comes
+    from.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE, TRAIN_VAL_FILE
 from i2cnn.network.transform import Transform
 from i2cnn.patches.schemes import SCHEMES, PatchSet, Scheme, get_scheme
+from i2cnn.recogniser.features import FC7, FEATURES, HOG, TRANSFORM_FILE, Features
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
+from i2cnn.svm.person_reference import Population
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import file_digest, read_json, write_json
+from i2cnn.util.files import digest, file_digest, read_json, write_json
 
 ABOUT_FILE = "recogniser.json"
-TRANSFORM_FILE = "transform.npz"
 SCHEME_FILE = "scheme.toml"
-_FILES = (DEPLOY_FILE, NET_FILE, TRANSFORM_FILE, SVM_FILE)
+POPULATION_FILE = "reference.npz"
 REMEDY = "copy the whole folder again, or repeat the evaluate command that made it"
 
 
@@ -45,9 +53,12 @@ class Bundle:
         In class order.
     patches : PatchSet
         The patches of a face that its SVM sees.
-    transform : Transform
-        From patches to the network's inputs.
+    features : Features
+        How it describes a face.
     pairs : PairWeights
+        For features minus the population's mean, where there is one.
+    population : Population or None
+        What it needs to use references.
     about : mapping
         Content of recogniser.json.
     """
@@ -55,19 +66,16 @@ class Bundle:
     folder: Path
     labels: tuple[str, ...]
     patches: PatchSet
-    transform: Transform
+    features: Features
     pairs: PairWeights
+    population: Population | None
     about: Mapping[str, Any]
 
     @property
-    def deploy(self) -> Path:
-        """The network's prototxt file."""
-        return self.folder / DEPLOY_FILE
-
-    @property
-    def weights(self) -> Path:
-        """The network's weights."""
-        return self.folder / NET_FILE
+    def digest(self) -> str:
+        """SHA-256 that references of this recogniser carry."""
+        names = ("labels", "scheme", "patches", "files")
+        return digest({"features": self.features.name} | {name: self.about[name] for name in names})
 
 
 def save_bundle(
@@ -77,7 +85,7 @@ def save_bundle(
     patches: PatchSet,
     origin: Mapping[str, Any],
 ) -> None:
-    """Write a recogniser's folder, all of it or nothing.
+    """Write the folder of a recogniser with a network, all of it or nothing.
 
     Parameters
     ----------
@@ -92,20 +100,67 @@ def save_bundle(
     origin : mapping
         Where the recogniser comes from; joins recogniser.json and is not interpreted.
     """
+
+    def fill(partial: Path) -> None:
+        for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
+            shutil.copyfile(folder / name, partial / name)
+        Transform.from_training_folder(folder).save(partial / TRANSFORM_FILE)
+
+    _write(target, fill, FC7, labels, patches, origin)
+
+
+def save_hog_bundle(
+    target: Path,
+    labels: Iterable[str],
+    patches: PatchSet,
+    pairs: PairWeights,
+    population: Population,
+    origin: Mapping[str, Any],
+) -> None:
+    """Write the folder of a recogniser by HOG that can use references, as :func:`save_bundle`.
+
+    Parameters
+    ----------
+    target, labels, patches, origin
+        As for :func:`save_bundle`.
+    pairs : PairWeights
+        For features minus the population's mean.
+    population : Population
+    """
+
+    def fill(partial: Path) -> None:
+        pairs.save(partial / SVM_FILE, np.float16)
+        population.save(partial / POPULATION_FILE, np.float16)
+
+    _write(target, fill, HOG, labels, patches, origin)
+
+
+def _write(
+    target: Path,
+    fill: Callable[[Path], None],
+    features: Features,
+    labels: Iterable[str],
+    patches: PatchSet,
+    origin: Mapping[str, Any],
+) -> None:
+    """Write a recogniser's folder, whose models `fill` writes into a folder that it is given."""
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
-        shutil.copyfile(folder / name, partial / name)
-    Transform.from_training_folder(folder).save(partial / TRANSFORM_FILE)
+    fill(partial)
+    models = {path.name for path in partial.iterdir()}
     scheme = _save_scheme(patches.scheme, partial)
     about = {
         "labels": list(labels),
+        "features": features.name,
         "scheme": scheme,
         "patches": list(patches.patches),
         **origin,
         # So that a folder put together from two recognisers is noticed.
-        "files": {name: file_digest(partial / name) for name in _names(scheme)},
+        "files": {
+            name: file_digest(partial / name)
+            for name in _names(features, scheme, POPULATION_FILE in models)
+        },
     }
     write_json(partial / ABOUT_FILE, about)
     shutil.rmtree(target, ignore_errors=True)
@@ -141,6 +196,7 @@ def load_bundle(folder: Path) -> Bundle:
     """
     about = _read_about(folder)
     scheme = about["scheme"]
+    references = POPULATION_FILE in about["files"]
     try:
         return Bundle(
             folder,
@@ -150,8 +206,9 @@ def load_bundle(folder: Path) -> Bundle:
                 get_scheme(scheme if scheme in SCHEMES else folder / scheme),
                 about["patches"],
             ),
-            Transform.load(folder / TRANSFORM_FILE),
+            FEATURES[about["features"]],
             PairWeights.load(folder / SVM_FILE),
+            Population.load(folder / POPULATION_FILE) if references else None,
             about,
         )
     except InputError as error:
@@ -168,9 +225,11 @@ def _patches(folder: Path, scheme: Scheme, patches: list[int]) -> PatchSet:
     return PatchSet(scheme, tuple(patches))
 
 
-def _names(scheme: str) -> tuple[str, ...]:
+def _names(features: Features, scheme: str, references: bool) -> tuple[str, ...]:
     """Files of a bundle in addition to recogniser.json."""
-    return _FILES if scheme in SCHEMES else (*_FILES, SCHEME_FILE)
+    names = (*features.files, SVM_FILE)
+    names += () if scheme in SCHEMES else (SCHEME_FILE,)
+    return (*names, POPULATION_FILE) if references else names
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
@@ -211,17 +270,27 @@ def _parse_about(path: Path) -> dict[str, Any]:
             f"{path}: is of an older version of i2cnn; repeat the evaluate command of its run, "
             "which writes RUN/recogniser again"
         )
+    # Until 0.2, every recogniser had a network.
+    features = FEATURES.get(f"{about.setdefault('features', FC7.name)}")
     known = scheme in (*SCHEMES, SCHEME_FILE)
     valid = {
         "labels": _are_distinct(about.get("labels"), str),
+        "features": features is not None,
         "scheme": known,
         "patches": _are_distinct(about.get("patches"), int),
-        "files": isinstance(files, dict) and (not known or set(files) == set(_names(f"{scheme}"))),
+        "files": isinstance(files, dict) and _are_complete(files, features, scheme),
     }
     odd = [name for name, is_valid in valid.items() if not is_valid]
     if odd:
         raise InputError(f"{path}: {', '.join(odd)} missing or edited by hand; {REMEDY}")
     return about
+
+
+def _are_complete(files: Mapping[str, Any], features: Features | None, scheme: Any) -> bool:
+    """False if a kind of recogniser has other files than these; who knows, if it is unknown."""
+    if features is None or scheme not in (*SCHEMES, SCHEME_FILE):
+        return True
+    return set(files) == set(_names(features, f"{scheme}", POPULATION_FILE in files))
 
 
 def _are_distinct(values: Any, kind: type) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from i2cnn.faces.finder import Detection, FaceFinder
-from i2cnn.network.engine import start_engine
-from i2cnn.network.features import FeatureExtractor
+from i2cnn.models import find_model
 from i2cnn.network.training_folder import NET_FILE
-from i2cnn.patches.extract import face_patches
 from i2cnn.recogniser.bundle import ABOUT_FILE, REMEDY, Bundle, load_bundle
+from i2cnn.recogniser.features import Describer
 from i2cnn.svm.pair_weights import SVM_FILE
-from i2cnn.torchcaffe.proto import TEST
+from i2cnn.svm.person_reference import PersonReference, Population
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
 
@@ -28,18 +28,22 @@ class FacePrediction:
     detection : Detection
         Box, points and how the face was found.
     label : str
-        The class with the most votes of the one-against-one SVM.
+        The class with the highest score.
     scores : dict of str to float
-        Softened share of the votes, adding up to 1. Not calibrated probabilities.
+        Share of each class in the votes of the one-against-one SVM, each divided between its two
+        classes by a logistic; they add up to 1. Not calibrated probabilities.
     patches : dict of str to float
         How much each patch spoke for the label, over the pairs it takes part in; exact, since
         the SVM is linear. Positive is for, negative against.
+    reference : int
+        Pictures of the person that the face was measured from; 0 without a reference.
     """
 
     detection: Detection
     label: str
     scores: dict[str, float]
     patches: dict[str, float]
+    reference: int = 0
 
 
 class Recogniser:
@@ -47,10 +51,11 @@ class Recogniser:
 
     Parameters
     ----------
-    folder : str or Path
-        A recogniser that `i2cnn evaluate` or the demo wrote: RUN/recogniser.
+    model : str or Path
+        Name of a recogniser that ships (`i2cnn models` lists them), or the folder of one that
+        `i2cnn evaluate` or the demo wrote: RUN/recogniser.
     engine : {"torch", "caffe"}
-        As for :func:`i2cnn.network.engine.get_engine`.
+        As for :func:`i2cnn.network.engine.get_engine`, if the recogniser has a network.
     device : str
         As for :func:`i2cnn.network.engine.choose_device`.
 
@@ -67,83 +72,152 @@ class Recogniser:
         In class order.
     """
 
-    def __init__(self, folder: str | Path, engine: str = "torch", device: str = "auto") -> None:
-        self.bundle = load_bundle(Path(folder))
+    def __init__(self, model: str | Path, engine: str = "torch", device: str = "auto") -> None:
+        self.bundle = load_bundle(find_model(model))
         self.labels = self.bundle.labels
-        module = start_engine(engine, device)
-        net = module.Net(str(self.bundle.deploy), TEST, weights=str(self.bundle.weights))
-        self._extractor = FeatureExtractor(net, self.bundle.transform)
-        classes = net.blobs[net.outputs[0]].data.shape[1]
-        _check_fit(self.bundle, classes, self._extractor.dim)
-        self._finder = FaceFinder()
+        self._describer = self.bundle.features.describer(
+            self.bundle.folder, self.bundle.patches, engine, device
+        )
+        _check_fit(self.bundle, self._describer)
+        self.finder = FaceFinder()
 
-    def predict(self, image: UInt8Array) -> list[FacePrediction]:
+    def predict(
+        self, image: UInt8Array, reference: PersonReference | None = None
+    ) -> list[FacePrediction]:
         """Expressions of every face found, from left to right; empty if there is none.
 
         Parameters
         ----------
         image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
-        """
-        return [self.predict_face(image, d) for d in self._finder.find_all(image)]
+        reference : PersonReference, optional
+            Of the person whose faces these are, from :meth:`reference_from` or
+            :meth:`load_reference`.
 
-    def predict_face(self, image: UInt8Array, detection: Detection) -> FacePrediction:
+        Raises
+        ------
+        InputError
+            The reference is another recogniser's.
+        """
+        return [self.predict_face(image, d, reference) for d in self.finder.find_all(image)]
+
+    def predict_face(
+        self, image: UInt8Array, detection: Detection, reference: PersonReference | None = None
+    ) -> FacePrediction:
         """Expression of a face whose landmarks are known.
 
         Parameters
         ----------
         image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
         detection : Detection
+        reference : PersonReference, optional
         """
-        patches, pairs = self.bundle.patches, self.bundle.pairs
-        features = self._extractor(face_patches(image, detection.points, patches))
+        return self.name(self.describe(image, detection), detection, reference)
+
+    def describe(self, image: UInt8Array, detection: Detection) -> Float32Array:
+        """Features (patches, dim) of a face."""
+        return self._describer.describe(image, detection.points)
+
+    def name(
+        self,
+        features: Float32Array,
+        detection: Detection,
+        reference: PersonReference | None = None,
+    ) -> FacePrediction:
+        """Expression of a face that :meth:`describe` has described."""
+        population, pairs = self.bundle.population, self.bundle.pairs
+        if reference is not None:
+            pairs = self._population().pairs
+            self._check_own(reference)
+            features = reference.apply(features)
+        elif population is not None:
+            features = features - population.mean
         shares = pairs.contributions(features)
-        decisions = shares.sum(axis=1) + pairs.intercepts
-        soft = _soft_votes(decisions, pairs.pairs, len(self.labels))
-        hard = _hard_votes(decisions, pairs.pairs, len(self.labels))
-        best = max(range(len(self.labels)), key=lambda c: (hard[c], soft[c]))
+        scores = pairs.scores(shares.sum(axis=1) + pairs.intercepts, len(self.labels))
+        best = int(scores.argmax())
         spoken = _votes_by_patch(shares, pairs.pairs, best)
         return FacePrediction(
             detection,
             self.labels[best],
-            {label: float(v) for label, v in zip(self.labels, soft, strict=True)},
-            {name: float(v) for name, v in zip(patches.names, spoken, strict=True)},
+            {label: float(v) for label, v in zip(self.labels, scores, strict=True)},
+            {name: float(v) for name, v in zip(self.bundle.patches.names, spoken, strict=True)},
+            0 if reference is None else reference.count,
         )
 
+    def reference_from(self, pictures: Iterable[UInt8Array]) -> PersonReference:
+        """The reference of a person, from pictures of theirs without labels.
 
-def _check_fit(bundle: Bundle, classes: int, dim: int) -> None:
-    """InputError unless labels, patches, SVM and net go together."""
+        Five pictures or more, of different expressions, make a good one. It is biometric data.
+
+        Parameters
+        ----------
+        pictures : iterable of ndarray of uint8
+            The largest face of each is the person's.
+
+        Raises
+        ------
+        InputError
+            There are fewer than two pictures, one of them shows no face, or this recogniser cannot
+            use references.
+        """
+        self._population()
+        described = []
+        for number, image in enumerate(pictures, 1):
+            detection, found = self.finder.find_one(image)
+            if not found:
+                raise InputError(f"picture {number} of a reference shows no face")
+            described.append(self.describe(image, detection))
+        return self.reference_of(described)
+
+    def reference_of(self, features: Iterable[Float32Array]) -> PersonReference:
+        """As :meth:`reference_from`, of faces that :meth:`describe` has described."""
+        rows = list(features)
+        shape = (len(self.bundle.patches), self._describer.dim)
+        stacked = np.stack(rows) if rows else np.empty((0, *shape), np.float32)
+        return self._population().reference(stacked, self.bundle.digest)
+
+    def load_reference(self, path: str | Path) -> PersonReference:
+        """The reference that `i2cnn enrol` or :meth:`PersonReference.save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is no reference, is damaged, or belongs to another recogniser.
+        """
+        mean = self._population().mean
+        return PersonReference.load(Path(path), mean.shape, self.bundle.digest)
+
+    def _population(self) -> Population:
+        if self.bundle.population is None:
+            raise InputError(
+                f"{self.bundle.folder}: this recogniser cannot use references; `i2cnn models` "
+                "lists those that can"
+            )
+        return self.bundle.population
+
+    def _check_own(self, reference: PersonReference) -> None:
+        if reference.digest != self.bundle.digest:
+            raise InputError("this is the reference of another recogniser; make one with this one")
+
+
+def _check_fit(bundle: Bundle, describer: Describer) -> None:
+    """InputError unless labels, patches, SVMs and features go together."""
     pairs, labels, number = bundle.pairs, len(bundle.labels), len(bundle.pairs.pairs)
-    if labels != classes:
-        fault = f"{labels} labels, but {NET_FILE} has {classes} classes"
-    elif pairs.weights.shape != (number, len(bundle.patches), dim):
+    svms = [pairs]
+    if bundle.population is not None:
+        svms += [bundle.population.pairs, bundle.population.judge or pairs]
+    shapes = {svm.weights.shape for svm in svms}
+    if describer.classes not in (None, labels):
+        fault = f"{labels} labels, but {NET_FILE} has {describer.classes} classes"
+    elif shapes != {(number, len(bundle.patches), describer.dim)}:
         fault = (
-            f"{number} pairs, {len(bundle.patches)} patches and {dim} features need other "
-            f"weights than those of {SVM_FILE}, {pairs.weights.shape}"
+            f"{number} pairs, {len(bundle.patches)} patches and {describer.dim} features need "
+            f"other weights than those of {SVM_FILE}, {pairs.weights.shape}"
         )
-    elif pairs.pairs.min() < 0 or pairs.pairs.max() >= labels:
+    elif any(svm.pairs.min() < 0 or svm.pairs.max() >= labels for svm in svms):
         fault = f"{SVM_FILE} has pairs of other classes than the {labels} labels"
     else:
         return
     raise InputError(f"{bundle.folder / ABOUT_FILE}: {fault}; {REMEDY}")
-
-
-def _soft_votes(decisions: Float32Array, pairs: IntArray, classes: int) -> Float64Array:
-    """Each pair's vote, divided between its two classes by a logistic of the decision value."""
-    votes: Float64Array = np.zeros(classes)
-    for (a, b), decision in zip(pairs, decisions, strict=True):
-        share = 1 / (1 + np.exp(-np.clip(2 * decision, -50, 50)))
-        votes[a] += share
-        votes[b] += 1 - share
-    votes /= votes.sum()
-    return votes
-
-
-def _hard_votes(decisions: Float32Array, pairs: IntArray, classes: int) -> Float64Array:
-    """Number of pairs that each class wins."""
-    votes = np.zeros(classes)
-    for (a, b), decision in zip(pairs, decisions, strict=True):
-        votes[a if decision > 0 else b] += 1
-    return votes
 
 
 def _votes_by_patch(shares: Float32Array, pairs: IntArray, label: int) -> Float64Array:

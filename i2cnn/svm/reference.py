@@ -30,41 +30,14 @@ from sklearn.svm import SVC
 
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import INNER_FOLDS, available_cores
+from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 
-#: Rounds in which the mix of expressions of people without labels is estimated.
-_ROUNDS = 2
 #: Alternating least-squares steps for the effects of people and expressions.
 _STEPS = 8
-#: Sharpness of the softmax that makes a mix of an SVM's scores.
-_SHARPNESS = 3.0
 #: Of the SVM that settles mixes and chooses the rule; Gram matrices are scaled to mean 1.
-_JUDGE_C = 1.0
-
-
-@dataclass(frozen=True)
-class ReferenceRule:
-    """How a reference is made of a person's pictures.
-
-    Parameters
-    ----------
-    shrinkage : float
-        A mean of n pictures counts n / (n + shrinkage); infinite: no reference at all.
-    mix : float
-        Share of the shown expressions' estimated effect that is taken out of the person's mean,
-        0 to 1.
-    """
-
-    shrinkage: float
-    mix: float = 0.0
-
-    def weight(self, pictures: int) -> float:
-        """How far the mean of that many pictures is believed, 0 to 1."""
-        if pictures == 0 or np.isinf(self.shrinkage):
-            return 0.0
-        return pictures / (pictures + self.shrinkage)
-
+JUDGE_C = 1.0
 
 NO_REFERENCE = ReferenceRule(np.inf)
 #: From little to much trust: of equally good ones the first is chosen.
@@ -159,6 +132,14 @@ class ReferencedGram:
         Inner products of all pictures as they are.
     people : People
     rule : ReferenceRule
+
+    Attributes
+    ----------
+    offsets : ndarray of float64, (people, n)
+        Reference of each person, as weights of pictures.
+    scales : ndarray of float64, (people,)
+    common : float
+        Root mean square of the pictures fitted on, minus their people's references.
     """
 
     def __init__(self, gram: Float64Array, people: People, rule: ReferenceRule) -> None:
@@ -186,23 +167,24 @@ class ReferencedGram:
         """
         fold = self.fold()
         scale = float(np.diag(fold.fitted).mean())
-        judge = SVC(kernel="precomputed", C=_JUDGE_C).fit(fold.fitted / scale, labels)
-        for _ in range(_ROUNDS if self.rule.mix else 0):
+        judge = SVC(kernel="precomputed", C=JUDGE_C).fit(fold.fitted / scale, labels)
+        for _ in range(ROUNDS if self.rule.mix else 0):
             shown = self.people.shown.copy()
-            shares = _shares(judge, fold.tested / scale, self.people.classes)
-            shown[~self.people.fitted] = shares
+            named = _shares(judge, fold.tested / scale, self.people.classes)
+            shown[~self.people.fitted] = named
             self._subtract(shown)
             fold = self.fold()
-        named: IntArray = judge.predict(fold.tested / scale)
-        return named
+        answers: IntArray = judge.predict(fold.tested / scale)
+        return answers
 
     def _subtract(self, shown: Float64Array) -> None:
-        offsets = self._offsets(shown)
-        products = offsets @ self._plain
-        among = products @ offsets.T
+        self.offsets = self._offsets(shown)
+        products = self.offsets @ self._plain
+        among = products @ self.offsets.T
         group = self.people.group
         gram = self._plain - products[group] - products[group].T + among[group][:, group]
-        scales = self._scales(np.diag(gram))[group]
+        self.scales = self._scales(np.diag(gram))
+        scales = self.scales[group]
         self._gram: Float64Array = gram / scales[:, None] / scales[None]
 
     def _offsets(self, shown: Float64Array) -> Float64Array:
@@ -221,12 +203,13 @@ class ReferencedGram:
     def _scales(self, squares: Float64Array) -> Float64Array:
         """Root mean square of each person's reference pictures, shrunk towards everyone's."""
         common = max(float(squares[self.people.fitted].mean()), np.finfo(float).tiny)
+        self.common = float(np.sqrt(common))
         scales = np.full(len(self.people.members), common)
         for person, rows in enumerate(self.people.references):
             weight = self.rule.weight(len(rows))
             if weight and len(rows) > 1:  # one picture has no spread
                 scales[person] = weight * squares[rows].mean() + (1 - weight) * common
-        roots: Float64Array = np.sqrt(np.maximum(scales, 1e-12 * common))
+        roots: Float64Array = np.sqrt(np.maximum(scales, LEAST_SQUARE * common))
         return roots
 
 
@@ -235,10 +218,9 @@ def _shares(judge: SVC, kernel: Float64Array, classes: int) -> Float64Array:
     scores = judge.decision_function(kernel)
     if scores.ndim == 1:
         scores = np.stack([-scores, scores], axis=1)
-    powers = np.exp(_SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
-    shares = np.zeros((len(kernel), classes))
-    shares[:, judge.classes_] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    known = np.zeros((len(kernel), classes))
+    known[:, judge.classes_] = shares(scores)
+    return known
 
 
 def choose_rule(

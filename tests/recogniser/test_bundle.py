@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.network.transform import Transform
-from i2cnn.recogniser.bundle import load_bundle
+from i2cnn.recogniser.features import TRANSFORM_FILE
 from tests.helpers.programs import run as run_program
 from tests.helpers.small_runs import JOB
 
@@ -19,7 +19,7 @@ def test_reading_needs_neither_evaluations_nor_scikit_learn() -> None:
 
 
 def test_a_recogniser_has_the_transform_of_its_training(run: Path) -> None:
-    stored = load_bundle(run / "recogniser").transform
+    stored = Transform.load(run / "recogniser" / TRANSFORM_FILE)
     trained = Transform.from_training_folder(run / JOB)
     assert (stored.crop, stored.scale) == (trained.crop, trained.scale)
     np.testing.assert_array_equal(stored.mean, trained.mean)
