@@ -10,6 +10,7 @@ from pathlib import Path
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.cost_table import print_plan
+from i2cnn.evaluation.extras import SYNTHETIC
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
@@ -45,7 +46,17 @@ def make_settings(options: argparse.Namespace) -> Settings:
         scheme=scheme.name if scheme.name in SCHEMES else str(Path(scheme.name).resolve()),
         scheme_digest=scheme.digest,
         schedule=replace(schedule, validate_every=validate_every),
+        reference=options.reference,
+        reference_pictures=options.reference_pictures,
+        reference_classes=options.reference_classes,
+        train_also=_source(options.train_also),
+        fuse=options.fuse,
     )
+
+
+def _source(text: str | None) -> str | None:
+    """What `--train-also` names: the shipped faces, or a folder that is found from anywhere."""
+    return text if text in (None, SYNTHETIC) else str(Path(text).resolve())
 
 
 def evaluate(options: argparse.Namespace) -> int:

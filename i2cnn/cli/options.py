@@ -25,6 +25,11 @@ def integers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers like 1,5") from None
 
 
+def counts(text: str) -> tuple[int, ...]:
+    """Comma-separated numbers above 0; "all" among them adds nothing, it is scored anyway."""
+    return tuple(number(part) for part in text.split(",") if part != "all")
+
+
 def number(text: str) -> int:
     """A number above 0."""
     if not text.isdigit() or int(text) < 1:

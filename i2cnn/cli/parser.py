@@ -14,6 +14,7 @@ from i2cnn.cli import options
 from i2cnn.cli.arguments import Parser
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.rivals import RIVALS
+from i2cnn.svm import REFERENCES
 
 Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
 
@@ -88,6 +89,7 @@ def _evaluate(verbs: Verbs) -> None:
     )
     options.add_schedule(evaluate)
     _what_is_evaluated(evaluate)
+    _what_helps(evaluate)
     _how_it_is_run(evaluate)
     options.add_scheme(evaluate)
     options.add_encoding(evaluate)
@@ -115,6 +117,45 @@ def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help=f"other methods on the same faces and folds: {', '.join(RIVALS)} (default: all), "
         "or none",
+    )
+
+
+def _what_helps(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("beyond the paper's protocol, in columns of their own")
+    group.add_argument(
+        "--reference",
+        choices=REFERENCES,
+        default="none",
+        help="also measure each face from pictures of the same person, without their labels: all "
+        "of them (person), the neutral ones, which leave the test (neutral, task six), or each "
+        "clip's first frame (first, task six)",
+    )
+    group.add_argument(
+        "--reference-pictures",
+        type=options.counts,
+        default=(),
+        metavar="1,2,3,5,...",
+        help="also score references of only so many pictures per person",
+    )
+    group.add_argument(
+        "--reference-classes",
+        type=options.counts,
+        default=(),
+        metavar="1,2,...",
+        help="also score references that show only so many expressions per person",
+    )
+    group.add_argument(
+        "--train-also",
+        metavar="synthetic|DIR",
+        help="people of another set, labelled as this one, join the training side of every fold: "
+        "the faces that ship with the package, or a folder of your own",
+    )
+    group.add_argument(
+        "--fuse",
+        type=options.names,
+        default=(),
+        metavar="NAME,...",
+        help="also score the network together with each of these rivals",
     )
 
 

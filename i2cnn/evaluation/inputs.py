@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from i2cnn.datasets import Dataset, embedded_root, load_dataset
-from i2cnn.datasets.labels import Task
+from i2cnn.datasets.labels import NEUTRAL, Task
+from i2cnn.evaluation.extras import read_extras
 from i2cnn.evaluation.folds import (
     Fold,
     Folds,
@@ -32,6 +33,7 @@ from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.patches.schemes import Scheme
+from i2cnn.svm.reference import Album
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
@@ -42,6 +44,8 @@ DATASET_FILE = "dataset.json"
 PICTURES_FILE = "pictures.json"
 #: Seed of the folds, which are the same whatever else is repeated.
 FOLDS_SEED = 0
+#: References that are pictures of their own, which are neither trained on nor tested.
+REFERENCE_PICTURES = ("neutral", "first")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,10 @@ class Inputs:
     root : Path
         Folder that the faces' image paths start from.
     faces : sequence of Face
+        Of the data set.
     folds : Folds
+    extras : sequence of Face
+        Faces of other people, who train in every fold; their image paths are absolute.
     """
 
     settings: Settings
@@ -64,12 +71,16 @@ class Inputs:
     root: Path
     faces: Sequence[Face]
     folds: Folds
+    extras: Sequence[Face] = ()
 
     @cached_property
     def digest(self) -> str:
         """Digest of everything that a job's results follow from, except its own k, seed or name."""
         faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
-        return digest([self.settings.digest, self.folds.digest, list(self.task.labels), faces])
+        values = [self.settings.digest, self.folds.digest, list(self.task.labels), faces]
+        # Where the others' pictures lie does not matter, and is another place on another machine.
+        others = [[Path(f.image).name, f.label, f.points.tolist()] for f in self.extras]
+        return digest([*values, others] if others else values)
 
     @cached_property
     def scheme(self) -> Scheme:
@@ -77,32 +88,99 @@ class Inputs:
         return run_scheme(self.settings)
 
     @cached_property
+    def all_faces(self) -> Sequence[Face]:
+        """Faces of the data set, then those of the people who train in every fold."""
+        return [*self.faces, *self.extras]
+
+    @cached_property
     def subjects(self) -> npt.NDArray[np.str_]:
-        """Subject of each face, (faces,)."""
-        return np.array([face.subject for face in self.faces])
+        """Subject of each of all faces."""
+        return np.array([face.subject for face in self.all_faces])
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Class number of each face, (faces,)."""
-        return np.array([self.task.index(face.label) for face in self.faces])
+        """Class number of each of all faces; -1 for pictures that only serve as references."""
+        known = self.task.labels
+        return np.array(
+            [
+                self.task.index(face.label)
+                if face.label in known or not self.has_reference_pictures
+                else -1
+                for face in self.all_faces
+            ]
+        )
+
+    @property
+    def has_reference_pictures(self) -> bool:
+        """True where some pictures only serve as references."""
+        return self.settings.reference in REFERENCE_PICTURES
+
+    @cached_property
+    def album(self) -> Album:
+        """Whose pictures are whose, and which may serve as references."""
+        clips = [f"{face.subject}/{face.sequence}" for face in self.all_faces]
+        if self.settings.reference == "first":
+            return Album(self.subjects, self.labels < 0, np.array(clips))
+        if self.settings.reference == "neutral":
+            return Album(self.subjects, self.labels < 0)
+        return Album(self.subjects)
 
     def fold(self, number: int) -> Fold:
         """The fold of that number, counted from 1."""
         return self.folds.folds[number - 1]
 
     def sides(self, number: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Positions of the faces that a fold's classifiers are fitted and tested on.
+        """Positions among all faces that a fold's classifiers are fitted and tested on.
 
         Classifiers are fitted on training and validation subjects together.
         """
+        fold, named = self.fold(number), self.labels >= 0
+        own = np.arange(len(self.all_faces)) < len(self.faces)
+        fitted = np.isin(self.subjects, fold.training + fold.validation) | ~own
+        tested = np.isin(self.subjects, fold.test) & own
+        return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
+
+    def judged(self, number: int, only_validation: bool = False) -> npt.NDArray[np.bool_]:
+        """Which of all faces may judge a choice in a fold: of the data set, and not tested.
+
+        Parameters
+        ----------
+        number : int
+            Number of the fold.
+        only_validation : bool
+            Only faces of people on whom no network was trained: a network that knows a person
+            makes every choice look good.
+        """
         fold = self.fold(number)
-        fitted = np.flatnonzero(np.isin(self.subjects, fold.training + fold.validation))
-        return fitted, np.flatnonzero(np.isin(self.subjects, fold.test))
+        people = fold.validation if only_validation else fold.training + fold.validation
+        own = np.arange(len(self.all_faces)) < len(self.faces)
+        judged: npt.NDArray[np.bool_] = np.isin(self.subjects, people) & own
+        return judged
 
 
 def read_dataset(settings: Settings) -> Dataset:
-    """The data set of a run, read by its reader."""
-    return load_dataset(settings.dataset, settings.path, settings.task)
+    """The data set of a run, read by its reader, with the pictures that serve as references."""
+    if settings.reference not in REFERENCE_PICTURES:
+        return load_dataset(settings.dataset, settings.path, settings.task)
+    if settings.dataset != "folder" and settings.task != "six":
+        raise InputError(
+            f"--reference {settings.reference}: neutral pictures serve as references and leave "
+            "the test; add --task six"
+        )
+    task = "folder" if settings.dataset == "folder" else "seven"
+    return load_dataset(settings.dataset, settings.path, task)
+
+
+def _run_task(settings: Settings, task: Task) -> Task:
+    """The labels that are tested: those of the data set, without the references'."""
+    if settings.reference not in REFERENCE_PICTURES:
+        return task
+    if NEUTRAL not in task.labels:
+        raise InputError(
+            f"--reference {settings.reference}: no picture is labelled {NEUTRAL}; use --reference "
+            "person"
+        )
+    return Task(settings.task, tuple(label for label in task.labels if label != NEUTRAL))
 
 
 def _data_root(settings: Settings) -> Path:
@@ -144,7 +222,10 @@ def prepare(run: Path, settings: Settings) -> Inputs:
     for face in faces:
         dataset.task.index(face.label)
     _check_pictures(run, dataset, faces)
-    return Inputs(settings, dataset.task, dataset.root, faces, _folds(run, faces, settings))
+    task = _run_task(settings, dataset.task)
+    _check_references(settings, task, faces)
+    folds, extras = _folds(run, faces, settings), read_extras(run, settings, task)
+    return Inputs(settings, task, dataset.root, faces, folds, extras)
 
 
 def read_inputs(run: Path) -> Inputs:
@@ -157,7 +238,9 @@ def read_inputs(run: Path) -> Inputs:
     """
     settings = read_settings(run / SETTINGS_FILE)
     faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
-    return Inputs(settings, _read_task(run / DATASET_FILE), _data_root(settings), faces, folds)
+    task = _run_task(settings, _read_task(run / DATASET_FILE))
+    extras = read_extras(run, settings, task)
+    return Inputs(settings, task, _data_root(settings), faces, folds, extras)
 
 
 def _read_task(path: Path) -> Task:
@@ -217,6 +300,22 @@ def _check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
                 f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
                 f"{other.subject} and of {face.subject}; leave one out"
             )
+
+
+def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> None:
+    """InputError unless everyone has the pictures that serve as references."""
+    if settings.reference not in REFERENCE_PICTURES:
+        return
+    first = settings.reference == "first"
+    owners = [f"{f.subject}, sequence {f.sequence}" if first else f.subject for f in faces]
+    have = {o for o, f in zip(owners, faces, strict=True) if f.label not in task.labels}
+    lack = sorted(set(owners) - have)
+    if lack:
+        raise InputError(
+            f"--reference {settings.reference}: {', '.join(lack[:5])} "
+            f"{'have' if len(lack) > 1 else 'has'} no neutral picture; leave "
+            f"{'them' if len(lack) > 1 else 'it'} out, or use --reference person"
+        )
 
 
 def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:

@@ -15,7 +15,7 @@ import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ RESULT_FILE = "job.json"
 ERROR_FILE = "error.txt"
 #: Groups of the methods that are no network.
 RIVAL, FLOOR = "rival", "floor"
+#: Group of networks whose Gram matrix a rival's is added to.
+FUSED = "fused"
 _INPUTS_FILE = "inputs.json"
 
 
@@ -76,6 +78,8 @@ class Method:
         Patches per face that the network sees; 0 for rivals.
     protocol : str
         What it is, in a sentence; empty where the title says it.
+    reference : str
+        Which of each person's pictures the others are measured from; empty for none.
     """
 
     name: str
@@ -84,6 +88,28 @@ class Method:
     group: str
     k: int = 0
     protocol: str = ""
+    reference: str = ""
+
+
+def referenced_name(name: str, reference: str) -> str:
+    """Name or id of a method that measures faces from references."""
+    return f"{name}_{reference}"
+
+
+def with_references(methods: Sequence[Method], reference: str) -> list[Method]:
+    """Methods and, unless `reference` is "none", the same measured from references."""
+    if reference == "none":
+        return list(methods)
+    referenced = [
+        replace(
+            m,
+            name=referenced_name(m.name, reference),
+            id=referenced_name(m.id, reference),
+            reference=reference,
+        )
+        for m in methods
+    ]
+    return [*methods, *referenced]
 
 
 def predictions_file(method: str) -> str:

@@ -20,10 +20,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder, Method
+from i2cnn.evaluation.jobs import (
+    RESULT_FILE,
+    Execution,
+    Job,
+    JobFolder,
+    Method,
+    with_references,
+)
+from i2cnn.evaluation.network_scores import NetworkScores, fused_methods
+from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import Training, load_training
@@ -45,10 +52,7 @@ from i2cnn.patches.lmdb_facts import CONTENTS_FILE
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.recogniser.bundle import save_bundle
-from i2cnn.svm.gram import FoldGram, per_patch_gram, sum_gram
-from i2cnn.svm.gram_svc import fit_and_predict
-from i2cnn.svm.pair_weights import SVM_FILE, collapse
-from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
+from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
@@ -96,15 +100,29 @@ class NetworkJob(Job):
         return self.seed
 
     def methods(self, inputs: Inputs) -> Sequence[Method]:
-        return [
-            Method(v.method, f"k{self.k}_{v.method}", v.title, v.group, self.k)
-            for v in variants(inputs.scheme, self.k)
-        ]
+        found = []
+        for variant in variants(inputs.scheme, self.k):
+            plain = Method(
+                variant.method, f"k{self.k}_{variant.method}", variant.title, variant.group, self.k
+            )
+            if variant.method not in _WEIGHTS:
+                found.append(plain)
+                continue
+            reference = inputs.settings.reference
+            found += with_references(
+                [plain, *fused_methods(plain, inputs.settings.fuse)], reference
+            )
+        return found
+
+    def prepare(self, run: Path, inputs: Inputs) -> None:
+        """Describe all faces as the rivals do that are fused with the network."""
+        for rival in inputs.settings.fuse:
+            RivalJob(self.fold, rival).prepare(run, inputs)
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Train, then score the trained and the untrained net."""
         say(self.title)
-        network = _NetworkWork(self, folder, inputs, execution)
+        network = _NetworkWork(self, run, folder, inputs, execution)
         training = network.train()
         methods = network.score(TRAINED) | network.score(UNTRAINED)
         folder.finish(methods, training=network.describe(training))
@@ -151,6 +169,7 @@ class _NetworkWork:
     """The steps of a network job, which share its folder, inputs and execution."""
 
     job: NetworkJob
+    run: Path
     folder: JobFolder
     inputs: Inputs
     execution: Execution
@@ -209,7 +228,12 @@ class _NetworkWork:
         with self.folder.steps(f"features, {net}"):
             features = self._features(net)
         with self.folder.steps(f"SVM, {net}"):
-            methods = self._svms(net, features)
+            rivals = {
+                rival: RivalJob(self.job.fold, rival).fold_of(self.run, self.inputs)
+                for rival in self.inputs.settings.fuse
+            }
+            scores = NetworkScores(self.inputs, self.folder, self.job.fold, rivals)
+            methods = scores.of(net, self.job.k, features)
         write_json(summary, methods)
         own = methods[net]
         say(
@@ -224,14 +248,20 @@ class _NetworkWork:
     def _write_databases(self) -> None:
         fold = self.inputs.fold(self.job.fold)
         with self.folder.steps("patches"):
-            self._write_patches(self.path / TRAIN_DB, fold.training, self.path / MEAN_FILE)
+            extras = tuple({face.subject for face in self.inputs.extras})
+            training = fold.training + extras
+            self._write_patches(self.path / TRAIN_DB, training, self.path / MEAN_FILE)
             self._write_patches(self.path / VALIDATION_DB, fold.validation, None)
 
     def _write_patches(self, out: Path, subjects: Sequence[str], mean: Path | None) -> None:
         if out.exists():
             return
         inputs, wanted = self.inputs, set(subjects)
-        faces = [face for face in inputs.faces if face.subject in wanted]
+        faces = [
+            face
+            for face, label in zip(inputs.all_faces, inputs.labels, strict=True)
+            if face.subject in wanted and label >= 0
+        ]
         if not faces:
             raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
         options = DatabaseOptions(
@@ -260,42 +290,8 @@ class _NetworkWork:
         out = self.path / _features_file(net)
         with progress(f"fc7 of the {net} net") as update:
             return extract_features(
-                extractor, self.inputs.faces, self.inputs.root, out, self.patches, update
+                extractor, self.inputs.all_faces, self.inputs.root, out, self.patches, update
             )
-
-    def _svms(self, net: str, features: Float32Array) -> dict[str, Any]:
-        chosen = [v for v in variants(self.inputs.scheme, self.job.k) if v.net == net]
-        methods = {}
-        with progress(f"SVMs of the {net} net") as update:
-            gram = per_patch_gram(features)
-            for number, variant in enumerate(chosen, 1):
-                methods[variant.method] = self._fit_and_test(variant, gram, features)
-                update(number, len(chosen))
-        return methods
-
-    def _fit_and_test(
-        self, variant: Variant, per_patch: Float32Array, features: Float32Array
-    ) -> dict[str, Any]:
-        inputs = self.inputs
-        fitted, tested = inputs.sides(self.job.fold)
-        labels, subjects = inputs.labels[fitted], inputs.subjects[fitted]
-        gram = FoldGram.of(sum_gram(per_patch, variant.positions), fitted, tested)
-        model, predicted = fit_and_predict(gram, labels, subjects)
-        accuracy = self.folder.save_predictions(variant.method, tested, predicted)
-        result: dict[str, Any] = {"accuracy": accuracy}
-        if variant.method == TRAINED:
-            linear = model
-            if model.choice_.kernel != "linear":
-                linear, predicted = fit_and_predict(gram, labels, subjects, ("linear",))
-            result["linear_accuracy"] = float(np.mean(predicted == inputs.labels[tested]))
-            collapse(linear, features, fitted).save(self.path / SVM_FILE)
-        choice = model.choice_
-        return result | {
-            "kernel": choice.kernel,
-            "C": choice.C,
-            "gamma": choice.gamma,
-            "inner_accuracy": choice.accuracy,
-        }
 
 
 def _features_file(net: str) -> str:

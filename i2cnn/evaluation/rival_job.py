@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import FLOOR, RIVAL, Execution, Job, JobFolder, Method
+from i2cnn.evaluation.jobs import (
+    FLOOR,
+    RIVAL,
+    Execution,
+    Job,
+    JobFolder,
+    Method,
+    referenced_name,
+    with_references,
+)
+from i2cnn.evaluation.references import FoldReferences
 from i2cnn.rivals import RIVALS
 from i2cnn.rivals.describe import describe
 from i2cnn.rivals.fold import RivalFold
@@ -52,7 +63,7 @@ class RivalJob(Job):
 
     def methods(self, inputs: Inputs) -> Sequence[Method]:
         rival = RIVALS[self.rival]
-        return [
+        plain = [
             Method(
                 kernel,
                 f"rival_{rival.name}_{kernel}",
@@ -62,6 +73,7 @@ class RivalJob(Job):
             )
             for kernel in rival.kernels
         ]
+        return with_references(plain, inputs.settings.reference)
 
     def prepare(self, run: Path, inputs: Inputs) -> None:
         """Describe all faces, once for all folds."""
@@ -70,13 +82,12 @@ class RivalJob(Job):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with progress(f"{RIVALS[self.rival].title} of all faces") as update:
-            features = describe(self.rival, inputs.faces, inputs.root, inputs.scheme, update)
+            features = describe(self.rival, inputs.all_faces, inputs.root, inputs.scheme, update)
         with atomic_path(path) as partial:
             np.save(partial, features)
 
-    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
-        """Fit the rival's SVMs and write their predictions of the test faces."""
-        fitted, tested = inputs.sides(self.fold)
+    def fold_of(self, run: Path, inputs: Inputs) -> RivalFold:
+        """The rival on the job's fold, on the features that :meth:`prepare` wrote."""
         path = self._features_file(run, inputs)
         try:
             features = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -84,16 +95,32 @@ class RivalJob(Job):
             raise InputError(
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None
-        fold = RivalFold(self.rival, features, inputs.labels, inputs.subjects, fitted, tested)
-        methods = {}
+        sides = inputs.sides(self.fold)
+        return RivalFold(self.rival, features, inputs.labels, inputs.subjects, *sides)
+
+    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
+        """Fit the rival's SVMs and write their predictions of the test faces."""
+        fold, (_, tested) = self.fold_of(run, inputs), inputs.sides(self.fold)
+        reference, judged = inputs.settings.reference, inputs.judged(self.fold)
+        methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(kernel):
-                result = fold.predict(kernel)
+                _, result = fold.predict(kernel, judged=judged)
             accuracy = folder.save_predictions(kernel, tested, result.predicted)
             if result.windows is not None:  # the same for every kernel
                 with atomic_path(folder.path / WINDOWS_FILE) as partial:
                     np.savez_compressed(partial, windows=result.windows)
             methods[kernel] = {"accuracy": accuracy, **result.choice}
+        if reference != "none":
+            with folder.steps("references"):
+                references = FoldReferences(inputs, self.fold, fold.whole_gram())
+            for kernel in RIVALS[self.rival].kernels:
+                with folder.steps(f"{kernel}, {reference}"):
+                    model, result = fold.predict(kernel, references.gram, judged)
+                    described = references.describe(model)
+                name = referenced_name(kernel, reference)
+                accuracy = folder.save_predictions(name, tested, result.predicted)
+                methods[name] = {"accuracy": accuracy, **result.choice, "reference": described}
         folder.finish(methods)
         say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
 

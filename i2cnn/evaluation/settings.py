@@ -13,6 +13,7 @@ from i2cnn.faces import POINTS
 from i2cnn.network.profiles import Schedule
 from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
 from i2cnn.rivals import RIVALS
+from i2cnn.svm import REFERENCES
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
 
@@ -23,6 +24,15 @@ _EXTENDABLE = ("patch_counts", "seeds", "rivals")
 #: The data set and a scheme's file may have moved and still be the same, so their paths are not
 #: part of the digest; the scheme's table is.
 _NOT_IN_DIGEST = ("root", "scheme", *_EXTENDABLE)
+#: Settings that runs did not have at first, with the values that change nothing.
+_ADDED: dict[str, Any] = {
+    "reference": "none",
+    "reference_pictures": (),
+    "reference_classes": (),
+    "train_also": None,
+    "fuse": (),
+}
+_LISTS = (*_EXTENDABLE, "reference_pictures", "reference_classes", "fuse")
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,15 @@ class Settings:
         Name of the patch scheme.
     scheme_digest : str
         Digest of the scheme's boxes, since a scheme may be a file that somebody edits.
+    reference : {"none", "person", "neutral", "first"}
+        Pictures of each person that the others are also measured from, without their labels: all
+        of the person's, the neutral ones (which then leave the test), or each clip's first frame.
+    reference_pictures, reference_classes : tuple of int
+        Also score references of so many pictures, or of so many expressions, of each person.
+    train_also : str or None
+        "synthetic" or a folder: faces whose people join the training side of every fold.
+    fuse : tuple of str
+        Rivals whose Gram matrices are also added to the network's.
     """
 
     dataset: str
@@ -72,6 +91,11 @@ class Settings:
     points: str
     scheme: str
     scheme_digest: str
+    reference: str = "none"
+    reference_pictures: tuple[int, ...] = ()
+    reference_classes: tuple[int, ...] = ()
+    train_also: str | None = None
+    fuse: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
@@ -81,9 +105,20 @@ class Settings:
         for k in self.patch_counts:
             if k not in PATCH_COUNTS and self.scheme in SCHEMES:
                 raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
-        for name in self.rivals:
+        for name in (*self.rivals, *self.fuse):
             if name not in RIVALS:
                 raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
+        if self.reference not in REFERENCES:
+            raise InputError(
+                f"unknown reference {self.reference!r}; choose {', '.join(REFERENCES)}"
+            )
+        curves = (*self.reference_pictures, *self.reference_classes)
+        if curves and self.reference != "person":
+            raise InputError("--reference-pictures and --reference-classes need --reference person")
+        if any(count < 1 for count in curves):
+            raise InputError("a reference needs at least 1 picture and 1 class")
+        if self.fuse and not self.patch_counts:
+            raise InputError("--fuse adds rivals to the network, but --k none asks for no network")
         for name in _EXTENDABLE:
             values = getattr(self, name)
             if len(set(values)) < len(values):
@@ -99,12 +134,15 @@ class Settings:
         return None if self.root is None else Path(self.root)
 
     def to_json(self) -> dict[str, Any]:
-        """The settings by name, those of the schedule among them: content of run.json."""
+        """The settings by name, those of the schedule among them: content of run.json.
+
+        Settings that runs did not have at first are left out where they change nothing.
+        """
         values: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             values |= asdict(value) if field.name == "schedule" else {field.name: value}
-        return values
+        return {k: v for k, v in values.items() if k not in _ADDED or v != _ADDED[k]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Settings:
@@ -117,8 +155,8 @@ class Settings:
         TypeError
             Names are missing or unknown, or a value has another type.
         """
-        more = dict(values)
-        for name in _EXTENDABLE:
+        more = {**_ADDED, **values}
+        for name in _LISTS:
             more[name] = tuple(more[name] or ())
         schedule = Schedule(**{name: more.pop(name) for name in _SCHEDULE})
         return cls(schedule=schedule, **more)
@@ -159,8 +197,8 @@ def read_settings(path: Path) -> Settings:
         stored = content["digest"]
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not a run's settings; choose another run directory") from None
-    if set(values) != _NAMES:
-        odd = sorted(_NAMES ^ set(values))
+    odd = sorted(_NAMES ^ set(_ADDED | values))
+    if odd:
         raise InputError(
             f"{path}: written by another version of i2cnn (settings {', '.join(odd)}); "
             "start a new run directory"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from i2cnn.report.records import DatasetRecord
-from i2cnn.report.run_report import MethodReport, RunReport
+from i2cnn.report.run_report import MethodReport, ReferenceReport, RunReport
 from i2cnn.util.files import write_json
 
 METRICS_FILE = "metrics.json"
@@ -38,6 +38,19 @@ def to_json(report: RunReport) -> dict[str, object]:
         "leak_audit": asdict(report.leak_audit),
         "versions": dict(report.versions),
         "machine": dict(report.machine),
+        # Only in runs with references.
+        **({"references": [_reference(r) for r in report.references]} if report.references else {}),
+    }
+
+
+def _reference(row: ReferenceReport) -> dict[str, object]:
+    return {
+        "id": row.referenced.method.id,
+        "plain": row.plain.method.id,
+        "gain": row.difference[0],
+        "gain_interval95": list(row.difference[1:]),
+        "pictures": {str(n): list(values) for n, values in row.pictures.items()},
+        "classes": {str(n): list(values) for n, values in row.classes.items()},
     }
 
 
@@ -61,6 +74,7 @@ def _method(row: MethodReport) -> dict[str, object]:
         "method": method.title,
         "group": method.group,
         "protocol": method.protocol,
+        **({"reference": method.reference} if method.reference else {}),
         "mean": scores.mean,
         "std": scores.std,
         "seed_means": list(scores.seed_means),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +49,44 @@ class DatasetRecord:
 
 
 @dataclass(frozen=True)
+class ReferenceRecord:
+    """References of one method in one fold.
+
+    Parameters
+    ----------
+    shrinkage : float
+        Chosen on training people; infinite where no reference was better.
+    mix : float
+        Share of the shown expressions' effect that was taken out of a person's mean.
+    pictures, classes : mapping of int to tuple of float
+        Accuracies on the test faces with references of only so many pictures, or expressions, per
+        person: one for each random choice of them.
+    """
+
+    shrinkage: float
+    mix: float
+    pictures: Mapping[int, tuple[float, ...]]
+    classes: Mapping[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The SVM of one method in one fold: its kernel, its C, its accuracy on the test faces."""
+    """The SVM of one method in one fold.
+
+    Parameters
+    ----------
+    kernel : str
+    C : float
+    accuracy : float
+        On the test faces.
+    reference : ReferenceRecord or None
+        None where faces are taken as they are.
+    """
 
     kernel: str
     C: float
     accuracy: float
+    reference: ReferenceRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +183,9 @@ def parse_job(content: Any, source: str) -> JobRecord:
         training = content.get("training")
         return JobRecord(
             {
-                str(name): Choice(str(m["kernel"]), float(m["C"]), float(m["accuracy"]))
+                str(name): Choice(
+                    str(m["kernel"]), float(m["C"]), float(m["accuracy"]), _reference(m)
+                )
                 for name, m in content["methods"].items()
             },
             None if training is None else _training(training),
@@ -180,6 +215,21 @@ def _training(content: Mapping[str, Any]) -> TrainingRecord:
         bool(content["flat"]),
         float(content["seconds"]),
         float(content["images_per_second"]),
+    )
+
+
+def _reference(method: Mapping[str, Any]) -> ReferenceRecord | None:
+    content = method.get("reference")
+    if content is None:
+        return None
+    shrinkage = content["shrinkage"]
+    return ReferenceRecord(
+        math.inf if shrinkage is None else float(shrinkage),
+        float(content["mix"]),
+        *(
+            {int(n): tuple(map(float, values)) for n, values in content.get(curve, {}).items()}
+            for curve in ("pictures", "classes")
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.inputs import DATASET_FILE, Inputs, read_inputs
 from i2cnn.evaluation.jobs import (
     FLOOR,
+    FUSED,
     RESULT_FILE,
     RIVAL,
     Job,
@@ -33,7 +34,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json
 
 #: Groups of the main table, in its order.
-MAIN_GROUPS = (TRAINED, RIVAL, UNTRAINED, FLOOR)
+MAIN_GROUPS = (TRAINED, FUSED, RIVAL, UNTRAINED, FLOOR)
 #: Groups that score parts of the patches of one network.
 PATCH_GROUPS = ("selected", "region", "scale", "mirror")
 

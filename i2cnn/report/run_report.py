@@ -18,7 +18,7 @@ from i2cnn.network.profiles import template_schedule
 from i2cnn.report.paper import Published, published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS, Results
-from i2cnn.report.scores import Scores, chance
+from i2cnn.report.scores import Scores, chance, paired_difference
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
 from i2cnn.util.machine import machine, versions
@@ -29,6 +29,12 @@ _DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "synthetic", "folde
 _PROFILE_WORDS = {
     "paper": "the paper's AlexNet and solver",
     "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
+}
+_REFERENCE_WORDS = {
+    "none": "",
+    "person": "all pictures of the tested person",
+    "neutral": "the tested person's neutral pictures, which are not tested themselves",
+    "first": "the first frame of each clip, which is not tested itself",
 }
 
 
@@ -55,6 +61,32 @@ class MethodReport:
     flat_folds: tuple[int, ...]
     mean_without_flat_folds: float | None
     faces: int
+
+
+@dataclass(frozen=True)
+class ReferenceReport:
+    """A method as it is, and the same measured from each person's own pictures.
+
+    Parameters
+    ----------
+    plain, referenced : MethodReport
+    difference : tuple of float
+        Gain in pooled accuracy, and the ends of its 95 % interval over people.
+    pictures, classes : mapping of int to (float, float, float)
+        Mean accuracy over folds with references of only so many pictures, or expressions, and the
+        2.5 and 97.5 percentiles over the random choices of them.
+    """
+
+    plain: MethodReport
+    referenced: MethodReport
+    difference: tuple[float, float, float]
+    pictures: Mapping[int, tuple[float, float, float]]
+    classes: Mapping[int, tuple[float, float, float]]
+
+    @property
+    def helps(self) -> bool:
+        """True if the interval of the gain excludes zero."""
+        return self.difference[1] > 0
 
 
 @dataclass(frozen=True)
@@ -110,6 +142,8 @@ class RunReport:
         Number of finished jobs and of all jobs.
     methods : tuple of MethodReport
         In the order of the tables.
+    references : tuple of ReferenceReport
+        Methods that were also measured from references.
     trainings : tuple of TrainingReport
         One per finished network job.
     steps : tuple of StepReport
@@ -131,6 +165,7 @@ class RunReport:
     jobs_done: int
     jobs_total: int
     methods: tuple[MethodReport, ...]
+    references: tuple[ReferenceReport, ...]
     trainings: tuple[TrainingReport, ...]
     steps: tuple[StepReport, ...]
     chance: float
@@ -157,7 +192,9 @@ class RunReport:
     @property
     def main_methods(self) -> tuple[MethodReport, ...]:
         """The network, its rivals and the floors."""
-        return tuple(m for m in self.methods if m.method.group in MAIN_GROUPS)
+        return tuple(
+            m for m in self.methods if m.method.group in MAIN_GROUPS and not m.method.reference
+        )
 
     @property
     def patch_methods(self) -> tuple[MethodReport, ...]:
@@ -195,6 +232,16 @@ class RunReport:
         return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
 
     @property
+    def reference_words(self) -> str:
+        """Which pictures of tested people a reference is made of."""
+        return _REFERENCE_WORDS[self.settings.reference]
+
+    @property
+    def best_reference(self) -> ReferenceReport | None:
+        """The method that is best when measured from references."""
+        return max(self.references, key=lambda r: r.referenced.scores.mean, default=None)
+
+    @property
     def flat_words(self) -> str:
         """The trainings that learned nothing, by k and fold."""
         several = len(self.settings.seeds) > 1
@@ -228,6 +275,7 @@ def make_report(results: Results) -> RunReport:
     settings, task, folds = results.settings, results.task, results.inputs.folds
     repetitions, scores = results.repetitions(), results.scores()
     flat = {(t.job.patch_count, t.job.fold) for t in results.trainings if t.record.flat}
+    methods = tuple(_method(m, s, repetitions[m], flat) for m, s in scores.items())
     every = [p for seeds in repetitions.values() for rows in seeds for p in rows]
     return RunReport(
         run=results.run,
@@ -237,7 +285,8 @@ def make_report(results: Results) -> RunReport:
         folds_done=tuple(sorted({done.job.fold for done in results.jobs})),
         jobs_done=len(results.jobs),
         jobs_total=len(jobs_of(settings)),
-        methods=tuple(_method(m, s, repetitions[m], flat) for m, s in scores.items()),
+        methods=methods,
+        references=_references(results, methods, repetitions),
         trainings=_trainings(results),
         steps=_steps(results),
         chance=chance([face.label for face in results.inputs.faces]),
@@ -295,6 +344,51 @@ def _method(
         float(np.mean(learned)) if learned else None,
         len({p.image for rows in repetitions for p in rows}),
     )
+
+
+def _references(
+    results: Results,
+    methods: Sequence[MethodReport],
+    repetitions: Mapping[Method, Sequence[Sequence[Prediction]]],
+) -> tuple[ReferenceReport, ...]:
+    """Each method that has a referenced twin, beside it."""
+    twins = {row.method.id: row for row in methods}
+    found = []
+    for row in methods:
+        if not row.method.reference:
+            continue
+        plain = twins[row.method.id.removesuffix(f"_{row.method.reference}")]
+        pooled = [[p for rows in repetitions[m.method] for p in rows] for m in (plain, row)]
+        records = [
+            choice.reference
+            for done in results.jobs
+            for method in done.predictions
+            if method == row.method and (choice := done.record.choices[method.name])
+        ]
+        known = [record for record in records if record is not None]
+        found.append(
+            ReferenceReport(
+                plain,
+                row,
+                paired_difference(*pooled),
+                _curve([record.pictures for record in known]),
+                _curve([record.classes for record in known]),
+            )
+        )
+    return tuple(found)
+
+
+def _curve(
+    folds: Sequence[Mapping[int, Sequence[float]]],
+) -> dict[int, tuple[float, float, float]]:
+    """Mean over folds for each count, and its spread over the random choices."""
+    counts = sorted(set().union(*folds))
+    curve = {}
+    for count in counts:
+        means = np.mean([fold[count] for fold in folds], axis=0)
+        low, high = np.percentile(means, [2.5, 97.5])
+        curve[count] = (float(means.mean()), float(low), float(high))
+    return curve
 
 
 def _trainings(results: Results) -> tuple[TrainingReport, ...]:

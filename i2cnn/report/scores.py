@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -130,6 +131,40 @@ def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
     )
     low, high = result.confidence_interval
     return float(low), float(high)
+
+
+def paired_difference(
+    first: Sequence[Prediction], second: Sequence[Prediction]
+) -> tuple[float, float, float]:
+    """How much more of the same faces a second method names right: pooled, with a 95 % interval.
+
+    Parameters
+    ----------
+    first, second : sequence of Prediction
+        Of the same faces, over all repetitions.
+
+    Returns
+    -------
+    tuple of float
+        Difference of the pooled accuracies, and the ends of its interval from resampling people.
+
+    Raises
+    ------
+    InputError
+        The faces are not the same.
+    """
+    if Counter(p.image for p in first) != Counter(p.image for p in second):
+        raise InputError("two methods can only be compared on the same faces")
+    subjects, index = np.unique([p.subject for p in [*first, *second]], return_inverse=True)
+    signs = np.repeat([-1.0, 1.0], [len(first), len(second)])
+    right = np.array([p.truth == p.predicted for p in [*first, *second]])
+    gained = np.bincount(index, signs * right, len(subjects))
+    faces = np.bincount(index[: len(first)], minlength=len(subjects))
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(len(subjects), size=(_RESAMPLES, len(subjects)))
+    shares = gained[drawn].sum(axis=1) / faces[drawn].sum(axis=1)
+    low, high = np.percentile(shares, [2.5, 97.5])
+    return float(gained.sum() / faces.sum()), float(low), float(high)
 
 
 def wilson(hits: float, number: int) -> tuple[float, float]:

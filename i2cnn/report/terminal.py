@@ -33,12 +33,34 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
             paper = f"{p.accuracy:g}" + ("" if p.certain else " ?")
             table.add_row(f"{p.method} (published)", "", "", "", "", "", paper)
     console.print(table)
+    if report.references:
+        console.print(_reference_table(report))
     if report.flat:
         console.print(
             f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "
             "learned nothing there. Train longer.",
             markup=False,
         )
+
+
+def _reference_table(report: RunReport) -> Table:
+    table = Table(
+        title="The same, measured from each person's own pictures",
+        caption=f"Reference: {report.reference_words}, without their labels.\n"
+        "Not the paper's protocol. * interval over people",
+    )
+    for column in ("method", "as is %", "with reference %", "gain", "95 % *"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for row in report.references:
+        gain, low, high = (100 * value for value in row.difference)
+        table.add_row(
+            row.plain.method.title,
+            f"{100 * row.plain.scores.mean:.1f}",
+            f"{100 * row.referenced.scores.mean:.1f}",
+            f"{gain:+.1f}",
+            f"{low:+.1f} - {high:+.1f}",
+        )
+    return table
 
 
 def _method_cells(row: MethodReport, published: float | None) -> tuple[str, ...]:

@@ -12,8 +12,15 @@ from i2cnn.rivals import boosting
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.table import get_rival
 from i2cnn.svm.gram import FoldGram
-from i2cnn.svm.gram_svc import fit_and_predict
-from i2cnn.util.arrays import AnyArray, Float32Array, IntArray, UInt8Array
+from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
+from i2cnn.util.arrays import (
+    AnyArray,
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    IntArray,
+    UInt8Array,
+)
 from i2cnn.util.errors import InputError
 
 #: A feature with less spread than this share of the largest is left at its scale.
@@ -80,8 +87,19 @@ class RivalFold:
                 f"{len(self.labels)} labels; remove the stored features, they are of another set"
             )
 
-    def predict(self, kernel: str) -> RivalResult:
+    def predict(
+        self, kernel: str, gram: FoldGram | None = None, judged: BoolArray | None = None
+    ) -> tuple[GramSVC, RivalResult]:
         """Fit the rival with one of its kernels and predict the tested faces.
+
+        Parameters
+        ----------
+        kernel : str
+            One of the rival's.
+        gram : FoldGram, optional
+            Of the features measured from references; by default of the features as they are.
+        judged : ndarray of bool, (n,), optional
+            Rows that the tuning is judged by; all that are fitted on by default.
 
         Raises
         ------
@@ -96,14 +114,25 @@ class RivalFold:
             )
         fitted = self.fitted
         model, predicted = fit_and_predict(
-            self._gram, self.labels[fitted], self.subjects[fitted], (kernel,)
+            self._gram if gram is None else gram,
+            self.labels[fitted],
+            self.subjects[fitted],
+            (kernel,),
+            None if judged is None else judged[fitted],
         )
         best = model.choice_
         choice = {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
         choice |= {"gamma": best.gamma} if kernel == "rbf" else {}
         choice |= {"degree": best.degree} if kernel == "polynomial" else {}
         windows = None if self._windows is None else _in_pixels(self._windows)
-        return RivalResult(predicted, choice | {"dimensions": self._sides[0].shape[1]}, windows)
+        choice |= {"dimensions": self._sides[0].shape[1]}
+        return model, RivalResult(predicted, choice, windows)
+
+    def whole_gram(self) -> Float64Array:
+        """Inner products (n, n) of all rows, scaled by the fitted ones."""
+        _, every = self._scaled(np.arange(len(self.labels)))
+        gram: Float64Array = (every @ every.T).astype(np.float64)
+        return gram
 
     @cached_property
     def _windows(self) -> IntArray | None:
@@ -116,7 +145,11 @@ class RivalFold:
     @cached_property
     def _sides(self) -> tuple[Float32Array, Float32Array]:
         """Scaled features of the fitted and of the tested faces."""
-        known, new = self.features[self.fitted], self.features[self.tested]
+        return self._scaled(self.tested)
+
+    def _scaled(self, rows: IntArray) -> tuple[Float32Array, Float32Array]:
+        """Features of the fitted faces and of others, scaled by the fitted ones."""
+        known, new = self.features[self.fitted], self.features[rows]
         if self._windows is not None:
             known, new = (_histograms(codes).joined(self._windows) for codes in (known, new))
         return _standardise(known, new) if get_rival(self.rival_name).standardised else (known, new)

@@ -85,6 +85,27 @@ def sum_gram(gram: Float32Array, patches: Iterable[int] | None = None) -> Float6
     return total
 
 
+def balanced_sum(first: Float64Array, second: Float64Array, fitted: IntArray) -> Float64Array:
+    """Gram matrix of two kinds of features together, each with the same spread.
+
+    Parameters
+    ----------
+    first, second : ndarray of float64, (n, n)
+    fitted : ndarray of int
+        Pictures whose mean is subtracted, and whose mean square is scaled to 1.
+
+    Returns
+    -------
+    ndarray of float64, (n, n)
+    """
+    total = np.zeros_like(first)
+    for gram in (first, second):
+        mean = gram[:, fitted].mean(axis=1)
+        centred = gram - mean[:, None] - mean[None] + mean[fitted].mean()
+        total += centred / (float(np.diag(centred)[fitted].mean()) or 1.0)
+    return total
+
+
 def _summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array:
     """Inner products (faces, faces) of the rows of blocks (faces, dim), summed over the blocks."""
     upper = np.zeros((faces, faces), order="F")

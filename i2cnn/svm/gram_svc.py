@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
 from i2cnn.svm.gram import FoldGram
-from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 
 #: Relative to the Gram matrix scaled to a mean diagonal of 1.
@@ -83,7 +83,11 @@ class GramSVC:
         self.inner_folds = inner_folds
 
     def fit(
-        self, gram: Float64Array, labels: IntArray, groups: Sequence[str] | AnyArray
+        self,
+        gram: Float64Array,
+        labels: IntArray,
+        groups: Sequence[str] | AnyArray,
+        judged: BoolArray | None = None,
     ) -> GramSVC:
         """Tune and fit.
 
@@ -94,6 +98,8 @@ class GramSVC:
         labels : ndarray of int, (n,)
         groups : sequence of str
             Subject of each face.
+        judged : ndarray of bool, (n,), optional
+            Faces that the tuning counts as right or wrong; all by default.
 
         Raises
         ------
@@ -109,7 +115,8 @@ class GramSVC:
         median = float(np.median(upper))
         # Equal faces are at the distance of rounding errors.
         self.distance_ = median if median > ROUNDING * self.scale_ else 1.0
-        self.choice_ = self._tune(gram, labels, np.asarray(groups))
+        counted = np.ones(len(labels), bool) if judged is None else judged
+        self.choice_ = self._tune(gram, labels, np.asarray(groups), counted)
         kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma, self.choice_.degree)
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
         return self
@@ -147,7 +154,9 @@ class GramSVC:
         rbf: Float64Array = np.exp(-gamma / self.distance_ * self._squares(gram, diagonal))
         return rbf
 
-    def _tune(self, gram: Float64Array, labels: IntArray, groups: AnyArray) -> Choice:
+    def _tune(
+        self, gram: Float64Array, labels: IntArray, groups: AnyArray, counted: BoolArray
+    ) -> Choice:
         folds = min(self.inner_folds, len(set(groups)))
         if folds < 2:
             raise InputError("tuning needs training faces of at least two subjects")
@@ -160,16 +169,18 @@ class GramSVC:
         with ThreadPoolExecutor(min(folds, available_cores())) as pool:
             for gamma, degree in shapes:
                 kernel = self._kernel(gram, self.diagonal_, gamma, degree)
-                hits = pool.map(partial(_hits, kernel, labels), splits)
+                hits = pool.map(partial(_hits, kernel, labels, counted), splits)
                 for c, right in zip(C_GRID, zip(*hits, strict=True), strict=True):
-                    accuracy = sum(right) / len(labels)
+                    accuracy = sum(right) / int(counted.sum())
                     if accuracy > best.accuracy:
                         best = Choice(c, gamma, accuracy, degree)
         return best
 
 
-def _hits(kernel: Float64Array, labels: IntArray, split: tuple[IntArray, IntArray]) -> list[int]:
-    """Number of faces right in the test part of an inner split, for each C of the grid."""
+def _hits(
+    kernel: Float64Array, labels: IntArray, counted: BoolArray, split: tuple[IntArray, IntArray]
+) -> list[int]:
+    """Number of counted faces right in the test part of an inner split, for each C of the grid."""
     train, test = split
     if len(set(labels[train])) < 2:
         return [0] * len(C_GRID)
@@ -178,7 +189,8 @@ def _hits(kernel: Float64Array, labels: IntArray, split: tuple[IntArray, IntArra
     found = []
     for c in C_GRID:
         svc = SVC(kernel="precomputed", C=c).fit(fitted, labels[train])
-        found.append(int((svc.predict(tested) == labels[test]).sum()))
+        right = (svc.predict(tested) == labels[test]) & counted[test]
+        found.append(int(right.sum()))
     return found
 
 
@@ -192,6 +204,7 @@ def fit_and_predict(
     labels: IntArray,
     subjects: AnyArray,
     kernels: Sequence[str] = ("linear", "rbf"),
+    judged: BoolArray | None = None,
 ) -> tuple[GramSVC, IntArray]:
     """Tune and fit an SVM on a fold's fitted faces and predict its tested ones.
 
@@ -203,6 +216,8 @@ def fit_and_predict(
     subjects : ndarray of str, (n,)
         Their subjects.
     kernels : sequence of {"linear", "polynomial", "rbf"}
+    judged : ndarray of bool, (n,), optional
+        As for :meth:`GramSVC.fit`.
 
     Returns
     -------
@@ -211,5 +226,5 @@ def fit_and_predict(
     ndarray of int, (m,)
         Predicted classes of the tested faces.
     """
-    model = GramSVC(kernels).fit(fold.fitted, labels, subjects)
+    model = GramSVC(kernels).fit(fold.fitted, labels, subjects, judged)
     return model, model.predict(fold.tested, fold.diagonal)

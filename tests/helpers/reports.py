@@ -19,6 +19,7 @@ from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.run_report import (
     LeakAudit,
     MethodReport,
+    ReferenceReport,
     RunReport,
     StepReport,
     TrainingReport,
@@ -69,6 +70,7 @@ def report_of(
     profile: str = "paper",
     seeds: tuple[int, ...] = (0,),
     trainings: Sequence[TrainingReport] = (),
+    references: Sequence[ReferenceReport] = (),
 ) -> RunReport:
     """A finished run of three folds, with the given rows and trainings."""
     settings = Settings(
@@ -106,6 +108,7 @@ def report_of(
         jobs_done=3,
         jobs_total=3,
         methods=tuple(rows),
+        references=tuple(references),
         trainings=tuple(trainings),
         steps=(StepReport("k = 60", "training", 3, 183.0, 10**9, 0),),
         chance=1 / len(task),

@@ -227,7 +227,7 @@ def test_errors_name_the_image_and_the_choices(some_faces, tmp_path: Path) -> No
     rows, labels, people = np.zeros((4, 3), np.float32), np.array([0, 1, 0, 1]), np.array([*"abab"])
     train, test = np.array([0, 1]), np.array([2, 3])
     with pytest.raises(InputError, match="pixels has no kernel 'polynomial'"):
-        RivalFold("pixels", rows, labels, people, train, test).predict("polynomial")
+        RivalFold("pixels", rows, labels, people, train, test).predict("polynomial")[1]
     with pytest.raises(InputError, match="features of 4 faces for 3 labels"):
         RivalFold("pixels", rows, labels[:3], people[:3], train, test)
 
@@ -266,7 +266,7 @@ def test_rivals_beat_chance(described, some_faces) -> None:
     labels, subjects, fitted, tested = split(some_faces[0])
     fold = RivalFold(name, features, labels, subjects, fitted, tested)
     for kernel in RIVALS[name].kernels:
-        result = fold.predict(kernel)
+        _, result = fold.predict(kernel)
         assert (result.predicted == labels[tested]).mean() > 0.6  # chance: 1/3
         assert result.choice["kernel"] == kernel
         assert ("gamma" in result.choice) == (kernel == "rbf")
@@ -279,18 +279,20 @@ def test_tested_faces_do_not_change_what_is_learned(described, some_faces) -> No
     name, features = described
     labels, subjects, fitted, tested = split(some_faces[0])
     kernel = RIVALS[name].kernels[0]
-    honest = RivalFold(name, features, labels, subjects, fitted, tested).predict(kernel)
+    honest = RivalFold(name, features, labels, subjects, fitted, tested).predict(kernel)[1]
     other_labels, other_features = labels.copy(), features.copy()
     other_labels[tested] = (other_labels[tested] + 1) % 3
     # Far from all others, so that they would show in any mean, spread or template.
     other_features[tested[1:]] = 58 if name == "boosted-lbp" else 1000 * features[fitted[0]]
-    other = RivalFold(name, other_features, other_labels, subjects, fitted, tested).predict(kernel)
+    other = RivalFold(name, other_features, other_labels, subjects, fitted, tested).predict(kernel)[
+        1
+    ]
     assert learned(other) == learned(honest)
     assert other.predicted[0] == honest.predicted[0]
     # The order of the fitted faces' labels does matter.
     mixed = labels.copy()
     mixed[fitted] = np.random.RandomState(0).permutation(labels[fitted])
-    shuffled = RivalFold(name, features, mixed, subjects, fitted, tested).predict(kernel)
+    shuffled = RivalFold(name, features, mixed, subjects, fitted, tested).predict(kernel)[1]
     assert learned(shuffled) != learned(honest)
 
 

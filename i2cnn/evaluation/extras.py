@@ -1,0 +1,84 @@
+"""People of another set who join the training side of every fold (`--train-also`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.settings import Settings
+from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
+from i2cnn.util.errors import InputError
+from i2cnn.util.progress import progress, say
+
+EXTRAS_FILE = "extras.csv"
+SYNTHETIC = "synthetic"
+
+
+def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:
+    """Faces of the people who train in every fold; located once, then read from the run.
+
+    Parameters
+    ----------
+    run : Path
+        The run directory.
+    settings : Settings
+    task : Task
+        Faces with other labels are left out, and counted.
+
+    Returns
+    -------
+    list of Face
+        Subjects as `extra:NAME`, so that nobody is mixed up with a person of the data set; image
+        paths absolute.
+
+    Raises
+    ------
+    InputError
+        None of the faces has a label of the task.
+    """
+    source = settings.train_also
+    if source is None:
+        return []
+    root = embedded_root() if source == SYNTHETIC else Path(source)
+    path = run / EXTRAS_FILE
+    if not path.exists():
+        faces = _locate(source, task)
+        write_faces_csv(path, faces)
+    return [
+        replace(face, image=str(root / face.image), subject=f"extra:{face.subject}")
+        for face in read_faces_csv(path)
+    ]
+
+
+def _locate(source: str, task: Task) -> list[Face]:
+    if source == SYNTHETIC:
+        dataset = load_dataset(SYNTHETIC)
+    else:
+        dataset = load_dataset("folder", source)
+    wanted = [s for s in dataset.samples if s.label in task.labels]
+    if not wanted:
+        raise InputError(
+            f"--train-also {source}: none of its labels ({', '.join(dataset.task.labels)}) is one "
+            f"of {', '.join(task.labels)}"
+        )
+    with progress("faces that train as well") as update:
+        # Found like the data set's own, so that landmarks mean the same on both sides.
+        faces, _ = locate_faces(
+            replace(dataset, samples=wanted), use_given_points=False, update=update
+        )
+    guessed = [face for face in faces if face.found == "prior"]
+    faces = [face for face in faces if face.found != "prior"]
+    people = len({face.subject for face in faces})
+    counts = ", ".join(f"{n} {label}" for label, n in Counter(f.label for f in faces).items())
+    say(f"  extras     {len(faces)} faces of {people} people join every training: {counts}")
+    left_out = len(dataset.samples) - len(wanted)
+    if left_out or guessed:
+        say(
+            f"  extras     left out: {left_out} with other labels, {len(guessed)} without a face "
+            "that was found"
+        )
+    return faces

@@ -1,0 +1,154 @@
+"""SVMs on a network's features: as they are, fused with rivals, and measured from references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import FUSED, JobFolder, Method, referenced_name
+from i2cnn.evaluation.references import FoldReferences
+from i2cnn.rivals import RIVALS
+from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
+from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
+from i2cnn.svm.pair_weights import SVM_FILE, collapse
+from i2cnn.svm.variants import TRAINED, variants
+from i2cnn.util.arrays import Float32Array, Float64Array
+from i2cnn.util.progress import progress
+
+
+@dataclass(frozen=True)
+class NetworkScores:
+    """What scores a net's features on one fold.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    folder : JobFolder
+        Where predictions and the linear SVM go.
+    fold : int
+        Number of the fold, counted from 1.
+    rivals : mapping of str to RivalFold
+        Rivals that are fused with the network, on the same fold.
+    """
+
+    inputs: Inputs
+    folder: JobFolder
+    fold: int
+    rivals: Mapping[str, RivalFold]
+
+    def of(self, net: str, k: int, features: Float32Array) -> dict[str, Any]:
+        """Tune, fit and test all methods of one net.
+
+        Parameters
+        ----------
+        net : {"trained", "untrained"}
+        k : int
+            Patches per face.
+        features : ndarray of float32, (faces, k, dim)
+            fc7 of all faces of the inputs.
+
+        Returns
+        -------
+        dict of str to dict
+            What was chosen and measured, by method.
+        """
+        chosen = [v for v in variants(self.inputs.scheme, k) if v.net == net]
+        methods: dict[str, Any] = {}
+        with progress(f"SVMs of the {net} net") as update:
+            per_patch = per_patch_gram(features)
+            for number, variant in enumerate(chosen, 1):
+                gram = sum_gram(per_patch, variant.positions)
+                if variant.method == net:
+                    methods |= self._whole(net, gram, features)
+                else:
+                    methods |= self._plain(variant.method, gram)[1]
+                update(number, len(chosen))
+        return methods
+
+    def _whole(self, net: str, gram: Float64Array, features: Float32Array) -> dict[str, Any]:
+        """The net's own patches: as they are, fused with rivals, and measured from references."""
+        model, methods = self._plain(net, gram)
+        if net == TRAINED:
+            methods[net]["linear_accuracy"] = self._save_linear(model, gram, features)
+        fitted, _ = self.inputs.sides(self.fold)
+        fused = {net: gram}
+        for rival, described in self.rivals.items():
+            name = fused_name(net, rival)
+            fused[name] = balanced_sum(gram, described.whole_gram(), fitted)
+            methods |= self._plain(name, fused[name])[1]
+        if self.inputs.settings.reference != "none":
+            for name, products in fused.items():
+                methods |= self._referenced(net, name, products)
+        return methods
+
+    def _plain(self, method: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
+        fitted, tested = self.inputs.sides(self.fold)
+        return self._fit_and_test(method, FoldGram.of(gram, fitted, tested))
+
+    def _referenced(self, net: str, method: str, gram: Float64Array) -> dict[str, Any]:
+        # A trained net knows its training people, whose pictures make every choice look good.
+        references = FoldReferences(self.inputs, self.fold, gram, net == TRAINED)
+        name = referenced_name(method, self.inputs.settings.reference)
+        model, found = self._fit_and_test(name, references.gram)
+        found[name]["reference"] = references.describe(model)
+        return found
+
+    def _fit_and_test(self, method: str, gram: FoldGram) -> tuple[GramSVC, dict[str, Any]]:
+        """Tune, fit and test one method; what was chosen, under its name."""
+        inputs = self.inputs
+        fitted, tested = inputs.sides(self.fold)
+        model, predicted = fit_and_predict(
+            gram,
+            inputs.labels[fitted],
+            inputs.subjects[fitted],
+            judged=inputs.judged(self.fold)[fitted],
+        )
+        choice = model.choice_
+        found = {
+            "accuracy": self.folder.save_predictions(method, tested, predicted),
+            "kernel": choice.kernel,
+            "C": choice.C,
+            "gamma": choice.gamma,
+            "inner_accuracy": choice.accuracy,
+        }
+        return model, {method: found}
+
+    def _save_linear(self, model: GramSVC, gram: Float64Array, features: Float32Array) -> float:
+        """Save the linear SVM, whichever kernel was chosen; its accuracy on the test faces."""
+        inputs = self.inputs
+        fitted, tested = inputs.sides(self.fold)
+        fold = FoldGram.of(gram, fitted, tested)
+        linear = model
+        if model.choice_.kernel != "linear":
+            linear, _ = fit_and_predict(
+                fold, inputs.labels[fitted], inputs.subjects[fitted], ("linear",)
+            )
+        predicted = linear.predict(fold.tested, fold.diagonal)
+        collapse(linear, features, fitted).save(self.folder.path / SVM_FILE)
+        return float(np.mean(predicted == inputs.labels[tested]))
+
+
+def fused_methods(method: Method, rivals: Sequence[str]) -> list[Method]:
+    """A network's method, fused with each of some rivals."""
+    return [
+        replace(
+            method,
+            name=fused_name(method.name, rival),
+            id=fused_name(method.id, rival),
+            title=f"{method.title} + {RIVALS[rival].title}",
+            group=FUSED if method.group == TRAINED else method.group,
+            protocol=f"Fusion: the Gram matrices of {method.title} and {RIVALS[rival].title} are "
+            "added, both at mean 1.",
+        )
+        for rival in rivals
+    ]
+
+
+def fused_name(method: str, rival: str) -> str:
+    """Name or id of a network's method that is fused with a rival."""
+    return f"{method}_{rival}"

@@ -1,0 +1,215 @@
+"""Runs beyond the paper's protocol: references, other people who train too, fusion."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.datasets.labels import SIX
+from i2cnn.evaluation.inputs import Inputs, prepare
+from i2cnn.evaluation.settings import Settings
+from i2cnn.faces.table import Face
+from i2cnn.report.page import write_report
+from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.reference import Album, ReferencedFold
+from i2cnn.util.errors import InputError
+from tests.check_report import check
+from tests.helpers.small_runs import arguments, settings_of, small_set
+
+
+def rivals_only(data: Path, out: Path, *more: str) -> list[str]:
+    """Command line of one rival on one fold, without a network."""
+    words = [w for w in arguments(data, out, k="none") if not w.startswith("--rivals")]
+    return [*words, "--rivals=hog", "--points=given", *more]
+
+
+def job_of(run: Path, job: str = "rival_hog") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((run / "fold_01" / job / "job.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_set(tmp_path_factory.mktemp("data") / "set", subjects=8, takes=2)
+
+
+@pytest.fixture(scope="module")
+def referenced(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of HOG with references of all, and of fewer, pictures."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    options = ["--reference=person", "--reference-pictures=1,5,all", "--reference-classes=2"]
+    assert main(rivals_only(data, out, *options)) == 0
+    return out
+
+
+def test_a_reference_makes_methods_of_its_own(referenced: Path) -> None:
+    methods = job_of(referenced)["methods"]
+    assert set(methods) == {
+        name + end for name in ("linear", "polynomial", "rbf") for end in ("", "_person")
+    }
+    assert methods["linear_person"]["accuracy"] > methods["linear"]["accuracy"]
+    assert "reference" not in methods["linear"]
+
+
+def test_the_rule_and_the_curves_are_written_down(referenced: Path) -> None:
+    found = job_of(referenced)["methods"]["linear_person"]["reference"]
+    assert found["shrinkage"] in (0.0, 1.0, 3.0, 9.0, 27.0)
+    assert set(found["pictures"]) == {"1", "5"}
+    assert set(found["classes"]) == {"2"}
+    assert np.mean(found["pictures"]["5"]) > np.mean(found["pictures"]["1"])
+
+
+def test_the_report_keeps_references_in_a_block_of_their_own(referenced: Path) -> None:
+    report = write_report(referenced)
+    assert [m.method.reference for m in report.main_methods] == [""] * len(report.main_methods)
+    assert {r.referenced.method.id for r in report.references} == {
+        f"rival_hog_{kernel}_person" for kernel in ("linear", "polynomial", "rbf")
+    }
+    assert "No label of a tested person is used" in report.page.read_text()
+    assert check(referenced) == []
+
+
+def test_labels_of_tested_people_change_neither_features_nor_models() -> None:
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(8), 6)
+    labels = np.tile(np.arange(3), 16)
+    features = (rng.normal(size=(48, 20)) + labels[:, None]).astype(np.float32)
+    fitted, tested = np.flatnonzero(people < 6), np.flatnonzero(people >= 6)
+
+    def predicted(named: np.ndarray) -> np.ndarray:
+        rival = RivalFold("hog", features, named, people.astype(str), fitted, tested)
+        fold = ReferencedFold(rival.whole_gram(), named, Album(people), fitted, tested)
+        return rival.predict("rbf", fold.gram())[1].predicted
+
+    shuffled = labels.copy()
+    shuffled[tested] = rng.permutation(labels[tested])
+    np.testing.assert_array_equal(predicted(labels), predicted(shuffled))
+
+
+def test_neutral_pictures_serve_as_references_and_leave_the_test(
+    data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert main(rivals_only(data, out, "--reference=neutral", "--task=six")) == 0
+    rows = (out / "fold_01/rival_hog/predictions_linear_neutral.csv").read_text()
+    assert "neutral" not in rows
+    assert len(rows.splitlines()) - 1 == 2 * 2 * 6  # people, takes, labels
+    assert job_of(out)["methods"]["linear_neutral"]["reference"]["mix"] == 0
+
+
+def test_a_first_frame_is_the_reference_of_its_own_clip(data: Path, tmp_path: Path) -> None:
+    inputs = prepare(tmp_path, settings_of(rivals_only(data, tmp_path)))
+    faces = [
+        Face("a", "S1", clip, frame, label, (0, 0, 1, 1), np.zeros((5, 2)), "given")
+        for clip in ("001", "002")
+        for frame, label in ((1, "neutral"), (9, "happy"))
+    ]
+    settings = settings_of(rivals_only(data, tmp_path, "--reference=first", "--task=six"))
+    album = Inputs(settings, SIX, tmp_path, faces, inputs.folds).album
+    assert album.pictures is not None
+    assert album.groups is not None
+    assert list(album.pictures) == [True, False, True, False]
+    assert album.groups[0] == album.groups[1] != album.groups[2]
+
+
+def test_other_people_train_and_are_never_tested(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    for label in ("happy", "surprise", "bored"):
+        (other / label).mkdir(parents=True)
+    names = {"HA": "happy", "SU": "surprise", "SA": "bored"}
+    for path in sorted(data.glob("S0[12].*1.*.png")):
+        if label := names.get(path.name[4:6]):
+            shutil.copy(path, other / label / f"{path.name[:3]}_{path.name[4:6]}.png")
+    options = [f"--train-also={other}", "--reference=person"]
+    out = tmp_path / "run"
+    # S01 and S02 are people of the set as well: here they are others of the same name.
+    assert main(rivals_only(data, out, *options)) == 0
+    inputs = prepare(out, settings_of(rivals_only(data, out, *options)))
+    assert len(inputs.extras) == 4
+    fitted, tested = inputs.sides(1)
+    extras = {i for i, face in enumerate(inputs.all_faces) if face.subject.startswith("extra:")}
+    assert extras <= set(fitted)
+    assert not extras & set(tested)
+    assert not inputs.judged(1)[sorted(extras)].any()
+
+
+def test_other_people_without_a_label_of_the_task_are_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    for label in ("bored", "tired"):
+        (other / label).mkdir(parents=True)
+        shutil.copy(next(data.glob("*.png")), other / label / "a_1.png")
+    assert main(rivals_only(data, tmp_path / "run", f"--train-also={other}")) == 1
+    assert "none of its labels (bored, tired)" in capsys.readouterr().err
+
+
+def test_a_network_is_fused_with_a_rival(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = [*arguments(data, out), "--fuse=hog", "--reference=person"]
+    assert main(words) == 0
+    methods = job_of(out, "k5_seed0")["methods"]
+    assert {"trained", "trained_hog", "trained_person", "trained_hog_person"} <= set(methods)
+    assert {"untrained_hog", "untrained_hog_person"} <= set(methods)
+    assert check(out) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--reference=neutral"], "add --task six"),
+        (["--reference-pictures=3"], "need --reference person"),
+        (["--fuse=hog"], "--k none asks for no network"),
+        (["--train-also=nowhere"], "nowhere"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    data: Path, tmp_path: Path, options: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(rivals_only(data, tmp_path / "run", *options)) == 1
+    assert reason in capsys.readouterr().err
+
+
+def test_someone_without_a_reference_picture_is_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "set"
+    shutil.copytree(data, folder)
+    kept = [r for r in (data / "landmarks.csv").read_text().splitlines() if "S03.NE" not in r]
+    (folder / "landmarks.csv").write_text("\n".join(kept) + "\n")
+    for path in folder.glob("S03.NE*"):
+        path.unlink()
+    words = rivals_only(folder, tmp_path / "run", "--reference=neutral", "--task=six")
+    assert main(words) == 1
+    assert "S03 has no neutral picture" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: {"reference": "person"},
+        lambda s: {"train_also": "synthetic"},
+        lambda s: {"reference": "person", "reference_pictures": (3,)},
+    ],
+)
+def test_what_a_run_did_not_have_at_first_is_in_its_digest_only_when_used(
+    data: Path, tmp_path: Path, change: Callable[[Settings], dict[str, Any]]
+) -> None:
+    plain = settings_of(rivals_only(data, tmp_path))
+    values = plain.to_json()
+    assert not set(values) & set(change(plain))
+    assert Settings.from_json(values) == plain
+    assert Settings.from_json(values | change(plain)).digest != plain.digest
+
+
+def test_an_unknown_reference_is_refused(data: Path, tmp_path: Path) -> None:
+    values = settings_of(rivals_only(data, tmp_path)).to_json()
+    with pytest.raises(InputError, match="choose none, person, neutral, first"):
+        Settings.from_json(values | {"reference": "mother"})
