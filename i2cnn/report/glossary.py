@@ -29,6 +29,10 @@ GLOSSARY: dict[str, str] = {
         "Gabor filters respond to edges of one orientation and width. Their responses over the "
         "face are a classical description of expressions."
     ),
+    "HOG": (
+        "Histograms of oriented gradients: how strong the edges of each direction are in each cell "
+        "of a patch. A description of shape that needs no training (Dalal and Triggs 2005)."
+    ),
     "inner accuracy": (
         "Accuracy of an SVM in the cross-validation, within the fitted people, that chooses its "
         "kernel and parameters. It says nothing about the tested people."
@@ -65,9 +69,15 @@ GLOSSARY: dict[str, str] = {
         "A set of prototxt files and their schedule: `paper` is the paper's AlexNet and solver, "
         "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication."
     ),
+    "reference": (
+        "The mean of a person's own unlabelled pictures, from which that person's faces are "
+        "measured: it takes away who it is and leaves the expression. Not part of the paper's "
+        "protocol; results with references stand in a table of their own."
+    ),
     "rival": (
-        "A method that the paper's is compared with (LBP, boosted LBP or Gabor with an SVM), run "
-        "on the same faces and folds. The paper's Tables 1 and 2 list such methods."
+        "A method that the paper's is compared with (LBP, boosted LBP, Gabor or HOG with an SVM), "
+        "run on the same faces and folds. The paper's Tables 1 and 2 list such methods; HOG is our "
+        "addition."
     ),
     "scheme": (
         "The table that says where the patches lie on a face. `deepid`, the default, was measured "
