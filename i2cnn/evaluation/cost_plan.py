@@ -1,7 +1,8 @@
 """What a run will cost, estimated from its own speed on this machine (`evaluate --dry-run`).
 
-The speed gives the seconds, the disk and the memory of each kind of job. Trainings count in full,
-though they stop once the validation accuracy no longer rises.
+The speed gives the seconds, the disk and the memory of each kind of job. A training stops once the
+validation accuracy no longer rises, so its seconds are a range: from the first iteration at which
+it can stop to the schedule's last.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Estimate:
     jobs : int
         How many there are.
     seconds : float
-        Per job.
+        Per job, if its training runs to the schedule's end.
+    first_stop_seconds : float
+        Per job, if its training stops as early as it can.
     peak_bytes, kept_bytes : float
         Disk that a job uses while it runs, and afterwards.
     memory_bytes : float
@@ -42,6 +45,7 @@ class Estimate:
     title: str
     jobs: int
     seconds: float
+    first_stop_seconds: float
     peak_bytes: float
     kept_bytes: float
     memory_bytes: float
@@ -69,8 +73,13 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """All jobs, one after the other."""
+        """All jobs, one after the other, if every training runs to its end."""
         return sum(e.jobs * e.seconds for e in self.estimates)
+
+    @property
+    def first_stop_seconds(self) -> float:
+        """All jobs, one after the other, if every training stops as early as it can."""
+        return sum(e.jobs * e.first_stop_seconds for e in self.estimates)
 
     @property
     def kept_bytes(self) -> float:
@@ -136,21 +145,25 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
     """Cost of one network job with k patches per face, where one SVM takes `svm` seconds."""
     fits = len(variants(run_scheme(settings), k)) + 1
     schedule = settings.schedule
-    validations = -(-schedule.max_iter // schedule.validate_every)
-    seconds = (
+    others = (
         k * (sizes.training + sizes.validation) * speed.patch_seconds
-        + schedule.max_iter * speed.iteration_seconds
-        + validations * k * sizes.validation * speed.validation_seconds
         + 2 * k * sizes.faces * speed.feature_seconds
         + fits * svm
     )
+
+    def training(iterations: int) -> float:
+        validations = -(-iterations // schedule.validate_every)
+        validated = validations * k * sizes.validation
+        return iterations * speed.iteration_seconds + validated * speed.validation_seconds
+
     databases = k * (sizes.training + sizes.validation) * speed.patch_bytes
     features = 4 * k * sizes.faces * speed.feature_numbers
     pairs = sizes.classes * (sizes.classes - 1) // 2
     return Estimate(
         title=f"k = {k}",
         jobs=1,
-        seconds=seconds,
+        seconds=others + training(schedule.max_iter),
+        first_stop_seconds=others + training(schedule.first_stop),
         peak_bytes=databases + 2 * speed.snapshot_bytes + features,
         kept_bytes=speed.net_bytes + 4 * pairs * k * speed.feature_numbers,
         memory_bytes=speed.memory_bytes + 4 * k * sizes.faces**2 + 16 * sizes.faces**2,

@@ -41,16 +41,26 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
 def _table(plan: Plan) -> Table:
     table = Table(
         title=f"Plan: {plan.faces} faces of {plan.subjects} people; training, fc7 and SVM",
-        caption="Trainings count in full; they stop once validation accuracy no longer rises.",
+        caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
+        "stops once validation accuracy no longer rises.",
     )
     for column in ("patches", "jobs", "time each", "disk in use", "disk kept", "memory"):
         table.add_column(column, justify="left" if column == "patches" else "right")
     for e in plan.estimates:
         sizes = (e.peak_bytes, e.jobs * e.kept_bytes, e.memory_bytes)
         table.add_row(
-            e.title, str(e.jobs), duration(e.seconds), *(f"{size / 1e9:.2f} GB" for size in sizes)
+            e.title,
+            str(e.jobs),
+            _range(e.first_stop_seconds, e.seconds),
+            *(f"{size / 1e9:.2f} GB" for size in sizes),
         )
     return table
+
+
+def _range(least: float, most: float) -> str:
+    """Durations from the least to the most, once if they read the same."""
+    words = (duration(least), duration(most))
+    return words[0] if words[0] == words[1] else f"{words[0]} to {words[1]}"
 
 
 def _speed_words(plan: Plan) -> str:
@@ -64,13 +74,13 @@ def _speed_words(plan: Plan) -> str:
 
 def _total_words(plan: Plan, at_a_time: int, free: int) -> str:
     side_by_side = (
-        f", about {duration(plan.seconds / at_a_time)} with {at_a_time} at a time, each on cores "
-        "or a GPU of its own"
+        f", about {_range(plan.first_stop_seconds / at_a_time, plan.seconds / at_a_time)} with "
+        f"{at_a_time} at a time, each on cores or a GPU of its own"
         if at_a_time > 1
         else ""
     )
     return (
-        f"All jobs: {duration(plan.seconds)} one after the other{side_by_side}; disk at most "
-        f"{plan.peak_bytes(at_a_time) / 1e9:.1f} GB ({free / 1e9:.0f} GB free); memory at most "
-        f"{plan.memory_bytes(at_a_time) / 1e9:.1f} GB."
+        f"All jobs: {_range(plan.first_stop_seconds, plan.seconds)} one after the other"
+        f"{side_by_side}; disk at most {plan.peak_bytes(at_a_time) / 1e9:.1f} GB "
+        f"({free / 1e9:.0f} GB free); memory at most {plan.memory_bytes(at_a_time) / 1e9:.1f} GB."
     )

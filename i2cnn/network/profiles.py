@@ -58,6 +58,14 @@ class Schedule:
                 f"patience must be at least 0 (0: never stop early), not {self.patience}"
             )
 
+    @property
+    def first_stop(self) -> int:
+        """Iterations of the shortest training: the first validation stays the best."""
+        if not self.patience:
+            return self.max_iter
+        waits = -(-self.patience // self.validate_every)
+        return min(self.max_iter, (1 + waits) * self.validate_every)
+
 
 @dataclass(frozen=True)
 class TrainingSetup:

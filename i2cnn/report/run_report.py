@@ -232,6 +232,27 @@ class RunReport:
         return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
 
     @property
+    def summary(self) -> str:
+        """What the run found, in one or two sentences of plain words."""
+        best = max(self.main_methods, key=lambda m: m.scores.mean, default=None)
+        if best is None:
+            return ""
+        people = sum(len(self.folds.folds[number - 1].test) for number in self.folds_done)
+        found = (
+            f"Of {best.faces} faces of {people} people whom it has not seen, "
+            f"{best.method.title} names {100 * best.scores.mean:.1f} % right as they are; always "
+            f"naming the most frequent expression would be right for {100 * self.chance:.1f} %."
+        )
+        referenced = self.best_reference
+        if referenced is None:
+            return found
+        return (
+            f"{found} Measured from {self.reference_words} (unlabelled), "
+            f"{referenced.plain.method.title} names {100 * referenced.referenced.scores.mean:.1f} "
+            f"%, where it names {100 * referenced.plain.scores.mean:.1f} % without."
+        )
+
+    @property
     def reference_words(self) -> str:
         """Which pictures of tested people a reference is made of."""
         return _REFERENCE_WORDS[self.settings.reference]

@@ -35,6 +35,7 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     console.print(table)
     if report.references:
         console.print(_reference_table(report))
+    console.print(report.summary, markup=False)
     if report.flat:
         console.print(
             f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "

@@ -32,9 +32,10 @@ def test_estimates_follow_from_the_speed() -> None:
         speed,
         40,
         4,
-        (Estimate("k = 1", 10, 60, 5e9, 1e6, 1e9), Estimate("k = 5", 2, 30, 1e9, 0, 2e9)),
+        (Estimate("k = 1", 10, 60, 20, 5e9, 1e6, 1e9), Estimate("k = 5", 2, 30, 30, 1e9, 0, 2e9)),
     )
     assert plan.seconds == 660
+    assert plan.first_stop_seconds == 260
     assert plan.kept_bytes == 1e7
     assert plan.peak_bytes(2) == 1e10 + 1e7
     assert plan.memory_bytes(3) == 6e9
@@ -52,6 +53,19 @@ def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
     assert many.seconds > few.seconds
     assert many.peak_bytes > 28 * 60 * 512 * 4  # its features
     assert many.memory_bytes > few.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("schedule", "first_stop"),
+    [
+        (Schedule(200000, 500, 50000, 256), 50500),
+        (Schedule(200000, 300, 50000, 256), 50400),
+        (Schedule(1000, 500, 50000, 256), 1000),
+        (Schedule(1000, 100, 0, 256), 1000),
+    ],
+)
+def test_the_first_possible_stop_follows_from_patience(schedule: Schedule, first_stop: int) -> None:
+    assert schedule.first_stop == first_stop
 
 
 def test_a_share_of_the_schedule_shrinks_all_of_it() -> None:

@@ -71,6 +71,7 @@ def report_of(
     seeds: tuple[int, ...] = (0,),
     trainings: Sequence[TrainingReport] = (),
     references: Sequence[ReferenceReport] = (),
+    reference: str = "none",
 ) -> RunReport:
     """A finished run of three folds, with the given rows and trainings."""
     settings = Settings(
@@ -87,6 +88,7 @@ def report_of(
         scheme="deepid",
         scheme_digest=get_scheme("deepid").digest,
         schedule=template_schedule(profile),
+        reference=reference,
     )
     people = ("A", "B", "C")
     folds = tuple(Fold((people[i],), (people[i - 2],), (people[i - 1],)) for i in range(3))
