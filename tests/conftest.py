@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from tests.helpers.golden import copy_golden
 
 os.environ.setdefault("GLOG_minloglevel", "1")
+# A shell that starts the tests in the background has SIGINT ignored, which the processes that they
+# start would inherit; what happens on Ctrl-C is tested in a foreground's conditions.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
