@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
@@ -110,6 +109,8 @@ def _groups(
     if len(names) == n_folds:
         order = np.random.RandomState(seed).permutation(n_folds)
         return [[names[i]] for i in order]
+    from sklearn.model_selection import StratifiedGroupKFold  # slow, and only new runs need it
+
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     subject_of = np.array(subjects)
     parts = splitter.split(np.zeros(len(labels)), labels, subject_of)

@@ -33,7 +33,7 @@ from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.patches.schemes import Scheme
-from i2cnn.svm.reference import Album
+from i2cnn.svm.album import Album
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say

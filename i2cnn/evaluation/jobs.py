@@ -15,7 +15,7 @@ import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.evaluation.steps import Steps
 from i2cnn.util.errors import InputError
@@ -32,10 +33,6 @@ from i2cnn.util.machine import machine, versions
 RESULT_FILE = "job.json"
 #: Traceback of a failure that is not the user's error; removed once the job succeeds.
 ERROR_FILE = "error.txt"
-#: Groups of the methods that are no network.
-RIVAL, FLOOR = "rival", "floor"
-#: Group of networks whose Gram matrix a rival's is added to.
-FUSED = "fused"
 _INPUTS_FILE = "inputs.json"
 
 
@@ -58,58 +55,6 @@ class Execution:
     device: str = "cpu"
     keep: bool = False
     threads: int = 0
-
-
-@dataclass(frozen=True)
-class Method:
-    """What makes predictions: a row of the report, joined over folds and seeds.
-
-    Parameters
-    ----------
-    name : str
-        The method within its job, as in predictions_NAME.csv.
-    id : str
-        `k60_trained`, `k60_region_nose`, `rival_lbp_rbf`, ...
-    title : str
-        For tables.
-    group : str
-        Of :class:`i2cnn.svm.variants.Variant`, or RIVAL or FLOOR.
-    k : int
-        Patches per face that the network sees; 0 for rivals.
-    protocol : str
-        What it is, in a sentence; empty where the title says it.
-    reference : str
-        Which of each person's pictures the others are measured from; empty for none.
-    """
-
-    name: str
-    id: str
-    title: str
-    group: str
-    k: int = 0
-    protocol: str = ""
-    reference: str = ""
-
-
-def referenced_name(name: str, reference: str) -> str:
-    """Name or id of a method that measures faces from references."""
-    return f"{name}_{reference}"
-
-
-def with_references(methods: Sequence[Method], reference: str) -> list[Method]:
-    """Methods and, unless `reference` is "none", the same measured from references."""
-    if reference == "none":
-        return list(methods)
-    referenced = [
-        replace(
-            m,
-            name=referenced_name(m.name, reference),
-            id=referenced_name(m.id, reference),
-            reference=reference,
-        )
-        for m in methods
-    ]
-    return [*methods, *referenced]
 
 
 def predictions_file(method: str) -> str:

@@ -15,30 +15,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import (
-    RESULT_FILE,
-    Execution,
-    Job,
-    JobFolder,
-    Method,
-    with_references,
-)
-from i2cnn.evaluation.network_scores import NetworkScores, fused_methods
+from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
+from i2cnn.evaluation.methods import Method, fused_methods, with_references
 from i2cnn.evaluation.rival_job import RivalJob
-from i2cnn.network.engine import start_engine
-from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
-from i2cnn.network.loop import Training, load_training
-from i2cnn.network.profiles import TrainingSetup
-from i2cnn.network.train import keep_best, train_network
+from i2cnn.network.features import remove_features
 from i2cnn.network.training_folder import (
-    DEPLOY_FILE,
-    MEAN_FILE,
     NET_FILE,
     SNAPSHOT_FOLDER,
     STATE_FILE,
@@ -47,19 +32,16 @@ from i2cnn.network.training_folder import (
     VALIDATION_DB,
 )
 from i2cnn.network.training_folder import SETTINGS_FILE as TRAINING_SETTINGS
-from i2cnn.network.transform import Transform
 from i2cnn.patches.lmdb_facts import CONTENTS_FILE
-from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.recogniser.bundle import save_bundle
 from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
-from i2cnn.torchcaffe.proto import TEST
-from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest, file_digest, read_json, write_json
-from i2cnn.util.progress import progress, say
+from i2cnn.util.files import file_digest
+from i2cnn.util.progress import say
 
-_WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
+#: Weights of the nets that are scored, in the job's folder.
+WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
 @dataclass(frozen=True)
@@ -105,7 +87,7 @@ class NetworkJob(Job):
             plain = Method(
                 variant.method, f"k{self.k}_{variant.method}", variant.title, variant.group, self.k
             )
-            if variant.method not in _WEIGHTS:
+            if variant.method not in WEIGHTS:
                 found.append(plain)
                 continue
             reference = inputs.settings.reference
@@ -122,7 +104,10 @@ class NetworkJob(Job):
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Train, then score the trained and the untrained net."""
         say(self.title)
-        network = _NetworkWork(self, run, folder, inputs, execution)
+        # Slow to import, and reading a run does not need it.
+        from i2cnn.evaluation.network_work import NetworkWork
+
+        network = NetworkWork(self, run, folder, inputs, execution)
         training = network.train()
         methods = network.score(TRAINED) | network.score(UNTRAINED)
         folder.finish(methods, training=network.describe(training))
@@ -157,146 +142,18 @@ class NetworkJob(Job):
         folder = run / self.folder
         for name in (TRAIN_DB, VALIDATION_DB, SNAPSHOT_FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)
-        for net in _WEIGHTS:
-            remove_features(folder / _features_file(net))
-            (folder / _summary_file(net)).unlink(missing_ok=True)
+        for net in WEIGHTS:
+            remove_features(folder / features_file(net))
+            (folder / summary_file(net)).unlink(missing_ok=True)
         for name in (UNTRAINED_FILE, STATE_FILE, TRAINING_SETTINGS, CONTENTS_FILE):
             (folder / name).unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class _NetworkWork:
-    """The steps of a network job, which share its folder, inputs and execution."""
-
-    job: NetworkJob
-    run: Path
-    folder: JobFolder
-    inputs: Inputs
-    execution: Execution
-
-    @property
-    def path(self) -> Path:
-        return self.folder.path
-
-    @cached_property
-    def patches(self) -> PatchSet:
-        """The job's patches."""
-        return PatchSet.of(self.inputs.scheme, self.job.k)
-
-    def train(self) -> Training:
-        """The finished training, its best net kept."""
-        training = load_training(self.path)
-        if not training.finished:
-            self._write_databases()
-            settings, execution = self.inputs.settings, self.execution
-            setup = TrainingSetup(
-                settings.profile, len(self.inputs.task), settings.schedule, self.job.seed
-            )
-            with self.folder.steps("training"):
-                training = train_network(self.path, setup, execution.engine, execution.device)
-            best = training.best
-            say(
-                f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "
-                f"best validation accuracy {best.accuracy:.1%} at {best.iteration}"
-            )
-        keep_best(self.path, training)
-        return training
-
-    def describe(self, training: Training) -> dict[str, Any]:
-        """Entry `training` of job.json."""
-        last = training.curve[-1].iteration
-        images = last * self.inputs.settings.schedule.batch_size
-        return {
-            "curve": [asdict(point) for point in training.curve],
-            "iterations": last,
-            "best_iteration": training.best.iteration,
-            "stopped": training.reason,
-            "flat": training.is_flat(len(self.inputs.task)),
-            "seconds": training.seconds,
-            "images_per_second": images / max(training.seconds, 1e-9),
-            "net_sha256": file_digest(self.path / NET_FILE),
-            "engine": self.execution.engine,
-            "device": self.execution.device,
-        }
-
-    def score(self, net: str) -> dict[str, Any]:
-        """Features of one net and an SVM on each choice of patches; what was chosen, by method."""
-        summary = self.path / _summary_file(net)
-        if summary.exists():
-            stored: dict[str, Any] = read_json(summary)
-            return stored
-        with self.folder.steps(f"features, {net}"):
-            features = self._features(net)
-        with self.folder.steps(f"SVM, {net}"):
-            rivals = {
-                rival: RivalJob(self.job.fold, rival).fold_of(self.run, self.inputs)
-                for rival in self.inputs.settings.fuse
-            }
-            scores = NetworkScores(self.inputs, self.folder, self.job.fold, rivals)
-            methods = scores.of(net, self.job.k, features)
-        write_json(summary, methods)
-        own = methods[net]
-        say(
-            f"  {net}: {own['accuracy']:.1%} of the test faces "
-            f"(SVM {own['kernel']}, C {own['C']:g}, inner accuracy {own['inner_accuracy']:.1%})"
-        )
-        if not self.execution.keep:
-            del features
-            remove_features(self.path / _features_file(net))
-        return methods
-
-    def _write_databases(self) -> None:
-        fold = self.inputs.fold(self.job.fold)
-        with self.folder.steps("patches"):
-            extras = tuple({face.subject for face in self.inputs.extras})
-            training = fold.training + extras
-            self._write_patches(self.path / TRAIN_DB, training, self.path / MEAN_FILE)
-            self._write_patches(self.path / VALIDATION_DB, fold.validation, None)
-
-    def _write_patches(self, out: Path, subjects: Sequence[str], mean: Path | None) -> None:
-        if out.exists():
-            return
-        inputs, wanted = self.inputs, set(subjects)
-        faces = [
-            face
-            for face, label in zip(inputs.all_faces, inputs.labels, strict=True)
-            if face.subject in wanted and label >= 0
-        ]
-        if not faces:
-            raise InputError(f"{out}: none of its subjects ({', '.join(subjects)}) has a face")
-        options = DatabaseOptions(
-            self.patches,
-            inputs.settings.encoding,
-            seed=self.job.seed,
-            classes=inputs.task.labels,
-        )
-        labels = [inputs.task.index(face.label) for face in faces]
-        with progress(f"patches of {out.name}") as update:
-            info = write_database(
-                faces, labels, inputs.root, out, options, mean_file=mean, update=update
-            )
-        size = f"{info.bytes / 1e6:.0f} MB"
-        say(f"  {out.name}: {info.records} patches of {info.faces} faces, {size}")
-
-    def _features(self, net: str) -> Float32Array:
-        weights = self.path / _WEIGHTS[net]
-        engine = start_engine(self.execution.engine, self.execution.device)
-        deploy = engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights))
-        extractor = FeatureExtractor(
-            deploy,
-            Transform.from_training_folder(self.path),
-            fingerprint=digest([file_digest(weights), self.inputs.scheme.digest]),
-        )
-        out = self.path / _features_file(net)
-        with progress(f"fc7 of the {net} net") as update:
-            return extract_features(
-                extractor, self.inputs.all_faces, self.inputs.root, out, self.patches, update
-            )
-
-
-def _features_file(net: str) -> str:
+def features_file(net: str) -> str:
+    """Name of a net's features in a job's folder."""
     return f"features_{net}.npy"
 
 
-def _summary_file(net: str) -> str:
+def summary_file(net: str) -> str:
+    """Name of what a net's SVMs came to, until job.json has it."""
     return f"svm_{net}.json"

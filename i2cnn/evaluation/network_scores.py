@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import FUSED, JobFolder, Method, referenced_name
+from i2cnn.evaluation.jobs import JobFolder
+from i2cnn.evaluation.methods import fused_name, referenced_name
 from i2cnn.evaluation.references import FoldReferences
-from i2cnn.rivals import RIVALS
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
@@ -131,24 +131,3 @@ class NetworkScores:
         predicted = linear.predict(fold.tested, fold.diagonal)
         collapse(linear, features, fitted).save(self.folder.path / SVM_FILE)
         return float(np.mean(predicted == inputs.labels[tested]))
-
-
-def fused_methods(method: Method, rivals: Sequence[str]) -> list[Method]:
-    """A network's method, fused with each of some rivals."""
-    return [
-        replace(
-            method,
-            name=fused_name(method.name, rival),
-            id=fused_name(method.id, rival),
-            title=f"{method.title} + {RIVALS[rival].title}",
-            group=FUSED if method.group == TRAINED else method.group,
-            protocol=f"Fusion: the Gram matrices of {method.title} and {RIVALS[rival].title} are "
-            "added, both at mean 1.",
-        )
-        for rival in rivals
-    ]
-
-
-def fused_name(method: str, rival: str) -> str:
-    """Name or id of a network's method that is fused with a rival."""
-    return f"{method}_{rival}"

@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import (
-    FLOOR,
-    RIVAL,
-    Execution,
-    Job,
-    JobFolder,
-    Method,
-    referenced_name,
-    with_references,
-)
-from i2cnn.evaluation.references import FoldReferences
+from i2cnn.evaluation.jobs import Execution, Job, JobFolder
+from i2cnn.evaluation.methods import FLOOR, RIVAL, Method, referenced_name, with_references
 from i2cnn.rivals import RIVALS
-from i2cnn.rivals.describe import describe
-from i2cnn.rivals.fold import RivalFold
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress, say
+
+# Describing and fitting import scikit-image and scikit-learn, which reading a run does not need.
+if TYPE_CHECKING:
+    from i2cnn.rivals.fold import RivalFold
 
 #: Features of all faces, shared by the folds.
 FEATURES_FOLDER = "rivals"
@@ -80,6 +73,8 @@ class RivalJob(Job):
         path = self._features_file(run, inputs)
         if path.exists():
             return
+        from i2cnn.rivals.describe import describe
+
         path.parent.mkdir(parents=True, exist_ok=True)
         with progress(f"{RIVALS[self.rival].title} of all faces") as update:
             features = describe(self.rival, inputs.all_faces, inputs.root, inputs.scheme, update)
@@ -88,6 +83,8 @@ class RivalJob(Job):
 
     def fold_of(self, run: Path, inputs: Inputs) -> RivalFold:
         """The rival on the job's fold, on the features that :meth:`prepare` wrote."""
+        from i2cnn.rivals.fold import RivalFold
+
         path = self._features_file(run, inputs)
         try:
             features = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -100,29 +97,44 @@ class RivalJob(Job):
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Fit the rival's SVMs and write their predictions of the test faces."""
-        fold, (_, tested) = self.fold_of(run, inputs), inputs.sides(self.fold)
-        reference, judged = inputs.settings.reference, inputs.judged(self.fold)
+        fold = self.fold_of(run, inputs)
+        methods = self._plain(fold, folder, inputs)
+        if inputs.settings.reference != "none":
+            methods |= self._referenced(fold, folder, inputs)
+        folder.finish(methods)
+        say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
+
+    def _plain(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
+        """The rival as it is, with each of its kernels."""
+        _, tested = inputs.sides(self.fold)
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(kernel):
-                _, result = fold.predict(kernel, judged=judged)
+                _, result = fold.predict(kernel, judged=inputs.judged(self.fold))
             accuracy = folder.save_predictions(kernel, tested, result.predicted)
             if result.windows is not None:  # the same for every kernel
                 with atomic_path(folder.path / WINDOWS_FILE) as partial:
                     np.savez_compressed(partial, windows=result.windows)
             methods[kernel] = {"accuracy": accuracy, **result.choice}
-        if reference != "none":
-            with folder.steps("references"):
-                references = FoldReferences(inputs, self.fold, fold.whole_gram())
-            for kernel in RIVALS[self.rival].kernels:
-                with folder.steps(f"{kernel}, {reference}"):
-                    model, result = fold.predict(kernel, references.gram, judged)
-                    described = references.describe(model)
-                name = referenced_name(kernel, reference)
-                accuracy = folder.save_predictions(name, tested, result.predicted)
-                methods[name] = {"accuracy": accuracy, **result.choice, "reference": described}
-        folder.finish(methods)
-        say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
+        return methods
+
+    def _referenced(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
+        """The rival measured from references, with each of its kernels."""
+        from i2cnn.evaluation.references import FoldReferences
+
+        _, tested = inputs.sides(self.fold)
+        reference = inputs.settings.reference
+        with folder.steps("references"):
+            references = FoldReferences(inputs, self.fold, fold.whole_gram())
+        methods: dict[str, Any] = {}
+        for kernel in RIVALS[self.rival].kernels:
+            with folder.steps(f"{kernel}, {reference}"):
+                model, result = fold.predict(kernel, references.gram, inputs.judged(self.fold))
+                described = references.describe(model)
+            name = referenced_name(kernel, reference)
+            accuracy = folder.save_predictions(name, tested, result.predicted)
+            methods[name] = {"accuracy": accuracy, **result.choice, "reference": described}
+        return methods
 
     def _features_file(self, run: Path, inputs: Inputs) -> Path:
         return run / FEATURES_FOLDER / f"{self.rival}_{inputs.digest[:12]}.npy"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.jobs import Job, Method
+from i2cnn.evaluation.jobs import Job
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.network.loop import Validation
 from i2cnn.util.errors import InputError

@@ -8,15 +8,8 @@ from pathlib import Path
 
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.inputs import DATASET_FILE, Inputs, read_inputs
-from i2cnn.evaluation.jobs import (
-    FLOOR,
-    FUSED,
-    RESULT_FILE,
-    RIVAL,
-    Job,
-    Method,
-    predictions_file,
-)
+from i2cnn.evaluation.jobs import RESULT_FILE, Job, predictions_file
+from i2cnn.evaluation.methods import FLOOR, FUSED, RIVAL, Method
 from i2cnn.evaluation.predictions import Prediction, read_predictions
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, finished_jobs
 from i2cnn.evaluation.settings import Settings

@@ -10,7 +10,7 @@ import numpy as np
 
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.folds import Folds
-from i2cnn.evaluation.jobs import Method
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import Settings

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.svm import SVC
 
+from i2cnn.svm.album import Album
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
-from i2cnn.svm.reference import JUDGE_C, Album, People, ReferencedGram, choose_rule
+from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram, choose_rule
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 
 

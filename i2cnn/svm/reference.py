@@ -21,17 +21,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
+from i2cnn.svm.album import Album
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import INNER_FOLDS, available_cores
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 
 #: Alternating least-squares steps for the effects of people and expressions.
@@ -43,33 +44,6 @@ NO_REFERENCE = ReferenceRule(np.inf)
 #: From little to much trust: of equally good ones the first is chosen.
 SHRINKAGES = (np.inf, 27.0, 9.0, 3.0, 1.0, 0.0)
 MIXES = (0.0, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Album:
-    """Whose pictures are whose, and which of them may serve as a reference.
-
-    Parameters
-    ----------
-    people : ndarray, (n,)
-        Person of each picture.
-    pictures : ndarray of bool, (n,), optional
-        Pictures that references are made of; all by default.
-    groups : ndarray, (n,), optional
-        Pictures of one group share a reference; the people by default. A clip's frames may be one.
-    """
-
-    people: AnyArray
-    pictures: BoolArray | None = None
-    groups: AnyArray | None = None
-
-    def __getitem__(self, rows: IntArray) -> Album:
-        """The album of some of the pictures."""
-        return Album(
-            self.people[rows],
-            None if self.pictures is None else self.pictures[rows],
-            None if self.groups is None else self.groups[rows],
-        )
 
 
 class People:

@@ -54,6 +54,10 @@ def test_faces_are_found_without_the_packages_of_training() -> None:
     assert modules_after("faces", "nowhere") & {"torch", "sklearn", "matplotlib"} == set()
 
 
+def test_a_report_is_written_without_the_packages_of_jobs() -> None:
+    assert modules_after("report", "nowhere") & {"dlib", "skimage", "torch"} == set()
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -18,7 +18,8 @@ from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.table import Face
 from i2cnn.report.page import write_report
 from i2cnn.rivals.fold import RivalFold
-from i2cnn.svm.reference import Album, ReferencedFold
+from i2cnn.svm.album import Album
+from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
 from tests.check_report import check
 from tests.helpers.small_runs import arguments, settings_of, small_set

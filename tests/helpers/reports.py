@@ -9,7 +9,7 @@ import numpy as np
 
 from i2cnn.datasets.labels import SIX, Task
 from i2cnn.evaluation.folds import Fold, Folds
-from i2cnn.evaluation.jobs import Method
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.loop import Validation
 from i2cnn.network.profiles import template_schedule

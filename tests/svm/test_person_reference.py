@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.svm.album import Album
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.svm.person_reference import PersonReference, Population, ReferenceRule
 from i2cnn.svm.population_fit import fit_by_rule, fit_population
-from i2cnn.svm.reference import Album, People, ReferencedGram
+from i2cnn.svm.reference import People, ReferencedGram
 from i2cnn.util.errors import InputError
 
 DIGEST = "5a" * 32

@@ -1,0 +1,87 @@
+"""The methods whose predictions a run's jobs write: names, titles and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from i2cnn.rivals import RIVALS
+from i2cnn.svm.variants import TRAINED
+
+#: Groups of the methods without a network.
+RIVAL, FLOOR = "rival", "floor"
+#: Group of networks whose Gram matrix a rival's is added to.
+FUSED = "fused"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What makes predictions: a row of the report, joined over folds and seeds.
+
+    Parameters
+    ----------
+    name : str
+        The method within its job, as in predictions_NAME.csv.
+    id : str
+        `k60_trained`, `k60_region_nose`, `rival_lbp_rbf`, ...
+    title : str
+        For tables.
+    group : str
+        Of :class:`i2cnn.svm.variants.Variant`, or FUSED, RIVAL or FLOOR.
+    k : int
+        Patches per face that the network sees; 0 for rivals.
+    protocol : str
+        What it is, in a sentence; empty where the title says it.
+    reference : str
+        Which of each person's pictures the others are measured from; empty for none.
+    """
+
+    name: str
+    id: str
+    title: str
+    group: str
+    k: int = 0
+    protocol: str = ""
+    reference: str = ""
+
+
+def referenced_name(name: str, reference: str) -> str:
+    """Name or id of a method that measures faces from references."""
+    return f"{name}_{reference}"
+
+
+def with_references(methods: Sequence[Method], reference: str) -> list[Method]:
+    """Methods and, unless `reference` is "none", the same measured from references."""
+    if reference == "none":
+        return list(methods)
+    referenced = [
+        replace(
+            m,
+            name=referenced_name(m.name, reference),
+            id=referenced_name(m.id, reference),
+            reference=reference,
+        )
+        for m in methods
+    ]
+    return [*methods, *referenced]
+
+
+def fused_methods(method: Method, rivals: Sequence[str]) -> list[Method]:
+    """A network's method, fused with each of some rivals."""
+    return [
+        replace(
+            method,
+            name=fused_name(method.name, rival),
+            id=fused_name(method.id, rival),
+            title=f"{method.title} + {RIVALS[rival].title}",
+            group=FUSED if method.group == TRAINED else method.group,
+            protocol=f"Fusion: the Gram matrices of {method.title} and {RIVALS[rival].title} are "
+            "added, both at mean 1.",
+        )
+        for rival in rivals
+    ]
+
+
+def fused_name(method: str, rival: str) -> str:
+    """Name or id of a network's method that is fused with a rival."""
+    return f"{method}_{rival}"
