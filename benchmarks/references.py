@@ -24,13 +24,13 @@ from i2cnn.evaluation.folds import make_folds
 from i2cnn.faces.locate import locate_faces
 from i2cnn.rivals.describe import describe
 from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.album import Album
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import (
     MIXES,
     NO_REFERENCE,
     SHRINKAGES,
-    Album,
     People,
     ReferencedFold,
     ReferencedGram,

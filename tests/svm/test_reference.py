@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2cnn.svm.album import Album
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.reference import (
     NO_REFERENCE,
-    Album,
     People,
     ReferencedFold,
     ReferencedGram,
