@@ -200,3 +200,43 @@ def test_python_m_i2cnn_is_the_command() -> None:
         [sys.executable, "-m", "i2cnn", "--version"], capture_output=True, text=True, check=True
     )
     assert result.stdout == f"i2cnn {i2cnn.__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["patches faces.csv", "svm f.npy --faces=f.csv", "train"])
+def test_seeds_are_natural_numbers(verb: str, capsys: Output) -> None:
+    line = refusal([*verb.split(), "--out=x", "--seed=-1"], capsys)
+    assert "is not a seed: a number from 0 to 2147483647" in line
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["evaluate", "--dataset=jaffe", "--out=r"], "needs the path of your copy"),
+        (["evaluate", "nowhere", "--out=r"], "no such folder"),
+        (["evaluate", "jaffe", "--out=r"], "chosen by --dataset jaffe"),
+        (["evaluate", "--out=r", "--folds=30"], "use --folds 20"),
+        (["evaluate", "--out=r", "--folds=5", "--only-folds=9"], "fold 9 is not one of 1 to 5"),
+        (["evaluate", "--out=r", "--k=7"], "choose 1, 5 or 60"),
+        (["evaluate", "--out=r", "--scheme=mine"], "unknown patch scheme"),
+        (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
+        (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not available"),
+        (["patches", "f.csv", "--out=db", "--k=0"], "choose 1, 5 or 60"),
+        (["report", "nowhere"], "not a run directory"),
+        (["report", "nowhere", "--out", "x.html"], "--out is for several runs"),
+        (["faces", "--dataset=folder", "--out=f.csv"], "needs the path"),
+        (["svm", "f.npy", "--faces=none.csv", "--out=p"], "no such file"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_answered_with_one_line(
+    command: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert sum(line.startswith("i2cnn: error") for line in error.splitlines()) == 1

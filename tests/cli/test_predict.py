@@ -1,0 +1,88 @@
+"""`i2cnn predict`: photographs, and recognisers and names that cannot be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.cli.main import main
+from i2cnn.datasets import embedded_root
+from i2cnn.util.images import read_image, write_image
+from tests.helpers.small_runs import copy_of
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A photograph of a person, 512 x 512 pixels."""
+    data = pytest.importorskip("skimage.data")
+    path = tmp_path_factory.mktemp("photo") / "astronaut.png"
+    write_image(path, np.ascontiguousarray(data.astronaut()[:, :, ::-1]))
+    return path
+
+
+def test_a_photograph_gets_scores_and_an_explanation(
+    run: Path, photo: Path, capsys: Output
+) -> None:
+    command = ["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]
+    assert main([*command, "--json", "--explain"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)
+    assert sum(face["scores"].values()) == pytest.approx(1)
+    assert face["label"] in face["scores"]
+    assert len(face["patches"]) == 5
+
+
+def test_an_annotated_picture_is_saved(run: Path, photo: Path, tmp_path: Path) -> None:
+    command = ["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]
+    assert main([*command, "--save", str(tmp_path / "out")]) == 0
+    assert read_image(tmp_path / "out" / "astronaut_expressions.png").shape == (512, 512, 3)
+
+
+def test_the_table_says_what_scores_are(run: Path, photo: Path, capsys: Output) -> None:
+    assert main(["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]) == 0
+    assert "Scores are shares" in capsys.readouterr().out
+
+
+def test_a_picture_without_a_face_is_said_to_have_none(
+    run: Path, tmp_path: Path, capsys: Output
+) -> None:
+    write_image(tmp_path / "flat.png", np.full((200, 200), 128, np.uint8))
+    model = str(run / "recogniser")
+    assert main(["predict", str(tmp_path / "flat.png"), "--model", model, "--device=cpu"]) == 1
+    assert "no face found" in capsys.readouterr().out
+
+
+def test_pictures_of_one_name_are_not_overwritten(
+    run: Path, tmp_path: Path, capsys: Output
+) -> None:
+    photos = [str(tmp_path / "a" / "face.png"), str(tmp_path / "b" / "face.jpg")]
+    command = ["predict", *photos, "--model", str(run / "recogniser"), "--save", str(tmp_path)]
+    assert main(command) == 1
+    assert "would both be saved as face_expressions.png" in capsys.readouterr().err
+
+
+def refusal(model: Path, capsys: Output) -> str:
+    """What `predict` says of a recogniser that it cannot use."""
+    photo = str(next(embedded_root().glob("*.png")))
+    assert main(["predict", photo, "--model", str(model)]) == 1
+    return capsys.readouterr().err
+
+
+def test_a_damaged_file_of_a_recogniser_is_named(run: Path, tmp_path: Path, capsys: Output) -> None:
+    copy = copy_of(run / "recogniser", tmp_path / "recogniser")
+    (copy / "svm.npz").write_bytes(b"no")
+    assert "svm.npz: damaged" in refusal(copy, capsys)
+
+
+def test_a_missing_file_of_a_recogniser_is_named(run: Path, tmp_path: Path, capsys: Output) -> None:
+    copy = copy_of(run / "recogniser", tmp_path / "recogniser")
+    (copy / "net.caffemodel").unlink()
+    assert "net.caffemodel missing" in refusal(copy, capsys)
+
+
+def test_a_missing_recogniser_is_named(tmp_path: Path, capsys: Output) -> None:
+    assert "no such folder" in refusal(tmp_path / "nowhere", capsys)
