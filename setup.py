@@ -72,6 +72,7 @@ setup(
     package_data={
         "i2cnn": ["py.typed", "*.pyi"],
         "i2cnn.datasets.synthetic_v1": ["*"],
+        "i2cnn.models": ["*/*"],
         "i2cnn.report.templates": ["*"],
         "i2cnn.torchcaffe.proto": ["*.proto", "*.pyi"],
     },

@@ -92,6 +92,16 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_model(parser: argparse.ArgumentParser, default: str) -> None:
+    """`--model`."""
+    parser.add_argument(
+        "--model",
+        metavar="NAME|FOLDER",
+        help="a recogniser: a name of `i2cnn models`, or the folder RUN/recogniser (default: "
+        f"{default})",
+    )
+
+
 def add_task(parser: argparse.ArgumentParser, default: str) -> None:
     """`--task`."""
     parser.add_argument(

@@ -24,7 +24,8 @@ replicated.
 
   i2cnn demo                                      the whole pipeline on faces that ship with it
   i2cnn evaluate --dataset jaffe PATH --out RUN   the paper's evaluation on your copy of JAFFE
-  i2cnn predict photo.jpg --model RUN/recogniser  expressions of the faces in a photograph
+  i2cnn predict photo.jpg                         expressions of the faces in a photograph
+  i2cnn predict ALBUM --people one                ... of a person, by the other pictures of theirs
   i2cnn doctor                                    what is installed, and what is missing
 """
 EVALUATE = """\
@@ -34,6 +35,14 @@ features, SVM, rivals, report. Stop it at any time; the same command continues w
   i2cnn evaluate --dataset jaffe PATH --out runs/jaffe --dry-run
   i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
   i2cnn evaluate --profile quick --out runs/synthetic
+"""
+PREDICT = """\
+Name the expressions of faces. A person's own pictures are the best reference there is: with several
+of them, say whose they are.
+
+  i2cnn predict photo.jpg
+  i2cnn predict ALBUM --people one
+  i2cnn predict photo.jpg --reference ALBUM
 """
 PATCHES = """\
 Cut each face into patches and write them into a Caffe LMDB, draw them, or both.
@@ -60,7 +69,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"i2cnn {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
-    for add in (_demo, _evaluate, _report, _predict, _doctor):
+    for add in (_demo, _evaluate, _report, _predict, _enrol, _models, _doctor):
         add(verbs)
     for add in (_faces, _patches, _train, _features, _svm):
         add(verbs)
@@ -206,11 +215,28 @@ def _report(verbs: Verbs) -> None:
 
 
 def _predict(verbs: Verbs) -> None:
-    predict = verbs.add_parser("predict", help="expressions of the faces in photographs")
+    predict = verbs.add_parser(
+        "predict",
+        help="expressions of the faces in photographs",
+        description=PREDICT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     predict.set_defaults(run="i2cnn.cli.predict:predict")
-    predict.add_argument("images", nargs="+", type=Path, help="photographs")
-    predict.add_argument(
-        "--model", type=Path, required=True, help="a recogniser: the folder RUN/recogniser"
+    predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
+    options.add_model(predict, "smile for one picture, faces-7 for more")
+    whose = predict.add_mutually_exclusive_group()
+    whose.add_argument(
+        "--people",
+        choices=("one", "auto", "subfolders"),
+        help="who is on the photographs: one person, the largest face of each; whoever dlib's face "
+        "descriptor tells apart; or a person per subfolder. Each face is then measured from that "
+        "person's other pictures",
+    )
+    whose.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR|FILE.ref",
+        help="other pictures of the person, or a file written by `i2cnn enrol`",
     )
     predict.add_argument(
         "--save", type=Path, metavar="DIR", help="write annotated pictures into this folder"
@@ -220,6 +246,29 @@ def _predict(verbs: Verbs) -> None:
     )
     predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_engine(predict)
+
+
+def _enrol(verbs: Verbs) -> None:
+    enrol = verbs.add_parser(
+        "enrol",
+        help="make a person's reference file of pictures of theirs, for `predict --reference`",
+        description="Make a person's reference file. It describes a face: biometric data.",
+    )
+    enrol.set_defaults(run="i2cnn.cli.album:enrol")
+    enrol.add_argument(
+        "images", nargs="+", type=Path, help="photographs of one person, or a folder of them"
+    )
+    enrol.add_argument("--out", type=Path, required=True, metavar="FILE.ref", help="file to write")
+    options.add_model(enrol, "faces-7")
+    options.add_engine(enrol)
+
+
+def _models(verbs: Verbs) -> None:
+    models = verbs.add_parser("models", help="the recognisers that ship")
+    models.set_defaults(run="i2cnn.cli.models:list_models")
+    card = verbs.add_parser("card", help="what a recogniser was made of, and what it can't do")
+    card.set_defaults(run="i2cnn.cli.models:print_card")
+    card.add_argument("model", metavar="NAME|FOLDER", help="a name of `i2cnn models`, or a folder")
 
 
 def _doctor(verbs: Verbs) -> None:

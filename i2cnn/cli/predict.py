@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from i2cnn.recogniser.draw import annotate
+from i2cnn.cli.album import predict_album, predict_with
+from i2cnn.cli.answers import (
+    Answer,
+    check_names,
+    entries,
+    note,
+    print_json,
+    print_people,
+    print_picture,
+    refuse,
+    save_drawing,
+)
+from i2cnn.cli.pictures import Picture, find_pictures
+from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM
+from i2cnn.models.card import read_card
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
-from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import read_image, write_image
+from i2cnn.util.images import read_image
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -24,93 +31,65 @@ def predict(options: argparse.Namespace) -> int:
 
     Status 1 if a picture cannot be read or has no face; the others are still answered.
     """
+    pictures = find_pictures(options.images)
     if options.save:
-        _check_names(options.images)
-    recogniser = Recogniser(options.model, options.engine, options.device)
-    answers: list[dict[str, Any]] = []
-    status = 0
-    for path in options.images:
-        try:
-            image, found = _recognise(recogniser, path)
-        except InputError as error:
-            print(f"i2cnn: error: {error}", file=sys.stderr)
-            status = 1
-            continue
-        if not found:
-            status = 1
-        if options.save:
-            write_image(options.save / _annotated(path), annotate(image, found))
+        check_names(pictures)
+    recogniser = _recogniser(options, len(pictures))
+    people = bool(options.people or options.reference)
+    values: list[dict[str, Any]] = []
+    shown: list[Answer] = []
+    faces: dict[Picture, list[FacePrediction]] = {}
+    for answer in _answers(options, recogniser, pictures):
+        faces.setdefault(answer.picture, []).extend(answer.faces)
         if options.json:
-            answers += _answers(path, found, options.explain)
+            values += entries(answer, options.explain, people)
+        elif people:
+            shown.append(answer)
         else:
-            _print_faces(path, found, recogniser.labels, options.explain)
+            print_picture(answer, recogniser.labels, options.explain)
     if options.json:
-        print(json.dumps(answers, indent=1))
-    return status
+        print_json(values)
+    else:
+        print_people(shown, options.explain)
+    if options.save:
+        for picture, found in faces.items():
+            save_drawing(options.save, picture, found)
+    return 0 if all(faces.get(picture) for picture in pictures) else 1
 
 
-def _recognise(recogniser: Recogniser, path: Path) -> tuple[UInt8Array, list[FacePrediction]]:
-    """A picture and its faces; InputError names the picture."""
-    image = read_image(path)
-    try:
-        return image, recogniser.predict(image)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
+    """The recogniser that was chosen, or the one that ships for so many pictures."""
+    album = bool(options.people or options.reference)
+    default = FOR_AN_ALBUM if album or pictures > 1 else FOR_A_PICTURE
+    recogniser = Recogniser(options.model or default, options.engine, options.device)
+    card = read_card(recogniser.bundle.folder)
+    if card is not None:
+        note(card.warning)
+    if options.model is None and not album:
+        note(
+            "for seven expressions, give several pictures of a person and --people one "
+            f"(the recogniser {FOR_AN_ALBUM})"
+            if default == FOR_A_PICTURE
+            else "each face is named by itself; --people one, auto or subfolders makes references "
+            "of these pictures"
+        )
+    return recogniser
 
 
-def _answers(path: Path, found: Sequence[FacePrediction], explain: bool) -> list[dict[str, Any]]:
-    """An entry of `predict --json` for each face, or one that says there is none."""
-    if not found:
-        none: dict[str, Any] = {"box": None, "found": None, "label": None, "scores": {}}
-        return [{"image": str(path), **none, **({"patches": {}} if explain else {})}]
-    return [
-        {
-            "image": str(path),
-            "box": list(p.detection.box),
-            "found": p.detection.found,
-            "label": p.label,
-            "scores": p.scores,
-            **({"patches": p.patches} if explain else {}),
-        }
-        for p in found
-    ]
+def _answers(
+    options: argparse.Namespace, recogniser: Recogniser, pictures: Sequence[Picture]
+) -> Iterator[Answer]:
+    if options.people:
+        return predict_album(recogniser, pictures, options.people)
+    if options.reference:
+        return predict_with(recogniser, pictures, options.reference)
+    return _one_by_one(recogniser, pictures)
 
 
-def _print_faces(
-    path: Path, found: Sequence[FacePrediction], labels: Sequence[str], explain: bool
-) -> None:
-    if not found:
-        print(f"{path}: no face found")
-        return
-    console = Console(highlight=False)
-    table = Table(title=str(path), caption="Scores are shares of the SVM's votes.")
-    table.add_column("face")
-    for label in labels:
-        table.add_column(label, justify="right")
-    for number, p in enumerate(found, 1):
-        cells = [
-            f"[bold]{v:.2f}[/]" if name == p.label else f"{v:.2f}" for name, v in p.scores.items()
-        ]
-        table.add_row(f"{number}: {p.label}", *cells)
-    console.print(table)
-    if explain:
-        for number, p in enumerate(found, 1):
-            ranked = sorted(p.patches.items(), key=lambda item: -item[1])
-            best = ", ".join(f"{name} {value:+.2f}" for name, value in ranked[:5])
-            console.print(f"  face {number}, for {p.label}: {best}", markup=False)
-
-
-def _annotated(path: Path) -> str:
-    return f"{path.stem}_expressions.png"
-
-
-def _check_names(images: Sequence[Path]) -> None:
-    """Refuse photographs whose annotated pictures would have one name."""
-    names: dict[str, Path] = {}
-    for path in images:
-        other = names.setdefault(_annotated(path), path)
-        if other != path:
-            raise InputError(
-                f"{other} and {path} would both be saved as {_annotated(path)}; use two commands "
-                "with different --save folders"
-            )
+def _one_by_one(recogniser: Recogniser, pictures: Sequence[Picture]) -> Iterator[Answer]:
+    """Every face of each picture, without references."""
+    for picture in pictures:
+        try:
+            yield Answer(picture, recogniser.predict(read_image(picture.path)))
+        except InputError as error:
+            refuse(picture.path, error)

@@ -134,6 +134,14 @@ class FaceFinder:
         points = np.array(_PRIOR) * (width - 1, height - 1)
         return Detection((0.0, 0.0, float(width), float(height)), points, "prior"), 0
 
+    def marks(self, image: UInt8Array, box: Box) -> Any:
+        """dlib's 68 landmarks of the face in a box, as its own object."""
+        import dlib
+
+        x, y, width, height = box
+        corners = (round(v) for v in (x, y, x + width, y + height))
+        return self._predictor(np.ascontiguousarray(as_gray(image)), dlib.rectangle(*corners))
+
     def _detect(self, gray: UInt8Array) -> _Candidates:
         gray = np.ascontiguousarray(gray)
         doublings = 1 if min(gray.shape) < _DOUBLED_SIDE else 0

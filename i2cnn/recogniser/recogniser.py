@@ -159,7 +159,7 @@ class Recogniser:
             There are fewer than two pictures, one of them shows no face, or this recogniser cannot
             use references.
         """
-        self._population()
+        self.check_references()
         described = []
         for number, image in enumerate(pictures, 1):
             detection, found = self.finder.find_one(image)
@@ -185,6 +185,10 @@ class Recogniser:
         """
         mean = self._population().mean
         return PersonReference.load(Path(path), mean.shape, self.bundle.digest)
+
+    def check_references(self) -> None:
+        """InputError if this recogniser cannot use references."""
+        self._population()
 
     def _population(self) -> Population:
         if self.bundle.population is None:

@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
+from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
-from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram, choose_rule
+from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 
 
@@ -51,7 +52,7 @@ def fit_population(features: Float32Array, labels: IntArray, people: AnyArray) -
     InputError
         The pictures are of one class or of one person only.
     """
-    rule, _ = choose_rule(linear_gram(features), labels, Album(people))
+    rule = choose_album_rule(linear_gram(features), labels, people)
     return fit_by_rule(features, labels, people, rule)
 
 

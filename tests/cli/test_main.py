@@ -87,8 +87,8 @@ def test_a_report_is_written_without_the_packages_of_jobs() -> None:
             "i2cnn doctor: error: unexpected argument more; see `i2cnn doctor --help`",
         ),
         (
-            ["predict", "a.png"],
-            "i2cnn predict: error: the following arguments are required: --model",
+            ["enrol", "a.png"],
+            "i2cnn enrol: error: the following arguments are required: --out",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_every_verb_names_a_function_that_exists() -> None:
         if isinstance(action, argparse._SubParsersAction)
     )
     addresses = [p.get_default("run") for name, p in verbs.choices.items() if name != "caffe"]
-    assert len(addresses) == 10
+    assert len(addresses) == 13
     assert all(callable(function(address)) for address in addresses)
 
 

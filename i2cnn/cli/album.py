@@ -1,0 +1,191 @@
+"""`i2cnn predict --people` and `--reference`, and `i2cnn enrol`: people as their own reference.
+
+An album is read in two passes: all faces are described, each person's make a reference, and each
+face is then named with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2cnn.cli.answers import Answer, note, refuse
+from i2cnn.cli.pictures import Picture, find_pictures
+from i2cnn.faces.finder import Detection
+from i2cnn.faces.people import FaceDescriptor, group_by_person
+from i2cnn.models import FOR_AN_ALBUM
+from i2cnn.models.card import read_card
+from i2cnn.recogniser.album import DescribedFace, make_reference, name_faces
+from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.svm.person_reference import PersonReference
+from i2cnn.util.arrays import Float64Array
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import read_image
+from i2cnn.util.progress import progress
+
+
+@dataclass(frozen=True)
+class AlbumFace:
+    """A described face and the picture that it is in.
+
+    Parameters
+    ----------
+    picture : Picture
+    face : DescribedFace
+    who : ndarray, (128,), optional
+        dlib's descriptor of whom it shows, where people are told apart by it.
+    """
+
+    picture: Picture
+    face: DescribedFace
+    who: Float64Array | None = None
+
+
+def predict_album(
+    recogniser: Recogniser, pictures: Sequence[Picture], people: str
+) -> Iterator[Answer]:
+    """Name the faces of an album, person by person, each with the person's reference.
+
+    Parameters
+    ----------
+    recogniser : Recogniser
+    pictures : sequence of Picture
+    people : {"one", "auto", "subfolders"}
+    """
+    recogniser.check_references()
+    card = read_card(recogniser.bundle.folder)
+    faces, without = _find_faces(recogniser, pictures, every=people == "auto")
+    yield from (Answer(picture, []) for picture in without)
+    for person, own in _GROUPS[people](faces).items():
+        reference, notes = make_reference(recogniser, [f.face for f in own], card)
+        for text in notes:
+            note(f"{person}: {text}")
+        yield from _named(recogniser, own, reference, person)
+
+
+def predict_with(
+    recogniser: Recogniser, pictures: Sequence[Picture], source: Path
+) -> Iterator[Answer]:
+    """Name the largest face of each picture with the reference of `--reference`."""
+    reference = _load_or_make(recogniser, source)
+    faces, without = _find_faces(recogniser, pictures, every=False)
+    yield from (Answer(picture, []) for picture in without)
+    yield from _named(recogniser, faces, reference, source.stem)
+
+
+def enrol(options: argparse.Namespace) -> int:
+    """Write the reference of a person, made of pictures of theirs."""
+    recogniser = Recogniser(options.model or FOR_AN_ALBUM, options.engine, options.device)
+    reference = _make(recogniser, find_pictures(options.images))
+    if reference is None:
+        raise InputError("one picture makes no reference; give several of the same person")
+    reference.save(options.out)
+    print(
+        f"{options.out}: reference of {reference.count} pictures. It describes a person's face, so "
+        "it is biometric data: keep it as you would keep the pictures."
+    )
+    return 0
+
+
+def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | None:
+    """A reference from a folder of pictures or from a file that `enrol` wrote."""
+    recogniser.check_references()
+    if not source.exists():
+        raise InputError(f"{source}: no such folder or file")
+    if source.is_dir():
+        return _make(recogniser, find_pictures([source]))
+    return recogniser.load_reference(source)
+
+
+def _make(recogniser: Recogniser, pictures: Sequence[Picture]) -> PersonReference | None:
+    recogniser.check_references()
+    faces, without = _find_faces(recogniser, pictures, every=False)
+    for picture in without:
+        note(f"{picture.path}: no face found")
+    if not faces:
+        raise InputError(f"{pictures[0].folder}: no picture of a reference shows a face")
+    card = read_card(recogniser.bundle.folder)
+    reference, notes = make_reference(recogniser, [f.face for f in faces], card)
+    for text in notes:
+        note(f"{pictures[0].folder}: {text}")
+    return reference
+
+
+def _find_faces(
+    recogniser: Recogniser, pictures: Sequence[Picture], every: bool
+) -> tuple[list[AlbumFace], list[Picture]]:
+    """Every face of the pictures, or the largest of each, and the pictures without a face.
+
+    A picture that cannot be used, or that has more faces than are used, is told.
+    """
+    describe_who = FaceDescriptor(recogniser.finder) if every else None
+    faces: list[AlbumFace] = []
+    without: list[Picture] = []
+    with progress("describing faces") as update:
+        for number, picture in enumerate(pictures, 1):
+            try:
+                image = read_image(picture.path)
+                found = recogniser.finder.find_all(image)
+                if not found:
+                    without.append(picture)
+                elif not every and len(found) > 1:
+                    note(f"{picture.path}: {len(found)} faces, the largest is used")
+                for detection in found if every else _largest(found):
+                    face = DescribedFace(detection, recogniser.describe(image, detection))
+                    who = None if describe_who is None else describe_who(image, detection)
+                    faces.append(AlbumFace(picture, face, who))
+            except InputError as error:
+                refuse(picture.path, error)
+            update(number, len(pictures))
+    return faces, without
+
+
+def _largest(found: Sequence[Detection]) -> list[Detection]:
+    return sorted(found, key=lambda d: d.box[2] * d.box[3])[-1:]
+
+
+def _named(
+    recogniser: Recogniser,
+    faces: Sequence[AlbumFace],
+    reference: PersonReference | None,
+    person: str,
+) -> Iterator[Answer]:
+    named = name_faces(recogniser, [f.face for f in faces], reference)
+    yield from (Answer(face.picture, [one], person) for face, one in zip(faces, named, strict=True))
+
+
+def _all_one(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
+    return {"the person": list(faces)} if faces else {}
+
+
+def _by_subfolder(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
+    groups: dict[str, list[AlbumFace]] = {}
+    for face in faces:
+        parts = face.picture.inside.parts
+        if len(parts) == 1:
+            raise InputError(
+                f"{face.picture.path}: is in no subfolder; with --people subfolders each person "
+                "has one"
+            )
+        groups.setdefault(str(face.picture.folder / parts[0]), []).append(face)
+    return groups
+
+
+def _by_descriptor(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
+    persons = group_by_person([face.who for face in faces if face.who is not None])
+    groups: dict[str, list[AlbumFace]] = {}
+    for person, face in sorted(zip(persons, faces, strict=True), key=lambda pair: int(pair[0])):
+        groups.setdefault(f"person {person + 1}", []).append(face)
+    sizes = ", ".join(f"{name}: {len(own)} faces" for name, own in groups.items())
+    note(f"grouped by dlib's face descriptor into {len(groups)} people ({sizes})")
+    return groups
+
+
+#: How `--people` groups faces.
+_GROUPS: dict[str, Callable[[Sequence[AlbumFace]], dict[str, list[AlbumFace]]]] = {
+    "one": _all_one,
+    "auto": _by_descriptor,
+    "subfolders": _by_subfolder,
+}

@@ -1,0 +1,89 @@
+"""Groups faces by who they show, by dlib's face descriptor.
+
+The descriptor is 128 numbers of a network that Davis King trained for dlib and gave to the public
+domain; it comes with the package `face_recognition_models` (CC0).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from i2cnn.faces.finder import Detection, FaceFinder
+from i2cnn.util.arrays import Float64Array, IntArray, UInt8Array
+from i2cnn.util.errors import InputError
+from i2cnn.util.images import as_bgr
+
+MODEL_NAME = "dlib_face_recognition_resnet_model_v1.dat"
+#: Mean distance of two groups' descriptors below which they are one person. Chosen on 102 people
+#: with two photographs each, and on the rendered faces, of whom many look alike.
+DISTANCE = 0.45
+
+
+class FaceDescriptor:
+    """dlib's descriptor of whom a face shows.
+
+    Parameters
+    ----------
+    finder : FaceFinder
+        Its landmark model aligns the faces.
+
+    Raises
+    ------
+    InputError
+        The descriptor's model is missing.
+    """
+
+    def __init__(self, finder: FaceFinder) -> None:
+        import dlib
+
+        model = _find_model()
+        if model is None:
+            raise InputError(
+                f"{MODEL_NAME}: dlib's face descriptor is missing; pip install "
+                "face_recognition_models, or say who is who by --people one or subfolders"
+            )
+        self._finder = finder
+        self._net: Any = dlib.face_recognition_model_v1(str(model))
+
+    def __call__(self, image: UInt8Array, detection: Detection) -> Float64Array:
+        """The descriptor (128,) of a face.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        detection : Detection
+        """
+        rgb = np.ascontiguousarray(as_bgr(image)[:, :, ::-1])
+        marks = self._finder.marks(image, detection.box)
+        return np.array(self._net.compute_face_descriptor(rgb, marks), np.float64)
+
+
+def group_by_person(descriptors: Sequence[Float64Array]) -> IntArray:
+    """Number of each face's person, from 0, persons with more faces first.
+
+    Groups are joined, nearest first, while their mean distance is at most DISTANCE.
+    """
+    if len(descriptors) < 2:
+        return np.zeros(len(descriptors), np.int_)
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    groups = fcluster(linkage(np.stack(descriptors), "average"), DISTANCE, "distance")
+    _, first, inverse, counts = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.lexsort((first, -counts))
+    ranks: IntArray = np.argsort(order)
+    persons: IntArray = ranks[inverse]
+    return persons
+
+
+def _find_model() -> Path | None:
+    spec = importlib.util.find_spec("face_recognition_models")
+    places = spec.submodule_search_locations if spec is not None else None
+    path = Path(places[0]) / "models" / MODEL_NAME if places else None
+    return path if path is not None and path.is_file() else None

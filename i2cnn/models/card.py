@@ -1,0 +1,151 @@
+"""The card of a recogniser: what it was made of, how well it does, and what it can't do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import read_json
+
+CARD_FILE, CARD_TEXT = "card.json", "card.md"
+#: Keys of a measured share in card.json.
+_SHARE = ("accuracy", "low", "high")
+
+
+@dataclass(frozen=True)
+class Share:
+    """A measured accuracy with its 95 % interval over people; between 0 and 1."""
+
+    accuracy: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.1%} ({self.low:.1%} to {self.high:.1%})"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a user should know of a recogniser.
+
+    Parameters
+    ----------
+    name, title : str
+    line : str
+        What it is for, in one line.
+    warning : str
+        What it can't do, in one line.
+    labels : tuple of str
+    method, protocol, licence : str
+    data : tuple of mapping
+        Of each set of pictures: folder, pictures, people, licence.
+    as_is, reference : Share
+        People apart: without a reference, and with one of all pictures of the person.
+    few : mapping of int to Share
+        With a reference of so many pictures of the person, drawn at random.
+    one_sided : mapping of int to Share
+        With a reference of pictures that show only so many of the expressions.
+    limits : tuple of str
+        What it can't do.
+    """
+
+    name: str
+    title: str
+    line: str
+    warning: str
+    labels: tuple[str, ...]
+    method: str
+    protocol: str
+    licence: str
+    data: tuple[Mapping[str, Any], ...]
+    as_is: Share
+    reference: Share
+    few: Mapping[int, Share]
+    one_sided: Mapping[int, Share]
+    limits: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of card.json."""
+        names = ("name", "title", "line", "warning", "method", "protocol", "licence")
+        return {
+            **{name: getattr(self, name) for name in names},
+            **{name: list(getattr(self, name)) for name in ("labels", "data", "limits")},
+            **{name: vars(getattr(self, name)) for name in ("as_is", "reference")},
+            "few": {str(n): vars(share) for n, share in self.few.items()},
+            "one_sided": {str(n): vars(share) for n, share in self.one_sided.items()},
+        }
+
+    def with_few(self, pictures: int) -> Share | None:
+        """With a reference of so many pictures, or the next smaller number that was measured."""
+        return _nearest(self.few, pictures)
+
+    def with_some(self, expressions: int) -> Share | None:
+        """With a reference of so many expressions, or the next smaller number measured."""
+        return _nearest(self.one_sided, expressions)
+
+    def text(self) -> str:
+        """The content of card.md."""
+        rows = [("without a reference", self.as_is)]
+        rows += [(f"reference of {n} pictures", share) for n, share in self.few.items()]
+        rows += [("reference of all pictures", self.reference)]
+        rows += [
+            (f"reference of pictures of {n} expression{'s' * (n > 1)} only", share)
+            for n, share in self.one_sided.items()
+        ]
+        lines = [
+            f"# {self.name}: {self.title}",
+            self.line,
+            f"**{self.warning}**",
+            f"Labels: {', '.join(self.labels)}. {self.method}",
+            "## Accuracy",
+            self.protocol,
+            "\n".join(
+                ["| pictures of the tested person | accuracy (95 % interval) |", "| --- | --- |"]
+                + [f"| {what} | {share} |" for what, share in rows]
+            ),
+            "## What it can't do",
+            "\n".join(f"* {limit}" for limit in self.limits),
+            "## Data and licence",
+            "\n".join(
+                f"* {d['folder']}: {d['pictures']} pictures of {d['people']} people. {d['licence']}"
+                for d in self.data
+            ),
+            self.licence,
+        ]
+        return "\n\n".join(lines) + "\n"
+
+
+def read_card(folder: Path) -> Card | None:
+    """Card of a recogniser's folder; None if it has none.
+
+    Raises
+    ------
+    InputError
+        Its card is damaged.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    try:
+        for name in ("labels", "data", "limits"):
+            content[name] = tuple(content[name])
+        for name in ("as_is", "reference"):
+            content[name] = _share(content[name])
+        for name in ("few", "one_sided"):
+            content[name] = {int(n): _share(share) for n, share in content[name].items()}
+        return Card(**content)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error!r}); copy the whole folder again") from None
+
+
+def _nearest(measured: Mapping[int, Share], number: int) -> Share | None:
+    smaller = [n for n in measured if n <= number]
+    return measured[max(smaller)] if smaller else None
+
+
+def _share(content: Mapping[str, Any]) -> Share:
+    return Share(*(float(content[name]) for name in _SHARE))
