@@ -22,9 +22,13 @@ _OUTPUT = 'layer { name: "prob" type: "Softmax" bottom: "fc2" top: "prob" }\n'
 
 
 def fill(folder: Path, recogniser: Path) -> None:
-    """Put a photograph, a recogniser, and a small net with its solver and data into a folder."""
+    """Put photographs, a recogniser, and a small net with its solver and data into a folder."""
     picture = read_image(embedded_root() / "S01.HA1.010.png")
     write_image(folder / "photo.jpg", picture)
+    for person, subject in (("anna", "S03"), ("ben", "S07")):
+        (folder / "album" / person).mkdir(parents=True)
+        for path in sorted(embedded_root().glob(f"{subject}.*1.*.png"))[::3]:
+            shutil.copy(path, folder / "album" / person)
     shutil.copytree(recogniser, folder / "runs" / "demo" / "recogniser")
     net = (GOLDEN / "tiny_train_val.prototxt").read_text()
     (folder / "train_val.prototxt").write_text(net)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -59,8 +61,14 @@ def test_a_shipped_recogniser_is_small(name: str) -> None:
     assert sum(p.stat().st_size for p in files) < MOST_BYTES
 
 
-def test_built_distributions_carry_them() -> None:
-    assert '"i2cnn.models": ["*/*"]' in (ROOT / "setup.py").read_text()
+def test_what_is_built_carries_them(tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    built = {p.name: p for p in (tmp_path / "i2cnn" / "models").iterdir() if p.is_dir()}
+    for name in SHIPPED:
+        assert {p.name for p in built[name].iterdir()} == {
+            p.name for p in find_model(name).iterdir()
+        }
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -85,6 +93,13 @@ def test_the_cards_name_authors_and_strangers() -> None:
 def test_a_recogniser_by_hog_needs_no_network() -> None:
     loaded = run_program("modules_of", "i2cnn.recogniser.describe_hog").split()
     assert not {"torch", "sklearn", "i2cnn.evaluation", "i2cnn.network.engine"} & set(loaded)
+
+
+def test_predicting_with_it_loads_no_network() -> None:
+    picture = str(embedded_root() / "S03.HA1.010.png")
+    loaded = run_program("modules_after", "predict", picture, "--json").split()
+    assert "numpy" in loaded
+    assert not {"torch", "sklearn", "scipy"} & set(loaded)
 
 
 def test_a_person_of_the_embedded_set_is_named_with_a_reference() -> None:
