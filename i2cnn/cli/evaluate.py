@@ -10,11 +10,10 @@ from pathlib import Path
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.cost_table import print_plan
-from i2cnn.evaluation.extras import SYNTHETIC
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
-from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.network.engine import choose_device
 from i2cnn.patches.schemes import SCHEMES, get_scheme

@@ -30,7 +30,7 @@ replicated.
 """
 EVALUATE = """\
 The paper's evaluation: person-independent folds, one network for each number of patches, fc7
-features, SVM, rivals, report. Stop it at any time; the same command continues where it was.
+features, SVM, rivals, report. Stop it at any time; the same command continues where it stopped.
 
   i2cnn evaluate --dataset jaffe PATH --out runs/jaffe --dry-run
   i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
@@ -192,7 +192,7 @@ def _how_it_is_run(parser: argparse.ArgumentParser) -> None:
         type=options.pairs,
         default={},
         metavar="partition=P,...",
-        help="run the jobs on a Slurm cluster, with these parameters of its",
+        help="run the jobs on a Slurm cluster, with these Slurm parameters",
     )
 
 
@@ -311,6 +311,10 @@ def _patches(verbs: Verbs) -> None:
     options.add_encoding(patches)
     options.add_patch_count(patches)
     options.add_task(patches, "the CSV's own labels")
+    _how_patches_are_written(patches)
+
+
+def _how_patches_are_written(patches: argparse.ArgumentParser) -> None:
     patches.add_argument("--subjects", help="only these subjects, comma-separated")
     patches.add_argument(
         "--seed",
@@ -323,7 +327,7 @@ def _patches(verbs: Verbs) -> None:
         type=options.copies,
         default=0,
         metavar="N",
-        help="also write N jittered copies of each patch, for training: turned, scaled, shifted, "
+        help="also write N jittered copies of each patch, for training: rotated, scaled, shifted, "
         "brighter or darker (default: 0)",
     )
     patches.add_argument(

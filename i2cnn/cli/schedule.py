@@ -1,4 +1,4 @@
-"""The schedule that `evaluate` and `train` are asked for."""
+"""The schedule that the options of `evaluate` and `train` ask for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from i2cnn.network.profiles import Schedule, template_schedule
 
 
 def chosen_schedule(options: argparse.Namespace) -> Schedule:
-    """The profile's schedule, or a share of it, with what the options change of it."""
+    """The profile's schedule, or a share of it, with the changes that the options make."""
     values = asdict(template_schedule(options.profile))
     for name in ("max_iter", "validate_every", "patience"):
         if values[name]:

@@ -99,7 +99,7 @@ def _from_csv(path: Path) -> list[Sample]:
         first = seen.setdefault(os.path.normpath(image), line)
         if first != line:
             raise InputError(
-                f"{path}:{line}: {image} is already in line {first}; leave one of the two"
+                f"{path}:{line}: {image} is already in line {first}; keep only one of them"
             )
         samples.append(Sample(image, row["subject"], row["label"]))
     return samples

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import progress, say
 
 EXTRAS_FILE = "extras.csv"
-SYNTHETIC = "synthetic"
 
 
 def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:

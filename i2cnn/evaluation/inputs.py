@@ -78,7 +78,7 @@ class Inputs:
         """Digest of everything that a job's results follow from, except its own k, seed or name."""
         faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
         values = [self.settings.digest, self.folds.digest, list(self.task.labels), faces]
-        # Where the others' pictures lie does not matter, and is another place on another machine.
+        # The folder of the others' pictures is left out: it may differ between machines.
         others = [[Path(f.image).name, f.label, f.points.tolist()] for f in self.extras]
         return digest([*values, others] if others else values)
 
@@ -225,6 +225,7 @@ def prepare(run: Path, settings: Settings) -> Inputs:
     task = _run_task(settings, dataset.task)
     _check_references(settings, task, faces)
     folds, extras = _folds(run, faces, settings), read_extras(run, settings, task)
+    _check_extras(run, extras)
     return Inputs(settings, task, dataset.root, faces, folds, extras)
 
 
@@ -299,6 +300,17 @@ def _check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
             raise InputError(
                 f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
                 f"{other.subject} and of {face.subject}; leave one out"
+            )
+
+
+def _check_extras(run: Path, extras: Sequence[Face]) -> None:
+    """InputError if a picture of the data set is among those that train in every fold."""
+    own = {value: name for name, value in read_json(run / PICTURES_FILE).items()}
+    for face in extras:
+        if twin := own.get(file_digest(Path(face.image))):
+            raise InputError(
+                f"--train-also: {face.image} is the same picture as {twin} of the data set, which "
+                "would be tested by what was trained on it; leave it out there"
             )
 
 

@@ -111,7 +111,7 @@ class Job(ABC):
         """Do what is not yet done, and end with `folder.finish`."""
 
     def clean_up(self, run: Path) -> None:  # noqa: B027
-        """Remove files that only the way to the results needed; called when the job is done."""
+        """Remove intermediate files; called when the job is done."""
 
     def run(self, run: Path, inputs: Inputs, execution: Execution) -> None:
         """Do what is not yet done of the job.

@@ -41,7 +41,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 
 
 def predictions_csv(predictions: Sequence[Prediction]) -> str:
-    """Predictions as CSV, to the byte as a file of them has it."""
+    """Predictions as CSV, byte for byte as in a file."""
     text = io.StringIO()
     names = [f.name for f in fields(Prediction)]
     writer = csv.DictWriter(text, names, lineterminator="\n")

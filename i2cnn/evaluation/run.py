@@ -69,7 +69,7 @@ def check_out(run: Path, settings: Settings) -> None:
         raise InputError(f"{run}: is a file; give the folder of a run")
     if (run / PUBLISHED_JOBS_FILE).exists():
         raise InputError(
-            f"{run}: is a published run, without the files to go on with; choose another --out"
+            f"{run}: is a published run, without the files needed to continue; choose another --out"
         )
     if (run / SETTINGS_FILE).exists():
         merge(run / SETTINGS_FILE, settings)

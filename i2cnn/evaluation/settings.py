@@ -18,11 +18,13 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
 
 SETTINGS_FILE = "run.json"
+#: `train_also`: the faces that ship with the package, instead of a folder.
+SYNTHETIC = "synthetic"
 
 #: What to do, in contrast to how: a run can be given more of it later.
 _EXTENDABLE = ("patch_counts", "seeds", "rivals")
 #: The data set and a scheme's file may have moved and still be the same, so their paths are not
-#: part of the digest; the scheme's table is.
+#: part of the digest; the scheme's table is. Of `train_also` only its kind is.
 _NOT_IN_DIGEST = ("root", "scheme", *_EXTENDABLE)
 #: Settings that runs did not have at first, with the values that change nothing.
 _ADDED: dict[str, Any] = {
@@ -161,10 +163,22 @@ class Settings:
         schedule = Schedule(**{name: more.pop(name) for name in _SCHEDULE})
         return cls(schedule=schedule, **more)
 
+    def decisive(self) -> dict[str, Any]:
+        """The settings that decide the numbers, without the places of folders and files."""
+        values = {k: v for k, v in self.to_json().items() if k not in _NOT_IN_DIGEST}
+        if values.get("train_also", SYNTHETIC) != SYNTHETIC:
+            values["train_also"] = "folder"
+        return values
+
+    def public(self) -> Settings:
+        """The settings without paths on somebody's disk."""
+        others = self.train_also and Path(self.train_also).name
+        return replace(self, root=None, train_also=others)
+
     @property
     def digest(self) -> str:
         """Digest of everything that decides the numbers."""
-        return digest({k: v for k, v in self.to_json().items() if k not in _NOT_IN_DIGEST})
+        return digest(self.decisive())
 
 
 #: Names in run.json.
@@ -238,11 +252,11 @@ def merge(path: Path, wanted: Settings) -> Settings:
     """What :func:`agree` makes of stored and wanted settings, without writing it."""
     stored = read_settings(path)
     if stored.digest != wanted.digest:
-        asked_for = wanted.to_json()
+        there, asked_for = ({**_ADDED, **s.decisive()} for s in (stored, wanted))
         differences = [
             f"{name}: {value!r} there, {asked_for[name]!r} asked for"
-            for name, value in stored.to_json().items()
-            if name not in _NOT_IN_DIGEST and value != asked_for[name]
+            for name, value in there.items()
+            if value != asked_for[name]
         ]
         raise InputError(
             f"{path.parent}: holds a run of another configuration ({'; '.join(differences)}); "

@@ -80,7 +80,7 @@ class Speed:
 def measure(
     settings: Settings, execution: Execution, faces: Sequence[Face], root: Path, task: Task
 ) -> Speed:
-    """Take a few faces the whole way with a run's own net and solver.
+    """Measure every step on a few faces, with a run's own net and solver.
 
     Parameters
     ----------

@@ -194,7 +194,7 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
     if progress.get("done", len(features)) != len(features):
         raise InputError(
             f"{path}: holds {progress['done']} of {len(features)} faces; repeat `i2cnn features`, "
-            "which goes on from there"
+            "which continues from there"
         )
     if faces is not None and (
         len(features) != len(faces) or progress.get("faces", _faces_key(faces)) != _faces_key(faces)

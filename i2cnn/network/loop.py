@@ -1,8 +1,8 @@
 """Trains a net by its solver file, stops when validation accuracy no longer rises, and resumes.
 
 The paper (section 3.3) lowers the rate step by step "until the accuracy is not increased any
-longer", so somebody has to look at the accuracy: this loop does, between calls of Caffe's own
-solver. It uses pycaffe's API only and runs on either engine.
+longer", so the accuracy must be watched: this loop does so, between calls of Caffe's own solver.
+It uses pycaffe's API only and runs on either engine.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def working_directory(path: Path) -> Iterator[None]:
 
 
 class _DelayedInterrupt:
-    """Holds Ctrl-C back until an iteration is over: a snapshot is never of half an update.
+    """Delays Ctrl-C until an iteration is over, so that no snapshot has half an update.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ def train(
     validation_batches: int,
     update: Callback | None = None,
 ) -> Training:
-    """Train the net of `folder/solver.prototxt`, or go on where an earlier call stopped.
+    """Train the net of `folder/solver.prototxt`, or continue where an earlier call stopped.
 
     Parameters
     ----------

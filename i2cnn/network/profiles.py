@@ -180,8 +180,8 @@ def fill_solver(
     """Solver for our training loop.
 
     Validation and snapshots are the loop's, which watches the accuracy; the solver's own test and
-    snapshot intervals are out of reach. The steps of the rate shrink with `max_iter`, so that a
-    shorter schedule has the same shape.
+    snapshot intervals are set beyond its end. The steps of the rate shrink with `max_iter`, so that
+    a shorter schedule has the same shape.
     """
     solver = read_solver(template_dir(setup.profile) / SOLVER_FILE)
     max_iter = setup.schedule.max_iter

@@ -6,22 +6,20 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from i2cnn.network.training_folder import TRAIN_VAL_FILE
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array, UInt8Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path, digest
+from i2cnn.util.files import digest
+from i2cnn.util.npz import read_npz, write_npz
 
-#: Of a stored transform, unpacked; the mean of patches 256 wide takes 0.8 MB.
+#: Largest stored transform, unpacked; the mean of patches 256 wide takes 0.8 MB.
 _MOST_BYTES = 64 << 20
-
-#: What NumPy raises for an .npz file that is damaged.
-_DAMAGED = (OSError, EOFError, ValueError, TypeError, KeyError, MemoryError, BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -43,45 +41,32 @@ class Transform:
     @classmethod
     def from_training_folder(cls, folder: Path) -> Transform:
         """Read the transform from a training folder's train_val.prototxt and its mean file."""
-        net = read_net(folder / "train_val.prototxt")
-        for layer in net.layer:
+        path = folder / TRAIN_VAL_FILE
+        for layer in read_net(path).layer:
             if layer.type == "Data" and any(rule.phase == TEST for rule in layer.include):
                 param = layer.transform_param
                 mean = read_mean(folder / param.mean_file)
                 return cls(mean, param.crop_size, param.scale)
-        raise InputError(f"{folder / 'train_val.prototxt'}: no Data layer for phase TEST")
+        raise InputError(f"{path}: no Data layer for phase TEST")
 
     @classmethod
     def load(cls, path: Path) -> Transform:
         """Read what :meth:`save` wrote; InputError if the file is missing or damaged."""
+        arrays = read_npz(path, _MOST_BYTES)
         try:
-            with ZipFile(path) as archive:
-                if sum(member.file_size for member in archive.infolist()) > _MOST_BYTES:
-                    raise InputError(f"{path}: too large for a transform")
-            with np.load(path, allow_pickle=False) as file:
-                mean, crop, scale = (file[name] for name in ("mean", "crop", "scale"))
-                well = mean.dtype == np.float32 and mean.ndim == 3 and len(mean) == 3
-                finite = well and np.isfinite(mean).all() and np.isfinite(scale)
-                if finite and 0 < int(crop) <= min(mean.shape[1:]):
-                    return cls(mean, int(crop), float(scale))
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            TypeError,
-            KeyError,
-            MemoryError,
-            BadZipFile,
-        ) as error:
+            mean, crop, scale = arrays["mean"], int(arrays["crop"]), float(arrays["scale"])
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: damaged ({error})") from None
+        if mean.dtype == np.float32 and mean.ndim == 3 and len(mean) == 3:
+            finite = np.isfinite(mean).all() and np.isfinite(scale)
+            if finite and 0 < crop <= min(mean.shape[1:]):
+                return cls(mean, crop, scale)
         raise InputError(f"{path}: damaged (not a transform of three planes)")
 
     def save(self, path: Path) -> None:
         """Write mean, crop and scale into an .npz file, atomically."""
-        with atomic_path(path) as partial:
-            np.savez(partial, mean=self.mean, crop=self.crop, scale=self.scale)
+        scalars = {"crop": np.array(self.crop), "scale": np.array(self.scale)}
+        write_npz(path, {"mean": self.mean, **scalars})
 
     @functools.cached_property
     def digest(self) -> str:

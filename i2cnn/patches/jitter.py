@@ -16,6 +16,7 @@ import numpy as np
 from i2cnn.patches import MOST_COPIES
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.landmarks import interocular_distance
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Jitter:
         """
         # RandomState's draws are the same in every version of NumPy.
         rng = np.random.RandomState([self.seed, face, copy])
-        eyes = float(np.hypot(*(points[1] - points[0])))
+        eyes = interocular_distance(points)
         moved = points + self.landmarks * eyes * rng.standard_normal(points.shape)
         table = rng.standard_normal((boxes, 6))
         table[:, 0] *= np.radians(self.rotation)

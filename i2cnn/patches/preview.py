@@ -50,12 +50,12 @@ def box_corners(points: Float64Array, scheme: Scheme) -> Float64Array:
     """
     points = np.asarray(points, np.float64)
     matrix = _native.similarity(points, scheme.mouth)
-    turn, shift = matrix[:, :2], matrix[:, 2]
+    rotation, shift = matrix[:, :2], matrix[:, 2]
     square = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     corners = []
     for anchor, *centre, width, height in scheme.boxes:
         origin = shift if anchor == FACE else points[int(anchor)]
-        corners.append((np.array(centre) + square * (width, height)) @ turn.T + origin)
+        corners.append((np.array(centre) + square * (width, height)) @ rotation.T + origin)
     return np.array(corners)
 
 

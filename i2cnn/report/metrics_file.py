@@ -23,7 +23,7 @@ def to_json(report: RunReport) -> dict[str, object]:
         "run_digest": report.settings.digest,
         "profile": report.settings.profile,
         "departures": list(report.departures),
-        "settings": report.settings.to_json() | {"root": None},
+        "settings": report.settings.public().to_json(),
         "dataset": _dataset(report.dataset),
         "labels": list(report.task.labels),
         "folds": [asdict(fold) for fold in report.folds.folds],

@@ -12,11 +12,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from i2cnn.evaluation.extras import EXTRAS_FILE
 from i2cnn.evaluation.inputs import DATASET_FILE, FACES_FILE, FOLDS_FILE
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
@@ -33,8 +33,8 @@ from i2cnn.util.files import atomic_path
 def publish(run: Path, out: Path) -> RunReport:
     """Write a run's report and copy what people read of it into a new folder.
 
-    The folder can be read by `i2cnn report` as the run itself can; `i2cnn evaluate` cannot go on
-    with it. The path of the data set, which says where it lies on somebody's disk, is left out.
+    The folder can be read by `i2cnn report` as the run itself can; `i2cnn evaluate` cannot
+    continue it. Paths of folders on somebody's disk are left out.
 
     Parameters
     ----------
@@ -58,13 +58,14 @@ def publish(run: Path, out: Path) -> RunReport:
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
         folder = Path(temporary) / out.name
         folder.mkdir()
-        for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE):
-            shutil.copy(run / name, folder)
-        write_settings(folder / SETTINGS_FILE, replace(results.settings, root=None))
+        for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE, EXTRAS_FILE):
+            if name != EXTRAS_FILE or results.settings.train_also:
+                shutil.copy(run / name, folder)
+        write_settings(folder / SETTINGS_FILE, results.settings.public())
         shutil.copytree(run / REPORT_FOLDER, folder / REPORT_FOLDER)
         _collect_windows(run, folder, results.jobs)
         write_collection(run, folder, results.jobs)
-        read_results(folder)  # whoever gets it can read it
+        read_results(folder)  # raises an error here rather than at the reader's
         folder.rename(out)
     return report
 

@@ -277,8 +277,8 @@ class RunReport:
 
     @property
     def shown_settings(self) -> dict[str, object]:
-        """The settings without the folder on somebody's disk."""
-        return {key: value for key, value in self.settings.to_json().items() if key != "root"}
+        """The settings without paths on somebody's disk."""
+        return {k: v for k, v in self.settings.public().to_json().items() if k != "root"}
 
     def find(self, method_id: str) -> MethodReport | None:
         """Report of the method of that id, if it has results."""
@@ -328,6 +328,8 @@ def departures(settings: Settings) -> tuple[str, ...]:
     ]
     if settings.scheme != "deepid":
         found.append(f"patch scheme {settings.scheme} instead of deepid")
+    if others := settings.public().train_also:
+        found.append(f"people of another set ({others}) train in every fold")
     return tuple(found)
 
 

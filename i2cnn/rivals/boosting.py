@@ -1,4 +1,4 @@
-"""AdaBoost selects the sub-windows of the face whose LBP histograms tell an expression from others.
+"""AdaBoost selects the sub-windows whose LBP histograms tell one expression from the others.
 
 After Shan, Gong and McOwan (2009): sub-windows of many places and sizes; for each, an expression's
 template is the mean histogram of its faces, and a weak classifier says which of the two templates,
@@ -11,13 +11,10 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import numpy.typing as npt
 
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.lbp import BINS
-from i2cnn.util.arrays import Float32Array, IntArray, UInt8Array
-
-BoolArray = npt.NDArray[np.bool_]
+from i2cnn.util.arrays import BoolArray, Float32Array, IntArray, UInt8Array
 
 #: Grid of the sub-windows' corners, in pixels.
 CELL = 5

@@ -43,9 +43,9 @@ def describe(
     Returns
     -------
     ndarray, (faces, d)
-        float32: pixels 4125, lbp 2478, gabor 42 560 values per face, hog 1764 per patch that is
-        no mirrored copy. boosted-lbp: the 16 500
-        patterns of the aligned face as uint8, of which a fold counts what it needs.
+        float32: pixels 4125, lbp 2478, gabor 42 560 values per face; hog 1764 per patch that is
+        not a mirrored copy. boosted-lbp: the 16 500 patterns of the aligned face as uint8, of
+        which a fold counts what it needs.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _patches_described(
         try:
             yield hog.histograms(read_image(path), face.points, scheme).ravel()
         except InputError as error:
-            # What reads a picture names it; what samples it cannot.
+            # Reading a picture names the file, sampling it does not.
             named = str(error).startswith(str(path))
             raise error if named else InputError(f"{path}: {error}") from None
         if update is not None:

@@ -13,14 +13,14 @@ from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.npz import read_npz, write_npz
 
-if TYPE_CHECKING:  # who only applies weights does without scikit-learn
+if TYPE_CHECKING:  # applying weights does not need scikit-learn
     from sklearn.svm import SVC
 
     from i2cnn.svm.gram_svc import GramSVC
 
 #: Name of the weights' file in the folders of jobs and recognisers.
 SVM_FILE = "svm.npz"
-#: Of a file, unpacked: 21 pairs of 60 patches of 4096 numbers take 21 MB.
+#: Largest file, unpacked: 21 pairs of 60 patches of 4096 numbers take 21 MB.
 _MOST_BYTES = 256 << 20
 
 
@@ -75,7 +75,7 @@ class PairWeights:
         write_npz(path, self.arrays(dtype))
 
     def arrays(self, dtype: type = np.float32) -> dict[str, AnyArray]:
-        """What a file holds: in float32 as they are, in float16 each pair scaled to at most 1."""
+        """Content of a file: float32 as it is, float16 with each pair scaled to at most 1."""
         arrays: dict[str, AnyArray] = {
             "weights": self.weights,
             "intercepts": self.intercepts,
@@ -145,7 +145,7 @@ def collapse_svc(svc: SVC, scale: float, features: Float32Array, rows: IntArray)
             row[start[j] : start[j + 1]] = svc.dual_coef_[i, start[j] : start[j + 1]]
             pairs.append((classes[i], classes[j]))
             coefficients.append(row)
-    # scikit-learn turns the signs of a two-class model over.
+    # scikit-learn inverts the signs of a two-class model.
     sign = -1.0 if len(classes) == 2 else 1.0
     alpha = sign * np.array(coefficients) / scale
     support = np.asarray(rows)[svc.support_]

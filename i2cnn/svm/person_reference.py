@@ -25,9 +25,9 @@ _SHARPNESS = 3.0
 LEAST_SQUARE = 1e-12
 #: Fewer pictures have no spread, so they make no reference.
 FEWEST_PICTURES = 2
-#: Of the headers and small values of a person's file, besides its mean.
+#: Most bytes of the headers and small values of a person's file, besides its mean.
 _HEADERS = 4096
-#: Of a population's file, unpacked.
+#: Largest population's file, unpacked.
 _MOST_BYTES = 512 << 20
 #: Prefixes of the names of its two SVMs' arrays.
 _SVM, _JUDGE = "svm_", "judge_"
@@ -50,7 +50,7 @@ class ReferenceRule:
     mix: float = 0.0
 
     def weight(self, pictures: int) -> float:
-        """How far the mean of that many pictures is believed, 0 to 1."""
+        """Weight of the mean of that many pictures, 0 to 1."""
         if pictures == 0 or np.isinf(self.shrinkage):
             return 0.0
         return pictures / (pictures + self.shrinkage)

@@ -5,13 +5,13 @@ takes much of that away, and no label is needed for it (Baltrusaitis, Mahmoud an
 subtract the median of a video in the same spirit). Three things make it safe where a person shows
 few pictures, or only few of the expressions:
 
-* shrinkage: a mean of n pictures is believed by n / (n + shrinkage), the rest is the mean of the
-  training people; the scale (root mean square of what remains) likewise;
-* mix: what the shown expressions add to a person's mean is taken out of it again, by the mean
-  effect of each expression on the training people and, for people without labels, by what an SVM
-  says of their pictures, in a few rounds;
+* shrinkage: the mean of n pictures has weight n / (n + shrinkage), the rest is the mean of the
+  training people; the scale (root mean square of what remains) is shrunk in the same way;
+* mix: what the shown expressions add to a person's mean is subtracted from it again: the mean
+  effect of each expression on the training people, weighted by the expressions that the person
+  shows, which an SVM estimates in a few rounds for people without labels;
 * the choice: shrinkage and mix, and whether a reference is used at all, are chosen on training
-  people who are left out in turn, as if they were tested.
+  people, each left out once as if tested.
 
 All of it is linear in the pictures, so it works on Gram matrices, whatever the features.
 """
@@ -37,7 +37,7 @@ from i2cnn.util.errors import InputError
 
 #: Alternating least-squares steps for the effects of people and expressions.
 _STEPS = 8
-#: Of the SVM that settles mixes and chooses the rule; Gram matrices are scaled to mean 1.
+#: C of the SVM that estimates mixes and chooses the rule; Gram matrices are scaled to mean 1.
 JUDGE_C = 1.0
 
 NO_REFERENCE = ReferenceRule(np.inf)
@@ -54,7 +54,7 @@ class People:
     album : Album
         Of n pictures.
     labels : ndarray of int, (n,)
-        Class of each picture; only those fitted on are looked at.
+        Class of each picture; only those of pictures fitted on are used.
     fitted : ndarray of bool, (n,)
         Pictures fitted on; a person is wholly on one side.
     """
@@ -204,7 +204,7 @@ def choose_rule(
     judged: BoolArray | None = None,
     inner_folds: int = INNER_FOLDS,
 ) -> tuple[ReferenceRule, float]:
-    """The rule under which most pictures of left-out people are named right, and their share.
+    """The rule that classifies most pictures of left-out people correctly, and their share.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def choose_rule(
         Negative for pictures that only serve as references.
     album : Album
     judged : ndarray of bool, (n,), optional
-        Pictures whose names count; all with a label by default.
+        Pictures whose predictions count; all with a label by default.
     inner_folds : int
         People are left out in so many groups, or one by one if there are fewer.
     """
@@ -248,7 +248,7 @@ def _right(
     rules: Sequence[ReferenceRule],
     split: tuple[IntArray, IntArray],
 ) -> list[int]:
-    """Counted pictures of the left-out people named right under each rule."""
+    """Number of counted pictures of left-out people classified correctly, for each rule."""
     known, _ = split
     fitted = np.isin(np.arange(len(labels)), known) & (labels >= 0)
     if len(set(labels[fitted])) < 2:
@@ -267,7 +267,8 @@ class ReferencedFold:
     gram : ndarray, (n, n)
         Inner products of all pictures.
     labels : ndarray of int, (n,)
-        Negative for pictures that only serve as references; those not fitted on are not looked at.
+        Negative for pictures that only serve as references; only those of pictures fitted on are
+        used.
     album : Album
     fitted, tested : ndarray of int
         Positions of the two sides. Other pictures only serve as references.
@@ -278,7 +279,7 @@ class ReferencedFold:
     ----------
     rule : ReferenceRule
     rule_accuracy : float
-        Share of the judged pictures that were named right under the rule, their people left out.
+        Share of the judged pictures classified correctly under the rule, their people left out.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class Variant:
 
 
 def variants(scheme: Scheme, k: int) -> tuple[Variant, ...]:
-    """What a job with k patches a face is scored on; the job's own patches come first."""
+    """What a job with k patches per face is scored on; the job's own patches come first."""
     every = tuple(range(k))
     found = [
         Variant(TRAINED, f"I2CNN-{k}", TRAINED, TRAINED, every),

@@ -1,4 +1,4 @@
-"""Files of arrays in NumPy's .npz format; reading trusts nothing: no pickle, sizes come first."""
+"""Arrays in NumPy's .npz format. Reading is safe: no pickle, and sizes are checked first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from i2cnn.util.arrays import AnyArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 
-#: numpy.lib.format reads such headers; later versions are of names that are not ASCII.
+#: Readers of headers by format version; version 3 is only for field names that are not ASCII.
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -39,7 +39,7 @@ def read_npz(path: Path, most_bytes: int) -> dict[str, AnyArray]:
     Raises
     ------
     InputError
-        Names the file: missing, no .npz file, damaged, too large, or with Python objects in it.
+        Names the file: missing, not an .npz file, damaged, too large, or with Python objects in it.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -64,7 +64,7 @@ def read_npz(path: Path, most_bytes: int) -> dict[str, AnyArray]:
         RuntimeError,
         ValueError,
     ) as error:
-        raise InputError(f"{path}: damaged, or no .npz file ({error})") from None
+        raise InputError(f"{path}: damaged, or not an .npz file ({error})") from None
 
 
 def _array(content: bytes) -> AnyArray:

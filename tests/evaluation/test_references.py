@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
+from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import SIX
-from i2cnn.evaluation.inputs import Inputs, prepare
+from i2cnn.evaluation.inputs import Inputs, prepare, read_inputs
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.table import Face
 from i2cnn.report.page import write_report
+from i2cnn.report.publish import publish
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.reference import ReferencedFold
@@ -120,25 +122,70 @@ def test_a_first_frame_is_the_reference_of_its_own_clip(data: Path, tmp_path: Pa
     assert album.groups[0] == album.groups[1] != album.groups[2]
 
 
-def test_other_people_train_and_are_never_tested(data: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    for label in ("happy", "surprise", "bored"):
-        (other / label).mkdir(parents=True)
-    names = {"HA": "happy", "SU": "surprise", "SA": "bored"}
-    for path in sorted(data.glob("S0[12].*1.*.png")):
-        if label := names.get(path.name[4:6]):
-            shutil.copy(path, other / label / f"{path.name[:3]}_{path.name[4:6]}.png")
-    options = [f"--train-also={other}", "--reference=person"]
-    out = tmp_path / "run"
-    # S01 and S02 are people of the set as well: here they are others of the same name.
-    assert main(rivals_only(data, out, *options)) == 0
-    inputs = prepare(out, settings_of(rivals_only(data, out, *options)))
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, happy, surprised and bored, who have the names of two of the set."""
+    folder = tmp_path_factory.mktemp("others") / "photos"
+    labels = {"HA": "happy", "SU": "surprise", "SA": "bored"}
+    for theirs, name in (("S19", "S01"), ("S20", "S02")):
+        for path in embedded_root().glob(f"{theirs}.*1.*.png"):
+            if label := labels.get(path.name[4:6]):
+                (folder / label).mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, folder / label / f"{name}_1.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def joined(data: Path, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose folds other people join."""
+    out = tmp_path_factory.mktemp("joined") / "run"
+    assert main(rivals_only(data, out, f"--train-also={others}", "--reference=person")) == 0
+    return out
+
+
+def test_other_people_train_and_are_never_tested(joined: Path) -> None:
+    inputs = read_inputs(joined)
     assert len(inputs.extras) == 4
     fitted, tested = inputs.sides(1)
     extras = {i for i, face in enumerate(inputs.all_faces) if face.subject.startswith("extra:")}
     assert extras <= set(fitted)
     assert not extras & set(tested)
     assert not inputs.judged(1)[sorted(extras)].any()
+
+
+def test_a_report_says_that_other_people_train(joined: Path) -> None:
+    metrics = json.loads((joined / "report" / "metrics.json").read_text())
+    assert "people of another set (photos) train in every fold" in metrics["departures"]
+
+
+def test_a_published_run_keeps_the_others_faces_but_not_their_place(
+    joined: Path, others: Path, tmp_path: Path
+) -> None:
+    publish(joined, tmp_path / "published")
+    assert len(read_inputs(tmp_path / "published").extras) == 4
+    texts = [p.read_text() for p in tmp_path.rglob("*.*") if p.suffix in (".json", ".html")]
+    assert texts
+    assert not any(str(others.parent) in text for text in texts)
+
+
+def test_a_folder_of_other_people_may_move(data: Path, tmp_path: Path) -> None:
+    before, after = (
+        settings_of(rivals_only(data, tmp_path, f"--train-also={tmp_path / name}"))
+        for name in ("here", "there")
+    )
+    assert before.digest == after.digest
+
+
+def test_a_picture_of_the_set_must_not_train_as_well(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other" / "happy").mkdir(parents=True)
+    (tmp_path / "other" / "surprise").mkdir()
+    shutil.copy(data / "S01.HA1.010.png", tmp_path / "other" / "happy" / "x_1.png")
+    shutil.copy(embedded_root() / "S20.SU1.019.png", tmp_path / "other" / "surprise" / "x_1.png")
+    words = rivals_only(data, tmp_path / "run", f"--train-also={tmp_path / 'other'}")
+    assert main(words) == 1
+    assert "is the same picture as S01.HA1.010.png of the data set" in capsys.readouterr().err
 
 
 def test_other_people_without_a_label_of_the_task_are_refused(

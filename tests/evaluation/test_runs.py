@@ -19,7 +19,6 @@ from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.settings import run_scheme
 from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import read_image, write_image
 from tests.check_report import check
 from tests.helpers.small_runs import JOB, arguments, copy_of, data_of, settings_of, small_set
 
@@ -181,71 +180,6 @@ def test_seeds_are_added_to_a_run(tmp_path: Path, capsys) -> None:
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys) -> None:
     assert main(["report", str(tmp_path)]) == 1
     assert "not a run directory of `i2cnn evaluate`" in capsys.readouterr().err
-
-
-def test_a_training_folder_keeps_to_its_settings(tmp_path: Path, monkeypatch, capsys) -> None:
-    data = small_set(tmp_path / "data")
-    monkeypatch.chdir(tmp_path)
-    assert main(["faces", str(data)]) == 0
-    patches = ["patches", "faces.csv", "--root", str(data), "--k=1"]
-    for name, subjects, *more in (
-        ("train_db", "S01,S02", "--task=seven", "--mean=mean.binaryproto"),
-        ("val_db", "S03", "--task=seven"),
-        ("others", "S04", "--task=seven"),
-        ("five", "S03", "--k=5", "--task=seven"),
-        ("tight", "S03", "--scheme=tight", "--task=seven"),
-        ("raw", "S03", "--encoding=raw", "--task=seven"),
-        ("six", "S03"),
-    ):
-        if name == "six":
-            lines = Path("faces.csv").read_text().splitlines()
-            kept = [line for line in lines if ",fear," not in line]
-            Path("six.csv").write_text("\n".join(kept) + "\n")
-            patches[1] = "six.csv"
-        assert main([*patches, f"--out={name}", f"--subjects={subjects}", *more]) == 0
-    words = ["train", "--train=train_db", "--validation=val_db", "--mean=mean.binaryproto"]
-    words += ["--classes=7", "--out=net", "--profile=quick", "--batch-size=4", "--device=cpu"]
-    assert main([*words, "--max-iter=2"]) == 0
-    assert main([*words, "--max-iter=2"]) == 0
-    capsys.readouterr()
-    assert main([*words, "--max-iter=3"]) == 1
-    assert "net: holds a training with other settings or data" in capsys.readouterr().err
-    assert main([*words, "--max-iter=0"]) == 1
-    assert "max_iter must be at least 1" in capsys.readouterr().err
-    assert main([*words, "--max-iter=2", "--patience=-1"]) == 1
-    assert "patience must be at least 0" in capsys.readouterr().err
-    # Data of the same size are other data; what does not go together is not put together.
-    for name, message in (
-        ("others", "net: holds a training with other settings or data"),
-        ("five", "written with other patches"),
-        ("tight", "written with other scheme"),
-        ("raw", "one holds raw pixels, the other image files"),
-        ("six", "written with other classes"),
-    ):
-        assert main([*words, "--max-iter=2", f"--validation={name}"]) == 1
-        assert message in capsys.readouterr().err
-    assert main([*words, "--max-iter=2", "--classes=9", "--out=new"]) == 1
-    assert "train_db: has 7 classes (neutral, anger," in capsys.readouterr().err
-    features = ["features", "faces.csv", "--root", str(data), "--net=net", "--out=f.npy", "--k=1"]
-    assert main([*features, "--scheme=tight"]) == 1
-    assert "net: was trained on patches of another scheme" in capsys.readouterr().err
-    # The net keeps its mean, whatever becomes of the file.
-    Path("mean.binaryproto").unlink()
-    assert main(features) == 0
-    before = Path("f.npy").read_bytes()
-    # Other pictures under the same names, and other landmarks, are other features.
-    turned = data.with_name("turned")
-    shutil.copytree(data, turned)
-    for path in turned.glob("*.png"):
-        write_image(path, read_image(path)[::-1])
-    assert main([*features, "--root", str(turned)]) == 0
-    assert Path("f.npy").read_bytes() != before
-    small = data.with_name("small")
-    shutil.copytree(data, small)
-    for path in small.glob("*.png"):
-        write_image(path, read_image(path)[::4, ::4])
-    assert main([*features, "--root", str(small)]) == 1
-    assert "is outside of its 64 x 64 pixels" in capsys.readouterr().err
 
 
 def test_a_run_keeps_to_its_pictures(run: Path, tmp_path: Path, capsys) -> None:

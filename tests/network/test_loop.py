@@ -1,4 +1,4 @@
-"""The training loop on a solver that is told its losses and accuracies."""
+"""The training loop on a fake solver with given losses and accuracies."""
 
 from __future__ import annotations
 

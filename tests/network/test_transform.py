@@ -102,7 +102,7 @@ def test_a_file_that_is_no_transform_is_named(content: bytes, tmp_path: Path) ->
 def test_a_transform_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     mean = np.zeros((3, 2400, 2400), np.float32)
     np.savez_compressed(tmp_path / "t.npz", mean=mean, crop=4, scale=1.0)
-    with pytest.raises(InputError, match=r"t\.npz: too large for a transform"):
+    with pytest.raises(InputError, match=r"t\.npz: [0-9.]+ MB of arrays, more than the"):
         Transform.load(tmp_path / "t.npz")
 
 

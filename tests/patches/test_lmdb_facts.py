@@ -1,4 +1,4 @@
-"""What is read of a database without its records' meaning: size, encoding, contents, digests."""
+"""Facts about a database: size, encoding, contents, digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a net is told when it is made, and what its layers share."""
+"""Options of a new net, and what its layers share."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Layer:
     labels_only: ClassVar[frozenset[int]] = frozenset()
     #: False for layers without any gradient (accuracy, data).
     differentiable: ClassVar[bool] = True
-    #: Layers that multiply matrices, whose products precision bf16 is for.
+    #: True for layers that multiply matrices, to which precision bf16 applies.
     uses_matmul: ClassVar[bool] = False
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
@@ -91,7 +91,7 @@ class Layer:
     # For data layers to override ----------------------------------------------------------------
 
     def position(self) -> Position:
-        """Where the layer stands in its data, so that a resumed run continues exactly there."""
+        """Position of the layer in its data, so that a resumed run continues exactly there."""
         return {}
 
     def restore_position(self, position: Position) -> None:

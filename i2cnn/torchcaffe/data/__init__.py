@@ -1,1 +1,1 @@
-"""The way from a database's records to batches."""
+"""From a database's records to batches."""

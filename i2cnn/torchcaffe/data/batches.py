@@ -44,7 +44,7 @@ class Batch:
     keys : list of bytes
         Keys of the records.
     position : dict
-        Where the reader stands after this batch.
+        Position of the reader after this batch.
     """
 
     images: Tensor
@@ -60,7 +60,7 @@ class Batch:
 
 
 class Cursor:
-    """Where a reader stands: its next record and the state of its transformer's generator.
+    """Position of a reader: its next record and the state of its transformer's generator.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ class Cursor:
     def __init__(self, shard: Shard, rng: CaffeRNG | None) -> None:
         self.shard = shard
         self.rng = rng
-        #: Number of the next record, counted on over the end of the database.
+        #: Number of the next record; it keeps counting past the end of the database.
         self.index = shard.rank
 
     def advance(self, records: int) -> None:
-        """Go on by that many of this process's records."""
+        """Move forward by that many of this process's records."""
         self.index += records * self.shard.count
 
     def ordinal(self, index: int) -> int:
@@ -109,8 +109,8 @@ class BatchMaker:
     shape : (int, int, int)
         (C, H, W) of a transformed image.
     transform_on_device : bool
-        Leave images of one size as uint8, a quarter of the bytes, in memory that a GPU copies
-        from by itself, to be transformed there. Images of several sizes are transformed here.
+        Leave images of one size as uint8, a quarter of the bytes, in pinned memory, to be
+        transformed on the GPU. Images of several sizes are transformed here.
     """
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
@@ -133,11 +133,11 @@ class BatchMaker:
         self.shape = self.transformer.output_shape(
             height, width, 3 if transform.force_color else channels
         )
-        # Processes that read in turn share the machine.
+        # Processes that train together share the machine.
         self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // context.shard.count))
 
     def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
-        """Batches without end from where the cursor stands; moves the cursor."""
+        """Endless batches from the cursor's position; moves the cursor."""
         with (
             ThreadPoolExecutor(self._threads) as pool,
             contextlib.closing(self.records.stream(cursor.index, cursor.shard.count)) as stream,
@@ -204,7 +204,7 @@ class BatchMaker:
         return all(x.dtype == np.uint8 and x.shape == images[0].shape for x in images)
 
     def _stack(self, images: list[Image]) -> Tensor:
-        """Images of one size in memory that a GPU copies from by itself."""
+        """Images of one size in one tensor, pinned if a GPU will copy from it."""
         pinned = self.device.type == "cuda"
         stack = torch.empty((len(images), *images[0].shape), dtype=torch.uint8, pin_memory=pinned)
         np.stack(images, out=stack.numpy())

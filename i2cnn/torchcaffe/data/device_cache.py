@@ -1,4 +1,4 @@
-"""Data sets that fit into a GPU's memory stay there, as bytes, once each record was read."""
+"""Keeps data sets in a GPU's memory, as bytes, where they fit and once every record was read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Caffe's snapshots leave out: where each process stands in its databases and random numbers.
+"""What Caffe's snapshots leave out: each process's position in its data and random numbers.
 
 It is stored in a .resume.npz beside the snapshot, so that a resumed run continues bit for bit.
 """
@@ -34,7 +34,7 @@ def resume_file(state: str) -> Path:
 
 
 def training_position(nets: dict[str, CoreNet], rng: CaffeRNG) -> Position:
-    """Where this process stands: its nets' data layers, by net, and its random numbers."""
+    """This process's position: its nets' data layers, by net, and its random numbers."""
     parts = nest({name: net.position() for name, net in nets.items()})
     return {**rng_position(rng, _RNG), **parts}
 
@@ -77,5 +77,5 @@ def read_position(path: Path, group: Group) -> Position:
 
 
 def _rank(rank: int) -> str:
-    """The part that holds a process's entries; the root's stand at the top."""
+    """The part that holds a process's entries; the root's are at the top."""
     return f"rank{rank}"
