@@ -178,7 +178,7 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         metavar="full|SHARE",
         help="full (default) or a share of the profile's schedule, such as 0.1; iterations, steps "
-        "of the learning rate, validations and patience shrink alike",
+        "of the learning rate, validations and patience shrink in proportion",
     )
     parser.add_argument(
         "--max-iter", type=int, metavar="N", help="train at most N iterations (default: profile's)"

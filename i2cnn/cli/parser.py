@@ -25,7 +25,7 @@ replicated.
   i2cnn demo                                      the whole pipeline on faces that ship with it
   i2cnn evaluate --dataset jaffe PATH --out RUN   the paper's evaluation on your copy of JAFFE
   i2cnn predict photo.jpg                         expressions of the faces in a photograph
-  i2cnn predict ALBUM --people one                ... of a person, by the other pictures of theirs
+  i2cnn predict ALBUM --people one                ... measured from a person's other pictures
   i2cnn doctor                                    what is installed, and what is missing
 """
 EVALUATE = """\
@@ -130,7 +130,7 @@ def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
 
 
 def _what_helps(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("beyond the paper's protocol, in columns of their own")
+    group = parser.add_argument_group("beyond the paper's protocol (see docs/references.md)")
     group.add_argument(
         "--reference",
         choices=REFERENCES,
@@ -251,7 +251,7 @@ def _predict(verbs: Verbs) -> None:
 def _enrol(verbs: Verbs) -> None:
     enrol = verbs.add_parser(
         "enrol",
-        help="make a person's reference file of pictures of theirs, for `predict --reference`",
+        help="write a person's reference file from their pictures, for `predict --reference`",
         description="Make a person's reference file. It describes a face: biometric data.",
     )
     enrol.set_defaults(run="i2cnn.cli.album:enrol")

@@ -10,10 +10,11 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from i2cnn.report.confused import ConfusedFace, confused_faces
 from i2cnn.report.glossary import GLOSSARY
+from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
 from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.results import read_results
-from i2cnn.report.run_report import RunReport, make_report
+from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import PaperTable, paper_tables
 from i2cnn.util.files import write_text
 from i2cnn.util.progress import duration

@@ -12,8 +12,8 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.evaluation.folds import read_folds
 from i2cnn.evaluation.predictions import read_predictions, write_predictions
+from i2cnn.report.make_report import leak_audit
 from i2cnn.report.page import write_report
-from i2cnn.report.run_report import leak_audit
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from tests.check_report import check

@@ -12,8 +12,8 @@ import pytest
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.faces.table import Face
 from i2cnn.report.confused import ConfusedFace, confused_faces
+from i2cnn.report.make_report import make_report
 from i2cnn.report.results import Results, read_results
-from i2cnn.report.run_report import make_report
 from tests.helpers.runs import write_run
 
 WRONG = {"A, fear.png": "happy", "B, fear.png": "happy", "A, anger.png": "disgust"}

@@ -11,10 +11,10 @@ import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
+from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import to_json
 from i2cnn.report.publish import publish
 from i2cnn.report.results import read_results
-from i2cnn.report.run_report import make_report
 from i2cnn.util.errors import InputError
 from tests.check_report import check
 from tests.helpers.runs import write_run

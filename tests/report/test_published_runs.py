@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import to_json
 from i2cnn.report.results import read_results
-from i2cnn.report.run_report import make_report
 from tests.check_report import check
 
 EN_DASH = "\N{EN DASH}"

@@ -8,7 +8,8 @@ import pytest
 
 from i2cnn.evaluation.folds import Fold, Folds
 from i2cnn.evaluation.predictions import Prediction
-from i2cnn.report.run_report import ReferenceReport, leak_audit
+from i2cnn.report.make_report import leak_audit
+from i2cnn.report.run_report import ReferenceReport
 from i2cnn.util.errors import InputError
 from tests.helpers.reports import report_of, row_of, training_of
 
@@ -65,8 +66,8 @@ def test_a_person_who_does_not_test_is_a_leak(subject: str) -> None:
 
 def test_the_summary_says_what_was_found_in_plain_words() -> None:
     report = report_of([row_of("k60_trained", 0.9), row_of("rival_hog_rbf", 0.7)])
-    assert report.summary.startswith("Of 12 faces of 3 people whom it has not seen, I2CNN-60")
-    assert "names 90.0 % right as they are" in report.summary
+    assert report.summary.startswith("I2CNN-60, trained classifies 90.0 %")
+    assert "% of 12 faces of 3 unseen people correctly" in report.summary
     assert "unlabelled" not in report.summary
 
 
@@ -75,5 +76,5 @@ def test_the_summary_sets_references_apart() -> None:
     twin = ReferenceReport(plain, referenced, (0.25, 0.2, 0.3), {}, {})
     report = report_of([plain], references=[twin], reference="person")
     assert "Measured from all pictures of the tested person (unlabelled)" in report.summary
-    assert "names 95.0 %, where it names 70.0 % without" in report.summary
+    assert "reaches 95.0 %, and 70.0 % without" in report.summary
     assert twin.helps

@@ -1,0 +1,173 @@
+"""Computes the report of a run from its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from i2cnn.evaluation.folds import Folds
+from i2cnn.evaluation.methods import Method
+from i2cnn.evaluation.predictions import Prediction
+from i2cnn.evaluation.run import jobs_of
+from i2cnn.report.paper import published
+from i2cnn.report.results import Results
+from i2cnn.report.run_report import (
+    LeakAudit,
+    MethodReport,
+    ReferenceReport,
+    RunReport,
+    StepReport,
+    TrainingReport,
+)
+from i2cnn.report.scores import Scores, chance, paired_difference
+from i2cnn.svm.variants import TRAINED, UNTRAINED
+from i2cnn.util.errors import InputError
+from i2cnn.util.machine import machine, versions
+
+
+def make_report(results: Results) -> RunReport:
+    """Compute everything that is reported of a run.
+
+    Raises
+    ------
+    InputError
+        A tested person trains or validates in the same fold.
+    """
+    settings, task, folds = results.settings, results.task, results.inputs.folds
+    repetitions, scores = results.repetitions(), results.scores()
+    flat = {(t.job.patch_count, t.job.fold) for t in results.trainings if t.record.flat}
+    methods = tuple(_method(m, s, repetitions[m], flat) for m, s in scores.items())
+    every = [p for seeds in repetitions.values() for rows in seeds for p in rows]
+    return RunReport(
+        run=results.run,
+        settings=settings,
+        dataset=results.dataset,
+        folds=folds,
+        folds_done=tuple(sorted({done.job.fold for done in results.jobs})),
+        jobs_done=len(results.jobs),
+        jobs_total=len(jobs_of(settings)),
+        methods=methods,
+        references=_references(results, methods, repetitions),
+        trainings=_trainings(results),
+        steps=_steps(results),
+        chance=chance([face.label for face in results.inputs.faces]),
+        published=published(settings.dataset, task.name),
+        leak_audit=leak_audit(folds, every),
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:
+    """Proof that nobody was tested by a model that had seen them.
+
+    Raises
+    ------
+    InputError
+        A tested face's subject is on the training or validation side of its fold.
+    """
+    for p in predictions:
+        fold = folds.folds[p.fold - 1]
+        if p.subject not in fold.test or p.subject in (*fold.training, *fold.validation):
+            raise InputError(
+                f"leak: {p.image} of subject {p.subject} was tested in fold {p.fold}, where that "
+                "person trains or validates; the run's files do not belong together"
+            )
+    return LeakAudit(len(predictions), 0, folds.digest)
+
+
+def _method(
+    method: Method,
+    scores: Scores,
+    repetitions: Sequence[Sequence[Prediction]],
+    flat: set[tuple[int, int]],
+) -> MethodReport:
+    trained = method.group != UNTRAINED
+    flat_folds = [fold for fold in scores.fold_accuracies if trained and (method.k, fold) in flat]
+    learned = [v for fold, v in scores.fold_accuracies.items() if fold not in flat_folds]
+    return MethodReport(
+        method,
+        scores,
+        tuple(flat_folds),
+        float(np.mean(learned)) if learned else None,
+        len({p.image for rows in repetitions for p in rows}),
+    )
+
+
+def _references(
+    results: Results,
+    methods: Sequence[MethodReport],
+    repetitions: Mapping[Method, Sequence[Sequence[Prediction]]],
+) -> tuple[ReferenceReport, ...]:
+    """Each method that has a referenced twin, beside it."""
+    twins = {row.method.id: row for row in methods}
+    found = []
+    for row in methods:
+        if not row.method.reference:
+            continue
+        plain = twins[row.method.id.removesuffix(f"_{row.method.reference}")]
+        pooled = [[p for rows in repetitions[m.method] for p in rows] for m in (plain, row)]
+        records = [
+            choice.reference
+            for done in results.jobs
+            for method in done.predictions
+            if method == row.method and (choice := done.record.choices[method.name])
+        ]
+        known = [record for record in records if record is not None]
+        found.append(
+            ReferenceReport(
+                plain,
+                row,
+                paired_difference(*pooled),
+                _curve([record.pictures for record in known]),
+                _curve([record.classes for record in known]),
+            )
+        )
+    return tuple(found)
+
+
+def _curve(
+    folds: Sequence[Mapping[int, Sequence[float]]],
+) -> dict[int, tuple[float, float, float]]:
+    """Mean over folds for each count, and its spread over the random choices."""
+    counts = sorted(set().union(*folds))
+    curve = {}
+    for count in counts:
+        means = np.mean([fold[count] for fold in folds], axis=0)
+        low, high = np.percentile(means, [2.5, 97.5])
+        curve[count] = (float(means.mean()), float(low), float(high))
+    return curve
+
+
+def _trainings(results: Results) -> tuple[TrainingReport, ...]:
+    choices = {done.job.folder: done.record.choices for done in results.jobs}
+    return tuple(
+        TrainingReport(
+            t.job.folder,
+            t.job.patch_count,
+            t.job.fold,
+            t.job.repetition,
+            t.record,
+            choices[t.job.folder][TRAINED],
+        )
+        for t in results.trainings
+    )
+
+
+def _steps(results: Results) -> tuple[StepReport, ...]:
+    """Seconds and memory of every step: sum and peak over the jobs of a kind."""
+    rows: dict[tuple[str, str], StepReport] = {}
+    for done in results.jobs:
+        kind = done.job.kind
+        for step, cost in done.record.steps.items():
+            before = rows.get((kind, step), StepReport(kind, step, 0, 0.0, 0, 0))
+            rows[kind, step] = StepReport(
+                kind,
+                step,
+                before.jobs + 1,
+                before.seconds + cost.seconds,
+                max(before.peak_bytes, cost.peak_bytes),
+                max(before.peak_device_bytes, cost.peak_device_bytes),
+            )
+    return tuple(rows.values())
