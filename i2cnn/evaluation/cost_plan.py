@@ -18,6 +18,7 @@ from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds
 from i2cnn.faces.locate import locate_faces
 from i2cnn.network.engine import choose_device
+from i2cnn.network.profiles import JITTER
 from i2cnn.svm.variants import variants
 
 _SAMPLE_FACES = 6
@@ -145,10 +146,9 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
     """Cost of one network job with k patches per face, where one SVM takes `svm` seconds."""
     fits = len(variants(run_scheme(settings), k)) + 1
     schedule = settings.schedule
+    written = k * (sizes.training * (1 + JITTER.get(settings.profile, 0)) + sizes.validation)
     others = (
-        k * (sizes.training + sizes.validation) * speed.patch_seconds
-        + 2 * k * sizes.faces * speed.feature_seconds
-        + fits * svm
+        written * speed.patch_seconds + 2 * k * sizes.faces * speed.feature_seconds + fits * svm
     )
 
     def training(iterations: int) -> float:
@@ -156,7 +156,7 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
         validated = validations * k * sizes.validation
         return iterations * speed.iteration_seconds + validated * speed.validation_seconds
 
-    databases = k * (sizes.training + sizes.validation) * speed.patch_bytes
+    databases = written * speed.patch_bytes
     features = 4 * k * sizes.faces * speed.feature_numbers
     pairs = sizes.classes * (sizes.classes - 1) // 2
     return Estimate(

@@ -16,7 +16,7 @@ from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import Training, load_training
-from i2cnn.network.profiles import TrainingSetup
+from i2cnn.network.profiles import JITTER, TrainingSetup
 from i2cnn.network.train import keep_best, train_network
 from i2cnn.network.training_folder import (
     DEPLOY_FILE,
@@ -121,10 +121,13 @@ class NetworkWork:
         with self.folder.steps("patches"):
             extras = tuple({face.subject for face in self.inputs.extras})
             training = fold.training + extras
-            self._write_patches(self.path / TRAIN_DB, training, self.path / MEAN_FILE)
+            jitter = JITTER.get(self.inputs.settings.profile, 0)
+            self._write_patches(self.path / TRAIN_DB, training, self.path / MEAN_FILE, jitter)
             self._write_patches(self.path / VALIDATION_DB, fold.validation, None)
 
-    def _write_patches(self, out: Path, subjects: Sequence[str], mean: Path | None) -> None:
+    def _write_patches(
+        self, out: Path, subjects: Sequence[str], mean: Path | None, jitter: int = 0
+    ) -> None:
         if out.exists():
             return
         inputs, wanted = self.inputs, set(subjects)
@@ -139,6 +142,7 @@ class NetworkWork:
             self.patches,
             inputs.settings.encoding,
             seed=self.job.seed,
+            jitter=jitter,
             classes=inputs.task.labels,
         )
         labels = [inputs.task.index(face.label) for face in faces]

@@ -32,6 +32,9 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.progress import Callback
 
+#: Forward passes in which an untrained net's BatchNorm layers gather statistics.
+_GATHERING_PASSES = 20
+
 
 @dataclass(frozen=True)
 class Validation:
@@ -154,19 +157,42 @@ def train(
         return training
     (folder / SNAPSHOT_FOLDER).mkdir(exist_ok=True)
     with working_directory(folder), _DelayedInterrupt() as interrupt:
-        solver = engine.get_solver(SOLVER_FILE)
         if training.resume_iter:
+            solver = engine.get_solver(SOLVER_FILE)
             solver.restore(snapshot_name(training.resume_iter, "solverstate"))
         else:
-            solver.net.save(UNTRAINED_FILE)
+            solver = _new_solver(engine)
         loop = _Loop(solver, training, schedule, validation_batches, interrupt, update)
         try:
             while not training.finished:
                 loop.train_to_next_validation()
         finally:
-            if hasattr(solver, "close"):  # genuine pycaffe closes with the object
-                solver.close()
+            _close(solver)
     return training
+
+
+def _new_solver(engine: ModuleType) -> Any:
+    """A solver at iteration 0, whose net is saved as the untrained one.
+
+    BatchNorm's statistics are zeros then, with which an untrained net would multiply its features
+    by a large factor per layer. Some forward passes gather them, in a solver of their own, so that
+    the training begins as `caffe train` does.
+    """
+    solver = engine.get_solver(SOLVER_FILE)
+    normalised = any(layer.type == "BatchNorm" for layer in solver.net.layers)
+    for _ in range(_GATHERING_PASSES if normalised else 0):
+        solver.net.forward()
+    solver.net.save(UNTRAINED_FILE)
+    if not normalised:
+        return solver
+    _close(solver)
+    del solver
+    return engine.get_solver(SOLVER_FILE)
+
+
+def _close(solver: Any) -> None:
+    if hasattr(solver, "close"):  # genuine pycaffe closes with the object
+        solver.close()
 
 
 @dataclass

@@ -20,6 +20,8 @@ from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter, So
 from i2cnn.util.errors import InputError
 
 FEATURE_BLOB = "fc7"
+#: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
+JITTER = {"better": 4}
 _CLASSIFIER = "fc8"
 
 
@@ -73,7 +75,7 @@ class TrainingSetup:
 
     Parameters
     ----------
-    profile : {"paper", "quick"}
+    profile : {"paper", "quick", "better"}
     classes : int
         Outputs of the last layer.
     schedule : Schedule
@@ -135,7 +137,7 @@ def template_schedule(profile: str) -> Schedule:
     """Schedule of a profile, as its templates have it.
 
     Patience is one step of the rate for the paper's solver, whose rule is to go on "until the
-    accuracy is not increased any longer" (section 3.3); the quick profile runs to its end.
+    accuracy is not increased any longer" (section 3.3); the other profiles run to their end.
     """
     solver = read_solver(template_dir(profile) / SOLVER_FILE)
     net = read_net(template_dir(profile) / TRAIN_VAL_FILE)
@@ -181,11 +183,12 @@ def fill_solver(
 
     Validation and snapshots are the loop's, which watches the accuracy; the solver's own test and
     snapshot intervals are set beyond its end. The steps of the rate shrink with `max_iter`, so that
-    a shorter schedule has the same shape.
+    a shorter schedule has the same shape; the policy `poly` follows `max_iter` by itself.
     """
     solver = read_solver(template_dir(setup.profile) / SOLVER_FILE)
     max_iter = setup.schedule.max_iter
-    solver.stepsize = max(1, round(solver.stepsize * max_iter / solver.max_iter))
+    if solver.HasField("stepsize"):
+        solver.stepsize = max(1, round(solver.stepsize * max_iter / solver.max_iter))
     solver.max_iter = max_iter
     solver.test_iter[:] = [validation_batches]
     solver.test_interval = max_iter + 1

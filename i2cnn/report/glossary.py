@@ -67,7 +67,9 @@ GLOSSARY: dict[str, str] = {
     ),
     "profile": (
         "A set of prototxt files and their schedule: `paper` is the paper's AlexNet and solver, "
-        "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication."
+        "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication; "
+        "`better` is a small residual network trained on jittered patches, which is not a "
+        "replication either."
     ),
     "reference": (
         "The mean of a person's own unlabelled pictures, from which that person's faces are "

@@ -21,6 +21,7 @@ class FakeNet:
 
     def __init__(self) -> None:
         self.blobs = {name: SimpleNamespace(data=np.zeros(())) for name in ("loss", "accuracy")}
+        self.layers: list[SimpleNamespace] = []
 
     def save(self, path: str) -> None:
         Path(path).write_text("weights")

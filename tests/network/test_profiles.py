@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from i2cnn.network import PROFILES
 from i2cnn.network.profiles import (
+    JITTER,
     Schedule,
     TrainingSetup,
     ValidationPass,
@@ -58,7 +60,7 @@ def test_the_paper_network_is_alexnet(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("profile", ["paper", "quick"])
+@pytest.mark.parametrize("profile", PROFILES)
 def test_train_and_deploy_agree(profile: str) -> None:
     """The layers between data and scores are the same in both files."""
 
@@ -71,7 +73,7 @@ def test_train_and_deploy_agree(profile: str) -> None:
     assert body(train_val) == body(deploy)
 
 
-@pytest.mark.parametrize("profile", ["paper", "quick"])
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.skipif(int(cv2.__version__.split(".")[0]) >= 5, reason="OpenCV 5 has no importer")
 def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
     net_file, weights = str(tmp_path / "deploy.prototxt"), str(tmp_path / "net.caffemodel")
@@ -80,8 +82,12 @@ def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
     net = caffe.Net(net_file, caffe.TEST)
     for blobs in net.params.values():  # larger weights than the fillers', so that numbers matter
         blobs[0].data[...] *= 2
+    for name in (name for name in net.params if name.endswith("_bn")):
+        for blob, statistic in zip(net.params[name], (0.1, 9.0, 1.0), strict=True):
+            blob.data[...] = statistic
     net.save(weights)
-    x = np.random.RandomState(0).randn(2, 3, 227, 227).astype(np.float32)
+    shape = net.blobs["data"].data.shape
+    x = np.random.RandomState(0).randn(2, *shape[1:]).astype(np.float32)
     net.blobs["data"].reshape(*x.shape)
     net.blobs["data"].data[...] = x
     net.forward()
@@ -118,8 +124,36 @@ def test_the_papers_schedule() -> None:
     assert template_schedule("paper") == Schedule(200_000, 1000, 50_000, 256)
 
 
+def test_the_better_schedule() -> None:
+    assert template_schedule("better") == Schedule(1500, 100, 0, 256)
+
+
+def test_a_poly_schedule_keeps_its_shape(tmp_path: Path) -> None:
+    write_training_files(tmp_path, TrainingSetup("better", 7, SHORT), ValidationPass(4, 3))
+    solver = read_solver(tmp_path / "solver.prototxt")
+    # The rate falls to 0 at max_iter, whichever it is.
+    assert (solver.lr_policy, solver.power, solver.max_iter) == ("poly", 1, 1000)
+    assert not solver.HasField("stepsize")
+
+
+def test_batch_normalisation_of_the_better_network_follows_the_phase() -> None:
+    net = read_net(template_dir("better") / "train_val.prototxt")
+    normalised = [layer for layer in net.layer if layer.type == "BatchNorm"]
+    assert normalised
+    # The batch's statistics in phase TRAIN, the stored ones in phase TEST.
+    assert not any(layer.batch_norm_param.HasField("use_global_stats") for layer in normalised)
+
+
+def test_only_the_better_profile_jitters() -> None:
+    assert {profile: JITTER.get(profile, 0) for profile in PROFILES} == {
+        "paper": 0,
+        "quick": 0,
+        "better": 4,
+    }
+
+
 def test_an_unknown_profile_is_refused() -> None:
-    with pytest.raises(InputError, match="choose one of paper, quick"):
+    with pytest.raises(InputError, match="choose one of paper, quick, better"):
         template_dir("fast")
 
 

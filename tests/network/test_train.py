@@ -1,39 +1,72 @@
-"""One training folder: which databases go together."""
+"""One training folder: which databases go together, and what the nets are before and after."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from i2cnn.network.loop import working_directory
 from i2cnn.network.profiles import Schedule, TrainingSetup
 from i2cnn.network.train import train_network
+from i2cnn.network.training_folder import UNTRAINED_FILE, snapshot_name
 from i2cnn.patches.jitter import Jitter
 from i2cnn.patches.lmdb_facts import database_contents
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.util.errors import InputError
 from tests.helpers.databases import write_faces
 
-SETUP = TrainingSetup("quick", 4, Schedule(1, 1, 0, 4))
+QUICK = TrainingSetup("quick", 4, Schedule(1, 1, 0, 4))
+BETTER = TrainingSetup("better", 4, Schedule(2, 2, 0, 8), seed=5)
 
 
-def test_training_patches_may_be_jittered(tmp_path: Path) -> None:
-    write_faces(
-        tmp_path / "train_lmdb",
-        number=4,
-        patches=[0],
-        jitter=2,
-        mean_file=tmp_path / "mean.binaryproto",
-    )
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four jittered faces to train on, and the same exact ones to validate on."""
+    mean = tmp_path / "mean.binaryproto"
+    write_faces(tmp_path / "train_lmdb", number=4, patches=[0], jitter=2, mean_file=mean)
     write_faces(tmp_path / "validation_lmdb", number=4, patches=[0])
-    train_network(tmp_path, SETUP)
-    contents = database_contents(tmp_path)
+    return tmp_path
+
+
+def test_training_patches_may_be_jittered(folder: Path) -> None:
+    train_network(folder, QUICK)
+    contents = database_contents(folder)
     assert contents is not None
     assert contents.jitter == Jitter(2, 1)
 
 
-def test_validation_patches_must_not_be_jittered(tmp_path: Path) -> None:
-    mean = tmp_path / "mean.binaryproto"
-    write_faces(tmp_path / "train_lmdb", number=4, patches=[0], mean_file=mean)
-    write_faces(tmp_path / "validation_lmdb", number=4, patches=[0], jitter=1)
-    with pytest.raises(InputError, match="validation_lmdb: holds jittered copies"):
-        train_network(tmp_path, SETUP)
+def test_validation_patches_must_not_be_jittered(folder: Path) -> None:
+    write_faces(folder / "other", number=4, patches=[0], jitter=1)
+    setup = TrainingSetup("quick", 4, QUICK.schedule, databases=("train_lmdb", "other"))
+    with pytest.raises(InputError, match="other: holds jittered copies"):
+        train_network(folder, setup)
+
+
+def test_the_better_profile_trains_as_its_files_alone_do(folder: Path) -> None:
+    train_network(folder, BETTER)
+    found = read_weights(folder / snapshot_name(2))
+    with working_directory(folder):
+        solver = caffe.get_solver("solver.prototxt")
+        solver.step(2)
+    for name, blobs in found.items():
+        for mine, theirs in zip(blobs, solver.net.params[name], strict=True):
+            np.testing.assert_array_equal(mine, theirs.data)
+
+
+def test_the_untrained_net_has_gathered_statistics_but_learned_nothing(folder: Path) -> None:
+    train_network(folder, BETTER)
+    untrained = read_weights(folder / UNTRAINED_FILE)
+    with working_directory(folder):
+        first = caffe.get_solver("solver.prototxt").net.params
+    for name, blobs in untrained.items():
+        if name.endswith("_bn"):
+            mean, variance, number = blobs
+            assert number > 1
+            assert np.all(variance > 0)
+            assert np.all(np.isfinite(mean))
+        else:
+            for mine, theirs in zip(blobs, first[name], strict=True):
+                np.testing.assert_array_equal(mine, theirs.data)

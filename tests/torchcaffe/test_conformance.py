@@ -86,18 +86,19 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
     write_prototxt(folder / "train_val.prototxt", net)
     solver = read_solver(folder / "solver.prototxt")
     solver.display = 1
-    if profile == "quick":
+    if profile != "paper":
         # Without dropout Adam's first steps overshoot and blow rounding up; plain SGD does not.
         solver.type, solver.base_lr = "SGD", 0.0002
     write_prototxt(folder / "solver.prototxt", solver)
 
 
+@pytest.mark.parametrize("profile", ["quick", "better"])
 @pytest.mark.parametrize("encoding", ["raw", "png"])
 def test_genuine_caffe_trains_our_files_from_our_databases(
-    encoding: str, tmp_path: Path, monkeypatch
+    encoding: str, profile: str, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    prepare(tmp_path, encoding, "quick", 6)
+    prepare(tmp_path, encoding, profile, 6)
     theirs = losses(run_caffe("train", "-solver", "solver.prototxt"))
     weights = read_weights("snapshots/net_iter_6.caffemodel")
     solver = caffe.get_solver("solver.prototxt")
@@ -109,7 +110,9 @@ def test_genuine_caffe_trains_our_files_from_our_databases(
     np.testing.assert_allclose(ours, theirs[:6], rtol=2e-4)
     for name, blobs in weights.items():
         for mine, stored in zip(solver.net.params[name], blobs, strict=True):
-            np.testing.assert_allclose(mine.data, stored, atol=2e-3 * np.abs(stored).max())
+            # Biases of Scale are tiny after six steps: sums over many pixels that nearly cancel.
+            tolerance = 2e-3 * np.abs(stored).max() + 5e-6
+            np.testing.assert_allclose(mine.data, stored, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("kind", ["BINARYPROTO", "HDF5"])

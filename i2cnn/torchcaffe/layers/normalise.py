@@ -35,25 +35,35 @@ class BatchNorm(Layer):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.batch_norm_param, bottoms[0]
         stored = p.use_global_stats if p.HasField("use_global_stats") else not self.context.train
-        axes = [axis for axis in range(x.ndim) if axis != 1]
-        shape = [1, -1, *[1] * (x.ndim - 2)] if x.ndim > 1 else [-1]
         if stored:
             # The parameters are statistics: they never get a gradient.
             total_mean, total_variance, weight = (w.detach() for w in self.weights)
             factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
-            mean, variance = total_mean * factor, total_variance * factor
+            return [self._normalise(x, total_mean * factor, total_variance * factor)]
+        samples = x.numel() // x.shape[1] if x.ndim > 1 else x.numel()
+        if samples == 1 or x.ndim == 1:  # PyTorch's has no variance then, or wants channels
+            axes = [axis for axis in range(x.ndim) if axis != 1]
+            variance, mean = torch.var_mean(x, axes, correction=0)
+            top = self._normalise(x, mean, variance)
+            variance = variance * (samples / max(samples - 1, 1))
         else:
-            mean = x.mean(axes)
-            centred = x - mean.reshape(shape)
-            variance = (centred * centred).mean(axes)
-            if not self.recomputing:
-                self._gather(mean.detach(), variance.detach(), x.numel() // mean.numel())
-        return [(x - mean.reshape(shape)) / torch.sqrt(variance + p.eps).reshape(shape)]
+            # A momentum of 1 leaves the batch's mean and unbiased variance in these.
+            mean, variance = torch.zeros_like(self.weights[0]), torch.zeros_like(self.weights[1])
+            top = torch.batch_norm(x, None, None, mean, variance, True, 1.0, p.eps, False)
+        if not self.recomputing:
+            self._gather(mean.detach(), variance.detach())
+        return [top]
 
-    def _gather(self, mean: Tensor, variance: Tensor, samples: int) -> None:
+    def _normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Subtract the mean and divide by the standard deviation, per channel."""
+        shape = [1, -1, *[1] * (x.ndim - 2)] if x.ndim > 1 else [-1]
+        std = torch.sqrt(variance + self.param.batch_norm_param.eps)
+        return (x - mean.reshape(shape)) / std.reshape(shape)
+
+    def _gather(self, mean: Tensor, variance: Tensor) -> None:
+        """Add a batch's mean and unbiased variance to the running sums."""
         fraction = self.param.batch_norm_param.moving_average_fraction
-        unbiased = samples / (samples - 1) if samples > 1 else 1.0
-        gathered: tuple[Tensor | float, ...] = (mean, variance * unbiased, 1.0)
+        gathered: tuple[Tensor | float, ...] = (mean, variance, 1.0)
         with torch.no_grad():
             for blob, value in zip(self.blobs, gathered, strict=True):
                 blob.tensor.mul_(fraction).add_(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, register
@@ -49,10 +50,10 @@ class Scale(_Broadcast):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         factor = bottoms[1] if len(bottoms) == 2 else self.weights[0]
-        y = x * self.spread(factor, x)
+        factor = self.spread(factor, x)
         if self.param.scale_param.bias_term:
-            y = y + self.spread(self.weights[-1], x)
-        return [y]
+            return [torch.addcmul(self.spread(self.weights[-1], x), x, factor)]
+        return [x * factor]
 
 
 @register("Bias")
