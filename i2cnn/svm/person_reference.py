@@ -19,6 +19,9 @@ from i2cnn.util.npz import read_npz, write_npz
 
 #: Rounds in which the mix of expressions of people without labels is estimated.
 ROUNDS = 2
+#: Pictures that show more than this share of all classes have a mean that is fair as it is; what an
+#: SVM estimates of their mix would add more error than it removes (benchmarks/references.py).
+BROAD = 0.7
 #: Sharpness of the softmax that makes a mix of an SVM's scores.
 _SHARPNESS = 3.0
 #: Least squared scale, as a share of everyone's.
@@ -43,7 +46,7 @@ class ReferenceRule:
         A mean of n pictures counts n / (n + shrinkage); infinite: no reference at all.
     mix : float
         Share of the shown expressions' estimated effect that is taken out of the person's mean,
-        0 to 1.
+        0 to 1, unless the pictures show nearly all expressions.
     """
 
     shrinkage: float
@@ -54,6 +57,10 @@ class ReferenceRule:
         if pictures == 0 or np.isinf(self.shrinkage):
             return 0.0
         return pictures / (pictures + self.shrinkage)
+
+    def mix_of(self, shown: Float64Array) -> float:
+        """The mix for pictures that show these expressions, (pictures, classes) as shares."""
+        return self.mix if self.mix and variety(shown) < BROAD * shown.shape[1] else 0.0
 
 
 @dataclass(frozen=True)
@@ -177,8 +184,9 @@ class Population:
         if self.judge is not None and self.rule.mix:
             for _ in range(ROUNDS):
                 shown = self._shown(reference.apply(features))
-                effect = np.tensordot(shown, self.effects, 1)
-                reference = self._around(base - weight * self.rule.mix * effect, features, digest)
+                effect = np.tensordot(shown.mean(axis=0), self.effects, 1)
+                mix = self.rule.mix_of(shown)
+                reference = self._around(base - weight * mix * effect, features, digest)
         return reference
 
     def _around(self, offset: Float64Array, features: Float32Array, digest: str) -> PersonReference:
@@ -192,12 +200,11 @@ class Population:
         return PersonReference(mean, scale, len(features), digest)
 
     def _shown(self, measured: Float32Array) -> Float64Array:
-        """Share of each class in some pictures, as the judge sees them."""
+        """Shares of the classes in each picture, (pictures, classes), as the judge sees them."""
         assert self.judge is not None
         classes = len(self.effects)
         decisions = np.stack([self.judge.decisions(row) for row in measured]).astype(np.float64)
-        shown: Float64Array = shares(one_against_rest(decisions, classes)).mean(axis=0)
-        return shown
+        return shares(one_against_rest(decisions, classes))
 
     def save(self, path: Path, dtype: type = np.float16) -> None:
         """Write an .npz file, atomically; large arrays as float16 unless told otherwise."""
@@ -251,6 +258,19 @@ def one_against_rest(decisions: Float64Array, classes: int) -> Float64Array:
         sums[:, b] -= decision
     scores: Float64Array = votes + sums / (3 * (np.abs(sums) + 1))
     return scores
+
+
+def variety(shown: Float64Array) -> float:
+    """Number of expressions that pictures show, rare ones counting less: exp of the entropy.
+
+    Parameters
+    ----------
+    shown : ndarray of float, (pictures, classes)
+        Share of each class in each picture; the largest counts.
+    """
+    counts = np.bincount(shown.argmax(axis=1), minlength=shown.shape[1])
+    share = counts[counts > 0] / len(shown)
+    return float(np.exp(-(share * np.log(share)).sum()))
 
 
 def shares(scores: Float64Array) -> Float64Array:

@@ -9,7 +9,8 @@ few pictures, or only few of the expressions:
   training people; the scale (root mean square of what remains) is shrunk in the same way;
 * mix: what the shown expressions add to a person's mean is subtracted from it again: the mean
   effect of each expression on the training people, weighted by the expressions that the person
-  shows, which an SVM estimates in a few rounds for people without labels;
+  shows, which an SVM estimates in a few rounds for people without labels; where a person shows
+  nearly all expressions, the plain mean is the better estimate and nothing is subtracted from it;
 * the choice: shrinkage and mix, and whether a reference is used at all, are chosen on training
   people, each left out once as if tested.
 
@@ -170,8 +171,8 @@ class ReferencedGram:
             offsets[person] = (1 - weight) * people.mean
             if weight:
                 offsets[person, rows] += weight / len(rows)
-            if weight and rule.mix:
-                offsets[person] -= weight * rule.mix * (shown[rows].mean(axis=0) @ people.effects)
+            if weight and (mix := rule.mix_of(shown[rows])):
+                offsets[person] -= weight * mix * (shown[rows].mean(axis=0) @ people.effects)
         return offsets
 
     def _scales(self, squares: Float64Array) -> Float64Array:

@@ -193,7 +193,7 @@ def test_references_that_are_none_are_refused(album: Path, tmp_path: Path, capsy
 
     assert "nobody: no such folder or file" in said(tmp_path / "nobody")
     file.write_text("no reference")
-    assert "anna.ref: damaged, or no .npz file" in said()
+    assert "anna.ref: damaged, or not an .npz file" in said()
     PersonReference(np.zeros((30, 1764), np.float32), 1.0, 5, "0" * 64).save(file)
     assert "anna.ref: reference of another recogniser" in said()
     digest = Recogniser("faces-7").bundle.digest

@@ -12,7 +12,7 @@ from i2cnn.svm.album import Album
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.pair_weights import PairWeights
-from i2cnn.svm.person_reference import PersonReference, Population, ReferenceRule
+from i2cnn.svm.person_reference import PersonReference, Population, ReferenceRule, variety
 from i2cnn.svm.population_fit import fit_by_rule, fit_population
 from i2cnn.svm.reference import People, ReferencedGram
 from i2cnn.util.errors import InputError
@@ -121,7 +121,7 @@ def test_a_reference_is_read_as_it_was_saved(tmp_path: Path) -> None:
         ({"digest": np.zeros(32, np.uint8)}, "reference of another recogniser"),
         ({"digest": np.zeros(3, np.uint8)}, "reference of another recogniser"),
         ({"more": np.zeros(3)}, "not a reference"),
-        ({"mean": np.array([{}, {}])}, "damaged, or no .npz file"),
+        ({"mean": np.array([{}, {}])}, "damaged, or not an .npz file"),
     ],
 )
 def test_a_spoilt_reference_is_refused(tmp_path: Path, change: dict, message: str) -> None:
@@ -136,7 +136,7 @@ def test_a_spoilt_reference_is_refused(tmp_path: Path, change: dict, message: st
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04broken"])
 def test_what_is_no_npz_file_is_no_reference(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "anna.ref").write_bytes(content)
-    with pytest.raises(InputError, match=r"anna\.ref: damaged, or no \.npz file"):
+    with pytest.raises(InputError, match=r"anna\.ref: damaged, or not an \.npz file"):
         PersonReference.load(tmp_path / "anna.ref", (3, 5), DIGEST)
 
 
@@ -173,3 +173,23 @@ def test_scores_are_shares_of_votes_whose_largest_wins() -> None:
     assert scores.sum() == pytest.approx(1)
     # Class 0 wins two pairs by a hair, class 1 one of them by far.
     assert scores.argmax() == 1
+
+
+def test_variety_counts_expressions_by_how_often_they_are_shown() -> None:
+    assert variety(np.eye(4)) == pytest.approx(4)
+    assert variety(np.eye(4)[[0, 0, 0]]) == pytest.approx(1)
+    assert 1 < variety(np.eye(4)[[0, 0, 0, 1]]) < 2
+
+
+def test_an_album_of_nearly_all_expressions_keeps_its_plain_mean() -> None:
+    features, labels, people = some_people(4)
+    fitted = people < 9
+    populations = [
+        fit_by_rule(features[fitted], labels[fitted], people[fitted], rule).population
+        for rule in (ReferenceRule(1.0), ReferenceRule(1.0, 1.0))
+    ]
+    whole, part = features[~fitted], features[~fitted][labels[~fitted] < 2]
+    plain, mixed = (p.reference(whole, DIGEST).mean for p in populations)
+    np.testing.assert_allclose(plain, mixed, atol=1e-5)
+    plain, mixed = (p.reference(part, DIGEST).mean for p in populations)
+    assert not np.allclose(plain, mixed, atol=0.1)

@@ -137,7 +137,7 @@ def test_no_reference_is_chosen_where_each_person_shows_one_expression() -> None
 
 
 def test_the_mix_of_a_one_sided_album_is_taken_out() -> None:
-    shown = [[0, 1, 2]] * 8 + [[0], [0, 1], [2], [1, 2]]
+    shown = [[0, 1, 2, 3, 4]] * 8 + [[0], [0, 1], [2], [1, 2], [3, 4]]
     features, labels, people = additive(4, shown, takes=16, identity=0.5, noise=1.0)
     fitted = people < 8
     right = {}
