@@ -141,7 +141,7 @@ class Inputs:
         return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
 
     def judged(self, number: int, only_validation: bool = False) -> npt.NDArray[np.bool_]:
-        """Which of all faces may judge a choice in a fold: of the data set, and not tested.
+        """Faces whose predictions count in a fold's choices: the data set's own, not tested.
 
         Parameters
         ----------

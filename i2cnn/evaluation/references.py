@@ -1,4 +1,4 @@
-"""References in a fold: the rule, what it is worth, and how few pictures would do."""
+"""References in a fold: the rule, its accuracy, and the accuracy with fewer pictures."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ def _some_pictures(
 def _some_classes(
     rows: IntArray, labels: IntArray, count: int, rng: np.random.Generator
 ) -> IntArray:
-    """All of a person's pictures of some expressions: only to see what one-sidedness costs."""
+    """All of a person's pictures of some expressions: shows what one-sided references cost."""
     shown = rng.permutation(np.unique(labels[rows]))[:count]
     return rows[np.isin(labels[rows], shown)]

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
@@ -109,13 +109,15 @@ def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str |
     return None
 
 
-def _in_local_worker(visible: str | None, *call: Any) -> str | None:
+def _in_local_worker(
+    visible: str | None, run: Path, job: Job, inputs: Inputs, execution: Execution
+) -> str | None:
     """`_attempt` in a process of submitit's local executor, which hides all GPUs from it."""
     if visible is None:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
-    return _attempt(*call)
+    return _attempt(run, job, inputs, execution)
 
 
 def _in_processes(
@@ -143,15 +145,43 @@ def _in_processes(
     return failures
 
 
-#: Submits a job in a slot; returns submitit's job.
-_Submit = Callable[[int, Job, Inputs], Any]
+class _Paths(Protocol):
+    """What is used of submitit's JobPaths."""
+
+    @property
+    def stderr(self) -> Path:
+        """Log of the job's errors."""
+
+
+class _Submitted(Protocol):
+    """What is used of submitit's Job."""
+
+    @property
+    def paths(self) -> _Paths:
+        """Files of the job."""
+
+    def done(self) -> bool:
+        """True once the job has ended."""
+
+    def exception(self) -> BaseException | None:
+        """Why it has no result, or None."""
+
+    def result(self) -> str | None:
+        """What the job returned."""
+
+    def cancel(self, check: bool = True) -> None:
+        """Stop the job."""
+
+
+#: Submits a job in a slot.
+_Submit = Callable[[int, Job, Inputs], _Submitted]
 
 
 class _Pool:
     """Jobs that run at the same time, each in a slot."""
 
     def __init__(self, slots: int, submit: _Submit) -> None:
-        self.running: dict[int, tuple[Job, Any]] = {}
+        self.running: dict[int, tuple[Job, _Submitted]] = {}
         self._slots = slots
         self._submit = submit
 
@@ -198,12 +228,11 @@ def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) ->
     )
 
 
-def _outcome(submitted: Any) -> str | None:
+def _outcome(submitted: _Submitted) -> str | None:
     """Why a submitted job failed, or None."""
     error = submitted.exception()
     if error is None:
-        reason: str | None = submitted.result()
-        return reason
+        return submitted.result()
     log = submitted.paths.stderr
     return f"its process ended without a result (killed, or out of memory?); log {log}"
 
@@ -221,7 +250,7 @@ def _share(execution: Execution, slot: int, slots: int) -> Execution:
 
 def _executor(
     run: Path, cluster: str, parameters: dict[str, Any], work: Callable[..., str | None]
-) -> Callable[..., Any]:
+) -> Callable[[Path, Job, Inputs, Execution], _Submitted]:
     """A function that submits `work` with its arguments and returns submitit's job."""
     try:
         import submitit
@@ -235,9 +264,10 @@ def _executor(
     except (RuntimeError, NameError, ValueError, TypeError) as error:
         raise InputError(f"--slurm: {error}") from None
 
-    def submit(*call: Any) -> Any:
+    def submit(run: Path, job: Job, inputs: Inputs, execution: Execution) -> _Submitted:
         try:
-            return executor.submit(work, *call)
+            submitted: _Submitted = executor.submit(work, run, job, inputs, execution)
+            return submitted
         except RuntimeError as error:  # sbatch refused: a wrong partition, account, ...
             raise InputError(f"--slurm: {error}") from None
 

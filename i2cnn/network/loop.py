@@ -12,11 +12,11 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from i2cnn.network.training_folder import (
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.progress import Callback
+
+if TYPE_CHECKING:
+    from i2cnn.network.features import Blob
 
 #: Forward passes in which an untrained net's BatchNorm layers gather statistics.
 _GATHERING_PASSES = 20
@@ -195,11 +198,47 @@ def _close(solver: Any) -> None:
         solver.close()
 
 
+class _Net(Protocol):
+    """What is used of a pycaffe Net, of any engine."""
+
+    @property
+    def blobs(self) -> Mapping[str, Blob]:
+        """Blobs by name."""
+
+    def forward(self) -> object:
+        """Compute all layers."""
+
+    def share_with(self, other: _Net) -> None:
+        """Use the parameters of another net."""
+
+
+class _Solver(Protocol):
+    """What is used of a pycaffe solver, of any engine."""
+
+    @property
+    def iter(self) -> int:
+        """Iterations done."""
+
+    @property
+    def net(self) -> _Net:
+        """The net that trains."""
+
+    @property
+    def test_nets(self) -> Sequence[_Net]:
+        """The nets that validate."""
+
+    def step(self, iterations: int) -> object:
+        """Train for some iterations."""
+
+    def snapshot(self) -> object:
+        """Write weights and state."""
+
+
 @dataclass
 class _Loop:
     """A training in progress, in its folder."""
 
-    solver: Any
+    solver: _Solver
     training: Training
     schedule: Schedule
     validation_batches: int

@@ -136,7 +136,7 @@ def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
 def paired_difference(
     first: Sequence[Prediction], second: Sequence[Prediction]
 ) -> tuple[float, float, float]:
-    """How much more of the same faces a second method names right: pooled, with a 95 % interval.
+    """Gain in pooled accuracy of a second method on the same faces, with its 95 % interval.
 
     Parameters
     ----------

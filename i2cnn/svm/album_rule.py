@@ -76,7 +76,7 @@ class _Albums:
 def choose_album_rule(
     gram: Float64Array, labels: IntArray, people: AnyArray, seed: int = 0
 ) -> ReferenceRule:
-    """The rule that names most pictures right over whole albums and parts of them.
+    """The rule that classifies most pictures correctly over whole albums and parts of them.
 
     Rules by which clearly fewer pictures of whole albums are right than by the best are left out.
 
@@ -114,7 +114,7 @@ def _right(
     rules: list[ReferenceRule],
     known: IntArray,
 ) -> tuple[IntArray, IntArray]:
-    """Pictures of left-out people named right (rules, kinds), and their number (kinds,)."""
+    """Correctly classified pictures of left-out people (rules, kinds), and all (kinds,)."""
     of_known = np.isin(people[albums.rows], people[known])
     kept = ~of_known | (albums.kind == _WHOLE)
     rows, fitted, kind = albums.rows[kept], of_known[kept], albums.kind[kept]

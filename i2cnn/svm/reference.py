@@ -128,7 +128,7 @@ class ReferencedGram:
         return FoldGram.of(self._gram, np.flatnonzero(fitted), np.flatnonzero(others))
 
     def settle(self, labels: IntArray) -> IntArray:
-        """Settle what the people without labels show, by a linear SVM in a few rounds.
+        """Estimate what the people without labels show, by a linear SVM in a few rounds.
 
         Parameters
         ----------
