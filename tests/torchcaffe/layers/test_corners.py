@@ -171,6 +171,16 @@ def test_batch_norm_gathers_in_forward_passes_only(build, phase: int) -> None:
     assert number == 1
 
 
+def test_batch_norm_of_one_number_per_channel_is_zero(build) -> None:
+    more = "batch_norm_param { use_global_stats: false }"
+    net = build(FORCE + source("x", 1, 3) + layer("BatchNorm", more=more))
+    np.testing.assert_array_equal(net.forward(x=floats([[1, 2, 3]]))["y"], [[0, 0, 0]])
+    mean, variance, number = (blob.data for blob in net.params["y"])
+    np.testing.assert_array_equal(mean, [1, 2, 3])
+    np.testing.assert_array_equal(variance, [0, 0, 0])
+    assert number == 1
+
+
 def test_dropout_keeps_its_mask_for_a_second_backward_pass(build) -> None:
     net = build(FORCE + source("x", 1000) + layer("Dropout"))
     kept = net.forward(x=np.ones(1000, np.float32))["y"].copy()
