@@ -66,8 +66,8 @@ def make_reference(
     if number > _ALIKE * count:
         cost = _cost(card, card.with_some(1) if card else None)
         notes.append(
-            f"{number} of {count} pictures look alike ({label}), and what they have in common "
-            f"counts as the person's face; add pictures of other expressions{cost}"
+            f"{number} of {count} pictures look alike ({label}, each by itself). What all of them "
+            f"show counts as the person's face, so add pictures of other expressions{cost}"
         )
     return recogniser.reference_of(face.features for face in faces), notes
 

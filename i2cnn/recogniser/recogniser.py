@@ -70,6 +70,8 @@ class Recogniser:
         What it was read from.
     labels : tuple of str
         In class order.
+    finder : FaceFinder
+        Finds the faces.
     """
 
     def __init__(self, model: str | Path, engine: str = "torch", device: str = "auto") -> None:

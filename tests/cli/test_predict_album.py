@@ -140,7 +140,7 @@ def test_pictures_that_look_alike_are_told(tmp_path: Path, capsys: Output) -> No
         shutil.copy(embedded_root() / "S03.HA1.010.png", tmp_path / f"{number}.png")
     found, said, _ = answers([str(tmp_path), "--people=one"], capsys)
     assert len(found) == 5
-    assert "5 of 5 pictures look alike (happy)" in said
+    assert "5 of 5 pictures look alike (happy, each by itself)" in said
     assert "add pictures of other expressions (on the faces of its card" in said
 
 

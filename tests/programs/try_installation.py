@@ -1,7 +1,8 @@
 """Tries an installed i2cnn, outside the checkout: `try_installation.py CHECKOUT FOLDER`.
 
-Runs `doctor`, trains a tiny recogniser on a few of the embedded faces, lets it `predict` one of
-them, and trains a small net through torchcaffe. CHECKOUT is where i2cnn must not come from.
+Runs `doctor`, trains a tiny recogniser on a few of the embedded faces, lets it and those that ship
+`predict` some of them, and trains a small net through torchcaffe. CHECKOUT is where i2cnn must not
+come from.
 """
 
 from __future__ import annotations
@@ -66,6 +67,18 @@ def try_predict(folder: Path) -> None:
     assert face["label"] in face["scores"], face
 
 
+def try_album(folder: Path) -> None:
+    """The recognisers that ship name an album of a person, and a single picture."""
+    album = folder / "album"
+    album.mkdir()
+    for picture in embedded_root().glob("S03.*1.*.png"):
+        shutil.copy(picture, album)
+    named = json.loads(command("predict", album, "--people=one", "--json"))
+    assert {face["reference"] for face in named} == {7}, named
+    (face,) = json.loads(command("predict", album / "S03.HA1.010.png", "--json"))
+    assert face["label"] == "happy", face
+
+
 def try_torchcaffe(folder: Path) -> None:
     """A solver lowers the loss of a linear net, and its weights come back from a .caffemodel."""
     caffe = i2cnn.get_engine("torch")
@@ -95,6 +108,7 @@ def main(checkout: Path, folder: Path) -> None:
     command("doctor", "--device=cpu")
     try_torchcaffe(folder)
     try_predict(folder)
+    try_album(folder)
 
 
 if __name__ == "__main__":
