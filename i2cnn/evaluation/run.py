@@ -3,8 +3,9 @@
 RUN/
     run.json         settings and their digest
     dataset.json     what was found against what was expected
-    faces.csv        faces and landmarks; edit by hand before the trainings if need be
+    faces.csv        faces and landmarks; can be edited by hand before the first job is done
     faces*.png       contact sheets
+    extras.csv       faces of other people who train in every fold (--train-also)
     pictures.json    SHA-256 of every picture, so that a run keeps to those it began with
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
