@@ -118,6 +118,8 @@ class Pictures:
 
 def read_pictures(folders: Sequence[Path]) -> Pictures:
     """Describe the faces of some folders; pictures without a face are left out and counted."""
+    if len({folder.name for folder in folders}) < len(folders):
+        raise InputError("two folders of one name, by which their people would be confused")
     features, labels, people, images, data = [], [], [], [], []
     for folder in folders:
         kind = "synthetic" if (folder / "landmarks.csv").is_file() else "folder"

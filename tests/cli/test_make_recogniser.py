@@ -76,3 +76,8 @@ def test_pictures_without_a_licence_are_refused(tool: ModuleType, tmp_path: Path
         tool.licence_of(tmp_path)
     (tmp_path / "LICENSE.txt").write_text("One\nline.\n\nTwo.\n\nThree.")
     assert tool.licence_of(tmp_path) == "One line. Two."
+
+
+def test_folders_of_one_name_are_refused(tool: ModuleType) -> None:
+    with pytest.raises(InputError, match="two folders of one name"):
+        tool.read_pictures([Path("a/faces"), Path("b/faces")])
