@@ -36,3 +36,10 @@ def test_missing_and_unknown_engines(monkeypatch) -> None:
         get_engine("caffe")
     with pytest.raises(InputError, match="unknown engine 'tensorflow'; choose one of torch, caffe"):
         get_engine("tensorflow")
+
+
+def test_the_public_address_is_the_same_engine() -> None:
+    from i2cnn import engine
+
+    assert engine.get_engine is get_engine
+    assert all(hasattr(engine, name) for name in engine.__all__)

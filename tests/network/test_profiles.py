@@ -74,7 +74,6 @@ def test_train_and_deploy_agree(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.skipif(int(cv2.__version__.split(".")[0]) >= 5, reason="OpenCV 5 has no importer")
 def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
     net_file, weights = str(tmp_path / "deploy.prototxt"), str(tmp_path / "net.caffemodel")
     write_prototxt(net_file, fill_deploy(profile, classes=7))
