@@ -75,7 +75,7 @@ def right_under_each_rule(rival: str, faces: Faces) -> dict[str, BoolArray]:
         tested = np.flatnonzero(np.isin(faces.people, fold.test))
         fitted = np.flatnonzero(~np.isin(faces.people, fold.test))
         described = RivalFold(rival, faces.features, faces.labels, faces.people, fitted, tested)
-        gram = described.whole_gram()
+        gram = described.whole_gram
         for name, named in _named(gram, faces, fitted, tested).items():
             right = found.setdefault(name, np.zeros(len(faces.labels), bool))
             right[tested] = named == faces.labels[tested]

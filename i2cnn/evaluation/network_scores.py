@@ -79,7 +79,7 @@ class NetworkScores:
         fused = {net: gram}
         for rival, described in self.rivals.items():
             name = fused_name(net, rival)
-            fused[name] = balanced_sum(gram, described.whole_gram(), fitted)
+            fused[name] = balanced_sum(gram, described.whole_gram, fitted)
             methods |= self._plain(name, fused[name])[1]
         if self.inputs.settings.reference != "none":
             for name, products in fused.items():
@@ -126,7 +126,11 @@ class NetworkScores:
         linear = model
         if model.choice_.kernel != "linear":
             linear, _ = fit_and_predict(
-                fold, inputs.labels[fitted], inputs.subjects[fitted], ("linear",)
+                fold,
+                inputs.labels[fitted],
+                inputs.subjects[fitted],
+                ("linear",),
+                inputs.judged(self.fold)[fitted],
             )
         predicted = linear.predict(fold.tested, fold.diagonal)
         collapse(linear, features, fitted).save(self.folder.path / SVM_FILE)

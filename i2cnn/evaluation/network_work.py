@@ -28,6 +28,7 @@ from i2cnn.network.training_folder import (
 from i2cnn.network.transform import Transform
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
+from i2cnn.rivals.fold import RivalFold
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
@@ -53,6 +54,14 @@ class NetworkWork:
     def patches(self) -> PatchSet:
         """The job's patches."""
         return PatchSet.of(self.inputs.scheme, self.job.k)
+
+    @cached_property
+    def rivals(self) -> dict[str, RivalFold]:
+        """Rivals that are fused with both nets, trained and untrained."""
+        return {
+            rival: RivalJob(self.job.fold, rival).fold_of(self.run, self.inputs)
+            for rival in self.inputs.settings.fuse
+        }
 
     def train(self) -> Training:
         """The finished training, its best net kept."""
@@ -99,11 +108,7 @@ class NetworkWork:
         with self.folder.steps(f"features, {net}"):
             features = self._features(net)
         with self.folder.steps(f"SVM, {net}"):
-            rivals = {
-                rival: RivalJob(self.job.fold, rival).fold_of(self.run, self.inputs)
-                for rival in self.inputs.settings.fuse
-            }
-            scores = NetworkScores(self.inputs, self.folder, self.job.fold, rivals)
+            scores = NetworkScores(self.inputs, self.folder, self.job.fold, self.rivals)
             methods = scores.of(net, self.job.k, features)
         write_json(summary, methods)
         own = methods[net]

@@ -125,7 +125,7 @@ class RivalJob(Job):
         _, tested = inputs.sides(self.fold)
         reference = inputs.settings.reference
         with folder.steps("references"):
-            references = FoldReferences(inputs, self.fold, fold.whole_gram())
+            references = FoldReferences(inputs, self.fold, fold.whole_gram)
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(f"{kernel}, {reference}"):

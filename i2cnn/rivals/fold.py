@@ -128,6 +128,7 @@ class RivalFold:
         choice |= {"dimensions": self._sides[0].shape[1]}
         return model, RivalResult(predicted, choice, windows)
 
+    @cached_property
     def whole_gram(self) -> Float64Array:
         """Inner products (n, n) of all rows, scaled by the fitted ones."""
         _, every = self._scaled(np.arange(len(self.labels)))

@@ -88,7 +88,7 @@ def test_labels_of_tested_people_change_neither_features_nor_models() -> None:
 
     def predicted(named: np.ndarray) -> np.ndarray:
         rival = RivalFold("hog", features, named, people.astype(str), fitted, tested)
-        fold = ReferencedFold(rival.whole_gram(), named, Album(people), fitted, tested)
+        fold = ReferencedFold(rival.whole_gram, named, Album(people), fitted, tested)
         return rival.predict("rbf", fold.gram())[1].predicted
 
     shuffled = labels.copy()
