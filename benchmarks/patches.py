@@ -39,7 +39,8 @@ from i2cnn import _native
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import Face
-from i2cnn.patches.extract import PATCH_SIZE, extract_patches
+from i2cnn.patches import PATCH_SIZE
+from i2cnn.patches.extract import extract_patches
 from i2cnn.patches.lmdb_writer import JPEG_QUALITY, DatabaseOptions, write_database
 from i2cnn.patches.schemes import DEEPID, FACE
 from i2cnn.torchcaffe.proto import Datum

@@ -14,7 +14,7 @@ from i2cnn.datasets.labels import TASKS
 from i2cnn.faces import POINTS
 from i2cnn.network import PROFILES
 from i2cnn.network.engine import ENGINES
-from i2cnn.patches import ENCODINGS, MOST_COPIES
+from i2cnn.patches import ENCODINGS, LARGEST_SIZE, MOST_COPIES, SMALLEST_SIZE
 
 
 def integers(text: str) -> tuple[int, ...]:
@@ -41,6 +41,15 @@ def copies(text: str) -> int:
     """Number of jittered copies of a patch."""
     if not text.isdigit() or int(text) > MOST_COPIES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_COPIES}")
+    return int(text)
+
+
+def patch_size(text: str) -> int:
+    """Side of a patch in pixels."""
+    if not text.isdigit() or not SMALLEST_SIZE <= int(text) <= LARGEST_SIZE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number from {SMALLEST_SIZE} to {LARGEST_SIZE}"
+        )
     return int(text)
 
 

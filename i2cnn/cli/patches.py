@@ -72,6 +72,7 @@ def _write(
             DatabaseOptions(
                 chosen,
                 options.encoding,
+                size=options.size,
                 seed=options.seed,
                 jitter=options.jitter,
                 classes=task.labels,

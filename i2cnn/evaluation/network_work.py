@@ -16,7 +16,7 @@ from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import Training, load_training
-from i2cnn.network.profiles import JITTER, TrainingSetup
+from i2cnn.network.profiles import JITTER, TrainingSetup, patch_size
 from i2cnn.network.train import keep_best, train_network
 from i2cnn.network.training_folder import (
     DEPLOY_FILE,
@@ -146,6 +146,7 @@ class NetworkWork:
         options = DatabaseOptions(
             self.patches,
             inputs.settings.encoding,
+            size=patch_size(inputs.settings.profile),
             seed=self.job.seed,
             jitter=jitter,
             classes=inputs.task.labels,

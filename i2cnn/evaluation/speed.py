@@ -20,7 +20,12 @@ from i2cnn.faces.table import Face
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.loop import working_directory
-from i2cnn.network.profiles import TrainingSetup, ValidationPass, write_training_files
+from i2cnn.network.profiles import (
+    TrainingSetup,
+    ValidationPass,
+    patch_size,
+    write_training_files,
+)
 from i2cnn.network.training_folder import (
     DEPLOY_FILE,
     MEAN_FILE,
@@ -136,7 +141,9 @@ def _measure_patches(
     folder: Path, settings: Settings, faces: Sequence[Face], root: Path, task: Task
 ) -> tuple[float, float]:
     """Seconds and bytes per patch; leaves databases and a mean image."""
-    options = DatabaseOptions(PatchSet.of(run_scheme(settings)), settings.encoding)
+    options = DatabaseOptions(
+        PatchSet.of(run_scheme(settings)), settings.encoding, size=patch_size(settings.profile)
+    )
     labels = [task.index(face.label) for face in faces]
     start = time.monotonic()
     info = write_database(
@@ -177,7 +184,7 @@ def _measure_features(
 
     def one_face() -> None:
         image = read_image(root / face.image)
-        extractor(face_patches(image, face.points, every))
+        extractor(face_patches(image, face.points, every, extractor.transform.size))
 
     return _seconds(one_face, 2) / len(every), extractor.dim
 

@@ -155,7 +155,7 @@ def _features_of(
 ) -> Float32Array:
     image = read_image(path)
     try:
-        patches = face_patches(image, face.points, chosen)
+        patches = face_patches(image, face.points, chosen, extractor.transform.size)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return extractor(patches)

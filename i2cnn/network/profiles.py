@@ -15,6 +15,7 @@ from i2cnn.network.training_folder import (
     TRAIN_VAL_FILE,
     VALIDATION_DB,
 )
+from i2cnn.patches import PATCH_SIZE
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
 from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.errors import InputError
@@ -22,6 +23,8 @@ from i2cnn.util.errors import InputError
 FEATURE_BLOB = "fc7"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
 JITTER = {"better": 4}
+#: Side in pixels of the patches that a profile takes; the paper's where it has no entry.
+SIZES = {"better": 64}
 _CLASSIFIER = "fc8"
 
 
@@ -119,6 +122,11 @@ class ValidationPass:
         """Largest batch up to `most` that divides the records, so that each is seen once."""
         batch_size = max(size for size in range(1, most + 1) if records % size == 0)
         return cls(batch_size, records // batch_size)
+
+
+def patch_size(profile: str) -> int:
+    """Side in pixels of the patches that a profile's nets are trained on, and take."""
+    return SIZES.get(profile, PATCH_SIZE)
 
 
 def template_dir(profile: str) -> Path:

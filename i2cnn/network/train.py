@@ -9,7 +9,7 @@ from pathlib import Path
 
 from i2cnn.network.engine import start_engine
 from i2cnn.network.loop import Training, train
-from i2cnn.network.profiles import TrainingSetup, ValidationPass, write_training_files
+from i2cnn.network.profiles import TrainingSetup, ValidationPass, patch_size, write_training_files
 from i2cnn.network.training_folder import NET_FILE, SETTINGS_FILE, snapshot_name
 from i2cnn.patches.lmdb_facts import (
     CONTENTS_FILE,
@@ -18,6 +18,7 @@ from i2cnn.patches.lmdb_facts import (
     database_fingerprint,
     database_size,
     is_encoded,
+    record_size,
 )
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, read_json, write_json
@@ -45,6 +46,7 @@ def train_network(
     databases = [folder / name for name in setup.databases]
     validation = ValidationPass.covering(database_size(databases[1]))
     contents = _common_contents(databases, setup.classes)
+    _check_size(databases, setup.profile)
     _bind(folder, setup, databases)
     write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
     write_training_files(
@@ -83,6 +85,18 @@ def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContent
             f"--classes {len(labels)}"
         )
     return first
+
+
+def _check_size(databases: Sequence[Path], profile: str) -> None:
+    """InputError if the patches have another size than the profile's net takes."""
+    size = patch_size(profile)
+    for path in databases:
+        height, width = record_size(path)
+        if (height, width) != (size, size):
+            raise InputError(
+                f"{path}: its patches are {width} x {height} pixels, profile {profile} takes "
+                f"{size} x {size}; write it again with `i2cnn patches --size {size}`"
+            )
 
 
 def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None:

@@ -59,7 +59,7 @@ class Transform:
             raise InputError(f"{path}: damaged ({error})") from None
         if mean.dtype == np.float32 and mean.ndim == 3 and len(mean) == 3:
             finite = np.isfinite(mean).all() and np.isfinite(scale)
-            if finite and 0 < crop <= min(mean.shape[1:]):
+            if finite and 0 < crop <= min(mean.shape[1:]) and mean.shape[1] == mean.shape[2]:
                 return cls(mean, crop, scale)
         raise InputError(f"{path}: damaged (not a transform of three planes)")
 
@@ -67,6 +67,11 @@ class Transform:
         """Write mean, crop and scale into an .npz file, atomically."""
         scalars = {"crop": np.array(self.crop), "scale": np.array(self.scale)}
         write_npz(path, {"mean": self.mean, **scalars})
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the patches that the net takes."""
+        return int(self.mean.shape[-1])
 
     @functools.cached_property
     def digest(self) -> str:

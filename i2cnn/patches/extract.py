@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from i2cnn import _native
+from i2cnn.patches import PATCH_SIZE
 from i2cnn.patches.schemes import DEEPID, PatchSet, Scheme
 from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_gray
-
-#: Side of a patch in pixels (paper section 3.3).
-PATCH_SIZE = 256
 
 
 def extract_patches(
@@ -84,7 +82,9 @@ def check_landmarks(image: UInt8Array, points: Float64Array) -> None:
         )
 
 
-def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> UInt8Array:
+def face_patches(
+    image: UInt8Array, points: Float64Array, chosen: PatchSet, size: int = PATCH_SIZE
+) -> UInt8Array:
     """Sample the gray patches of a face that a network takes.
 
     Parameters
@@ -92,10 +92,12 @@ def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> U
     image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
     points : ndarray, (5, 2)
     chosen : PatchSet
+    size : int
+        Side of a patch in pixels.
 
     Returns
     -------
-    ndarray of uint8, (patches, 256, 256)
+    ndarray of uint8, (patches, size, size)
 
     Raises
     ------
@@ -104,4 +106,4 @@ def face_patches(image: UInt8Array, points: Float64Array, chosen: PatchSet) -> U
     """
     gray = as_gray(image)
     check_landmarks(gray, points)
-    return extract_patches(gray, points, chosen.scheme, chosen.patches)
+    return extract_patches(gray, points, chosen.scheme, chosen.patches, size)

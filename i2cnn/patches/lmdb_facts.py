@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import lmdb
+import numpy as np
 
 from i2cnn.patches.jitter import Jitter
 from i2cnn.torchcaffe.proto import Datum
@@ -83,9 +85,25 @@ def _all(values: Any, kind: type) -> bool:
 
 def is_encoded(path: Path) -> bool:
     """True if an LMDB's records are image files (png, jpeg), False if they are raw pixels."""
+    return bool(_first_record(path).encoded)
+
+
+def record_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels of an LMDB's first record."""
+    datum = _first_record(path)
+    if not datum.encoded:
+        return datum.height, datum.width
+    picture = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise InputError(f"{path}: its first record is not a picture; write it again")
+    height, width = picture.shape
+    return height, width
+
+
+def _first_record(path: Path) -> Datum:
     with _open(path) as env, env.begin() as transaction:
         value = next(iter(transaction.cursor().iternext(keys=False, values=True)), b"")
-    return bool(Datum.FromString(value).encoded)
+    return Datum.FromString(value)
 
 
 def database_size(path: Path) -> int:

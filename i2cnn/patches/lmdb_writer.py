@@ -12,8 +12,8 @@ import numpy as np
 
 from i2cnn import _native
 from i2cnn.faces.table import Face
-from i2cnn.patches import ENCODINGS
-from i2cnn.patches.extract import PATCH_SIZE, check_landmarks
+from i2cnn.patches import ENCODINGS, LARGEST_SIZE, PATCH_SIZE, SMALLEST_SIZE
+from i2cnn.patches.extract import check_landmarks
 from i2cnn.patches.jitter import Jitter, JitteredCopy
 from i2cnn.patches.lmdb_facts import CONTENTS_FILE, DatabaseContents
 from i2cnn.patches.schemes import DEEPID, PatchSet
@@ -46,6 +46,8 @@ class DatabaseOptions:
         `force_color: true` in the net.
     color : bool
         Keep colour; otherwise images are converted to gray, as the paper's data sets are.
+    size : int
+        Side of a patch in pixels.
     seed : int
         Seed of the shuffle and of the jitter.
     jitter : int
@@ -61,12 +63,13 @@ class DatabaseOptions:
     Raises
     ------
     InputError
-        The encoding is unknown, or the number of threads or copies is out of range.
+        The encoding is unknown, or the size, the number of threads or copies is out of range.
     """
 
     patches: PatchSet = _EVERY_PATCH
     encoding: str = "png"
     color: bool = False
+    size: int = PATCH_SIZE
     seed: int = 0
     jitter: int = 0
     classes: tuple[str, ...] = ()
@@ -81,6 +84,10 @@ class DatabaseOptions:
         if not 0 <= self.threads <= _MOST_THREADS:
             raise InputError(
                 f"threads must be 0 (all cores) to {_MOST_THREADS}, not {self.threads}"
+            )
+        if not SMALLEST_SIZE <= self.size <= LARGEST_SIZE:
+            raise InputError(
+                f"patches must be {SMALLEST_SIZE} to {LARGEST_SIZE} pixels wide, not {self.size}"
             )
         self.drawn_jitter()
 
@@ -144,7 +151,7 @@ def write_database(
         The LMDB's folder; must not exist or be empty. A symbolic link is followed.
     options : DatabaseOptions
     mean_file : Path, optional
-        Where to write the mean image (3, 256, 256) of the patches, taken before encoding, so
+        Where to write the mean image (3, size, size) of the patches, taken before encoding, so
         without JPEG's losses.
     update : callable, optional
         Called with (faces done, faces).
@@ -216,7 +223,7 @@ def _open_writer(folder: Path, options: DatabaseOptions) -> Iterator[_native.Pat
         str(folder),
         scheme.boxes,
         scheme.mouth,
-        PATCH_SIZE,
+        options.size,
         options.encoding,
         JPEG_QUALITY,
         options.threads,

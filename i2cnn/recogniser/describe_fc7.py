@@ -39,7 +39,8 @@ class Fc7Describer:
 
     def describe(self, image: UInt8Array, points: Float64Array) -> Float32Array:
         """Features (patches, dim) of a face."""
-        return self.extractor(face_patches(image, points, self.patches))
+        size = self.extractor.transform.size
+        return self.extractor(face_patches(image, points, self.patches, size))
 
 
 def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) -> Fc7Describer:

@@ -12,7 +12,12 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.patches.jitter import Jitter
-from i2cnn.patches.lmdb_facts import database_contents, database_digest, database_size
+from i2cnn.patches.lmdb_facts import (
+    database_contents,
+    database_digest,
+    database_size,
+    record_size,
+)
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import DEEPID, get_scheme
@@ -190,4 +195,18 @@ def test_numbers_of_jittered_copies_are_checked(
         main([*command, f"--jitter={number}"])
     assert stopped.value.code == 2
     assert f"'{number}' is not a number from 0 to 100" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_size_of_the_patches_can_be_chosen(command: list[str], tmp_path: Path) -> None:
+    assert main([*command, "--size=64"]) == 0
+    assert record_size(tmp_path / "out" / "db") == (64, 64)
+
+
+@pytest.mark.parametrize("number", ["0", "15", "1025", "64.0", "big"])
+def test_sizes_are_checked(number: str, command: list[str], tmp_path: Path, capsys: Output) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([*command, f"--size={number}"])
+    assert stopped.value.code == 2
+    assert f"'{number}' is not a number from 16 to 1024" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -25,10 +25,21 @@ BETTER = TrainingSetup("better", 4, Schedule(2, 2, 0, 8), seed=5)
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Four jittered faces to train on, and the same exact ones to validate on."""
-    mean = tmp_path / "mean.binaryproto"
-    write_faces(tmp_path / "train_lmdb", number=4, patches=[0], jitter=2, mean_file=mean)
-    write_faces(tmp_path / "validation_lmdb", number=4, patches=[0])
+    _write_databases(tmp_path, size=256)
     return tmp_path
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The same at 64 pixels, for the profile `better`."""
+    _write_databases(tmp_path, size=64)
+    return tmp_path
+
+
+def _write_databases(folder: Path, size: int) -> None:
+    kept = {"number": 4, "patches": [0], "size": size}
+    write_faces(folder / "train_lmdb", jitter=2, mean_file=folder / "mean.binaryproto", **kept)
+    write_faces(folder / "validation_lmdb", **kept)
 
 
 def test_training_patches_may_be_jittered(folder: Path) -> None:
@@ -45,10 +56,15 @@ def test_validation_patches_must_not_be_jittered(folder: Path) -> None:
         train_network(folder, setup)
 
 
-def test_the_better_profile_trains_as_its_files_alone_do(folder: Path) -> None:
-    train_network(folder, BETTER)
-    found = read_weights(folder / snapshot_name(2))
-    with working_directory(folder):
+def test_patches_of_another_size_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="256 x 256 pixels, profile better takes 64 x 64; write"):
+        train_network(folder, BETTER)
+
+
+def test_the_better_profile_trains_as_its_files_alone_do(small: Path) -> None:
+    train_network(small, BETTER)
+    found = read_weights(small / snapshot_name(2))
+    with working_directory(small):
         solver = caffe.get_solver("solver.prototxt")
         solver.step(2)
     for name, blobs in found.items():
@@ -56,10 +72,10 @@ def test_the_better_profile_trains_as_its_files_alone_do(folder: Path) -> None:
             np.testing.assert_array_equal(mine, theirs.data)
 
 
-def test_the_untrained_net_has_gathered_statistics_but_learned_nothing(folder: Path) -> None:
-    train_network(folder, BETTER)
-    untrained = read_weights(folder / UNTRAINED_FILE)
-    with working_directory(folder):
+def test_the_untrained_net_has_gathered_statistics_but_learned_nothing(small: Path) -> None:
+    train_network(small, BETTER)
+    untrained = read_weights(small / UNTRAINED_FILE)
+    with working_directory(small):
         first = caffe.get_solver("solver.prototxt").net.params
     for name, blobs in untrained.items():
         if name.endswith("_bn"):

@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from i2cnn.datasets import embedded_root
-from i2cnn.network.profiles import Schedule, TrainingSetup, ValidationPass, write_training_files
+from i2cnn.network.profiles import (
+    Schedule,
+    TrainingSetup,
+    ValidationPass,
+    patch_size,
+    write_training_files,
+)
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
@@ -67,7 +73,7 @@ def prepare(folder: Path, encoding: str, profile: str, iterations: int) -> None:
             [0, 1, 2, 3],
             embedded_root(),
             folder / name,
-            options_of(encoding=encoding),
+            options_of(encoding=encoding, size=patch_size(profile)),
             mean_file=mean,
         )
     (folder / "snapshots").mkdir()

@@ -1,0 +1,161 @@
+"""Verbs that run the whole pipeline: demo, evaluate, report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from i2cnn.cli import options
+from i2cnn.cli.arguments import Verbs
+from i2cnn.evaluation import PATCH_COUNTS
+from i2cnn.rivals import RIVALS
+from i2cnn.svm import REFERENCES
+
+EVALUATE = """\
+The paper's evaluation: person-independent folds, one network for each number of patches, fc7
+features, SVM, rivals, report. Stop it at any time; the same command continues where it stopped.
+
+  i2cnn evaluate --dataset jaffe PATH --out runs/jaffe --dry-run
+  i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
+  i2cnn evaluate --profile quick --out runs/synthetic
+"""
+
+
+def add_demo(verbs: Verbs) -> None:
+    """`i2cnn demo`."""
+    demo = verbs.add_parser("demo", help="the whole pipeline on the embedded synthetic faces")
+    demo.set_defaults(run="i2cnn.cli.demo:demo", resumes=True)
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="default: runs/demo")
+    options.add_engine(demo)
+
+
+def add_evaluate(verbs: Verbs) -> None:
+    """`i2cnn evaluate`."""
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="the paper's evaluation, from images to report; resumable",
+        description=EVALUATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.set_defaults(run="i2cnn.cli.evaluate:evaluate", resumes=True)
+    options.add_dataset(evaluate)
+    evaluate.add_argument(
+        "--out", type=Path, required=True, metavar="RUN", help="run directory, created or resumed"
+    )
+    options.add_schedule(evaluate)
+    _what_is_evaluated(evaluate)
+    _what_helps(evaluate)
+    _how_it_is_run(evaluate)
+    options.add_scheme(evaluate)
+    options.add_encoding(evaluate)
+    options.add_engine(evaluate)
+
+
+def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folds", type=int, default=10, help="number of person-independent folds (default: 10)"
+    )
+    parser.add_argument(
+        "--k",
+        type=options.integers,
+        default=PATCH_COUNTS,
+        metavar="1,5,60",
+        help="patches per face, one training each (default: 1,5,60 as in the paper's Table 4)",
+    )
+    parser.add_argument(
+        "--seeds", type=options.number, default=1, help="number of repetitions (default: 1)"
+    )
+    parser.add_argument(
+        "--rivals",
+        type=options.names,
+        default=tuple(RIVALS),
+        metavar="NAME,...",
+        help=f"other methods on the same faces and folds: {', '.join(RIVALS)} (default: all), "
+        "or none",
+    )
+
+
+def _what_helps(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("beyond the paper's protocol (see docs/references.md)")
+    group.add_argument(
+        "--reference",
+        choices=REFERENCES,
+        default="none",
+        help="also measure each face from pictures of the same person, without their labels: all "
+        "of them (person), the neutral ones, which leave the test (neutral, task six), or each "
+        "clip's first frame (first, task six)",
+    )
+    group.add_argument(
+        "--reference-pictures",
+        type=options.counts,
+        default=(),
+        metavar="1,2,3,5,...",
+        help="also score references of only so many pictures per person",
+    )
+    group.add_argument(
+        "--reference-classes",
+        type=options.counts,
+        default=(),
+        metavar="1,2,...",
+        help="also score references that show only so many expressions per person",
+    )
+    group.add_argument(
+        "--train-also",
+        metavar="synthetic|DIR",
+        help="people of another set, labelled as this one, join the training side of every fold: "
+        "the faces that ship with the package, or a folder of your own",
+    )
+    group.add_argument(
+        "--fuse",
+        type=options.names,
+        default=(),
+        metavar="NAME,...",
+        help="also score the network together with each of these rivals",
+    )
+
+
+def _how_it_is_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only-folds",
+        type=options.integers,
+        metavar="1,2,...",
+        help="run only these folds in this call",
+    )
+    parser.add_argument("--keep", action="store_true", help="keep LMDBs, features and snapshots")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would run and the time, disk space and memory it needs",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=options.number,
+        metavar="N",
+        help="run N jobs at a time, each in its own process (default: 1)",
+    )
+    parser.add_argument(
+        "--slurm",
+        type=options.pairs,
+        default={},
+        metavar="partition=P,...",
+        help="run the jobs on a Slurm cluster, with these Slurm parameters",
+    )
+
+
+def add_report(verbs: Verbs) -> None:
+    """`i2cnn report`."""
+    report = verbs.add_parser("report", help="rewrite a run's report, compare runs, publish one")
+    report.set_defaults(run="i2cnn.cli.report:report")
+    report.add_argument("runs", nargs="+", type=Path, help="run directories of `i2cnn evaluate`")
+    report.add_argument(
+        "--out",
+        type=Path,
+        help="page that compares several runs in the paper's tables (default: comparison.html)",
+    )
+    report.add_argument(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="also copy what people read of a run (report, predictions, folds, settings) into a "
+        "new folder of a few small files",
+    )

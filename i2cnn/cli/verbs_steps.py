@@ -1,0 +1,153 @@
+"""Verbs of the single steps: faces, patches, train, features, svm."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from i2cnn.cli import options
+from i2cnn.cli.arguments import Verbs
+from i2cnn.patches import PATCH_SIZE
+
+PATCHES = """\
+Cut each face into patches and write them into a Caffe LMDB, draw them, or both.
+
+  i2cnn patches faces.csv --root IMAGES --out train_lmdb --mean mean.binaryproto
+  i2cnn patches photo.jpg --preview patches.png --scheme tight
+"""
+PATCHES_END = """\
+Schemes: deepid, the paper's; tight, without hair and shoulders; or a table of your own in a .toml
+file (i2cnn/patches/schemes.py describes it). The database appears under its name only when it is
+complete; a command that fails or is stopped leaves nothing behind.
+
+Exit status: 0 everything was written; 1 an error, nothing was written; 3 written without the
+faces that --skip-bad lists; 130 stopped by Ctrl-C.
+"""
+
+
+def add_faces(verbs: Verbs) -> None:
+    """`i2cnn faces`."""
+    faces = verbs.add_parser("faces", help="step 1: find faces and landmarks -> faces.csv")
+    faces.set_defaults(run="i2cnn.cli.faces:faces")
+    options.add_dataset(faces)
+    faces.add_argument("--out", type=Path, default=Path("faces.csv"), help="default: faces.csv")
+    faces.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="also draw a contact sheet, to check landmarks"
+    )
+
+
+def add_patches(verbs: Verbs) -> None:
+    """`i2cnn patches`."""
+    patches = verbs.add_parser(
+        "patches",
+        help="step 2: 60 patches per face -> Caffe LMDB",
+        description=PATCHES,
+        epilog=PATCHES_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    patches.set_defaults(run="i2cnn.cli.patches:patches")
+    options.add_faces(patches, "; with --preview also a photograph")
+    patches.add_argument(
+        "--out", type=Path, metavar="LMDB", help="folder to write; must not exist yet"
+    )
+    patches.add_argument(
+        "--preview",
+        type=Path,
+        metavar="PNG",
+        help="draw the scheme and its patches on the first face of the CSV, or the largest of a "
+        "photograph",
+    )
+    options.add_scheme(patches)
+    options.add_encoding(patches)
+    options.add_patch_count(patches)
+    options.add_task(patches, "the CSV's own labels")
+    _how_patches_are_written(patches)
+
+
+def _how_patches_are_written(patches: argparse.ArgumentParser) -> None:
+    patches.add_argument("--subjects", help="only these subjects, comma-separated")
+    patches.add_argument(
+        "--seed",
+        type=options.seed,
+        default=0,
+        help="seed of the shuffle and of the jitter (default: 0)",
+    )
+    patches.add_argument(
+        "--size",
+        type=options.patch_size,
+        default=PATCH_SIZE,
+        metavar="PIXELS",
+        help=f"side of a patch (default: {PATCH_SIZE}; the profile better takes 64)",
+    )
+    patches.add_argument(
+        "--jitter",
+        type=options.copies,
+        default=0,
+        metavar="N",
+        help="also write N jittered copies of each patch, for training: rotated, scaled, shifted, "
+        "brighter or darker (default: 0)",
+    )
+    patches.add_argument(
+        "--mean", type=Path, help="also write the mean image to this file (.binaryproto)"
+    )
+    patches.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out and list faces that cannot be used (default: stop at the first)",
+    )
+
+
+def add_train(verbs: Verbs) -> None:
+    """`i2cnn train`."""
+    train = verbs.add_parser("train", help="step 3: train the network on two LMDBs")
+    train.set_defaults(run="i2cnn.cli.train:train", resumes=True)
+    train.add_argument(
+        "--train", type=Path, required=True, metavar="LMDB", help="patches to train on"
+    )
+    train.add_argument(
+        "--validation", type=Path, required=True, metavar="LMDB", help="patches to validate on"
+    )
+    train.add_argument(
+        "--mean", type=Path, required=True, help="mean image of the training patches (.binaryproto)"
+    )
+    train.add_argument("--classes", type=int, required=True, help="number of classes")
+    train.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for nets and snapshots"
+    )
+    options.add_schedule(train)
+    train.add_argument(
+        "--seed", type=options.seed, default=0, help="seed of the training (default: 0)"
+    )
+    options.add_engine(train)
+
+
+def add_features(verbs: Verbs) -> None:
+    """`i2cnn features`."""
+    features = verbs.add_parser("features", help="step 4: fc7 features of every patch -> .npy")
+    features.set_defaults(run="i2cnn.cli.features:features", resumes=True)
+    options.add_faces(features)
+    features.add_argument(
+        "--net", type=Path, required=True, metavar="DIR", help="folder that `i2cnn train` wrote"
+    )
+    features.add_argument(
+        "--out", type=Path, required=True, metavar="NPY", help="file to write (.npy)"
+    )
+    options.add_patch_count(features)
+    options.add_scheme(features)
+    options.add_engine(features)
+
+
+def add_svm(verbs: Verbs) -> None:
+    """`i2cnn svm`."""
+    svm = verbs.add_parser("svm", help="step 5: SVM on features, person-independent folds")
+    svm.set_defaults(run="i2cnn.cli.svm:svm")
+    svm.add_argument("features", type=Path, help=".npy written by `i2cnn features`")
+    svm.add_argument(
+        "--faces", type=Path, required=True, help="the faces.csv that the features are of"
+    )
+    svm.add_argument("--folds", type=int, default=10, help="number of folds (default: 10)")
+    svm.add_argument("--seed", type=options.seed, default=0, help="seed of the folds (default: 0)")
+    options.add_task(svm, "the CSV's own labels")
+    svm.add_argument(
+        "--out", type=Path, required=True, metavar="CSV", help="predictions to write (.csv)"
+    )

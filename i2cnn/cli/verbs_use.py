@@ -1,0 +1,85 @@
+"""Verbs that use recognisers: predict, enrol, models, doctor."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from i2cnn.cli import options
+from i2cnn.cli.arguments import Verbs
+
+PREDICT = """\
+Name the expressions of faces. A person's own pictures are the best reference there is: with several
+of them, say whose they are.
+
+  i2cnn predict photo.jpg
+  i2cnn predict ALBUM --people one
+  i2cnn predict photo.jpg --reference ALBUM
+"""
+
+
+def add_predict(verbs: Verbs) -> None:
+    """`i2cnn predict`."""
+    predict = verbs.add_parser(
+        "predict",
+        help="expressions of the faces in photographs",
+        description=PREDICT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.set_defaults(run="i2cnn.cli.predict:predict")
+    predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
+    options.add_model(predict, "smile for one picture, faces-7 for more")
+    whose = predict.add_mutually_exclusive_group()
+    whose.add_argument(
+        "--people",
+        choices=("one", "auto", "subfolders"),
+        help="who is on the photographs: one person, the largest face of each; whoever dlib's face "
+        "descriptor tells apart; or a person per subfolder. Each face is then measured from that "
+        "person's other pictures",
+    )
+    whose.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR|FILE.ref",
+        help="other pictures of the person, or a file written by `i2cnn enrol`",
+    )
+    predict.add_argument(
+        "--save", type=Path, metavar="DIR", help="write annotated pictures into this folder"
+    )
+    predict.add_argument(
+        "--explain", action="store_true", help="also name the patches that decided"
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options.add_engine(predict)
+
+
+def add_enrol(verbs: Verbs) -> None:
+    """`i2cnn enrol`."""
+    enrol = verbs.add_parser(
+        "enrol",
+        help="write a person's reference file from their pictures, for `predict --reference`",
+        description="Make a person's reference file. It describes a face: biometric data.",
+    )
+    enrol.set_defaults(run="i2cnn.cli.album:enrol")
+    enrol.add_argument(
+        "images", nargs="+", type=Path, help="photographs of one person, or a folder of them"
+    )
+    enrol.add_argument("--out", type=Path, required=True, metavar="FILE.ref", help="file to write")
+    options.add_model(enrol, "faces-7")
+    options.add_engine(enrol)
+
+
+def add_models(verbs: Verbs) -> None:
+    """`i2cnn models`."""
+    models = verbs.add_parser("models", help="the recognisers that ship")
+    models.set_defaults(run="i2cnn.cli.models:list_models")
+    card = verbs.add_parser("card", help="what a recogniser was made of, and what it can't do")
+    card.set_defaults(run="i2cnn.cli.models:print_card")
+    card.add_argument("model", metavar="NAME|FOLDER", help="a name of `i2cnn models`, or a folder")
+
+
+def add_doctor(verbs: Verbs) -> None:
+    """`i2cnn doctor`."""
+    doctor = verbs.add_parser("doctor", help="what is installed, and what is missing")
+    doctor.set_defaults(run="i2cnn.cli.doctor:doctor")
+    options.add_engine(doctor)
