@@ -17,6 +17,7 @@ from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.util.arrays import Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_bgr
+from i2cnn.util.turns import Turns
 
 MODEL_NAME = "dlib_face_recognition_resnet_model_v1.dat"
 #: Mean distance of two groups' descriptors below which they are one person. Chosen on 102 people
@@ -26,7 +27,7 @@ DISTANCE = 0.43
 
 
 class FaceDescriptor:
-    """dlib's descriptor of whom a face shows.
+    """dlib's descriptor of whom a face shows; threads may share one, and it pickles.
 
     Parameters
     ----------
@@ -50,6 +51,10 @@ class FaceDescriptor:
             )
         self._finder = finder
         self._net: Any = dlib.face_recognition_model_v1(str(model))
+        self._turn = Turns()
+
+    def __reduce__(self) -> tuple[type[FaceDescriptor], tuple[FaceFinder]]:
+        return FaceDescriptor, (self._finder,)
 
     def __call__(self, image: UInt8Array, detection: Detection) -> Float64Array:
         """The descriptor (128,) of a face.
@@ -61,7 +66,8 @@ class FaceDescriptor:
         """
         rgb = np.ascontiguousarray(as_bgr(image)[:, :, ::-1])
         marks = self._finder.marks(image, detection.box)
-        return np.array(self._net.compute_face_descriptor(rgb, marks), np.float64)
+        with self._turn:
+            return np.array(self._net.compute_face_descriptor(rgb, marks), np.float64)
 
 
 def group_by_person(descriptors: Sequence[Float64Array]) -> IntArray:

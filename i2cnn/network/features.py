@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
+from i2cnn.util.turns import Turns
 
 #: Layer after which fc7 is final: its ReLU works in place, dropout copies in phase TEST.
 _LAST_LAYER = "relu7"
@@ -53,7 +54,7 @@ class Net(Protocol):
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """A net with its transform: from patches to fc7.
+    """A net with its transform: from patches to fc7; threads may share one and take turns.
 
     Parameters
     ----------
@@ -67,22 +68,25 @@ class FeatureExtractor:
     net: Net
     transform: Transform
     fingerprint: str = ""
+    _turn: Turns = field(default_factory=Turns, repr=False, compare=False)
 
     @property
     def dim(self) -> int:
         """Number of values per patch."""
-        return int(self.net.blobs[FEATURE_BLOB].data.shape[1])
+        with self._turn:
+            return int(self.net.blobs[FEATURE_BLOB].data.shape[1])
 
     def __call__(self, patches: UInt8Array) -> Float32Array:
         """fc7 (n, dim) of patches (n, size, size[, 3]) uint8."""
         inputs = self.transform(patches)
-        blob = self.net.blobs["data"]
-        if tuple(blob.data.shape) != inputs.shape:
-            blob.reshape(*inputs.shape)
-            self.net.reshape()
-        blob.data[...] = inputs
-        self.net.forward(end=_LAST_LAYER)
-        return np.array(self.net.blobs[FEATURE_BLOB].data)
+        with self._turn:
+            blob = self.net.blobs["data"]
+            if tuple(blob.data.shape) != inputs.shape:
+                blob.reshape(*inputs.shape)
+                self.net.reshape()
+            blob.data[...] = inputs
+            self.net.forward(end=_LAST_LAYER)
+            return np.array(self.net.blobs[FEATURE_BLOB].data)
 
 
 def extract_features(

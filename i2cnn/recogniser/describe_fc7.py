@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2cnn.network.engine import start_engine
+from i2cnn.network.engine import choose_device, start_engine
 from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE
 from i2cnn.network.transform import Transform
@@ -14,6 +15,7 @@ from i2cnn.patches.schemes import PatchSet
 from i2cnn.recogniser.features import TRANSFORM_FILE
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
+from i2cnn.util.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,17 @@ class Fc7Describer:
     extractor : FeatureExtractor
     classes : int
         Of the network.
+    device : str
+        Where the network is.
+    process : int
+        Number of the process that made it.
     """
 
     patches: PatchSet
     extractor: FeatureExtractor
     classes: int
+    device: str
+    process: int
 
     @property
     def dim(self) -> int:
@@ -39,6 +47,11 @@ class Fc7Describer:
 
     def describe(self, image: UInt8Array, points: Float64Array) -> Float32Array:
         """Features (patches, dim) of a face."""
+        if self.device != "cpu" and os.getpid() != self.process:
+            raise InputError(
+                "a recogniser on a GPU does not survive a fork; make it in the child process, or "
+                "start the process by spawn"
+            )
         size = self.extractor.transform.size
         return self.extractor(face_patches(image, points, self.patches, size))
 
@@ -46,7 +59,9 @@ class Fc7Describer:
 def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) -> Fc7Describer:
     """A describer with the network and transform of a recogniser's folder."""
     transform = Transform.load(folder / TRANSFORM_FILE)
+    device = choose_device(device)
     module = start_engine(engine, device)
     net = module.Net(str(folder / DEPLOY_FILE), TEST, weights=str(folder / NET_FILE))
     classes = int(net.blobs[net.outputs[0]].data.shape[1])
-    return Fc7Describer(patches, FeatureExtractor(net, transform), classes)
+    extractor = FeatureExtractor(net, transform)
+    return Fc7Describer(patches, extractor, classes, device, os.getpid())

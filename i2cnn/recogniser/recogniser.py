@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,9 @@ class FacePrediction:
 class Recogniser:
     """Finds faces in a picture and names their expressions.
 
+    Threads may share one: they find faces side by side, and take turns at the network. It pickles
+    as its folder, engine and device, and can be used after a fork, unless it is on a GPU.
+
     Parameters
     ----------
     model : str or Path
@@ -75,13 +78,18 @@ class Recogniser:
     """
 
     def __init__(self, model: str | Path, engine: str = "torch", device: str = "auto") -> None:
-        self.bundle = load_bundle(find_model(model))
+        folder = find_model(model)
+        self._made_of = (str(folder.absolute()), engine, device)
+        self.bundle = load_bundle(folder)
         self.labels = self.bundle.labels
         self._describer = self.bundle.features.describer(
             self.bundle.folder, self.bundle.patches, engine, device
         )
         _check_fit(self.bundle, self._describer)
         self.finder = FaceFinder()
+
+    def __reduce__(self) -> tuple[Callable[..., Recogniser], tuple[str, ...]]:
+        return _unpickled, (*self._made_of, self.bundle.digest)
 
     def predict(
         self, image: UInt8Array, reference: PersonReference | None = None
@@ -203,6 +211,14 @@ class Recogniser:
     def _check_own(self, reference: PersonReference) -> None:
         if reference.digest != self.bundle.digest:
             raise InputError("this is the reference of another recogniser; make one with this one")
+
+
+def _unpickled(folder: str, engine: str, device: str, digest: str) -> Recogniser:
+    """A recogniser that was pickled; InputError if its folder holds another one by now."""
+    recogniser = Recogniser(folder, engine, device)
+    if recogniser.bundle.digest != digest:
+        raise InputError(f"{folder}: is another recogniser than the one that was pickled")
+    return recogniser
 
 
 def _check_fit(bundle: Bundle, describer: Describer) -> None:

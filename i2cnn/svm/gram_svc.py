@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sklearn.svm import SVC
 from i2cnn.svm.gram import FoldGram
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.errors import InputError
+from i2cnn.util.machine import available_cores
 
 #: Relative to the Gram matrix scaled to a mean diagonal of 1.
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -192,11 +192,6 @@ def _hits(
         right = (svc.predict(tested) == labels[test]) & counted[test]
         found.append(int(right.sum()))
     return found
-
-
-def available_cores() -> int:
-    """Number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def fit_and_predict(

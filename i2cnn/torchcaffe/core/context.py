@@ -27,7 +27,7 @@ class NetOptions:
         Where it computes.
     rng : CaffeRNG
         Generator of initial weights, of the data layers' seeds and of dropout masks; shared by
-        all nets of the process, as in Caffe.
+        all nets that one thread makes, as in Caffe.
     shard : Shard
         This process's place among those that train the net together (Caffe's solver_rank and
         solver_count).
@@ -66,7 +66,7 @@ class Context:
 
     @property
     def rng(self) -> CaffeRNG:
-        """The process's generator."""
+        """The generator of the thread that made the net."""
         return self.options.rng
 
     @property

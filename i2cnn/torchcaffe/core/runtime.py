@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import torch
 
 from i2cnn.torchcaffe.core.context import NetOptions, Shard
@@ -20,10 +23,18 @@ class Runtime:
     def __init__(self) -> None:
         self.gpu = False
         self.device_id = 0
-        self.rng = CaffeRNG(None)
+        self._threads = threading.local()
         #: The processes that train one net together.
         self.group = Group()
         self.set_precision("float32")
+
+    @property
+    def rng(self) -> CaffeRNG:
+        """The calling thread's generator; Caffe, too, has one for each thread."""
+        if not hasattr(self._threads, "rng"):
+            self._threads.rng = CaffeRNG(None)
+        found: CaffeRNG = self._threads.rng
+        return found
 
     @property
     def device(self) -> torch.device:
@@ -70,9 +81,12 @@ class Runtime:
         return NetOptions(device, self.rng, shard, self.precision == "bf16")
 
     def seed(self, seed: int) -> None:
-        """Restart the random numbers from a seed."""
-        # Existing nets share this generator, as in Caffe, so it is changed in place.
+        """Restart the calling thread's random numbers from a seed."""
+        # The thread's nets share this generator, as in Caffe, so it is changed in place.
         self.rng.restore(*CaffeRNG(seed).state())
 
 
 runtime = Runtime()
+
+# A forked child has none of OpenMP's threads, and would wait for them for ever.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

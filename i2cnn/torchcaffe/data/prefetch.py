@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from i2cnn.util.errors import InputError
 
 #: Items prepared ahead.
 DEPTH = 3
@@ -37,6 +40,7 @@ class Prefetcher(Generic[T]):
         self._name = name
         self._items = items
         self._thread: threading.Thread | None = None
+        self._process = 0
         self._queue: queue.Queue[T | _Failure] = queue.Queue(DEPTH)
         self._stopping = threading.Event()
         self._at_end: Callable[[], None] | None = None
@@ -51,8 +55,14 @@ class Prefetcher(Generic[T]):
         if self._thread is None:
             self._queue = queue.Queue(DEPTH)
             self._stopping = threading.Event()
+            self._process = os.getpid()
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+        if self._process != os.getpid():
+            raise InputError(
+                f"{self._name}: its thread did not survive a fork; make the net in the child "
+                "process, or start the process by spawn"
+            )
         item = self._queue.get()
         if isinstance(item, _Failure):
             raise item.error

@@ -51,7 +51,6 @@ class CoreSolver:
 
     def __init__(self, param: SolverParameter, runtime: Runtime, source: str = "solver") -> None:
         self.param = param
-        self._runtime = runtime
         self.source = source
         self.group = runtime.group
         self._check()
@@ -291,7 +290,7 @@ class CoreSolver:
     def snapshot(self) -> str:
         """Write weights and solver state (the root does); returns the path of the state."""
         p = self.param
-        positions = self.group.gather(training_position(self._nets, self._runtime.rng))
+        positions = self.group.gather(training_position(self._nets, self.net.context.rng))
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
         suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
@@ -327,7 +326,7 @@ class CoreSolver:
         self._latest_snapshot = str(path)
         exact = resume_file(path)
         if exact.exists():
-            restore_position(read_position(exact, self.group), self._nets, self._runtime.rng)
+            restore_position(read_position(exact, self.group), self._nets, self.net.context.rng)
 
     def close(self) -> None:
         """Stop all data threads."""
