@@ -14,6 +14,7 @@ from i2cnn.network.features import load_features
 from i2cnn.report.scores import score
 from i2cnn.svm.gram import FoldGram, linear_gram
 from i2cnn.svm.gram_svc import fit_and_predict
+from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
 
 
@@ -25,7 +26,10 @@ def svm(options: argparse.Namespace) -> None:
     labels = np.array([task.index(f.label) for f in chosen])
     subjects = np.array([f.subject for f in chosen])
     folds = make_folds(list(subjects), [f.label for f in chosen], options.folds, options.seed)
-    gram = linear_gram(stored)
+    try:
+        gram = linear_gram(stored)
+    except InputError as error:
+        raise InputError(f"{options.features}: {error}") from None
     rows = []
     for number, fold in enumerate(folds.folds, 1):
         tested = np.flatnonzero(np.isin(subjects, fold.test))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
+
+#: Suffixes of pictures that are not what was recorded.
+LOSSY = (".jpg", ".jpeg", ".webp")
 
 Points = tuple[tuple[float, float], ...]
 
@@ -58,6 +59,8 @@ class Dataset:
         Reason -> what was left out for it.
     notes : list of str
         What else a user should know.
+    warnings : list of str
+        What makes the numbers of a run mean something else, if it is so.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Dataset:
     expected: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -108,7 +112,8 @@ class Dataset:
         for reason, items in self.left_out.items():
             shown = ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")
             lines.append(f"  left out   {len(items):>5} {reason}: {shown}")
-        return lines + [f"  note: {note}" for note in self.notes]
+        lines += [f"  note: {note}" for note in self.notes]
+        return lines + [f"  WARNING: {warning}" for warning in self.warnings]
 
     def to_json(self) -> dict[str, Any]:
         """The content of dataset.json."""
@@ -118,7 +123,7 @@ class Dataset:
             "found": self.found(),
             "expected": dict(self.expected),
             "left_out": {k: list(v) for k, v in self.left_out.items()},
-            "notes": self.notes,
+            "notes": [*self.warnings, *self.notes],
         }
 
 
@@ -135,29 +140,6 @@ def check_folder(root: Path, name: str) -> None:
         raise InputError(f"{root}: no such folder; give the folder that holds your copy of {name}")
 
 
-def csv_rows(
-    path: Path, columns: Sequence[str], origin: str = ""
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column of a CSV file; `origin` says what writes a missing file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file{origin}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8; save it as CSV UTF-8") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in reader.fieldnames or []]
-    absent = [c for c in columns if c not in header]
-    if absent:
-        raise InputError(f"{path}:1: column {', '.join(absent)} is missing{_separator(header)}")
-    reader.fieldnames = header
-    for row in reader:
-        yield reader.line_num, {c: row[c] or "" for c in columns}
-
-
-def _separator(header: Sequence[str]) -> str:
-    """A remedy if a spreadsheet has written something else than commas."""
-    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and mark in header[0]:
-            return f"; the columns are separated by {name}: save it with commas"
-    return ""
+def least_converted(path: Path) -> tuple[bool, Path]:
+    """Order in which files of the same picture are taken: the lossless ones first."""
+    return path.suffix.lower() in LOSSY, path

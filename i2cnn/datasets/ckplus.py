@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Sample, check_folder
+from i2cnn.datasets.base import Dataset, Sample, check_folder, least_converted
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 from i2cnn.util.errors import InputError
+from i2cnn.util.images import SUFFIXES
+from i2cnn.util.tables import plain_number, read_text
 
 #: Emotion codes; 0 is neutral and 2 contempt, which the paper leaves out.
 CODES = {1: ANGER, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
@@ -23,7 +25,8 @@ _TIME_CODE = (
     "frames may show a time code at their lower edge, which large patches reach; "
     "--scheme tight keeps away from it"
 )
-FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)\.png", re.IGNORECASE)
+_AGAIN = "take the file from CK+'s archive of emotion codes again"
+FRAME = re.compile(r"(S\d+)_(\d+)_(\d+)", re.IGNORECASE)
 EMOTION = re.compile(r"S\d+_\d+_(\d+)_emotion\.txt", re.IGNORECASE)
 
 
@@ -57,7 +60,13 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
         for path, expression in chosen:
             image = path.relative_to(root).as_posix()
             samples.append(Sample(image, subject, expression, sequence, _number(path)))
-    return Dataset("ckplus", root, task, samples, _expected(task), left_out, [_TIME_CODE])
+    return Dataset("ckplus", root, task, samples, _expected(task), left_out, _notes(samples))
+
+
+def _notes(samples: list[Sample]) -> list[str]:
+    converted = sum(Path(s.image).suffix.lower() != ".png" for s in samples)
+    note = f"{converted} images are conversions; CK+ itself has PNG files"
+    return [_TIME_CODE, note] if converted else [_TIME_CODE]
 
 
 def _expected(task: Task) -> dict[str, int]:
@@ -73,15 +82,17 @@ def _expected(task: Task) -> dict[str, int]:
 
 def _frames(folder: Path, images: Path, left_out: dict[str, list[str]]) -> list[Path]:
     """Frames of a sequence in order; any other file is listed as left out."""
-    frames = []
-    for path in sorted(folder.iterdir()):
-        match = FRAME.fullmatch(path.name)
-        if match and (match[1].upper(), match[2]) == (folder.parent.name.upper(), folder.name):
-            frames.append(path)
-        else:
+    frames: dict[int, Path] = {}
+    for path in sorted(folder.iterdir(), key=least_converted):
+        match = FRAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
+        if not match or (match[1].upper(), match[2]) != (folder.parent.name.upper(), folder.name):
             reason = "not named like a frame of its sequence (S005_001_00000001.png)"
-            left_out.setdefault(reason, []).append(path.relative_to(images).as_posix())
-    return sorted(frames, key=_number)
+        elif frames.setdefault(_number(path), path) != path:
+            reason = "a second file of the same frame"
+        else:
+            continue
+        left_out.setdefault(reason, []).append(path.relative_to(images).as_posix())
+    return [frames[number] for number in sorted(frames)]
 
 
 def _number(frame: Path) -> int:
@@ -109,11 +120,15 @@ def _label(folder: Path) -> tuple[str | None, int, str]:
 
 def _read_code(path: Path) -> tuple[str | None, str]:
     """(label, ""), or (None, why the sequence is left out)."""
-    text = path.read_text(encoding="ascii", errors="replace").strip()
+    text = read_text(path, remedy=_AGAIN).strip()
+    if not text:
+        return None, "sequences whose emotion file is empty"
     try:
-        code = float(text)
+        code = plain_number(text.replace(",", "."))  # a spreadsheet may have written the comma
     except ValueError:
-        raise InputError(f"{path}: {text!r} is not an emotion code like 3.0") from None
+        raise InputError(
+            f"{path}: {text[:40]!r} is not an emotion code like 3.0; {_AGAIN}"
+        ) from None
     if code == CONTEMPT:
         return None, "sequences of contempt"
     if code not in CODES:

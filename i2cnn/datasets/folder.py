@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Sample, check_folder, csv_rows
+from i2cnn.datasets.base import Dataset, Sample, check_folder
 from i2cnn.datasets.labels import Task, task_of
+from i2cnn.datasets.suspicions import deeper_pictures, refuse_impossible, warnings
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import SUFFIXES
+from i2cnn.util.tables import csv_rows
 
 COLUMNS = ("image", "subject", "label")
 
@@ -22,7 +24,8 @@ def read_folder(root: Path, task: Task | None) -> Dataset:
     subjects are ignored.
     """
     left_out: dict[str, list[str]] = {}
-    if root.suffix.lower() == ".csv" and not root.is_dir():
+    source, is_table = root, root.suffix.lower() == ".csv" and not root.is_dir()
+    if is_table:
         samples, root = _from_csv(root), root.parent
     else:
         check_folder(root, "labelled images, or a CSV file with image, subject, label")
@@ -30,21 +33,17 @@ def read_folder(root: Path, task: Task | None) -> Dataset:
     notes = _look_alikes("labels", (s.label for s in samples))
     notes += _look_alikes("subjects", (s.subject for s in samples))
     samples = [replace(s, subject=s.subject.strip(), label=s.label.strip()) for s in samples]
+    refuse_impossible(source, samples, from_names=not is_table)
     labels = {s.label for s in samples}
-    if task is None:
+    if task is None or not samples:
         if len(labels) < 2:
             raise InputError(
-                f"{root}: images of at least two labels are needed, found "
+                f"{source}: images of at least two labels are needed, found "
                 f"{sorted(labels) or 'none'}; put them into one folder per label"
+                + ("" if samples or is_table else deeper_pictures(root, SUFFIXES))
             )
         task = task_of(labels)
-    subjects = {s.subject for s in samples}
-    if len(subjects) == len(samples) > 1:
-        notes.append(
-            "every image has a subject of its own; if people appear twice, name the files "
-            "subject_anything, or the folds will mix people"
-        )
-    return Dataset("folder", root, task, samples, {}, left_out, notes)
+    return Dataset("folder", root, task, samples, {}, left_out, notes, warnings(samples))
 
 
 def _from_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
@@ -94,6 +93,8 @@ def _from_csv(path: Path) -> list[Sample]:
         if not all(cell.strip() for cell in row.values()):
             raise InputError(f"{path}:{line}: image, subject and label must not be empty")
         image = row["image"].strip()
+        if not (path.parent / image).is_file():
+            image = image.replace("\\", "/")  # as Windows writes paths
         if not (path.parent / image).is_file():
             raise InputError(f"{path}:{line}: no such image: {image}")
         first = seen.setdefault(os.path.normpath(image), line)

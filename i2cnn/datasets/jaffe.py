@@ -6,11 +6,13 @@ It may not be redistributed: the reader takes the user's own copy, with the orig
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from i2cnn.datasets.base import Dataset, Sample, check_folder, outside_task
+from i2cnn.datasets.base import LOSSY, Dataset, Sample, check_folder, least_converted, outside_task
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.util.images import SUFFIXES
 
 CODES = {
     "AN": ANGER,
@@ -34,9 +36,8 @@ EXPECTED = {
 }
 SUBJECTS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
 #: Subject, expression and take, number: KA.AN1.39.tiff
-NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d)\.(\d+)\.(tiff?|png)", re.IGNORECASE)
-
-
+NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d)\.(\d+)", re.IGNORECASE)
+_ORIGINAL = (".tiff", ".tif")
 _OTHERS = "not named like KA.AN1.39.tiff"
 _TWICE = "a second file of the same image"
 
@@ -54,9 +55,9 @@ def read_jaffe(root: Path, task: Task) -> Dataset:
 
 def _samples(root: Path, task: Task, left_out: dict[str, list[str]]) -> Iterator[Sample]:
     chosen: dict[tuple[str, ...], str] = {}
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    for path in sorted((p for p in root.rglob("*") if p.is_file()), key=least_converted):
         name = path.relative_to(root).as_posix()
-        match = NAME.fullmatch(path.name)
+        match = NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
         label = CODES.get(match[2].upper()) if match else None
         if match is None or label is None:
             left_out[_OTHERS].append(name)
@@ -74,9 +75,13 @@ def _samples(root: Path, task: Task, left_out: dict[str, list[str]]) -> Iterator
 
 def _notes(samples: Sequence[Sample]) -> list[str]:
     notes = []
-    converted = sum(s.image.lower().endswith(".png") for s in samples)
-    if converted:
-        notes.append(f"{converted} images are PNG conversions; JAFFE itself has TIFF files")
+    converted = Counter(Path(s.image).suffix.lower() for s in samples)
+    for suffix in sorted(set(converted) - set(_ORIGINAL)):
+        lost = ", and JPEG has changed them" if suffix in LOSSY else ""
+        notes.append(
+            f"{converted[suffix]} images are conversions ({suffix}); JAFFE itself has TIFF "
+            f"files{lost}"
+        )
     subjects = {s.subject for s in samples}
     missing = [s for s in SUBJECTS if s not in subjects]
     if missing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,9 @@ import numpy as np
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
+
+#: Fewest folds: one tests, one validates, the others train.
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,24 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
     Raises
     ------
     InputError
-        There are fewer subjects than folds, or a class is missing from the training subjects of a
-        fold.
+        There are fewer subjects than folds, no class has a face for each fold, or a class is
+        missing from the training subjects of a fold.
     """
     names = sorted(set(subjects))
-    if n_folds < 3:
-        raise InputError(f"{n_folds} folds are too few: one tests, one validates, others train")
+    if n_folds < FEWEST:
+        raise InputError(
+            f"{n_folds} folds are too few: one tests, one validates, others train; use --folds "
+            f"{FEWEST} or more"
+        )
     if len(names) < n_folds:
         raise InputError(
             f"{len(names)} subjects cannot make {n_folds} person-independent folds; "
-            f"use --folds {len(names)} or fewer"
+            + _fewer(len(names), "people")
+        )
+    most = max(Counter(labels).values())
+    if len(names) > n_folds > most:
+        raise InputError(
+            f"no label has {n_folds} faces, one for each fold; " + _fewer(most, "faces of a label")
         )
     groups = _groups(list(subjects), list(labels), names, n_folds, seed)
     folds = []
@@ -86,6 +99,13 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
     check_folds(result, "folds")
     check_classes(result, subjects, labels)
     return result
+
+
+def _fewer(most: int, what: str) -> str:
+    """The remedy where there are too few of something for the folds."""
+    if most < FEWEST:
+        return f"add pictures: even --folds {FEWEST}, the fewest, needs {FEWEST} {what}"
+    return f"use --folds {most}" + (" or fewer" if most > FEWEST else "")
 
 
 def check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) -> None:
@@ -113,7 +133,10 @@ def _groups(
 
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     subject_of = np.array(subjects)
-    parts = splitter.split(np.zeros(len(labels)), labels, subject_of)
+    with warnings.catch_warnings():
+        # Of a rare class; whether it can be trained on is seen by check_classes.
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(splitter.split(np.zeros(len(labels)), labels, subject_of))
     groups = [sorted(set(subject_of[test])) for _, test in parts]
     # With few samples the splitter can leave a group empty; give it the largest one's last.
     for group in groups:

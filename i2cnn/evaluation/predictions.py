@@ -10,6 +10,7 @@ from pathlib import Path
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_text
+from i2cnn.util.tables import csv_rows, whole_number
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,11 @@ def read_predictions(path: Path) -> list[Prediction]:
     InputError
         The file is missing, or a line of it, which is named, is not a prediction.
     """
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     result = []
-    for line, row in enumerate(rows, 2):
+    for line, row in csv_rows(path, [f.name for f in fields(Prediction)]):
         try:
-            result.append(
-                Prediction(
-                    int(row["fold"]), row["image"], row["subject"], row["truth"], row["predicted"]
-                )
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}:{line}: not a prediction ({error!r})") from None
+            fold = whole_number(row.pop("fold"))
+        except ValueError as error:
+            raise InputError(f"{path}:{line}: not a prediction (fold: {error})") from None
+        result.append(Prediction(fold, **row))
     return result

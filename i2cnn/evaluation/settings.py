@@ -9,6 +9,7 @@ from typing import Any
 
 from i2cnn.datasets import DATASETS
 from i2cnn.evaluation import PATCH_COUNTS
+from i2cnn.evaluation.folds import FEWEST
 from i2cnn.faces import POINTS
 from i2cnn.network.profiles import Schedule
 from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
@@ -125,8 +126,8 @@ class Settings:
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise InputError(f"{name} {', '.join(map(str, values))}: one is given twice")
-        if self.folds < 1:
-            raise InputError(f"folds must be at least 1, not {self.folds}")
+        if self.folds < FEWEST:
+            raise InputError(f"folds must be at least {FEWEST}, not {self.folds}")
         if not (self.patch_counts and self.seeds) and not self.rivals:
             raise InputError("nothing to do: give at least one patch count and seed, or a rival")
 

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from i2cnn.datasets.base import csv_rows
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_text
 from i2cnn.util.landmarks import POINT_NAMES, check_points
+from i2cnn.util.tables import csv_rows, plain_number, whole_number
 
 #: How a face was found.
 FOUND = ("given", "manual", "dlib", "dlib-upsampled", "dlib-padded", "prior")
 #: Those of FOUND that a person should check.
 FLAGGED = ("dlib-padded", "prior")
 
+#: Coordinates beyond are outside of any picture.
+MOST_PIXELS = 1e6
 #: x, y, width, height in pixels.
 Box = tuple[float, float, float, float]
 
@@ -106,10 +108,13 @@ def _parse_row(cells: dict[str, str], where: str) -> Face:
             raise InputError(f"{where}: {name} is empty")
     if row["found"] not in FOUND:
         raise InputError(f"{where}: found is {row['found']!r}, not one of {', '.join(FOUND)}")
-    frame = row["frame"] or "0"
-    if not frame.isdigit():
-        raise InputError(f"{where}: frame is {frame!r}, not a number")
+    try:
+        frame = whole_number(row["frame"] or "0")
+    except ValueError:
+        raise InputError(f"{where}: frame is {row['frame']!r}, not a number") from None
     x, y, width, height = (_number(row, name, where) for name in _BOX_COLUMNS)
+    if width <= 0 or height <= 0:
+        raise InputError(f"{where}: the box is {width:g} x {height:g}; its sides must be above 0")
     points = np.array([_number(row, name, where) for name in _POINT_COLUMNS]).reshape(-1, 2)
     reason = check_points(points)
     if reason:
@@ -118,7 +123,7 @@ def _parse_row(cells: dict[str, str], where: str) -> Face:
         row["image"],
         row["subject"],
         row["sequence"],
-        int(frame),
+        frame,
         row["label"],
         (x, y, width, height),
         points,
@@ -128,6 +133,9 @@ def _parse_row(cells: dict[str, str], where: str) -> Face:
 
 def _number(row: dict[str, str], name: str, where: str) -> float:
     try:
-        return float(row[name])
+        value = plain_number(row[name])
     except ValueError:
         raise InputError(f"{where}: {name} is {row[name]!r}, not a number") from None
+    if abs(value) > MOST_PIXELS:
+        raise InputError(f"{where}: {name} is {row[name]}, which is outside of any picture")
+    return value

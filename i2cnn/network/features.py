@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from tokenize import TokenError
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -189,12 +190,16 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         features: Float32Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueError) as error:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
-    if features.ndim != 3:
-        raise InputError(f"{path}: features are (faces, patches, dim), this is {features.shape}")
-    # Features from elsewhere have no such file.
-    progress = read_json(_progress_file(path)) if _progress_file(path).exists() else {}
+    if not isinstance(features, np.ndarray):
+        raise InputError(f"{path}: is an archive of arrays; give a .npy file")
+    if features.ndim != 3 or 0 in features.shape or features.dtype.kind != "f":
+        raise InputError(
+            f"{path}: features are numbers (faces, patches, dim), this is {features.dtype} "
+            f"{features.shape}"
+        )
+    progress = _read_progress(path)
     if progress.get("done", len(features)) != len(features):
         raise InputError(
             f"{path}: holds {progress['done']} of {len(features)} faces; repeat `i2cnn features`, "
@@ -231,5 +236,16 @@ def _progress_file(out: Path) -> Path:
 def _rows_done(out: Path, key: str) -> int:
     if not (out.exists() and _progress_file(out).exists()):
         return 0
-    content = read_json(_progress_file(out))
-    return int(content["done"]) if content.get("key") == key else 0
+    content = _read_progress(out)
+    return content["done"] if content.get("key") == key else 0
+
+
+def _read_progress(out: Path) -> dict[str, Any]:
+    """Content of the progress file, which features from elsewhere do not have."""
+    path = _progress_file(out)
+    if not path.exists():
+        return {}
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("done"), int):
+        raise InputError(f"{path}: damaged; delete it and {out}, and repeat `i2cnn features`")
+    return content

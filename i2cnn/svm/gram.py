@@ -29,6 +29,11 @@ def linear_gram(features: Float32Array) -> Float64Array:
     Returns
     -------
     ndarray of float64, (faces, faces)
+
+    Raises
+    ------
+    InputError
+        A face has a feature that is not a finite number.
     """
     number, patches, _ = features.shape
     return _summed_products(number, (features[:, p] for p in range(patches)))
@@ -46,6 +51,11 @@ def per_patch_gram(features: Float32Array) -> Float32Array:
     -------
     ndarray of float32, (patches, faces, faces)
         Summed in float64, stored in float32: 4 * patches * faces**2 bytes.
+
+    Raises
+    ------
+    InputError
+        A face has a feature that is not a finite number, or too large a one.
     """
     number, patches, _ = features.shape
     gram = np.empty((patches, number, number), np.float32)
@@ -113,6 +123,13 @@ def _summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array
         rows = np.ascontiguousarray(block, np.float64)
         # rows.T is in the order BLAS wants, so nothing is copied on the way.
         upper = dsyrk(1.0, rows.T, beta=1.0, c=upper, trans=1, overwrite_c=1)
+    # The product of a face with itself is finite only if all of its features are.
+    bad = np.flatnonzero(~(np.diag(upper) <= np.finfo(np.float32).max))
+    if len(bad):
+        raise InputError(
+            f"the features of {len(bad)} of {faces} faces are not finite numbers, or too large; "
+            f"the first is in row {bad[0]}, counted from 0: extract them again"
+        )
     symmetric: Float64Array = upper + np.triu(upper, 1).T
     return symmetric
 

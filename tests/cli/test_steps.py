@@ -73,3 +73,39 @@ def test_unfinished_features_are_refused(folder: Path, capsys: Output) -> None:
     assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
     assert "holds 16 of 28 faces; repeat `i2cnn features`" in capsys.readouterr().err
     assert not Path("q.csv").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
+def test_features_that_are_no_numbers_name_the_row(
+    value: float, folder: Path, capsys: Output
+) -> None:
+    features = np.load("f.npy")
+    features[[7, 9], 2, 100] = value
+    features[9, 0] = value
+    np.save("f.npy", features)
+    assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
+    error = capsys.readouterr().err
+    assert "f.npy: the features of 2 of 28 faces are not finite numbers" in error
+    assert "the first is in row 7" in error
+    assert not Path("q.csv").exists()
+
+
+@pytest.mark.parametrize("kind", ["U1", "c8", "i4"])
+def test_features_of_another_type_are_refused(kind: str, folder: Path, capsys: Output) -> None:
+    np.save("f.npy", np.zeros((28, 5, 4), kind))
+    assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
+    assert "f.npy: features are numbers (faces, patches, dim)" in capsys.readouterr().err
+
+
+def test_an_archive_is_no_features(folder: Path, capsys: Output) -> None:
+    with open("f.npy", "wb") as file:
+        np.savez(file, x=np.zeros((28, 5, 4)))
+    assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
+    assert "f.npy: is an archive of arrays; give a .npy file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"done": "x"}'])
+def test_a_damaged_progress_file_is_named(content: str, folder: Path, capsys: Output) -> None:
+    Path("f.npy.progress.json").write_text(content)
+    assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
+    assert "f.npy.progress.json: damaged; delete it and f.npy" in capsys.readouterr().err

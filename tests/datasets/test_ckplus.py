@@ -72,6 +72,58 @@ def test_an_emotion_code_that_is_no_number_is_refused(tmp_path: Path) -> None:
         load_dataset("ckplus", root, "seven")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "   5.0000000e+00\n".encode("utf-16"),
+        "   5.0000000e+00\n".encode("utf-8-sig"),
+        b"   5,0000000e+00\r\n",
+        b"5",
+    ],
+)
+def test_emotion_codes_as_editors_save_them(content: bytes, tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    add_sequence(root, "S02/001", 4, "1.0")
+    next((root / "Emotion/S02/001").iterdir()).write_bytes(content)
+    added = [s for s in load_dataset("ckplus", root, "six").samples if s.subject == "S02"]
+    assert [s.label for s in added] == ["happy"] * 3
+
+
+def test_an_empty_emotion_file_is_listed(tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    add_sequence(root, "S02/001", 4, "")
+    dataset = load_dataset("ckplus", root, "seven")
+    assert dataset.left_out == {"sequences whose emotion file is empty": ["S02/001"]}
+
+
+@pytest.mark.parametrize("content", [b"\xff\x005\x00", b"1_0", b"nan", b"5.0.0"])
+def test_garbled_emotion_codes_name_the_remedy(content: bytes, tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    add_sequence(root, "S02/001", 4, "1.0")
+    next((root / "Emotion/S02/001").iterdir()).write_bytes(content)
+    with pytest.raises(InputError, match=r"emotion\.txt: .*; take the file from CK\+'s archive"):
+        load_dataset("ckplus", root, "seven")
+
+
+def test_frames_converted_to_jpeg_are_read_and_noted(tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    before = load_dataset("ckplus", root, "seven")
+    frames = sorted((root / "cohn-kanade-images").rglob("*.png"))
+    for path in frames:
+        Image.open(path).save(path.with_suffix(".jpg"))
+    # Of two files of one frame, the lossless one is taken and the other is listed.
+    both = load_dataset("ckplus", root, "seven")
+    assert both.samples == before.samples
+    assert len(both.left_out["a second file of the same frame"]) == len(frames)
+    for path in frames:
+        path.unlink()
+    dataset = load_dataset("ckplus", root, "seven")
+    assert [Path(s.image).stem for s in dataset.samples] == [
+        Path(s.image).stem for s in before.samples
+    ]
+    assert "8 images are conversions; CK+ itself has PNG files" in dataset.notes
+
+
 def test_stray_files_beside_sequences_are_ignored(tmp_path: Path) -> None:
     root = ckplus_tree(tmp_path / "ck")
     for folder in ("cohn-kanade-images", "cohn-kanade-images/S01"):

@@ -33,6 +33,36 @@ def test_a_csv_image_that_is_missing_is_named_by_line(tmp_path: Path) -> None:
         load_dataset("folder", table)
 
 
+def test_a_csv_file_as_spreadsheets_save_it(tmp_path: Path) -> None:
+    """Another letter case, Windows' paths, empty cells at the end."""
+    table = photos(tmp_path, "joy/1.png", "calm/2.png") / "list.csv"
+    rows = ["Image,SUBJECT,Label,,", "joy\\1.png,a,joy,,", "calm\\2.png,b,calm,,", ",,,,", ",,,,"]
+    table.write_text("\r\n".join(rows))
+    assert [s.image for s in load_dataset("folder", table).samples] == ["joy/1.png", "calm/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"image,subject,label\na.png,a,joy,x\n", r"list.csv:2: 4 cells under 3 columns; put a"),
+        (b"image,subject,label,label\na.png,a,joy,x\n", r"list.csv:1: column label appears twice"),
+        (b"image,subject,label\na.png,a," + b"x" * 140_000, r"list.csv:2: not CSV \(field larger"),
+        (b"", r"list.csv:1: column image, subject, label is missing; the first line must name"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    table = photos(tmp_path, "a.png") / "list.csv"
+    table.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        load_dataset("folder", table)
+
+
+def test_a_csv_file_in_utf_16_is_read(tmp_path: Path) -> None:
+    table = photos(tmp_path, "1.png", "2.png") / "list.csv"
+    table.write_text("image,subject,label\n1.png,Zoë,joy\n2.png,a,calm\n", encoding="utf-16")
+    assert load_dataset("folder", table).subjects == ["Zoë", "a"]
+
+
 def test_csv_columns_that_are_missing_are_named(tmp_path: Path) -> None:
     table = tmp_path / "list.csv"
     table.write_text("picture,label\n")
@@ -124,4 +154,5 @@ def test_one_label_is_not_enough(tmp_path: Path) -> None:
 
 def test_a_subject_per_image_is_noted(tmp_path: Path) -> None:
     dataset = load_dataset("folder", photos(tmp_path, "joy/a.png", "calm/b.png"))
-    assert any("every image has a subject of its own" in note for note in dataset.notes)
+    assert any("every image has a subject of its own" in text for text in dataset.warnings)
+    assert "  WARNING: every image has a subject of its own" in "\n".join(dataset.summary())

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+
+import pytest
 
 from i2cnn.datasets import load_dataset
 from tests.helpers.trees import jaffe_tree
@@ -37,10 +40,25 @@ def test_an_image_in_two_formats_counts_once(tmp_path: Path) -> None:
     assert len(dataset.left_out["a second file of the same image"]) == 1
 
 
-def test_png_conversions_are_noted(tmp_path: Path) -> None:
-    dataset = load_dataset("jaffe", jaffe_tree(tmp_path / "j", suffix="png"), "seven")
+@pytest.mark.parametrize(
+    ("suffix", "note"),
+    [
+        ("png", r"42 images are conversions \(\.png\); JAFFE itself has TIFF files$"),
+        ("bmp", r"42 images are conversions \(\.bmp\); JAFFE itself has TIFF files$"),
+        ("jpg", r"42 images are conversions \(\.jpg\); .* TIFF files, and JPEG has changed them$"),
+    ],
+)
+def test_conversions_are_read_and_noted(suffix: str, note: str, tmp_path: Path) -> None:
+    dataset = load_dataset("jaffe", jaffe_tree(tmp_path / "j", suffix=suffix), "seven")
     assert len(dataset.samples) == 42
-    assert any("42 images are PNG conversions" in note for note in dataset.notes)
+    assert any(re.match(note, text) for text in dataset.notes)
+
+
+def test_of_two_formats_the_lossless_one_is_taken(tmp_path: Path) -> None:
+    root = jaffe_tree(tmp_path / "j")
+    first = min(root.glob("KA*"))
+    shutil.copy(first, first.with_suffix(".jpg"))
+    assert first.name in {s.image for s in load_dataset("jaffe", root, "seven").samples}
 
 
 def test_subjects_that_jaffe_does_not_have_are_noted(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ def test_every_subject_is_tested_once_and_never_leaks(counts, n_folds, seed) -> 
         with pytest.raises(InputError, match=f"use --folds {len(counts)}"):
             make_folds(subjects, labels, n_folds, seed)
         return
+    if sum(counts) < n_folds < len(counts):
+        with pytest.raises(InputError, match=f"no label has {n_folds} faces"):
+            make_folds(subjects, labels, n_folds, seed)
+        return
     folds = make_folds(subjects, labels, n_folds, seed)
     everyone = set(subjects)
     tested = [s for fold in folds.folds for s in fold.test]
@@ -103,9 +107,38 @@ def test_a_class_absent_from_a_training_fold_is_named() -> None:
     assert len(make_folds([*subjects, order[0]], [*labels, "surprise"], 5, 0)) == 5
 
 
-def test_two_folds_are_too_few() -> None:
-    with pytest.raises(InputError, match="too few"):
-        make_folds(PEOPLE, LABELS, 2, 0)
+@pytest.mark.parametrize("number", [-1, 0, 1, 2])
+def test_fewer_than_three_folds_are_too_few(number: int) -> None:
+    with pytest.raises(InputError, match=r"too few: one tests, .*; use --folds 3 or more"):
+        make_folds(PEOPLE, LABELS, number, 0)
+
+
+@pytest.mark.parametrize("people", [1, 2])
+def test_too_few_people_are_not_told_to_use_fewer_folds(people: int) -> None:
+    message = f"{people} subjects cannot make 3 .*; add pictures: even --folds 3, the fewest, needs"
+    with pytest.raises(InputError, match=message):
+        make_folds(PEOPLE[: 7 * people], LABELS[: 7 * people], 3, 0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("labels", "folds", "message"),
+    [
+        ("aabbccdd", 4, "no label has 4 faces, one for each fold; add pictures: even --folds 3"),
+        ("aaabbbcc", 4, "no label has 4 faces, one for each fold; use --folds 3$"),
+        ("aaaaabbb", 6, "no label has 6 faces, one for each fold; use --folds 5 or fewer"),
+    ],
+)
+def test_fewer_faces_per_label_than_folds(labels: str, folds: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_folds([f"p{i}" for i in range(len(labels))], list(labels), folds, 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_rare_label_is_no_reason_for_a_warning() -> None:
+    """The splitter's own; whether each fold can train on a label is checked apart."""
+    subjects, labels = [*PEOPLE, *PEOPLE[:28:7]], [*LABELS, *"hhhh"]
+    assert len(make_folds(subjects, labels, 5, 0)) == 5
 
 
 def test_check_folds_names_the_source() -> None:

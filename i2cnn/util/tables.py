@@ -1,0 +1,125 @@
+"""Text that people write or save: its encodings, CSV tables, and numbers in plain digits."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from i2cnn.util.errors import InputError
+
+#: A table of 100 000 faces has 20 MB.
+MOST_BYTES = 200_000_000
+_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+#: Python also takes 1_0, nan, and the digits of every script.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+def read_text(path: Path, origin: str = "", remedy: str = "save it as CSV UTF-8") -> str:
+    """Text of a file in UTF-8, or in UTF-16 with its byte order mark as Windows writes it.
+
+    Parameters
+    ----------
+    path : Path
+    origin : str
+        Says what writes the file, for the message that it is missing.
+    remedy : str
+        Of a file in another encoding.
+
+    Raises
+    ------
+    InputError
+        Names the file: missing, no regular file, unreadable, too large, in another encoding.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file{origin}")
+    if not path.is_file():
+        raise InputError(f"{path}: not a file; give a text file")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path}: larger than {MOST_BYTES / 1e6:g} MB, which no such file is")
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    encodings = (name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark))
+    try:
+        return content.decode(next(encodings, "utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8; {remedy}") from None
+
+
+def csv_rows(
+    path: Path, columns: Sequence[str], origin: str = ""
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and cells by column of a CSV file.
+
+    Letter case and blanks in the header do not matter, nor do lines without any text, such as the
+    `,,,` that spreadsheets leave at the end.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        Names in lower case; the file may have others.
+    origin : str
+        Says what writes a missing file.
+
+    Raises
+    ------
+    InputError
+        Names the line: a column is missing or appears twice, a line has more cells than the header,
+        or what is there is no CSV.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, origin), newline=""))
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+        _check_header(path, header, columns)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if any(cell.strip() for cell in cells[len(header) :]):
+                raise InputError(
+                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} columns; "
+                    'put a text with a comma into quotes: "a, b"'
+                )
+            row = dict(zip(header, cells, strict=False))
+            yield reader.line_num, {name: row.get(name, "") for name in columns}
+    except csv.Error as error:
+        raise InputError(
+            f"{path}:{reader.line_num}: not CSV ({error}); save it as CSV UTF-8"
+        ) from None
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    absent = [name for name in columns if name not in header]
+    if absent:
+        raise InputError(f"{path}:1: column {', '.join(absent)} is missing{_separator(header)}")
+    twice = [name for name, count in Counter(header).items() if count > 1 and name in columns]
+    if twice:
+        raise InputError(f"{path}:1: column {', '.join(twice)} appears twice; keep one")
+
+
+def _separator(header: Sequence[str]) -> str:
+    """A remedy if a spreadsheet has written something else than commas."""
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and mark in header[0]:
+            return f"; the columns are separated by {name}: save it with commas"
+    return "; the first line must name the columns"
+
+
+def plain_number(text: str) -> float:
+    """A finite number in ASCII digits; ValueError for anything else that `float` takes."""
+    if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
+        raise ValueError(f"{text!r} is not a number")
+    return value
+
+
+def whole_number(text: str) -> int:
+    """A number from 0 to 2147483647 in ASCII digits; ValueError for anything else."""
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > 2**31 - 1:
+        raise ValueError(f"{text!r} is not a whole number from 0 to 2147483647")
+    return int(text)
