@@ -166,7 +166,8 @@ def test_an_unusable_file_is_named(content: bytes | None, message: str, out: Pat
 
 def test_an_array_of_another_shape_is_refused(out: Path) -> None:
     np.save(out, np.zeros((2, 4), np.float32))
-    with pytest.raises(InputError, match=r"features are numbers \(faces, patches, dim\), this is float32 \(2, 4\)"):
+    message = r"features are numbers \(faces, patches, dim\), this is float32 \(2, 4\)"
+    with pytest.raises(InputError, match=message):
         load_features(out)
 
 
