@@ -6,10 +6,13 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
 
 from i2cnn.cli.parser import build_parser
-from i2cnn.util.errors import InputError
+from i2cnn.util.errors import InputError, InputWarning
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        return function(options.run)(options) or 0
+        with _warnings_as_lines():
+            return function(options.run)(options) or 0
     except InputError as error:
         return _fail(str(error))
     except ImportError as error:
@@ -49,6 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(f"i2cnn: interrupted; {advice}", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print warnings about inputs as one line, without a place in the code."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, InputWarning):
+                print(f"i2cnn: {message}", file=sys.stderr)
+            else:
+                shown(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        # Pillow's, before our own limit refuses such a picture.
+        warnings.filterwarnings("ignore", "Image size .* exceeds limit")
+        yield
 
 
 def function(address: str) -> Callable[[argparse.Namespace], int | None]:

@@ -14,7 +14,8 @@ from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import PatchSet, Scheme, get_scheme
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import SUFFIXES, read_image, write_image
+from i2cnn.util.images import read_image, write_image
+from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.progress import progress, say
 
 

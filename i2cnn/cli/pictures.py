@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import SUFFIXES
+from i2cnn.util.picture_files import SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from i2cnn.datasets.base import Dataset, Sample, check_folder, least_converted
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import SUFFIXES
+from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import plain_number, read_text
 
 #: Emotion codes; 0 is neutral and 2 contempt, which the paper leaves out.

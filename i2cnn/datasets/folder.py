@@ -11,7 +11,7 @@ from i2cnn.datasets.base import Dataset, Sample, check_folder
 from i2cnn.datasets.labels import Task, task_of
 from i2cnn.datasets.suspicions import deeper_pictures, refuse_impossible, warnings
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import SUFFIXES
+from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import csv_rows
 
 COLUMNS = ("image", "subject", "label")

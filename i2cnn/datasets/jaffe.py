@@ -12,7 +12,7 @@ from pathlib import Path
 
 from i2cnn.datasets.base import LOSSY, Dataset, Sample, check_folder, least_converted, outside_task
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
-from i2cnn.util.images import SUFFIXES
+from i2cnn.util.picture_files import SUFFIXES
 
 CODES = {
     "AN": ANGER,

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from i2cnn.util.arrays import AnyArray, UInt8Array
 from i2cnn.util.errors import InputError
-
-#: Larger pictures are refused before they are decoded.
-MAX_PIXELS = 64_000_000
+from i2cnn.util.picture_files import open_picture
 
 #: A 16-bit picture whose maximum is below holds fewer bits (12 from many cameras).
 _LEAST_MAXIMUM = 4096
-
-#: Suffixes of the pictures that are searched for in a folder.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".webp")
 
 
 def read_image(path: str | Path) -> UInt8Array:
@@ -45,54 +37,26 @@ def read_image(path: str | Path) -> UInt8Array:
     InputError
         Names the file: missing, empty, not a picture, truncated, too large, values that are not
         brightnesses of 8 or 16 bits.
+
+    Warns
+    -----
+    InputWarning
+        The file holds several pictures (an animation, pages); the first is read.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; give a picture")
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: the file is empty; copy it again")
-        with _open(path) as picture:
-            tiles = getattr(picture, "tile", ())
-            deep_colour = any(re.search(r"(RGB.?|LA);16", str(tile[3])) for tile in tiles)
-            picture.load()
-            if deep_colour:
-                _check_deep_colour(path)
-            return _to_array(picture, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{path}: not a picture that can be read; convert it to PNG") from None
-    except Image.DecompressionBombError:
-        raise _too_large(path, "it") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); the file is damaged, copy it again"
-        ) from None
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[Image.Image]:
-    """Open a picture, not yet decoded; one above MAX_PIXELS is refused."""
-    with warnings.catch_warnings():
-        # Our own limit is lower and names the file.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(path)
-    with picture:
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise _too_large(path, f"{width}x{height}")
-        yield picture
-
-
-def _too_large(path: Path, size: str) -> InputError:
-    return InputError(
-        f"{path}: {size} is above the limit of {MAX_PIXELS / 1e6:g} megapixels; scale it down"
-    )
+    with open_picture(path) as picture:
+        tiles = getattr(picture, "tile", ())
+        deep_colour = any(re.search(r"(RGB.?|LA);16", str(tile[3])) for tile in tiles)
+        picture.load()
+        if deep_colour:
+            _check_deep_colour(path)
+        return _to_array(picture, path)
 
 
 def _to_array(picture: Image.Image, path: Path) -> UInt8Array:
-    turned = ImageOps.exif_transpose(picture)
+    # In place, since a copy of a large picture takes a quarter of a gigabyte.
+    ImageOps.exif_transpose(picture, in_place=True)
+    turned = picture
     mode = turned.mode
     # Pillow widens the 16 bits of a PGM, and older versions those of a PNG, to "I".
     if mode.startswith("I;16") or (mode == "I" and picture.format in ("PNG", "PPM")):
@@ -107,8 +71,8 @@ def _to_array(picture: Image.Image, path: Path) -> UInt8Array:
         turned = turned.convert("RGBA")
         ground = Image.new("RGBA", turned.size, (128, 128, 128, 255))
         turned = Image.alpha_composite(ground, turned)
-    rgb = np.asarray(turned.convert("RGB"))
-    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    rgb = np.asarray(turned if turned.mode == "RGB" else turned.convert("RGB"))
+    bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
     # Gray pictures (some of JAFFE's) may be stored with a palette or as RGB.
     if np.array_equal(bgr[:, :, 0], bgr[:, :, 1]) and np.array_equal(bgr[:, :, 1], bgr[:, :, 2]):
         return np.ascontiguousarray(bgr[:, :, 0])
