@@ -39,7 +39,7 @@ def databases(folder: Path, faces: int) -> None:
     """LMDBs of all patches of some embedded faces, png and raw, and their mean."""
     dataset = load_dataset("synthetic", None)
     dataset.samples = dataset.samples[:faces]
-    found = locate_faces(dataset)[0]
+    found = locate_faces(dataset).faces
     for encoding in ("png", "raw"):
         write_database(
             found,

@@ -63,7 +63,7 @@ class Work:
     def of(cls, count: int, color: bool) -> Work:
         dataset = load_dataset("synthetic", None)
         dataset.samples = dataset.samples[:: max(1, len(dataset.samples) // count)][:count]
-        return cls(locate_faces(dataset)[0], dataset.root, color)
+        return cls(locate_faces(dataset).faces, dataset.root, color)
 
     @property
     def total(self) -> int:

@@ -42,7 +42,7 @@ def write(encoding: str, count: int, folder: Path) -> dict[str, float]:
     """Microseconds and bytes per patch."""
     dataset = load_dataset("synthetic", None)
     dataset.samples = dataset.samples[:count]
-    faces, _ = locate_faces(dataset)
+    faces = locate_faces(dataset).faces
     start = time.perf_counter()
     info = write_database(
         faces,

@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures into this file")
     options = parser.parse_args()
     dataset = load_dataset("synthetic")
-    located, _ = locate_faces(dataset)
+    located = locate_faces(dataset).faces
     labels = np.array([dataset.task.index(face.label) for face in located])
     people = np.array([face.subject for face in located])
     figures: dict[str, dict[str, dict[str, tuple[float, float, float]]]] = {}

@@ -125,7 +125,7 @@ def read_pictures(folders: Sequence[Path]) -> Pictures:
         kind = "synthetic" if (folder / "landmarks.csv").is_file() else "folder"
         dataset = load_dataset(kind, folder)
         with progress(f"finding faces in {folder.name}") as update:
-            faces, _ = locate_faces(dataset, use_given_points=False, update=update)
+            faces = locate_faces(dataset, use_given_points=False, update=update).faces
         used = [face for face in faces if face.found != "prior"]
         with progress(f"describing faces of {folder.name}") as update:
             for number, face in enumerate(used, 1):

@@ -11,15 +11,18 @@ from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.cost_table import print_plan
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.pictures import DATASET_FILE, left_out_pictures
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.evaluation.workers import Workers, slurm_parameters
+from i2cnn.faces.locate import LeaveOut
 from i2cnn.network.engine import choose_device
 from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.report.page import write_report
 from i2cnn.report.terminal import print_report
 from i2cnn.util.errors import InputError
+from i2cnn.util.progress import say
 
 
 def make_settings(options: argparse.Namespace) -> Settings:
@@ -59,7 +62,7 @@ def _source(text: str | None) -> str | None:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """The whole run, then its report; status 1 if a job failed."""
+    """The whole run, then its report; status 1 if a job failed, 3 if pictures were left out."""
     settings = make_settings(options)
     workers = Workers(options.jobs, options.slurm)
     if not options.slurm:  # a cluster's login node need not have the workers' devices
@@ -73,7 +76,10 @@ def evaluate(options: argparse.Namespace) -> int:
         left = [job for job in jobs if not job.has_result(options.out)]
         print_plan(make_plan(settings, execution, left), options.out, workers)
         return 0
-    failures = run_evaluation(options.out, settings, execution, workers, options.only_folds)
+    leave_out = LeaveOut(options.skip_bad, options.drop_guessed)
+    failures = run_evaluation(
+        options.out, settings, execution, workers, options.only_folds, leave_out
+    )
     if len(failures) == len(jobs_of(settings, options.only_folds)):
         raise InputError(
             f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
@@ -85,4 +91,8 @@ def evaluate(options: argparse.Namespace) -> int:
         print(f"i2cnn: error: {failure.job.title}: {failure.reason}", file=sys.stderr)
     if failures:
         print("The same command tries these again.", file=sys.stderr)
-    return int(bool(failures))
+        return 1
+    left_out = left_out_pictures(options.out)
+    if left_out:
+        say(f"The run does without {len(left_out)} pictures: {options.out / DATASET_FILE}")
+    return 3 if left_out else 0

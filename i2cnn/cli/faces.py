@@ -7,28 +7,36 @@ from collections import Counter
 
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.contact_sheet import contact_sheets
-from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import write_faces_csv
 from i2cnn.util.progress import progress, say
 
 
-def faces(options: argparse.Namespace) -> None:
-    """Find faces and landmarks of a data set."""
+def faces(options: argparse.Namespace) -> int:
+    """Find faces and landmarks of a data set; status 3 if pictures were left out."""
     dataset = load_dataset(options.dataset, options.path, options.task)
     print("\n".join(dataset.summary()))
     with progress("faces") as update:
-        found, notes = locate_faces(
-            dataset, use_given_points=options.points == "given", update=update
+        located = locate_faces(
+            dataset,
+            use_given_points=options.points == "given",
+            update=update,
+            leave_out=LeaveOut(options.skip_bad, options.drop_guessed),
+            table=options.out,
         )
-    write_faces_csv(options.out, found)
-    for note in notes:
+    write_faces_csv(options.out, located.faces)
+    for note in located.notes:
         say(f"  {note}")
-    kinds = Counter(face.found for face in found)
+    kinds = Counter(face.found for face in located.faces)
     print(
-        f"{options.out}: {len(found)} faces ("
+        f"{options.out}: {len(located.faces)} faces ("
         + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
         + f"); --root {dataset.root}"
     )
     if options.sheet:
-        for path in contact_sheets(found, dataset.root, options.sheet):
+        for path in contact_sheets(located.faces, dataset.root, options.sheet):
             print(path)
+    remedy = f"correct them in {options.out} (--sheet draws them), or repeat with --drop-guessed"
+    for line in located.account(remedy):
+        say(line)
+    return 3 if located.left_out else 0

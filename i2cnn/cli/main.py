@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0; 1 for an error, named in one line; 2 for a wrong command line; 3 for
-        `patches --skip-bad` that left out faces; 130 for Ctrl-C.
+        Exit status: 0; 1 for an error, named in one line; 2 for a wrong command line; 3 where
+        pictures or faces were left out and listed (--skip-bad, --drop-guessed); 130 for Ctrl-C.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["caffe"]:  # Caffe's flags are not argparse's

@@ -138,6 +138,21 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_leave_out(parser: argparse.ArgumentParser) -> None:
+    """`--skip-bad` and `--drop-guessed`."""
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="leave out and list pictures that cannot be used (default: stop at the first)",
+    )
+    parser.add_argument(
+        "--drop-guessed",
+        action="store_true",
+        help="leave out and list pictures in which no face is found (default: guess a face that "
+        "fills the picture, and warn)",
+    )
+
+
 def add_faces(parser: argparse.ArgumentParser, more: str = "") -> None:
     """faces.csv and the folder of its images."""
     parser.add_argument("faces", type=Path, help="faces.csv, written by `i2cnn faces`" + more)

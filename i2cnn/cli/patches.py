@@ -9,6 +9,7 @@ from pathlib import Path
 from i2cnn.cli.inputs import chosen_task, load_faces
 from i2cnn.datasets.labels import Task
 from i2cnn.faces.finder import shared_finder
+from i2cnn.faces.locate import Located
 from i2cnn.faces.table import Face
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.preview import draw_preview
@@ -64,6 +65,8 @@ def _write(
     faces: Sequence[Face], root: Path, task: Task, chosen: PatchSet, options: argparse.Namespace
 ) -> int:
     """Write the LMDB and say what is in it; the exit status."""
+    for line in Located(list(faces)).account("`i2cnn faces --drop-guessed` leaves them out"):
+        say(line)
     with progress("patches") as update:
         info = write_database(
             faces,

@@ -19,6 +19,10 @@ features, SVM, rivals, report. Stop it at any time; the same command continues w
   i2cnn evaluate --dataset ckplus PATH --task six --out runs/ck6 --jobs 4
   i2cnn evaluate --profile quick --out runs/synthetic
 """
+EVALUATE_END = """\
+Exit status: 0 everything is done; 1 an error, or a job failed; 3 done without the pictures that are
+listed as left out; 130 stopped by Ctrl-C.
+"""
 
 
 def add_demo(verbs: Verbs) -> None:
@@ -35,10 +39,12 @@ def add_evaluate(verbs: Verbs) -> None:
         "evaluate",
         help="the paper's evaluation, from images to report; resumable",
         description=EVALUATE,
+        epilog=EVALUATE_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.set_defaults(run="i2cnn.cli.evaluate:evaluate", resumes=True)
     options.add_dataset(evaluate)
+    options.add_leave_out(evaluate)
     evaluate.add_argument(
         "--out", type=Path, required=True, metavar="RUN", help="run directory, created or resumed"
     )

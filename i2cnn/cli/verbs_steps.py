@@ -9,6 +9,13 @@ from i2cnn.cli import options
 from i2cnn.cli.arguments import Verbs
 from i2cnn.patches import PATCH_SIZE
 
+FACES_END = """\
+Stop it at any time; the same command continues where it stopped (what was found so far is kept in
+faces.csv.partial until faces.csv is written).
+
+Exit status: 0 every picture has its face; 1 an error; 3 written without the pictures that are
+listed as left out; 130 stopped by Ctrl-C.
+"""
 PATCHES = """\
 Cut each face into patches and write them into a Caffe LMDB, draw them, or both.
 
@@ -27,9 +34,16 @@ faces that --skip-bad lists; 130 stopped by Ctrl-C.
 
 def add_faces(verbs: Verbs) -> None:
     """`i2cnn faces`."""
-    faces = verbs.add_parser("faces", help="step 1: find faces and landmarks -> faces.csv")
-    faces.set_defaults(run="i2cnn.cli.faces:faces")
+    faces = verbs.add_parser(
+        "faces",
+        help="step 1: find faces and landmarks -> faces.csv",
+        description="Find the face of each picture, and its five landmarks.",
+        epilog=FACES_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    faces.set_defaults(run="i2cnn.cli.faces:faces", resumes=True)
     options.add_dataset(faces)
+    options.add_leave_out(faces)
     faces.add_argument("--out", type=Path, default=Path("faces.csv"), help="default: faces.csv")
     faces.add_argument(
         "--sheet", type=Path, metavar="PNG", help="also draw a contact sheet, to check landmarks"

@@ -16,7 +16,7 @@ from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds
-from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import JITTER
 from i2cnn.svm.variants import variants
@@ -127,9 +127,11 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
     sizes = _Sizes.of(dataset, settings)
     samples = dataset.samples
     few = samples[:: max(1, len(samples) // _SAMPLE_FACES)][:_SAMPLE_FACES]
-    faces, _ = locate_faces(
-        replace(dataset, samples=few), use_given_points=settings.points == "given"
-    )
+    faces = locate_faces(
+        replace(dataset, samples=few),
+        use_given_points=settings.points == "given",
+        leave_out=LeaveOut(bad=True),  # they need not be all
+    ).faces
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
     svm = svm_seconds(sizes.training + sizes.validation, sizes.classes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
-from i2cnn.faces.locate import locate_faces
+from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import progress, say
@@ -17,7 +17,7 @@ from i2cnn.util.progress import progress, say
 EXTRAS_FILE = "extras.csv"
 
 
-def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:
+def read_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = False) -> list[Face]:
     """Faces of the people who train in every fold; located once, then read from the run.
 
     Parameters
@@ -27,6 +27,8 @@ def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:
     settings : Settings
     task : Task
         Faces with other labels are left out, and counted.
+    skip_bad : bool
+        Pictures that cannot be used are left out too, and listed.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:
     root = embedded_root() if source == SYNTHETIC else Path(source)
     path = run / EXTRAS_FILE
     if not path.exists():
-        faces = _locate(source, task)
+        faces = _locate(source, task, path, skip_bad)
         write_faces_csv(path, faces)
     return [
         replace(face, image=str(root / face.image), subject=f"extra:{face.subject}")
@@ -53,7 +55,7 @@ def read_extras(run: Path, settings: Settings, task: Task) -> list[Face]:
     ]
 
 
-def _locate(source: str, task: Task) -> list[Face]:
+def _locate(source: str, task: Task, table: Path, skip_bad: bool) -> list[Face]:
     if source == SYNTHETIC:
         dataset = load_dataset(SYNTHETIC)
     else:
@@ -66,18 +68,23 @@ def _locate(source: str, task: Task) -> list[Face]:
         )
     with progress("faces that train as well") as update:
         # Found like the data set's own, so that landmarks mean the same on both sides.
-        faces, _ = locate_faces(
-            replace(dataset, samples=wanted), use_given_points=False, update=update
+        located = locate_faces(
+            replace(dataset, samples=wanted),
+            use_given_points=False,
+            update=update,
+            leave_out=LeaveOut(skip_bad, guessed=True),
+            table=table,
         )
-    guessed = [face for face in faces if face.found == "prior"]
-    faces = [face for face in faces if face.found != "prior"]
+    faces = located.faces
     people = len({face.subject for face in faces})
     counts = ", ".join(f"{n} {label}" for label, n in Counter(f.label for f in faces).items())
     say(f"  extras     {len(faces)} faces of {people} people join every training: {counts}")
     left_out = len(dataset.samples) - len(wanted)
-    if left_out or guessed:
+    if left_out or located.left_out:
         say(
-            f"  extras     left out: {left_out} with other labels, {len(guessed)} without a face "
-            "that was found"
+            f"  extras     left out: {left_out} with other labels, {len(located.guessed)} without "
+            f"a face that was found, {len(located.bad)} that cannot be used"
         )
+    for reason in located.bad.values():
+        say(f"  extras     left out: {reason}")
     return faces

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -22,6 +21,13 @@ from i2cnn.evaluation.folds import (
     read_folds,
     write_folds,
 )
+from i2cnn.evaluation.pictures import (
+    DATASET_FILE,
+    FACES_FILE,
+    check_extras,
+    check_pictures,
+    run_faces,
+)
 from i2cnn.evaluation.settings import (
     SETTINGS_FILE,
     Settings,
@@ -29,19 +35,14 @@ from i2cnn.evaluation.settings import (
     read_settings,
     run_scheme,
 )
-from i2cnn.faces.contact_sheet import contact_sheets
-from i2cnn.faces.locate import locate_faces
-from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
+from i2cnn.faces.locate import NOTHING, LeaveOut
+from i2cnn.faces.table import Face, read_faces_csv
 from i2cnn.patches.schemes import Scheme
 from i2cnn.svm.album import Album
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest, file_digest, read_json, write_json
-from i2cnn.util.progress import progress, say
+from i2cnn.util.files import digest, read_json
 
-FACES_FILE = "faces.csv"
 FOLDS_FILE = "folds.json"
-DATASET_FILE = "dataset.json"
-PICTURES_FILE = "pictures.json"
 #: Seed of the folds, which are the same whatever else is repeated.
 FOLDS_SEED = 0
 #: References that are pictures of their own, which are neither trained on nor tested.
@@ -205,8 +206,15 @@ def folds_of_dataset(dataset: Dataset, settings: Settings) -> Folds:
     )
 
 
-def prepare(run: Path, settings: Settings) -> Inputs:
+def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inputs:
     """Data set, faces and folds of a run; each is made once and read from then on.
+
+    Parameters
+    ----------
+    run : Path
+    settings : Settings
+    leave_out : LeaveOut
+        Pictures that the run does without; decides when the faces are located, once.
 
     Raises
     ------
@@ -218,14 +226,12 @@ def prepare(run: Path, settings: Settings) -> Inputs:
     if not (run / SETTINGS_FILE).exists():
         folds_of_dataset(dataset, settings)  # refuses too many folds before the run is bound
     settings = agree(run / SETTINGS_FILE, settings)
-    faces = _faces(run, dataset, settings)
-    for face in faces:
-        dataset.task.index(face.label)
-    _check_pictures(run, dataset, faces)
+    faces = run_faces(run, dataset, settings, leave_out)
+    check_pictures(run, dataset, faces)
     task = _run_task(settings, dataset.task)
     _check_references(settings, task, faces)
-    folds, extras = _folds(run, faces, settings), read_extras(run, settings, task)
-    _check_extras(run, extras)
+    folds, extras = _folds(run, faces, settings), read_extras(run, settings, task, leave_out.bad)
+    check_extras(run, extras)
     return Inputs(settings, task, dataset.root, faces, folds, extras)
 
 
@@ -250,68 +256,6 @@ def _read_task(path: Path) -> Task:
         return Task(task["name"], tuple(task["labels"]))
     except (KeyError, TypeError):
         raise InputError(f"{path}: damaged; start a new run directory") from None
-
-
-def _faces(run: Path, dataset: Dataset, settings: Settings) -> list[Face]:
-    path = run / FACES_FILE
-    if path.exists() and (run / DATASET_FILE).exists():
-        before = read_json(run / DATASET_FILE).get("task", {}).get("labels")
-        if before != list(dataset.task.labels):
-            raise InputError(
-                f"{dataset.root}: its labels are {', '.join(dataset.task.labels)} now, and were "
-                f"{', '.join(before or ())} when {run} began; start a new run directory"
-            )
-        return read_faces_csv(path)
-    for line in dataset.summary():
-        say(line)
-    with progress("faces") as update:
-        faces, notes = locate_faces(
-            dataset, use_given_points=settings.points == "given", update=update
-        )
-    counts = dict(sorted(Counter(f.found for f in faces).items()))
-    say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
-    for note in notes:
-        say(f"  {note}")
-    write_json(
-        run / DATASET_FILE, dataset.to_json() | {"faces_found": counts, "faces_notes": notes}
-    )
-    if not path.exists():  # else the user has put landmarks there
-        contact_sheets(faces, dataset.root, run / "faces.png")
-        write_faces_csv(path, faces)
-    return read_faces_csv(path)  # what later calls will read, digit for digit
-
-
-def _check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
-    """The pictures must be those that the run began with, and each of one person only."""
-    path = run / PICTURES_FILE
-    names = dict.fromkeys([s.image for s in dataset.samples] + [f.image for f in faces])
-    found = {name: file_digest(dataset.root / name) for name in names}
-    if not path.exists():
-        write_json(path, found)
-    before = read_json(path)
-    for name, value in found.items():
-        if before.get(name) != value:
-            what = "is another picture than" if name in before else "was not there"
-            raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
-    people: dict[str, Face] = {}
-    for face in faces:
-        other = people.setdefault(found[face.image], face)
-        if other.subject != face.subject:
-            raise InputError(
-                f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
-                f"{other.subject} and of {face.subject}; leave one out"
-            )
-
-
-def _check_extras(run: Path, extras: Sequence[Face]) -> None:
-    """InputError if a picture of the data set is among those that train in every fold."""
-    own = {value: name for name, value in read_json(run / PICTURES_FILE).items()}
-    for face in extras:
-        if twin := own.get(file_digest(Path(face.image))):
-            raise InputError(
-                f"--train-also: {face.image} is the same picture as {twin} of the data set, which "
-                "would be tested by what was trained on it; leave it out there"
-            )
 
 
 def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> None:

@@ -4,6 +4,7 @@ RUN/
     run.json         settings and their digest
     dataset.json     what was found against what was expected
     faces.csv        faces and landmarks; can be edited by hand before the first job is done
+    faces.csv.partial  those found so far, until faces.csv is there
     faces*.png       contact sheets
     extras.csv       faces of other people who train in every fold (--train-also)
     pictures.json    SHA-256 of every picture, so that a run keeps to those it began with
@@ -28,6 +29,7 @@ from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge
 from i2cnn.evaluation.workers import Failure, Workers, run_all
+from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import try_lock
@@ -82,6 +84,7 @@ def evaluate(
     execution: Execution,
     workers: Workers,
     only_folds: Sequence[int] | None = None,
+    leave_out: LeaveOut = NOTHING,
 ) -> list[Failure]:
     """Do what is not yet done of a run; the report is written by :mod:`i2cnn.report.page`.
 
@@ -93,7 +96,7 @@ def evaluate(
     jobs = jobs_of(settings, only_folds)
     check_out(run, settings)
     with _locked(run):
-        inputs = prepare(run, settings)
+        inputs = prepare(run, settings, leave_out)
         todo = []
         for job in jobs:
             if not job.is_done(run, inputs):

@@ -2,16 +2,91 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
 import numpy as np
 
-from i2cnn.datasets.base import Dataset
+from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.faces.finder import Detection, FaceFinder
-from i2cnn.faces.table import Box, Face
-from i2cnn.util.arrays import Float64Array
+from i2cnn.faces.journal import Journal, open_journal
+from i2cnn.faces.table import GUESSED, Box, Face
+from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.landmarks import check_points, interocular_distance
 from i2cnn.util.progress import Callback
+
+
+@dataclass(frozen=True)
+class LeaveOut:
+    """Which pictures are left out and listed, where otherwise all are needed.
+
+    Parameters
+    ----------
+    bad : bool
+        Those that cannot be used; the first stops everything otherwise.
+    guessed : bool
+        Those in which no face was found; otherwise a face that fills the picture is guessed.
+    """
+
+    bad: bool = False
+    guessed: bool = False
+
+
+#: Every picture is needed.
+NOTHING = LeaveOut()
+
+
+@dataclass
+class Located:
+    """The faces of a data set, and an account of how they were found.
+
+    Parameters
+    ----------
+    faces : list of Face
+        In the order of the samples.
+    notes : list of str
+        Images where more than one face was found; the largest was taken.
+    bad : dict of str to str
+        Image -> why it was left out as one that cannot be used.
+    guessed : list of str
+        Images that were left out because no face was found.
+    """
+
+    faces: list[Face] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bad: dict[str, str] = field(default_factory=dict)
+    guessed: list[str] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Reason -> images that were left out for it."""
+        reasons = {"that cannot be used": list(self.bad), "without a face": self.guessed}
+        return {reason: images for reason, images in reasons.items() if images}
+
+    def account(self, remedy: str) -> list[str]:
+        """Lines that say what was left out, and which faces were guessed; `remedy` ends those."""
+        lines = [f"left out: {reason}" for reason in self.bad.values()]
+        lines += [f"left out: {image}: no face was found" for image in self.guessed]
+        if lines:
+            lines.append(f"{len(lines)} of {len(self.faces) + len(lines)} pictures were left out")
+        prior = [face.image for face in self.faces if face.found == GUESSED]
+        if prior:
+            names = ", ".join(prior[:5]) + (", ..." if len(prior) > 5 else "")
+            lines.append(
+                f"WARNING: no face was found in {len(prior)} of {len(self.faces)} pictures "
+                f"({names}). Their landmarks are GUESSED, as if the face filled the picture: "
+                f"{remedy}"
+            )
+        return lines
+
+    def kept_of(self, dataset: Dataset) -> Dataset:
+        """The data set without what was left out."""
+        gone = {*self.bad, *self.guessed}
+        samples = [sample for sample in dataset.samples if sample.image not in gone]
+        return replace(dataset, samples=samples, left_out={**dataset.left_out, **self.left_out})
 
 
 def locate_faces(
@@ -19,7 +94,9 @@ def locate_faces(
     finder: FaceFinder | None = None,
     use_given_points: bool = True,
     update: Callback | None = None,
-) -> tuple[list[Face], list[str]]:
+    leave_out: LeaveOut = NOTHING,
+    table: Path | None = None,
+) -> Located:
     """Locate the face of each sample of a data set.
 
     Parameters
@@ -31,48 +108,106 @@ def locate_faces(
         Take the data set's own landmarks where it has them.
     update : callable, optional
         Called with (samples done, samples).
+    leave_out : LeaveOut
+    table : Path, optional
+        The faces.csv that the faces are for: `faces.csv.partial` beside it keeps those found so
+        far, and a second call continues from there.
 
     Returns
     -------
-    faces : list of Face
-        In the order of the samples.
-    notes : list of str
-        Images where more than one face was found; the largest was taken.
+    Located
 
     Raises
     ------
     InputError
-        An image cannot be read, or the data set's own landmarks are not those of a face.
+        An image cannot be read, the data set's own landmarks are not those of a face, or nothing
+        is left of a label.
     """
-    faces, notes = [], []
-    for number, sample in enumerate(dataset.samples, 1):
-        path = dataset.root / sample.image
-        if use_given_points and sample.points is not None:
+    found = Located()
+    search = _Search(dataset.root, finder, use_given_points)
+    with open_journal(table) if table else nullcontext() as journal:
+        for number, sample in enumerate(dataset.samples, 1):
+            try:
+                detection, count = search.face_of(sample, journal)
+            except _BadPicture as error:
+                if not leave_out.bad:
+                    raise InputError(f"{error}; or leave it out with --skip-bad") from None
+                found.bad[sample.image] = str(error)
+            else:
+                if leave_out.guessed and detection.found == GUESSED:
+                    found.guessed.append(sample.image)
+                else:
+                    found.faces.append(_face(sample, detection))
+                if count > 1:
+                    found.notes.append(f"{sample.image}: {count} faces, the largest was taken")
+            if update is not None:
+                update(number, len(dataset.samples))
+    _check_labels(dataset, found)
+    return found
+
+
+class _BadPicture(InputError):
+    """A picture, or the landmarks that came with it, cannot be used."""
+
+
+@dataclass
+class _Search:
+    """Finds the face of a sample, or takes the landmarks that the data set has."""
+
+    root: Path
+    finder: FaceFinder | None
+    use_given_points: bool
+
+    def face_of(self, sample: Sample, journal: Journal | None) -> tuple[Detection, int]:
+        """The face, and the number of faces; _BadPicture if the picture cannot be used."""
+        path = self.root / sample.image
+        if self.use_given_points and sample.points is not None:
+            _read(path)  # refused now, rather than when its patches are cut
             points = np.array(sample.points, np.float64)
             reason = check_points(points)
             if reason:
-                raise InputError(f"{path}: the data set's own landmarks: {reason}")
-            detection = Detection(_box_around(points), points, "given")
-        else:
-            finder = finder or FaceFinder()
-            detection, count = finder.find_one(read_image(path))
-            if count > 1:
-                notes.append(f"{sample.image}: {count} faces, the largest was taken")
-        faces.append(
-            Face(
-                sample.image,
-                sample.subject,
-                sample.sequence,
-                sample.frame,
-                sample.label,
-                detection.box,
-                detection.points,
-                detection.found,
-            )
+                raise _BadPicture(f"{path}: the data set's own landmarks: {reason}")
+            return Detection(_box_around(points), points, "given"), 1
+        # Its own error is not the picture's.
+        self.finder = self.finder or FaceFinder()
+        image = _read(path)
+        found = journal.find(path) if journal else None
+        if found is None:
+            found = self.finder.find_one(image)
+            if journal:
+                journal.add(path, *found)
+        return found
+
+
+def _read(path: Path) -> UInt8Array:
+    try:
+        return read_image(path)
+    except InputError as error:
+        raise _BadPicture(str(error)) from None
+
+
+def _check_labels(dataset: Dataset, found: Located) -> None:
+    """InputError if everything of a label was left out."""
+    lost = {s.label for s in dataset.samples} - {face.label for face in found.faces}
+    if lost:
+        first = next(s.image for s in dataset.samples if s.label in lost)
+        reason = found.bad.get(first, f"{dataset.root / first}: no face was found")
+        raise InputError(
+            f"no picture with the label {', '.join(sorted(lost))} can be used; the first: {reason}"
         )
-        if update is not None:
-            update(number, len(dataset.samples))
-    return faces, notes
+
+
+def _face(sample: Sample, detection: Detection) -> Face:
+    return Face(
+        sample.image,
+        sample.subject,
+        sample.sequence,
+        sample.frame,
+        sample.label,
+        detection.box,
+        detection.points,
+        detection.found,
+    )
 
 
 def _box_around(points: Float64Array) -> Box:

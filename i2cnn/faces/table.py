@@ -18,8 +18,10 @@ from i2cnn.util.tables import csv_rows, plain_number, whole_number
 
 #: How a face was found.
 FOUND = ("given", "manual", "dlib", "dlib-upsampled", "dlib-padded", "prior")
+#: That of a face that was not found: one that fills the picture.
+GUESSED = "prior"
 #: Those of FOUND that a person should check.
-FLAGGED = ("dlib-padded", "prior")
+FLAGGED = ("dlib-padded", GUESSED)
 
 #: Coordinates beyond are outside of any picture.
 MOST_PIXELS = 1e6
@@ -69,7 +71,7 @@ class Face:
 
 
 def write_faces_csv(path: Path, faces: Sequence[Face]) -> None:
-    """Write `faces.csv`, atomically."""
+    """Write `faces.csv`, atomically; the journal of the search for them is no longer needed."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -78,6 +80,12 @@ def write_faces_csv(path: Path, faces: Sequence[Face]) -> None:
         numbers = (f"{n:.2f}" for n in (*face.box, *face.points.ravel()))
         writer.writerow((*names, *numbers, face.found))
     write_text(path, text.getvalue())
+    journal_of(path).unlink(missing_ok=True)
+
+
+def journal_of(table: Path) -> Path:
+    """File that keeps the faces found so far while a table is being made."""
+    return table.with_name(f"{table.name}.partial")
 
 
 def read_faces_csv(path: Path) -> list[Face]:

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.evaluation.extras import EXTRAS_FILE
-from i2cnn.evaluation.inputs import DATASET_FILE, FACES_FILE, FOLDS_FILE
+from i2cnn.evaluation.inputs import FOLDS_FILE
+from i2cnn.evaluation.pictures import DATASET_FILE, FACES_FILE
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
 from i2cnn.evaluation.settings import SETTINGS_FILE, write_settings

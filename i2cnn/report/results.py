@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.inputs import DATASET_FILE, Inputs, read_inputs
+from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Job, predictions_file
 from i2cnn.evaluation.methods import FLOOR, FUSED, RIVAL, Method
+from i2cnn.evaluation.pictures import DATASET_FILE
 from i2cnn.evaluation.predictions import Prediction, read_predictions
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, finished_jobs
 from i2cnn.evaluation.settings import Settings

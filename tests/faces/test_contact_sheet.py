@@ -15,7 +15,7 @@ from tests.helpers.faces import some_dataset, some_faces
 
 
 def test_faces_that_do_not_fit_one_sheet_fill_a_second(tmp_path: Path) -> None:
-    faces, _ = locate_faces(some_dataset(4))
+    faces = locate_faces(some_dataset(4)).faces
     sheets = contact_sheets(faces, embedded_root(), tmp_path / "sheet.png")
     assert [s.name for s in sheets] == ["sheet.png", "sheet_2.png"]
     assert all(read_image(sheet).shape[1] == 1500 for sheet in sheets)

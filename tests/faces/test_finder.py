@@ -30,7 +30,7 @@ def image(sample: Sample) -> np.ndarray:
 
 def test_landmarks_are_near_the_truth() -> None:
     dataset = some_dataset()
-    faces, _ = locate_faces(dataset, shared_finder(), use_given_points=False)
+    faces = locate_faces(dataset, shared_finder(), use_given_points=False).faces
     assert {f.found for f in faces} == {"dlib"}
     for face, sample in zip(faces, dataset.samples, strict=True):
         truth = np.array(sample.points)

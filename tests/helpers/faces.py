@@ -21,7 +21,7 @@ def some_faces(number: int) -> list[Face]:
     """Faces spread over the embedded set, with its own landmarks."""
     dataset = load_dataset("synthetic", None)
     dataset.samples = dataset.samples[:: len(dataset.samples) // number][:number]
-    return locate_faces(dataset)[0]
+    return locate_faces(dataset).faces
 
 
 def face_points(x: float, y: float, iod: float, angle: float) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 
 from i2cnn.datasets.labels import SIX
 from i2cnn.evaluation.folds import make_folds, write_folds
-from i2cnn.evaluation.inputs import DATASET_FILE, FACES_FILE, FOLDS_FILE, Inputs, read_inputs
+from i2cnn.evaluation.inputs import FOLDS_FILE, Inputs, read_inputs
 from i2cnn.evaluation.jobs import Job
+from i2cnn.evaluation.pictures import DATASET_FILE, FACES_FILE
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, write_settings
 from i2cnn.faces.table import Face, write_faces_csv

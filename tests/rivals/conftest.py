@@ -18,4 +18,4 @@ def some_faces() -> tuple[list[Face], Path]:
     wanted = [s for s in dataset.samples if s.label in ("neutral", "happy", "surprise")]
     people = sorted({s.subject for s in wanted})[:12]
     dataset.samples = [s for s in wanted if s.subject in people]
-    return locate_faces(dataset)[0], dataset.root
+    return locate_faces(dataset).faces, dataset.root

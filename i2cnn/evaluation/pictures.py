@@ -1,0 +1,141 @@
+"""The faces of a run: located once, then read; and its pictures, which stay what they were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from i2cnn.datasets import Dataset
+from i2cnn.evaluation.settings import Settings
+from i2cnn.faces.contact_sheet import contact_sheets
+from i2cnn.faces.locate import LeaveOut, Located, locate_faces
+from i2cnn.faces.table import GUESSED, Face, read_faces_csv, write_faces_csv
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import file_digest, read_json, write_json
+from i2cnn.util.progress import progress, say
+
+FACES_FILE = "faces.csv"
+DATASET_FILE = "dataset.json"
+PICTURES_FILE = "pictures.json"
+#: Key of dataset.json: pictures that the run does without.
+_LEFT_OUT = "faces_left_out"
+
+
+def run_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveOut) -> list[Face]:
+    """The faces of a run: located and written into its faces.csv, or read from there.
+
+    Parameters
+    ----------
+    run : Path
+    dataset : Dataset
+    settings : Settings
+    leave_out : LeaveOut
+        Used when the faces are located.
+
+    Raises
+    ------
+    InputError
+        A picture cannot be used; faces.csv is damaged, has other labels than the data set, or has
+        guessed faces that should be left out.
+    """
+    path = run / FACES_FILE
+    if path.exists() and (run / DATASET_FILE).exists():
+        before = _read_account(run).get("task", {}).get("labels")
+        if before != list(dataset.task.labels):
+            raise InputError(
+                f"{dataset.root}: its labels are {', '.join(dataset.task.labels)} now, and were "
+                f"{', '.join(before or ())} when {run} began; start a new run directory"
+            )
+    else:
+        _find_faces(run, dataset, settings, leave_out)
+    faces = read_faces_csv(path)  # what later calls will read, digit for digit
+    guessed = sum(face.found == GUESSED for face in faces)
+    if guessed and leave_out.guessed:
+        raise InputError(
+            f"{path}: already has {guessed} guessed faces; start a new run directory for "
+            "--drop-guessed"
+        )
+    for face in faces:
+        dataset.task.index(face.label)
+    return faces
+
+
+def _find_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveOut) -> None:
+    """Write dataset.json, and faces.csv unless the user has put one there."""
+    path = run / FACES_FILE
+    for line in dataset.summary():
+        say(line)
+    if path.exists():
+        located = Located(read_faces_csv(path))
+    else:
+        with progress("faces") as update:
+            located = locate_faces(
+                dataset,
+                use_given_points=settings.points == "given",
+                update=update,
+                leave_out=leave_out,
+                table=path,
+            )
+    counts = dict(sorted(Counter(face.found for face in located.faces).items()))
+    say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    remedy = f"stop and correct them in {path}, or start a new run with --drop-guessed"
+    for line in (*located.notes, *located.account(remedy)):
+        say(f"  {line}")
+    account = located.kept_of(dataset).to_json()
+    account |= {"faces_found": counts, "faces_notes": located.notes}
+    account[_LEFT_OUT] = [*located.bad, *located.guessed]
+    write_json(run / DATASET_FILE, account)
+    if not path.exists():
+        contact_sheets(located.faces, dataset.root, run / "faces.png")
+        write_faces_csv(path, located.faces)
+
+
+def left_out_pictures(run: Path) -> list[str]:
+    """Pictures that a run does without, as --skip-bad and --drop-guessed left them out."""
+    names = _read_account(run).get(_LEFT_OUT, [])
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _read_account(run: Path) -> dict[str, Any]:
+    """Content of dataset.json."""
+    content = read_json(run / DATASET_FILE)
+    if not isinstance(content, dict):
+        raise InputError(f"{run / DATASET_FILE}: damaged; start a new run directory")
+    return content
+
+
+def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
+    """The pictures must be those that the run began with, and each of one person only."""
+    path = run / PICTURES_FILE
+    names = dict.fromkeys([s.image for s in dataset.samples] + [f.image for f in faces])
+    for name in left_out_pictures(run):
+        names.pop(name, None)
+    found = {name: file_digest(dataset.root / name) for name in names}
+    if not path.exists():
+        write_json(path, found)
+    before = read_json(path)
+    for name, value in found.items():
+        if before.get(name) != value:
+            what = "is another picture than" if name in before else "was not there"
+            raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
+    people: dict[str, Face] = {}
+    for face in faces:
+        other = people.setdefault(found[face.image], face)
+        if other.subject != face.subject:
+            raise InputError(
+                f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
+                f"{other.subject} and of {face.subject}; leave one out"
+            )
+
+
+def check_extras(run: Path, extras: Sequence[Face]) -> None:
+    """InputError if a picture of the data set is among those that train in every fold."""
+    own = {value: name for name, value in read_json(run / PICTURES_FILE).items()}
+    for face in extras:
+        if twin := own.get(file_digest(Path(face.image))):
+            raise InputError(
+                f"--train-also: {face.image} is the same picture as {twin} of the data set, which "
+                "would be tested by what was trained on it; leave it out there"
+            )
