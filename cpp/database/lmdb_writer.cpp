@@ -30,7 +30,8 @@ LmdbWriter::LmdbWriter(std::string folder)
     check(mdb_env_set_mapsize(env_, map_size_), "set the map size of");
     // Synced once, in finish(). Until then the folder has a temporary name, so nobody reads it.
     // Never MDB_WRITEMAP: with it a full disk raises SIGBUS instead of an error code.
-    check(mdb_env_open(env_, folder_.c_str(), MDB_NOSYNC, 0664), "open");
+    // No lock file, which is mapped, with the same end: the caller has the folder locked.
+    check(mdb_env_open(env_, folder_.c_str(), MDB_NOSYNC | MDB_NOLOCK, 0664), "open");
     begin();
     check(mdb_dbi_open(txn_, nullptr, 0, &dbi_), "open");
     commit();

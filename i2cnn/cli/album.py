@@ -24,6 +24,7 @@ from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import progress
+from i2cnn.util.text import show
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def predict_album(
     recogniser.check_references()
     card = read_card(recogniser.bundle.folder)
     faces, without = _find_faces(recogniser, pictures, every=people == "auto")
-    yield from (Answer(picture, []) for picture in without)
+    yield from without
     for person, own in _GROUPS[people](faces).items():
         reference, notes = make_reference(recogniser, [f.face for f in own], card)
         for text in notes:
@@ -71,7 +72,7 @@ def predict_with(
     """Name the largest face of each picture with the reference of `--reference`."""
     reference = _load_or_make(recogniser, source)
     faces, without = _find_faces(recogniser, pictures, every=False)
-    yield from (Answer(picture, []) for picture in without)
+    yield from without
     yield from _named(recogniser, faces, reference, source.stem)
 
 
@@ -82,7 +83,7 @@ def enrol(options: argparse.Namespace) -> int:
     if reference is None:
         raise InputError("one picture makes no reference; give several of the same person")
     reference.save(options.out)
-    print(
+    show(
         f"{options.out}: reference of {reference.count} pictures. It describes a person's face, so "
         "it is biometric data: keep it as you would keep the pictures."
     )
@@ -102,8 +103,9 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
 def _make(recogniser: Recogniser, pictures: Sequence[Picture]) -> PersonReference | None:
     recogniser.check_references()
     faces, without = _find_faces(recogniser, pictures, every=False)
-    for picture in without:
-        note(f"{picture.path}: no face found")
+    for answer in without:
+        if not answer.error:
+            note(f"{answer.picture.path}: no face found")
     if not faces:
         raise InputError(f"{pictures[0].folder}: no picture of a reference shows a face")
     card = read_card(recogniser.bundle.folder)
@@ -115,29 +117,29 @@ def _make(recogniser: Recogniser, pictures: Sequence[Picture]) -> PersonReferenc
 
 def _find_faces(
     recogniser: Recogniser, pictures: Sequence[Picture], every: bool
-) -> tuple[list[AlbumFace], list[Picture]]:
-    """Every face of the pictures, or the largest of each, and the pictures without a face.
+) -> tuple[list[AlbumFace], list[Answer]]:
+    """Every face of the pictures, or the largest of each, and answers for those without a face.
 
     A picture that cannot be used, or that has more faces than are used, is told.
     """
     describe_who = FaceDescriptor(recogniser.finder) if every else None
     faces: list[AlbumFace] = []
-    without: list[Picture] = []
+    without: list[Answer] = []
     with progress("describing faces") as update:
         for number, picture in enumerate(pictures, 1):
             try:
                 image = read_image(picture.path)
                 found = recogniser.finder.find_all(image)
                 if not found:
-                    without.append(picture)
+                    without.append(Answer(picture, []))
                 elif not every and len(found) > 1:
                     note(f"{picture.path}: {len(found)} faces, the largest is used")
                 for detection in found if every else _largest(found):
                     face = DescribedFace(detection, recogniser.describe(image, detection))
                     who = None if describe_who is None else describe_who(image, detection)
                     faces.append(AlbumFace(picture, face, who))
-            except InputError as error:
-                refuse(picture.path, error)
+            except Exception as error:
+                without.append(refuse(picture, error))
             update(number, len(pictures))
     return faces, without
 

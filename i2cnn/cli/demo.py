@@ -21,6 +21,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.machine import machine
 from i2cnn.util.progress import duration, say
+from i2cnn.util.text import show
 
 SPEED_FILE = "paper_speed.json"
 #: 3 tasks x 3 values of k x 10 folds (paper, Table 4).
@@ -61,16 +62,16 @@ def demo(options: argparse.Namespace) -> None:
         iterations * speed.seconds_per_iteration
         for iterations in (schedule.first_stop, schedule.max_iter)
     )
-    print(
+    show(
         "The tables' numbers come from the quick profile and from rivals, on people that none of "
-        "them has seen (fold 1 of 5).\n"
+        "them has seen (fold 1 of 5).",
         f"The paper's AlexNet trains {speed.images_per_second:.1f} images/s here (batch "
         f"{schedule.batch_size}). A training stops after {schedule.first_stop} iterations at the "
         f"earliest ({duration(least)}), after {schedule.max_iter} at the latest "
         f"({duration(most)}); all {PAPER_TRAININGS} of the paper's tables take "
         f"{duration(PAPER_TRAININGS * least)} to {duration(PAPER_TRAININGS * most)}. A GPU is much "
-        "faster.\n"
-        f"report: {report.page}"
+        "faster.",
+        f"report: {report.page}",
     )
 
 

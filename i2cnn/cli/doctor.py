@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from i2cnn import __version__
+from i2cnn.util.text import show
 
 
 class Finding(NamedTuple):
@@ -49,9 +50,9 @@ def doctor(options: argparse.Namespace) -> int:
     """Print what was found; status 1 if something that a run needs is missing."""
     bad = 0
     for good, subject, text in findings(options.engine, options.device):
-        print(f"{'ok' if good else 'MISSING':8}{subject:24}{text}", flush=True)
+        show(f"{'ok' if good else 'MISSING':8}{subject:24}{text}")
         bad += not good
-    print(f"{bad} missing" if bad else "Everything that a run needs is here.")
+    show(f"{bad} missing" if bad else "Everything that a run needs is here.")
     return 1 if bad else 0
 
 

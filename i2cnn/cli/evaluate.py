@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from i2cnn.report.page import write_report
 from i2cnn.report.terminal import print_report
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
+from i2cnn.util.text import show, warn
 
 
 def make_settings(options: argparse.Namespace) -> Settings:
@@ -86,11 +86,11 @@ def evaluate(options: argparse.Namespace) -> int:
         )
     written = write_report(options.out)
     print_report(written)
-    print(f"report: {written.page}")
+    show(f"report: {written.page}")
     for failure in failures:
-        print(f"i2cnn: error: {failure.job.title}: {failure.reason}", file=sys.stderr)
+        warn(f"i2cnn: error: {failure.job.title}: {failure.reason}")
     if failures:
-        print("The same command tries these again.", file=sys.stderr)
+        warn("The same command tries these again.")
         return 1
     left_out = left_out_pictures(options.out)
     if left_out:

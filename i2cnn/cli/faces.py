@@ -10,12 +10,13 @@ from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import write_faces_csv
 from i2cnn.util.progress import progress, say
+from i2cnn.util.text import show
 
 
 def faces(options: argparse.Namespace) -> int:
     """Find faces and landmarks of a data set; status 3 if pictures were left out."""
     dataset = load_dataset(options.dataset, options.path, options.task)
-    print("\n".join(dataset.summary()))
+    show(*dataset.summary())
     with progress("faces") as update:
         located = locate_faces(
             dataset,
@@ -28,14 +29,14 @@ def faces(options: argparse.Namespace) -> int:
     for note in located.notes:
         say(f"  {note}")
     kinds = Counter(face.found for face in located.faces)
-    print(
+    show(
         f"{options.out}: {len(located.faces)} faces ("
         + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
         + f"); --root {dataset.root}"
     )
     if options.sheet:
         for path in contact_sheets(located.faces, dataset.root, options.sheet):
-            print(path)
+            show(path)
     remedy = f"correct them in {options.out} (--sheet draws them), or repeat with --drop-guessed"
     for line in located.account(remedy):
         say(line)

@@ -15,6 +15,7 @@ from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest
 from i2cnn.util.progress import progress
+from i2cnn.util.text import show
 
 
 def features(options: argparse.Namespace) -> None:
@@ -40,4 +41,4 @@ def features(options: argparse.Namespace) -> None:
     patches = PatchSet.of(scheme, options.k)
     with progress("features") as update:
         result = extract_features(extractor, chosen, root, options.out, patches, update)
-    print(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")
+    show(f"{options.out}: {result.shape[0]} faces x {result.shape[1]} patches x {result.shape[2]}")

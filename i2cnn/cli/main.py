@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from i2cnn.cli.parser import build_parser
-from i2cnn.util.errors import InputError, InputWarning
+from i2cnn.util.errors import InputError, InputWarning, unforeseen
+from i2cnn.util.text import STANDARD_OUTPUT, printable, warn
+
+#: Of a command line that is shown with an error.
+_LONGEST = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,34 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pictures or faces were left out and listed (--skip-bad, --drop-guessed); 130 for Ctrl-C.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Some terminals cannot show a letter of a file's name.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if words[:1] == ["caffe"]:  # Caffe's flags are not argparse's
-        return _caffe(words[1:])
+        return _guarded(lambda: _caffe(words[1:]), words)
     parser = build_parser()
     options = parser.parse_args(words)
     if options.verb is None:
         parser.print_help()
         return 2
-    try:
-        with _warnings_as_lines():
-            return function(options.run)(options) or 0
-    except InputError as error:
-        return _fail(str(error))
-    except ImportError as error:
-        return _fail(f"{error}; `i2cnn doctor` lists what is missing")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.filename is None and error.errno is None:
-            raise
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        resumes = getattr(options, "resumes", False)
-        advice = (
-            "the same command continues from here" if resumes else "nothing is left half-written"
-        )
-        print(f"i2cnn: interrupted; {advice}", file=sys.stderr)
-        return 130
+    advice = (
+        "the same command continues from here"
+        if getattr(options, "resumes", False)
+        else "nothing is left half-written"
+    )
+    return _guarded(lambda: function(options.run)(options) or 0, words, advice)
 
 
 @contextmanager
@@ -70,7 +64,7 @@ def _warnings_as_lines() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             if issubclass(category, InputWarning):
-                print(f"i2cnn: {message}", file=sys.stderr)
+                warn(f"i2cnn: {message}")
             else:
                 shown(message, category, filename, lineno, file, line)
 
@@ -88,13 +82,42 @@ def function(address: str) -> Callable[[argparse.Namespace], int | None]:
 
 
 def _caffe(words: Sequence[str]) -> int:
+    status: int = importlib.import_module("i2cnn.torchcaffe.cli").main(words)
+    return status
+
+
+def _guarded(work: Callable[[], int], words: Sequence[str], advice: str = "") -> int:
+    """Exit status of some work, whatever it raises."""
     try:
-        from i2cnn.torchcaffe.cli import main as caffe_main
+        with _warnings_as_lines():
+            status = work()
+        sys.stdout.flush()
+        return status
+    except InputError as error:
+        return _fail(str(error))
     except ImportError as error:
         return _fail(f"{error}; `i2cnn doctor` lists what is missing")
-    return caffe_main(words)
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except KeyboardInterrupt:
+        warn(f"i2cnn: interrupted{'; ' if advice else ''}{advice}")
+        return 130
+    except Exception as error:
+        command = printable(shlex.join(words))[:_LONGEST]
+        if isinstance(error, OSError) and error.errno is not None:
+            if error.filename == STANDARD_OUTPUT:
+                _drop_output()
+            return _fail(f"{error.filename or command}: {error.strerror}")
+        return _fail(f"{command}: {unforeseen(error)}")
+
+
+def _drop_output() -> None:
+    """Throw away what is left to be printed, which Python would try once more as it ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
-    print(f"i2cnn: error: {message}", file=sys.stderr)
+    warn(f"i2cnn: error: {message}")
     return 1

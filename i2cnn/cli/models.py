@@ -7,13 +7,14 @@ import argparse
 from i2cnn.models import find_model, models
 from i2cnn.models.card import CARD_FILE, read_card
 from i2cnn.util.errors import InputError
+from i2cnn.util.text import show
 
 
 def list_models(options: argparse.Namespace) -> int:
     """Print the recognisers that are installed, with a line of their cards."""
     for name, folder in models().items():
         card = read_card(folder)
-        print(f"{name:<12} {card.line if card else f'{folder} (without a card)'}")
+        show(f"{name:<12} {card.line if card else f'{folder} (without a card)'}")
     return 0
 
 
@@ -23,5 +24,5 @@ def print_card(options: argparse.Namespace) -> int:
     card = read_card(folder)
     if card is None:
         raise InputError(f"{folder / CARD_FILE}: no such file; only recognisers that ship have one")
-    print(card.text(), end="")
+    show(*card.text().splitlines())
     return 0

@@ -18,6 +18,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image, write_image
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.progress import progress, say
+from i2cnn.util.text import show
 
 
 def patches(options: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def patches(options: argparse.Namespace) -> int:
     if options.preview is not None:
         image = read_image(root / faces[0].image)
         write_image(options.preview, draw_preview(image, faces[0].points, scheme))
-        print(options.preview)
+        show(options.preview)
     if options.out is None:
         return 0
     return _write(faces, root, chosen_task(options, labels), chosen_patches, options)
@@ -85,7 +86,7 @@ def _write(
             mean_file=options.mean,
             update=update,
         )
-    print(
+    show(
         f"{options.out}: {info.records} patches of {info.faces} faces, {info.bytes / 1e6:.1f} MB; "
         f"classes {', '.join(f'{i} {label}' for i, label in enumerate(task.labels))}"
     )
@@ -107,4 +108,4 @@ def _preview_photograph(path: Path, scheme: Scheme, out: Path) -> None:
     if number > 1:
         say(f"{path}: {number} faces, the largest is drawn")
     write_image(out, draw_preview(image, face.points, scheme))
-    print(out)
+    show(out)

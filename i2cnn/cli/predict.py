@@ -4,57 +4,85 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
+from pathlib import Path
 
 from i2cnn.cli.album import predict_album, predict_with
 from i2cnn.cli.answers import (
     Answer,
     check_names,
-    entries,
     note,
-    print_json,
     print_people,
     print_picture,
     refuse,
     save_drawing,
 )
 from i2cnn.cli.pictures import Picture, find_pictures
+from i2cnn.cli.records import CsvFile, entries, print_json
 from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM
 from i2cnn.models.card import read_card
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_writable
 from i2cnn.util.images import read_image
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Print the expressions of the faces in photographs.
+    """Print the expressions of the faces in photographs, each as soon as it is known.
 
     Status 1 if a picture cannot be read or has no face; the others are still answered.
     """
     pictures = find_pictures(options.images)
-    if options.save:
-        check_names(pictures)
+    _check_outputs(options, pictures)
     recogniser = _recogniser(options, len(pictures))
     people = bool(options.people or options.reference)
-    values: list[dict[str, Any]] = []
-    shown: list[Answer] = []
-    faces: dict[Picture, list[FacePrediction]] = {}
-    for answer in _answers(options, recogniser, pictures):
-        faces.setdefault(answer.picture, []).extend(answer.faces)
-        if options.json:
-            values += entries(answer, options.explain, people)
-        elif people:
-            shown.append(answer)
-        else:
-            print_picture(answer, recogniser.labels, options.explain)
-    if options.json:
-        print_json(values)
-    else:
-        print_people(shown, options.explain)
+    faces: dict[Picture, list[FacePrediction]] = {picture: [] for picture in pictures}
+    with _csv_file(options, recogniser.labels, people) as table:
+        answers = groupby(_answers(options, recogniser, pictures), lambda answer: answer.person)
+        for _, group in answers:
+            shown: list[Answer] = []
+            for answer in group:
+                own = faces[answer.picture]
+                for entry in entries(answer, len(own) + 1, people, options.explain):
+                    if options.json:
+                        print_json(entry)
+                    if table is not None:
+                        table.write(entry)
+                own += answer.faces
+                if options.save and own:
+                    save_drawing(options.save, answer.picture, own)
+                if people:
+                    shown.append(answer)
+                elif _has_tables(options):
+                    print_picture(answer, recogniser.labels, options.explain)
+            if _has_tables(options):
+                print_people(shown, options.explain)
+    return 0 if all(faces.values()) else 1
+
+
+def _check_outputs(options: argparse.Namespace, pictures: Sequence[Picture]) -> None:
+    """InputError for outputs that cannot be written, before anything else is done."""
+    if options.json and options.csv == "-":
+        raise InputError("--json and --csv - both print; give one of them, or --csv FILE")
+    if options.csv not in (None, "-"):
+        check_writable(Path(options.csv))
     if options.save:
-        for picture, found in faces.items():
-            save_drawing(options.save, picture, found)
-    return 0 if all(faces.get(picture) for picture in pictures) else 1
+        if options.save.exists() and not options.save.is_dir():
+            raise InputError(f"{options.save}: is a file; --save takes a folder")
+        check_writable(options.save / "drawing")
+        check_names(pictures)
+
+
+def _has_tables(options: argparse.Namespace) -> bool:
+    """True if the answers are printed for people."""
+    return not options.json and options.csv != "-"
+
+
+def _csv_file(
+    options: argparse.Namespace, labels: Sequence[str], people: bool
+) -> AbstractContextManager[CsvFile | None]:
+    return CsvFile(options.csv, labels, people) if options.csv else nullcontext()
 
 
 def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
@@ -91,5 +119,5 @@ def _one_by_one(recogniser: Recogniser, pictures: Sequence[Picture]) -> Iterator
     for picture in pictures:
         try:
             yield Answer(picture, recogniser.predict(read_image(picture.path)))
-        except InputError as error:
-            refuse(picture.path, error)
+        except Exception as error:
+            yield refuse(picture, error)

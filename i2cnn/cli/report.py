@@ -9,6 +9,7 @@ from i2cnn.report.page import compare, write_report
 from i2cnn.report.publish import publish
 from i2cnn.report.terminal import print_comparison, print_report
 from i2cnn.util.errors import InputError
+from i2cnn.util.text import show
 
 
 def report(options: argparse.Namespace) -> None:
@@ -20,13 +21,13 @@ def report(options: argparse.Namespace) -> None:
             raise InputError("a run is given twice; give each once")
         out = options.out or Path("comparison.html")
         print_comparison(compare(options.runs, out))
-        print(f"comparison: {out}")
+        show(f"comparison: {out}")
         return
     (run,) = options.runs
     if options.out is not None:
         raise InputError(f"--out is for several runs; the report of one is in {run / 'report'}")
     written = write_report(run) if options.publish is None else publish(run, options.publish)
     print_report(written)
-    print(f"report: {written.page}")
+    show(f"report: {written.page}")
     if options.publish is not None:
-        print(f"published: {options.publish}")
+        show(f"published: {options.publish}")

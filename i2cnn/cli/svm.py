@@ -16,6 +16,7 @@ from i2cnn.svm.gram import FoldGram, linear_gram
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
+from i2cnn.util.text import show
 
 
 def svm(options: argparse.Namespace) -> None:
@@ -44,8 +45,8 @@ def svm(options: argparse.Namespace) -> None:
         say(f"fold {number}: SVM {model.choice_.kernel}, C {model.choice_.C:g}")
     write_predictions(options.out, rows)
     result = score([rows], task.labels)
-    print(
+    show(
         f"{options.out}: accuracy {result.mean:.1%} (mean of {len(folds)} folds, standard "
         f"deviation {result.std:.1%}), macro-F1 {result.macro_f1:.3f}"
     )
-    print("If the network saw these people in training, this does not test it.")
+    show("If the network saw these people in training, this does not test it.")

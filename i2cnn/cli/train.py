@@ -14,6 +14,7 @@ from i2cnn.network.training_folder import MEAN_FILE
 from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, locked
+from i2cnn.util.text import show
 
 
 def train(options: argparse.Namespace) -> None:
@@ -36,7 +37,7 @@ def train(options: argparse.Namespace) -> None:
         device = choose_device(options.device)
         training = train_network(options.out, setup, options.engine, device)
     net = keep_best(options.out, training)
-    print(
+    show(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "
         f"{training.best.iteration} of {training.curve[-1].iteration} ({training.reason})"
     )

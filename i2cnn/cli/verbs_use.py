@@ -49,7 +49,14 @@ def add_predict(verbs: Verbs) -> None:
     predict.add_argument(
         "--explain", action="store_true", help="also name the patches that decided"
     )
-    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    predict.add_argument(
+        "--json", action="store_true", help="print a line of JSON per face instead of tables"
+    )
+    predict.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="write a CSV row per face, into a file or, with -, instead of the tables",
+    )
     options.add_engine(predict)
 
 

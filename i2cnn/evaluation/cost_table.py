@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from i2cnn.evaluation.cost_plan import Plan
 from i2cnn.evaluation.workers import Workers
+from i2cnn.util.console import PlainConsole
 from i2cnn.util.progress import duration
 
 
@@ -25,7 +25,7 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
         How many jobs will run at a time.
     """
     at_a_time = workers.jobs or 1
-    console = Console(highlight=False)
+    console = PlainConsole()
     console.print(_table(plan))
     console.print(_speed_words(plan))
     free = shutil.disk_usage(next(p for p in (out, *out.resolve().parents) if p.exists())).free

@@ -12,6 +12,7 @@ from i2cnn.faces.table import FLAGGED, FOUND, Face
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import as_bgr, read_image, write_image
 from i2cnn.util.landmarks import interocular_distance
+from i2cnn.util.text import printable
 
 TILE, CAPTION, COLUMNS, ROWS = 150, 30, 10, 9
 #: Frames in B, G, R by how a face was found; those to be checked have _ALARM.
@@ -66,7 +67,7 @@ def _tile(face: Face, root: Path) -> UInt8Array:
     for line, text in enumerate((name[-22:], f"{face.label} ({face.found})")):
         cv2.putText(
             tile,
-            text,
+            printable(text),  # at a byte that is no text, OpenCV ends the process
             (4, TILE + 12 + 13 * line),
             cv2.FONT_HERSHEY_SIMPLEX,
             0.37,

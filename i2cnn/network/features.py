@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,8 +143,7 @@ def extract_features(
     if not done:
         # Before the old features go, so that half of the new ones are not taken for all.
         _note_progress(out, key, faces_key, 0)
-    mode = "r+" if done else "w+"
-    store = np.lib.format.open_memmap(out, mode, np.float32, None if done else shape)
+    store = _open_store(out, None if done else shape)
     for i in range(done, len(faces)):
         store[i] = _features_of(extractor, root / faces[i].image, faces[i], chosen)
         if update is not None:
@@ -153,6 +153,26 @@ def extract_features(
             _note_progress(out, key, faces_key, i + 1)
     del store
     return load_features(out)
+
+
+def _open_store(
+    out: Path, shape: tuple[int, int, int] | None
+) -> np.memmap[Any, np.dtype[np.float32]]:
+    """Map a .npy file to be written, a new one if a shape is given.
+
+    A new one gets all its disk space at once: a map of a file for which the disk then turns out to
+    be too small ends the process by SIGBUS.
+    """
+    if shape is None:
+        return np.lib.format.open_memmap(out, "r+", np.float32)
+    try:
+        store = np.lib.format.open_memmap(out, "w+", np.float32, shape)
+        with open(out, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        remove_features(out)
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    return store
 
 
 def _features_of(

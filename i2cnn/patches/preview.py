@@ -12,6 +12,7 @@ from i2cnn.patches.extract import extract_patches
 from i2cnn.patches.schemes import FACE, Scheme
 from i2cnn.util.arrays import AnyArray, Float64Array, UInt8Array
 from i2cnn.util.images import as_bgr, as_gray
+from i2cnn.util.text import printable
 
 _TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
 #: Longer side of the drawn face in pixels.
@@ -211,4 +212,5 @@ def draw_patches(patches: UInt8Array, scheme: Scheme) -> UInt8Array:
 
 def _write(canvas: UInt8Array, text: str, x: int, y: int) -> None:
     font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(canvas, text, (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)
+    # At a byte of a name that is no text, OpenCV ends the process.
+    cv2.putText(canvas, printable(text), (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

@@ -17,7 +17,6 @@ TOML file, chosen by its path::
 from __future__ import annotations
 
 import functools
-import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -261,7 +260,7 @@ def load_scheme(path: Path) -> Scheme:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError also for numbers of absurd length
         raise InputError(f"{path}: not TOML ({error})") from None
     _check_keys(table, {"mouth", "scales", "region"}, f"{path}")
     mouth = _number(table["mouth"], f"{path}: mouth", positive=True)
@@ -315,6 +314,6 @@ def _number(value: Any, where: str, positive: bool = False) -> float:
     """A finite number of sensible size: a face is a few IOD wide."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{where}: {value!r} is not a number")
-    if not math.isfinite(value) or abs(value) > 100 or (positive and value < 0.01):
-        raise InputError(f"{where}: {value!r} is out of range")
+    if not abs(value) <= 100 or (positive and value < 0.01):  # NaN is not, either
+        raise InputError(f"{where}: {str(value)[:20]} is out of range")
     return float(value)

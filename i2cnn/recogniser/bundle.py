@@ -34,7 +34,7 @@ from i2cnn.recogniser.features import FC7, FEATURES, HOG, TRANSFORM_FILE, Featur
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
 from i2cnn.svm.person_reference import Population
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest, file_digest, read_json, write_json
+from i2cnn.util.files import atomic_folder, digest, file_digest, read_json, write_json
 
 ABOUT_FILE = "recogniser.json"
 SCHEME_FILE = "scheme.toml"
@@ -144,27 +144,23 @@ def _write(
     origin: Mapping[str, Any],
 ) -> None:
     """Write a recogniser's folder, whose models `fill` writes into a folder that it is given."""
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    fill(partial)
-    models = {path.name for path in partial.iterdir()}
-    scheme = _save_scheme(patches.scheme, partial)
-    about = {
-        "labels": list(labels),
-        "features": features.name,
-        "scheme": scheme,
-        "patches": list(patches.patches),
-        **origin,
-        # So that a folder put together from two recognisers is noticed.
-        "files": {
-            name: file_digest(partial / name)
-            for name in _names(features, scheme, POPULATION_FILE in models)
-        },
-    }
-    write_json(partial / ABOUT_FILE, about)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.replace(target)
+    with atomic_folder(target, replace=True) as partial:
+        fill(partial)
+        models = {path.name for path in partial.iterdir()}
+        scheme = _save_scheme(patches.scheme, partial)
+        about = {
+            "labels": list(labels),
+            "features": features.name,
+            "scheme": scheme,
+            "patches": list(patches.patches),
+            **origin,
+            # So that a folder put together from two recognisers is noticed.
+            "files": {
+                name: file_digest(partial / name)
+                for name in _names(features, scheme, POPULATION_FILE in models)
+            },
+        }
+        write_json(partial / ABOUT_FILE, about)
 
 
 def _save_scheme(scheme: Scheme, folder: Path) -> str:

@@ -9,6 +9,7 @@ import cv2
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import as_bgr
+from i2cnn.util.text import printable
 
 _BOX, _POINT, _TEXT, _GROUND = (60, 200, 60), (60, 220, 255), (255, 255, 255), (40, 40, 40)
 
@@ -34,7 +35,8 @@ def annotate(image: UInt8Array, predictions: Sequence[FacePrediction]) -> UInt8A
         for px, py in prediction.detection.points:
             centre = (round(float(px)), round(float(py)))
             cv2.circle(canvas, centre, thick + 1, _POINT, -1, cv2.LINE_AA)
-        text = f"{prediction.label} {prediction.scores[prediction.label]:.2f}"
+        # OpenCV ends the process at a byte of a name that is no text.
+        text = printable(f"{prediction.label} {prediction.scores[prediction.label]:.2f}")
         _caption(canvas, text, (x, y), 0.6 * unit)
     return canvas
 

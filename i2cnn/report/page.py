@@ -16,7 +16,7 @@ from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.results import read_results
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import PaperTable, paper_tables
-from i2cnn.util.files import write_text
+from i2cnn.util.files import atomic_path, write_text
 from i2cnn.util.progress import duration
 
 
@@ -31,13 +31,13 @@ def write_report(run: Path) -> RunReport:
     results = read_results(run)
     report = make_report(results)
     folder = report.page.parent
-    folder.mkdir(exist_ok=True)
     write_metrics(folder / METRICS_FILE, report)
     pictures = draw_pictures(report)
     for old in folder.glob("*.png"):
         old.unlink()
     for name, png in pictures.items():
-        (folder / name).write_bytes(png)
+        with atomic_path(folder / name) as partial:
+            partial.write_bytes(png)
     write_text(report.page, report_html(report, pictures, confused_faces(results, report)))
     return report
 

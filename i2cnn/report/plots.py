@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+
+# People's labels may have dollar signs, which are not meant for TeX.
+matplotlib.rcParams.update({"text.parse_math": False, "text.usetex": False})
 
 _GRAY = "#999999"
 _COLOURS = {
@@ -28,7 +32,10 @@ _CYCLE = ("#1f6f54", "#5c8db8", "#c9a227", "#b85c38", "#7a6f9b", "#4aa3a2", "#8a
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
+    with warnings.catch_warnings():
+        # A box stands for a letter that the font does not have.
+        warnings.filterwarnings("ignore", "Glyph")
+        figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     plt.close(figure)
     return buffer.getvalue()
 

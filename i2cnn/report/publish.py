@@ -10,7 +10,6 @@ FOLDER/
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from i2cnn.report.records import FinishedJob
 from i2cnn.report.results import read_results
 from i2cnn.report.run_report import REPORT_FOLDER, RunReport
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path
+from i2cnn.util.files import atomic_folder, atomic_path
 
 
 def publish(run: Path, out: Path) -> RunReport:
@@ -55,10 +54,7 @@ def publish(run: Path, out: Path) -> RunReport:
         raise InputError(f"{run}: is published already; copy the folder")
     report = write_report(run)
     results = read_results(run)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
-        folder = Path(temporary) / out.name
-        folder.mkdir()
+    with atomic_folder(out) as folder:
         for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE, EXTRAS_FILE):
             if name != EXTRAS_FILE or results.settings.train_also:
                 shutil.copy(run / name, folder)
@@ -67,7 +63,6 @@ def publish(run: Path, out: Path) -> RunReport:
         _collect_windows(run, folder, results.jobs)
         write_collection(run, folder, results.jobs)
         read_results(folder)  # raises an error here rather than at the reader's
-        folder.rename(out)
     return report
 
 

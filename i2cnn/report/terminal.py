@@ -9,11 +9,12 @@ from rich.table import Table
 
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import Cell, PaperTable
+from i2cnn.util.console import PlainConsole
 
 
 def print_report(report: RunReport, console: Console | None = None) -> None:
     """The report's main table; the parts of the patches are on the page only."""
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     seeds = len(report.settings.seeds)
     folds = ", ".join(map(str, report.folds_done))
     table = Table(
@@ -35,12 +36,12 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     console.print(table)
     if report.references:
         console.print(_reference_table(report))
-    console.print(report.summary, markup=False)
+    console.print(report.summary, soft_wrap=True)
     if report.flat:
         console.print(
             f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "
             "learned nothing there. Train longer.",
-            markup=False,
+            soft_wrap=True,
         )
 
 
@@ -81,7 +82,7 @@ def _method_cells(row: MethodReport, published: float | None) -> tuple[str, ...]
 
 def print_comparison(tables: Sequence[PaperTable], console: Console | None = None) -> None:
     """The compared runs' tables."""
-    console = console or Console(highlight=False)
+    console = console or PlainConsole()
     for table in tables:
         shown = Table(title=table.title, caption="ours (published; ? where its column is a guess)")
         shown.add_column("method")

@@ -2,6 +2,6 @@
 
 import sys
 
-from i2cnn.torchcaffe.cli import main
+from i2cnn.util.errors import enter
 
-sys.exit(main())
+sys.exit(enter("i2cnn.torchcaffe.cli"))

@@ -22,7 +22,8 @@ from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
 from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
-from i2cnn.util.errors import InputError
+from i2cnn.util.errors import InputError, unforeseen
+from i2cnn.util.text import warn
 
 USAGE = """\
 usage: i2cnn caffe <command> <args>
@@ -327,11 +328,13 @@ def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> in
         return _say("interrupted", status=130)
     except SystemExit as end:
         return int(end.code or 0)
+    except Exception as error:
+        return _say(f"{flags['solver'] or flags['model'] or 'caffe'}: {unforeseen(error)}")
     return 0
 
 
 def _say(error: Exception | str, status: int = 1) -> int:
-    print(f"i2cnn caffe: error: {error}", file=sys.stderr)
+    warn(f"i2cnn caffe: error: {error}")
     return status
 
 

@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from i2cnn.util.text import printable_lines
+
 
 def _write(severity: str, level: int, location: str, message: str) -> None:
     if int(os.environ.get("GLOG_minloglevel", "0") or 0) > level:  # noqa: SIM112
@@ -17,11 +19,8 @@ def _write(severity: str, level: int, location: str, message: str) -> None:
     # IMMDD: Caffe's own parsers fail on the IYYYYMMDD of newer glog versions.
     stamp = time.strftime("%m%d %H:%M:%S", time.localtime(now))
     micro = int(now % 1 * 1e6)
-    print(
-        f"{severity}{stamp}.{micro:06d} {os.getpid():5d} {location}] {message}",
-        file=sys.stderr,
-        flush=True,
-    )
+    head = f"{severity}{stamp}.{micro:06d} {os.getpid():5d} {location}]"
+    print(f"{head} {printable_lines(message)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def info(location: str, message: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from i2cnn.util.errors import InputError
+from i2cnn.util.text import printable
 
 
 @contextmanager
@@ -34,12 +35,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     except OSError as error:
         ours = {str(temporary), str(path.parent), *map(str, path.parent.parents)}
-        if str(error.filename) not in ours:
-            raise
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+        named = {str(name) for name in (error.filename, error.filename2) if name is not None}
+        if named and not named & ours:
+            raise  # about a file that was to be read
+        raise InputError(f"{path}: cannot be written ({_reason(error)})") from None
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    """What the operating system says, without what a library wraps around it."""
+    return os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
+
+
+def check_writable(path: Path) -> None:
+    """InputError if a file cannot be written there, as far as that is known beforehand."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError(f"{path}: cannot be written ({folder} is a file)")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written ({folder} is read-only)")
 
 
 def try_lock(file: int) -> bool:
@@ -68,7 +86,7 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path` that takes its name when the block ends well.
 
     One process at a time writes it. What a killed process left is removed.
@@ -78,6 +96,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path : Path
         Must not exist, or be an empty folder. A symbolic link is followed, so that the folder is
         written on the file system where it will be.
+    replace : bool
+        The path may be a folder, which the new one takes the place of.
 
     Raises
     ------
@@ -85,7 +105,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         The target exists, appears meanwhile, cannot be written, or another process writes it.
     """
     path = path.resolve()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not (path.is_dir() and (replace or not any(path.iterdir()))):
         raise InputError(f"{path}: already exists; delete it or choose another name")
     if path.is_mount():
         raise InputError(f"{path}: is a mount point; choose a name inside it")
@@ -96,9 +116,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     try:
-        for file in folder.iterdir():
-            file.unlink()
-        yield folder
+        with _named_errors(folder, path):
+            for old in folder.iterdir():
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            yield folder
+        if replace:
+            shutil.rmtree(path, ignore_errors=True)
         try:
             os.replace(folder, path)
         except OSError:
@@ -110,6 +133,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         # Removed while it is locked, unless it has its final name.
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+@contextmanager
+def _named_errors(folder: Path, path: Path) -> Iterator[None]:
+    """Errors of what is written into a folder, such as a full disk's, name its final path."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(str(folder), str(path))) from None
+    except OSError as error:
+        named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        if named and not any(name.startswith(str(folder)) for name in named):
+            raise  # about a file that was to be read
+        raise InputError(f"{path}: cannot be written ({_reason(error)})") from None
 
 
 def make_parent(path: Path) -> None:
@@ -148,9 +185,22 @@ def sync_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically.
+
+    Raises
+    ------
+    InputError
+        It cannot be written, or the text has bytes of a file's name that are no text.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        word = text[: error.end].split("\n")[-1][-40:]
+        raise InputError(
+            f"{path}: cannot hold the name ...{printable(word)}, which is no text; rename that file"
+        ) from None
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -164,8 +214,10 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # ValueError also for numbers of absurd length
+        raise InputError(f"{path}: not valid JSON ({error})") from None
 
 
 def file_digest(path: Path) -> str:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 
 from i2cnn.util.arrays import AnyArray, UInt8Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import atomic_path
 from i2cnn.util.picture_files import open_picture
 
 #: A 16-bit picture whose maximum is below holds fewer bits (12 from many cameras).
@@ -132,5 +133,5 @@ def write_image(path: Path, image: UInt8Array) -> None:
         raise InputError(
             f"{path}: cannot be written in the format of its ending; end its name in .png"
         ) from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    with atomic_path(path) as partial:
+        partial.write_bytes(data.tobytes())

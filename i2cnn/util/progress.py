@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from i2cnn.util.console import PlainConsole
+from i2cnn.util.text import printable, warn
 
 LINE_EVERY_SECONDS = 10.0
 
 #: Called with (done, total) after each piece of work.
 Callback = Callable[[int, int], None]
 
-console = Console(stderr=True, highlight=False)
+console = PlainConsole(stderr=True)
 
 
 def say(text: str) -> None:
     """Print one line about the work on standard error."""
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(printable(text), soft_wrap=True)
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def progress(title: str) -> Iterator[Callback]:
         now = time.monotonic()
         if now - last >= LINE_EVERY_SECONDS and done < total:
             last = now
-            print(f"  {title}: {done} of {total}", file=sys.stderr, flush=True)
+            warn(f"  {title}: {done} of {total}")
 
     yield update
 

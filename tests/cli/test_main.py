@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ import i2cnn
 from i2cnn.cli import main as command
 from i2cnn.cli.main import function, main
 from i2cnn.cli.parser import build_parser
+from i2cnn.torchcaffe import cli as caffe
 from i2cnn.util.errors import InputError
+from tests.helpers.programs import start
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "modules_after.py"
 #: What makes a command line slow to answer.
@@ -155,8 +159,9 @@ def test_every_verb_names_a_function_that_exists() -> None:
         (
             OSError(28, "No space left on device", "x.csv"),
             1,
-            "error: [Errno 28] No space left on device: 'x.csv'",
+            "error: x.csv: No space left on device",
         ),
+        (OSError(12, "Cannot allocate memory"), 1, "error: doctor: Cannot allocate memory"),
         (KeyboardInterrupt(), 130, "interrupted; nothing is left half-written"),
     ],
     ids=lambda value: type(value).__name__,
@@ -172,13 +177,104 @@ def test_what_goes_wrong_is_one_line_and_a_status(
     assert capsys.readouterr().err == f"i2cnn: {line}\n"
 
 
-def test_a_bug_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(options: object) -> int:
-        raise OSError("not of the operating system")
+def deep() -> None:
+    """Recurse until Python refuses."""
+    deep()
 
-    monkeypatch.setattr(command, "function", lambda address: fail)
-    with pytest.raises(OSError, match="not of the operating system"):
-        main(["doctor"])
+
+def allocate() -> None:
+    """Ask for more memory than there is."""
+    bytearray(2**62)
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def bug() -> None:
+    raise OSError("not of the operating system\x1b[31m\nand more")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (deep, "RecursionError: maximum recursion depth exceeded"),
+        (allocate, "out of memory"),
+        (bug, r"OSError: not of the operating system\x1b[31m"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_line_with_a_log(
+    fault: Callable[[], None],
+    reason: str,
+    logs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
+) -> None:
+    monkeypatch.setattr(command, "function", lambda address: lambda options: fault())
+    assert main(["predict", "a b.jpg"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"i2cnn: error: predict 'a b.jpg': {reason}")
+    assert error.count("\n") == 1
+    (log,) = logs.iterdir()
+    assert f"(see {log})" in error
+    assert f"in {fault.__name__}" in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_without_a_place_for_the_log_the_line_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    monkeypatch.setattr(command, "function", lambda address: lambda options: deep())
+    assert main(["doctor"]) == 1
+    assert "its trace cannot be saved, No such file" in capsys.readouterr().err
+
+
+def test_caffe_has_the_same_net(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def fail(flags: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setitem(caffe._COMMANDS, "time", fail)
+    assert main(["caffe", "time", "-model", "net.prototxt"]) == 1
+    (log,) = logs.iterdir()
+    line = f"i2cnn caffe: error: net.prototxt: ZeroDivisionError: division by zero (see {log})\n"
+    assert capsys.readouterr().err == line
+
+
+def test_an_output_that_is_full_is_said() -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "i2cnn", "models"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert result.returncode == 1
+    line = "i2cnn: error: standard output: No space left on device\n"
+    assert result.stderr == line
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("i2cnn.cli.parser", "predict a.png"),
+        ("i2cnn.cli.answers", "predict a.png"),
+        ("numpy", "predict a.png"),
+        ("cv2", "predict a.png"),
+        ("i2cnn.torchcaffe.cli", "caffe time"),
+        ("torch", "caffe time"),
+    ],
+)
+def test_ctrl_c_during_imports_is_one_line(module: str, words: str) -> None:
+    process = start("interrupted_import", module, *words.split())
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.count("\n")) == (130, 1), errors
+    assert "interrupted" in errors
 
 
 def test_a_reader_that_stops_reading_is_no_error() -> None:

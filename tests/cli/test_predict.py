@@ -30,7 +30,7 @@ def test_a_photograph_gets_scores_and_an_explanation(
 ) -> None:
     command = ["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]
     assert main([*command, "--json", "--explain"]) == 0
-    (face,) = json.loads(capsys.readouterr().out)
+    face = json.loads(capsys.readouterr().out)
     assert sum(face["scores"].values()) == pytest.approx(1)
     assert face["label"] in face["scores"]
     assert len(face["patches"]) == 5

@@ -43,12 +43,12 @@ def answers(words: list[str], capsys: Output) -> tuple[list[dict], str, int]:
     capsys.readouterr()
     status = main(["predict", *words, "--json"])
     printed = capsys.readouterr()
-    return json.loads(printed.out), printed.err, status
+    return [json.loads(line) for line in printed.out.splitlines()], printed.err, status
 
 
 def right(found: list[dict]) -> float:
     """Share of pictures of the embedded set that are named right."""
-    return float(np.mean([SHOWN[Path(e["image"]).name[4:6]] == e["label"] for e in found]))
+    return float(np.mean([SHOWN[Path(e["file"]).name[4:6]] == e["label"] for e in found]))
 
 
 def failure(words: list[str], capsys: Output) -> str:
@@ -77,7 +77,7 @@ def test_people_told_apart_by_their_faces(album: Path, capsys: Output) -> None:
     found, said, status = answers([str(album), "--people=auto"], capsys)
     assert status == 0
     assert "into 2 people (person 1: 5 faces, person 2: 4 faces)" in said
-    assert {(e["person"], e["image"].split("/")[-2]) for e in found} == {
+    assert {(e["person"], e["file"].split("/")[-2]) for e in found} == {
         ("person 1", "anna"),
         ("person 2", "ben"),
     }
@@ -151,7 +151,10 @@ def test_pictures_without_a_face_or_that_are_none_are_told(tmp_path: Path, capsy
     found, said, status = answers([str(folder), "--people=one"], capsys)
     assert status == 1
     assert f"error: {folder / 'bad.jpg'}: not a picture" in said
-    assert [e["label"] for e in found].count(None) == 1
+    assert {Path(e["file"]).name: e["warnings"][0] for e in found if not e["label"]} == {
+        "flat.png": "no face found",
+        "bad.jpg": said.splitlines()[-1].removeprefix("i2cnn: error: "),
+    }
     assert {e["reference"] for e in found if e["label"]} == {5}
 
 

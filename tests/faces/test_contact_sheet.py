@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,3 +36,10 @@ def test_faces_without_doubt_are_not_framed_in_red(tmp_path: Path) -> None:
     (sheet,) = contact_sheets(some_faces(12), embedded_root(), tmp_path / "sheet.png")
     frame = read_image(sheet)[60, 1::150][:10].astype(int)
     assert np.all(frame[:, 2] < 150)
+
+
+def test_names_that_are_no_text_are_drawn(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff.png")
+    shutil.copy(next(embedded_root().glob("*.png")), tmp_path / name)
+    faces = [replace(some_faces(1)[0], image=name, label=name)]
+    assert contact_sheets(faces, tmp_path, tmp_path / "sheet.png")

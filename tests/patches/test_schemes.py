@@ -119,6 +119,9 @@ def test_an_own_scheme_without_five_local_regions_has_no_five_patches(own: Schem
         ("[1, 1]", "[1, -1]", "region 2: size: -1 is out of range"),
         ("[1, 1]", "[1]", "region 2: size must be two numbers"),
         ("[[region]]", "[[region", "not TOML"),
+        ("mouth = 1.0", f"mouth = {'[' * 10**5}", "not TOML"),
+        ("mouth = 1.0", f"mouth = {'9' * 10**4}", "not TOML"),
+        ("mouth = 1.0", f"mouth = {'9' * 4000}", "out of range"),
     ],
 )
 def test_faults_in_a_scheme_are_named(path: Path, old: str, new: str, message: str) -> None:

@@ -26,6 +26,17 @@ def test_a_class_without_faces_divides_by_nothing() -> None:
     assert height == pytest.approx(width, rel=0.25)
 
 
+@pytest.mark.parametrize("label", [r"$\frac$", "a $1 b $2", "$", "x_^{", "顔 \x1b", "<b>"])
+def test_a_label_is_text_and_no_formula(label: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert size_of(confusion_png(np.eye(2, dtype=np.int64), [label, label], label))
+        assert size_of(bars_png([Bar(label, "rival", 50, 40, 60)], 0.1, label))
+        assert size_of(folds_png({label: {1: 0.5}}, 0.1))
+        curve = Curve([1, 2], [2.0, 1.0], [2.0, 1.5], [0.1, 0.5])
+        assert size_of(curves_png({label: [curve]}, 2))
+
+
 def test_more_methods_make_a_higher_chart() -> None:
     bars = [Bar(f"method {i}", "rival", 50, 40, 60, published=55) for i in range(12)]
     few, many = size_of(bars_png(bars[:3], 0.1, "few")), size_of(bars_png(bars, 0.1, "many"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import (
     atomic_folder,
     atomic_path,
+    check_writable,
     digest,
     file_digest,
     locked,
     read_json,
     write_json,
+    write_text,
 )
 
 
@@ -109,11 +112,41 @@ def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_json(tmp_path / "x.json") == value
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"\xff\xfe", b"", b"[" * 10**5, b'{"a":' * 10**5, b"9" * 10**4],
+    ids=lambda content: repr(content[:5]),
+)
 def test_broken_json_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.json: not valid JSON"):
         read_json(tmp_path / "x.json")
+
+
+def test_a_folder_is_no_json_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+        read_json(tmp_path)
+
+
+def test_a_name_that_is_no_text_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"t\.csv: cannot hold the name \.\.\.b,\\xff, which"):
+        write_text(tmp_path / "t.csv", "a\nb,\udcff,c\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_file_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "file")
+    with pytest.raises(InputError, match="is a folder; give a file"):
+        check_writable(tmp_path)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"below/it: cannot be written \(.*/file is a file\)"):
+        check_writable(tmp_path / "file" / "below" / "it")
+
+
+def test_a_read_only_disk_is_known_beforehand(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(InputError, match=r"new/x: cannot be written \(.*/disk is read-only\)"):
+        check_writable(small_disk / "new" / "x")
 
 
 def test_a_missing_json_file_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""rich's console for text from outside: no markup, no emoji codes, no control characters."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from i2cnn.util.text import STANDARD_OUTPUT, printable, printable_lines
+
+#: Columns of what no terminal shows: files and pipes. Tables take only what they need.
+_WIDTH = 200
+
+
+class PlainConsole(Console):
+    """A console that prints every string as it is; a :class:`rich.text.Text` has the styles.
+
+    Where the output is no terminal, lines are not broken at 80 columns, unless the variable
+    COLUMNS says so.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = options.get("width") or _WIDTH
+
+    def print(self, *values: Any, **options: Any) -> None:
+        """Print; an error of the system names the output."""
+        try:
+            super().print(*values, **options)
+        except OSError as error:
+            error.filename = "standard error" if self.stderr else STANDARD_OUTPUT
+            raise
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A string on its way into a table, a title or a line."""
+        return super().render_str(printable_lines(text), **options)
+
+
+def bold(text: str) -> Text:
+    """A cell of a table that stands out."""
+    return Text(printable(text), "bold")
