@@ -36,7 +36,8 @@ from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.svm.person_reference import FEWEST_PICTURES
 from i2cnn.svm.population_fit import PopulationFit, fit_population
-from i2cnn.util.arrays import AnyArray, Float32Array, IntArray
+from i2cnn.svm.probabilities import Bin, bins, calibration_error
+from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_json, write_text
 from i2cnn.util.images import read_image
@@ -173,6 +174,7 @@ class Evaluation:
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
         self.predictions: dict[tuple[str, int], list[list[Prediction]]] = {}
+        self.bins: dict[tuple[str, int], list[list[Bin]]] = {}
         named = [pictures.labels[c] for c in pictures.classes]
         folds = make_folds(list(pictures.people), named, FOLDS, SEED)
         rows = coordinates(pictures.features)
@@ -192,12 +194,16 @@ class Evaluation:
         scores = score(self.predictions[what, number], self.pictures.labels)
         return Share(scores.pooled, *scores.interval)
 
+    def calibration_error(self, what: str) -> float:
+        """How well the probabilities of what was named in one way hold."""
+        return calibration_error(self.bins[what, 0])
+
     def shares(self, what: str) -> dict[int, Share]:
         """Accuracies by the number of pictures or of expressions."""
         return {n: self.share(what, n) for w, n in sorted(self.predictions) if w == what}
 
     def _test(self, fold: int, fit: PopulationFit, rows: Float32Array, own: IntArray) -> None:
-        plain = name(fit.plain, rows[own] - fit.population.mean, len(self.pictures.labels))
+        plain = scores_of(fit.plain, rows[own] - fit.population.mean, len(self.pictures.labels))
         self._add("as is", 0, 0, fold, own, plain)
         self._measure("reference", 0, 0, fold, fit, rows, own, own)
         for what, number, draw, album, tested in self._parts(own):
@@ -232,12 +238,15 @@ class Evaluation:
         tested: IntArray,
     ) -> None:
         reference = fit.population.reference(rows[album], NOBODY)
-        named = name(fit.population.pairs, reference.apply(rows[tested]), len(self.pictures.labels))
-        self._add(what, number, draw, fold, tested, named)
+        measured = reference.apply(rows[tested])
+        scores = scores_of(fit.population.pairs, measured, len(self.pictures.labels))
+        self._add(what, number, draw, fold, tested, scores)
 
     def _add(
-        self, what: str, number: int, draw: int, fold: int, tested: IntArray, named: list[int]
+        self, what: str, number: int, draw: int, fold: int, tested: IntArray, scores: Float64Array
     ) -> None:
+        found = bins(scores, self.pictures.classes[tested])
+        self.bins.setdefault((what, number), []).append(found)
         draws = self.predictions.setdefault((what, number), [])
         while len(draws) <= draw:
             draws.append([])
@@ -250,13 +259,13 @@ class Evaluation:
                 labels[pictures.classes[row]],
                 labels[answer],
             )
-            for row, answer in zip(tested, named, strict=True)
+            for row, answer in zip(tested, scores.argmax(axis=1), strict=True)
         ]
 
 
-def name(pairs: PairWeights, features: Float32Array, classes: int) -> list[int]:
-    """Class of the highest score of each picture, as the recogniser names it."""
-    return [int(pairs.scores(pairs.decisions(row), classes).argmax()) for row in features]
+def scores_of(pairs: PairWeights, features: Float32Array, classes: int) -> Float64Array:
+    """Scores (pictures, classes) as the recogniser gives them; the highest is named."""
+    return pairs.scores(np.stack([pairs.decisions(row) for row in features]), classes)
 
 
 def chosen(fit: PopulationFit) -> str:
@@ -291,6 +300,10 @@ def make_card(recogniser: str, release: Release, fit: PopulationFit, tests: Eval
         tests.shares("few"),
         tests.shares("one-sided"),
         release.limits,
+        {
+            "as_is": tests.calibration_error("as is"),
+            "reference": tests.calibration_error("reference"),
+        },
     )
 
 
@@ -300,9 +313,9 @@ def check_stored(folder: Path, fit: PopulationFit, pictures: Pictures) -> None:
     assert bundle.population is not None
     number = len(pictures.labels)
     for row in pictures.features:
-        exact = name(fit.plain, row[None] - fit.population.mean, number)
-        stored = name(bundle.pairs, row[None] - bundle.population.mean, number)
-        if exact != stored:
+        exact = scores_of(fit.plain, row[None] - fit.population.mean, number)
+        stored = scores_of(bundle.pairs, row[None] - bundle.population.mean, number)
+        if exact.argmax() != stored.argmax():
             raise InputError(f"{folder}: half precision changes what is named")
 
 

@@ -64,7 +64,7 @@ def print_picture(answer: Answer, labels: Sequence[str], explain: bool) -> None:
     if not answer.faces:
         _show_none(answer)
         return
-    table = _table(str(answer.picture.path), ("face", *labels))
+    table = _table(str(answer.picture.path), ("face", *labels), answer.faces[0])
     for number, p in enumerate(answer.faces, 1):
         cells = [bold(f"{v:.2f}") if k == p.label else f"{v:.2f}" for k, v in p.scores.items()]
         table.add_row(f"{number}: {p.label}", *cells)
@@ -86,7 +86,9 @@ def print_people(answers: Iterable[Answer], explain: bool) -> None:
     for person, rows in people.items():
         count = rows[0][1].reference
         how = f"with a reference of {count} pictures" if count else "without a reference"
-        table = _table(f"{person}, {how}", ("picture", "expression", "score", "next", "score"))
+        table = _table(
+            f"{person}, {how}", ("picture", "expression", "score", "next", "score"), rows[0][1]
+        )
         for name, p in rows:
             (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
             table.add_row(printable(name), bold(best), f"{score:.2f}", other, f"{less:.2f}")
@@ -100,8 +102,13 @@ def _show_none(answer: Answer) -> None:
         show(f"{answer.picture.path}: no face found")
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=printable(title), caption="Scores are shares of the SVM's votes.")
+def _table(title: str, columns: Sequence[str], first: FacePrediction) -> Table:
+    caption = (
+        "Scores are probabilities, for faces like those it was made with."
+        if first.calibrated
+        else "Scores are not calibrated: they are no probabilities."
+    )
+    table = Table(title=printable(title), caption=caption)
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     return table

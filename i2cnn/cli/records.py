@@ -19,6 +19,18 @@ from i2cnn.util.text import printable, put
 _BOX = ("box_x", "box_y", "box_width", "box_height")
 _POINTS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
 
+#: As :meth:`FacePrediction.to_json` where there is no face.
+_NO_FACE: dict[str, Any] = {
+    "box": None,
+    "points": None,
+    "found": None,
+    "label": None,
+    "scores": {},
+    "calibrated": None,
+    "reference": 0,
+    "patches": {},
+}
+
 
 def entries(answer: Answer, first: int, people: bool, explain: bool) -> list[dict[str, Any]]:
     """An entry for each face of a picture, or one that says why there is none.
@@ -32,18 +44,13 @@ def entries(answer: Answer, first: int, people: bool, explain: bool) -> list[dic
         Add the person and the number of pictures in the reference; add the votes of each patch.
     """
     faces: Sequence[FacePrediction | None] = answer.faces or [None]
+    unasked = {*(() if people else ("reference",)), *(() if explain else ("patches",))}
     return [
         {
             "file": str(answer.picture.path),
             **({"person": answer.person or None} if people else {}),
             "face": number if p else None,
-            "box": list(p.detection.box) if p else None,
-            "points": p.detection.points.tolist() if p else None,
-            "found": p.detection.found if p else None,
-            "label": p.label if p else None,
-            "scores": p.scores if p else {},
-            **({"reference": p.reference if p else 0} if people else {}),
-            **({"patches": p.patches if p else {}} if explain else {}),
+            **{k: v for k, v in (p.to_json() if p else _NO_FACE).items() if k not in unasked},
             "warnings": answer.warnings_of(p),
         }
         for number, p in enumerate(faces, first)

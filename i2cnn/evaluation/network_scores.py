@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.evaluation.methods import fused_name, referenced_name
 from i2cnn.evaluation.references import FoldReferences
 from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, collapse
+from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
 from i2cnn.util.progress import progress
@@ -74,7 +76,7 @@ class NetworkScores:
         """The net's own patches: as they are, fused with rivals, and measured from references."""
         model, methods = self._plain(net, gram)
         if net == TRAINED:
-            methods[net]["linear_accuracy"] = self._save_linear(model, gram, features)
+            methods[net] |= self._save_linear(model, gram, features)
         fitted, _ = self.inputs.sides(self.fold)
         fused = {net: gram}
         for rival, described in self.rivals.items():
@@ -118,8 +120,17 @@ class NetworkScores:
         }
         return model, {method: found}
 
-    def _save_linear(self, model: GramSVC, gram: Float64Array, features: Float32Array) -> float:
-        """Save the linear SVM, whichever kernel was chosen; its accuracy on the test faces."""
+    def _save_linear(
+        self, model: GramSVC, gram: Float64Array, features: Float32Array
+    ) -> dict[str, Any]:
+        """Save the linear SVM, whichever kernel was chosen, with calibrated scores.
+
+        Returns
+        -------
+        dict
+            Its accuracy on the test faces, named as a recogniser names them, and how well their
+            probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
+        """
         inputs = self.inputs
         fitted, tested = inputs.sides(self.fold)
         fold = FoldGram.of(gram, fitted, tested)
@@ -132,6 +143,19 @@ class NetworkScores:
                 ("linear",),
                 inputs.judged(self.fold)[fitted],
             )
-        predicted = linear.predict(fold.tested, fold.diagonal)
-        collapse(linear, features, fitted).save(self.folder.path / SVM_FILE)
-        return float(np.mean(predicted == inputs.labels[tested]))
+        slope = calibrate(
+            fold.fitted,
+            inputs.labels[fitted],
+            inputs.subjects[fitted],
+            linear.choice_.C,
+            inputs.judged(self.fold)[fitted],
+        )
+        pairs = replace(collapse(linear, features, fitted), slope=slope)
+        pairs.save(self.folder.path / SVM_FILE)
+        decisions = np.stack([pairs.decisions(features[row]) for row in tested])
+        scores = pairs.scores(decisions, len(inputs.task))
+        truth = inputs.labels[tested]
+        found: dict[str, Any] = {"linear_accuracy": float(np.mean(scores.argmax(axis=1) == truth))}
+        if slope is not None:
+            found["calibration"] = [asdict(one) for one in bins(scores, truth)]
+        return found

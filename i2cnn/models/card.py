@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class Card:
         With a reference of pictures that show only so many of the expressions.
     limits : tuple of str
         What it can't do.
+    calibration : mapping of str to float
+        Expected calibration error of its probabilities, `as_is` and with a `reference` of all
+        pictures; empty if its scores are no probabilities.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Card:
     few: Mapping[int, Share]
     one_sided: Mapping[int, Share]
     limits: tuple[str, ...]
+    calibration: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The content of card.json."""
@@ -76,6 +80,7 @@ class Card:
             **{name: vars(getattr(self, name)) for name in ("as_is", "reference")},
             "few": {str(n): vars(share) for n, share in self.few.items()},
             "one_sided": {str(n): vars(share) for n, share in self.one_sided.items()},
+            "calibration": dict(self.calibration),
         }
 
     def with_few(self, pictures: int) -> Share | None:
@@ -85,6 +90,17 @@ class Card:
     def with_some(self, expressions: int) -> Share | None:
         """With a reference of so many expressions, or the next smaller number measured."""
         return _nearest(self.one_sided, expressions)
+
+    @property
+    def calibration_words(self) -> str:
+        """What its scores are."""
+        if not self.calibration:
+            return "Its scores are not calibrated: they are no probabilities."
+        return (
+            "Its scores are probabilities, calibrated on left-out people; expected calibration "
+            f"error {self.calibration['as_is']:.1%} without a reference, "
+            f"{self.calibration['reference']:.1%} with one of all pictures."
+        )
 
     def text(self) -> str:
         """The content of card.md."""
@@ -106,6 +122,7 @@ class Card:
                 ["| pictures of the tested person | accuracy (95 % interval) |", "| --- | --- |"]
                 + [f"| {what} | {share} |" for what, share in rows]
             ),
+            self.calibration_words,
             "## What it can't do",
             "\n".join(f"* {limit}" for limit in self.limits),
             "## Data and licence",
@@ -135,6 +152,10 @@ def read_card(folder: Path) -> Card | None:
             content[name] = tuple(content[name])
         for name in ("as_is", "reference"):
             content[name] = _share(content[name])
+        errors = {name: float(v) for name, v in content.get("calibration", {}).items()}
+        if set(errors) not in (set(), {"as_is", "reference"}):
+            raise ValueError("calibration")
+        content["calibration"] = errors
         for name in ("few", "one_sided"):
             content[name] = {int(n): _share(share) for n, share in content[name].items()}
         return Card(**content)

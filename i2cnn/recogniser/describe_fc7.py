@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from i2cnn.network.engine import choose_device, start_engine
 from i2cnn.network.features import FeatureExtractor
@@ -12,7 +15,9 @@ from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
+from i2cnn.recogniser.bundle import REMEDY
 from i2cnn.recogniser.features import TRANSFORM_FILE
+from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
@@ -62,6 +67,23 @@ def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) ->
     device = choose_device(device)
     module = start_engine(engine, device)
     net = module.Net(str(folder / DEPLOY_FILE), TEST, weights=str(folder / NET_FILE))
+    _check_weights(folder / NET_FILE, net.params)
     classes = int(net.blobs[net.outputs[0]].data.shape[1])
     extractor = FeatureExtractor(net, transform)
     return Fc7Describer(patches, extractor, classes, device, os.getpid())
+
+
+def _check_weights(path: Path, layers: Iterable[str]) -> None:
+    """InputError unless the file has finite weights for all of the net's layers.
+
+    Caffe leaves a layer that the file does not name as its fillers made it.
+    """
+    weights = read_weights(path)
+    absent = [name for name in layers if name not in weights]
+    if absent:
+        fault = f"no weights for the layers {', '.join(absent)} of {DEPLOY_FILE}"
+    elif not all(np.isfinite(array).all() for arrays in weights.values() for array in arrays):
+        fault = "weights that are not finite"
+    else:
+        return
+    raise InputError(f"{path}: {fault}; {REMEDY}")

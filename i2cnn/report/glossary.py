@@ -8,6 +8,11 @@ GLOSSARY: dict[str, str] = {
         "LBP histograms of only those sub-windows of the face that AdaBoost selects because they "
         "tell one expression from the others (Shan, Gong and McOwan 2009)."
     ),
+    "calibration": (
+        "Fitting how decisions become probabilities, on people whom the SVM has not seen. The "
+        "expected calibration error is the mean difference between the probability of a label and "
+        "the share of such labels that is right, over ten bins of probability; 0 is perfect."
+    ),
     "chance": "Accuracy of always naming the most frequent label. Every method must exceed it.",
     "fc7": (
         "The second fully connected layer of AlexNet: 4096 numbers per patch in the paper's "

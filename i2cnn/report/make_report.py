@@ -21,6 +21,7 @@ from i2cnn.report.run_report import (
     TrainingReport,
 )
 from i2cnn.report.scores import Scores, chance, paired_difference
+from i2cnn.svm.probabilities import Bin, calibration_error
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
 from i2cnn.util.machine import machine, versions
@@ -56,6 +57,7 @@ def make_report(results: Results) -> RunReport:
         leak_audit=leak_audit(folds, every),
         versions=versions(),
         machine=machine(),
+        calibration=_calibration(results),
     )
 
 
@@ -153,6 +155,16 @@ def _trainings(results: Results) -> tuple[TrainingReport, ...]:
         )
         for t in results.trainings
     )
+
+
+def _calibration(results: Results) -> dict[int, float]:
+    """Expected calibration error over the tested faces, by patches per face."""
+    tests: dict[int, list[Sequence[Bin]]] = {}
+    for done in results.jobs:
+        choice = done.record.choices.get(TRAINED)
+        if choice is not None and choice.calibration:
+            tests.setdefault(done.job.patch_count, []).append(choice.calibration)
+    return {k: calibration_error(tests[k]) for k in sorted(tests, reverse=True)}
 
 
 def _steps(results: Results) -> tuple[StepReport, ...]:

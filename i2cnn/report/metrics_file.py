@@ -38,6 +38,12 @@ def to_json(report: RunReport) -> dict[str, object]:
         "leak_audit": asdict(report.leak_audit),
         "versions": dict(report.versions),
         "machine": dict(report.machine),
+        # Only in runs with a network, since 0.2.
+        **(
+            {"calibration_error": {str(k): e for k, e in report.calibration.items()}}
+            if report.calibration
+            else {}
+        ),
         # Only in runs with references.
         **({"references": [_reference(r) for r in report.references]} if report.references else {}),
     }

@@ -13,6 +13,7 @@ from i2cnn.evaluation.jobs import Job
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.network.loop import Validation
+from i2cnn.svm.probabilities import BINS, Bin
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json
 
@@ -82,12 +83,16 @@ class Choice:
         On the test faces.
     reference : ReferenceRecord or None
         None where faces are taken as they are.
+    calibration : tuple of Bin
+        The test faces by the probability of their label, of the linear SVM that a recogniser has;
+        empty for the others.
     """
 
     kernel: str
     C: float
     accuracy: float
     reference: ReferenceRecord | None = None
+    calibration: tuple[Bin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,11 @@ def parse_job(content: Any, source: str) -> JobRecord:
         return JobRecord(
             {
                 str(name): Choice(
-                    str(m["kernel"]), float(m["C"]), float(m["accuracy"]), _reference(m)
+                    str(m["kernel"]),
+                    float(m["C"]),
+                    float(m["accuracy"]),
+                    _reference(m),
+                    _calibration(m),
                 )
                 for name, m in content["methods"].items()
             },
@@ -232,6 +241,14 @@ def _reference(method: Mapping[str, Any]) -> ReferenceRecord | None:
             for curve in ("pictures", "classes")
         ),
     )
+
+
+def _calibration(method: Mapping[str, Any]) -> tuple[Bin, ...]:
+    content = method.get("calibration", ())
+    found = tuple(Bin(int(b["faces"]), float(b["expected"]), int(b["right"])) for b in content)
+    if found and (len(found) != BINS or sum(b.faces for b in found) < 1):
+        raise ValueError("calibration")
+    return found
 
 
 def _counts(content: Mapping[str, Any]) -> dict[str, int]:

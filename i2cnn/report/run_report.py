@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from i2cnn.datasets.labels import Task
@@ -149,6 +149,9 @@ class RunReport:
     leak_audit : LeakAudit
     versions, machine : mapping of str to str
         Packages and hardware of the process that made the report.
+    calibration : mapping of int to float
+        Expected calibration error of the probabilities that a recogniser of this run gives, over
+        all tested faces, by the network's patches per face.
     """
 
     run: Path
@@ -167,6 +170,7 @@ class RunReport:
     leak_audit: LeakAudit
     versions: Mapping[str, str]
     machine: Mapping[str, str]
+    calibration: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def page(self) -> Path:
@@ -245,6 +249,17 @@ class RunReport:
             f"{referenced.plain.method.title} reaches "
             f"{100 * referenced.referenced.scores.mean:.1f} %, and "
             f"{100 * referenced.plain.scores.mean:.1f} % without."
+        )
+
+    @property
+    def calibration_words(self) -> str:
+        """How well the probabilities of a recogniser hold; empty where nothing is known."""
+        if not self.calibration:
+            return ""
+        errors = ", ".join(f"{100 * e:.1f} % (k = {k})" for k, e in self.calibration.items())
+        return (
+            "The scores that i2cnn predict gives with this run's recogniser are probabilities; "
+            f"expected calibration error on the tested faces: {errors}."
         )
 
     @property

@@ -37,6 +37,8 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     if report.references:
         console.print(_reference_table(report))
     console.print(report.summary, soft_wrap=True)
+    if report.calibration:
+        console.print(report.calibration_words, soft_wrap=True)
     if report.flat:
         console.print(
             f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "

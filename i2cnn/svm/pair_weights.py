@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from i2cnn.svm.probabilities import couple
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.npz import read_npz, write_npz
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # applying weights does not need scikit-learn
 SVM_FILE = "svm.npz"
 #: Largest file, unpacked: 21 pairs of 60 patches of 4096 numbers take 21 MB.
 _MOST_BYTES = 256 << 20
+#: Where the scores are not calibrated.
+_USUAL_SLOPE = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,15 @@ class PairWeights:
     intercepts : ndarray of float32, (pairs,)
     pairs : ndarray of int, (pairs, 2)
         A positive decision is a vote for the first class of the pair.
+    slope : float, optional
+        Of the logistic that makes probabilities of decisions, from people whom the SVM has not
+        seen (:mod:`i2cnn.svm.calibration`); without it the scores are no probabilities.
     """
 
     weights: Float32Array
     intercepts: Float32Array
     pairs: IntArray
+    slope: float | None = None
 
     @classmethod
     def load(cls, path: Path) -> PairWeights:
@@ -59,16 +66,26 @@ class PairWeights:
         """
         if not {"weights", "intercepts", "pairs"} <= set(arrays):
             raise ValueError("not the weights of an SVM")
-        weights, intercepts = arrays["weights"].astype(np.float32), arrays["intercepts"]
-        if "scales" in arrays:
-            weights *= arrays["scales"][:, None, None]
+        weights, intercepts, pairs = (arrays[name] for name in ("weights", "intercepts", "pairs"))
         number = intercepts.size
-        shapes = (intercepts.shape, arrays["pairs"].shape, weights.shape[:1])
-        if number == 0 or weights.ndim != 3 or shapes != ((number,), (number, 2), (number,)):
+        scales = arrays.get("scales", np.ones(number, np.float32))
+        shapes = (intercepts.shape, scales.shape, pairs.shape, weights.shape[:1])
+        expected = ((number,), (number,), (number, 2), (number,))
+        if number == 0 or weights.ndim != 3 or shapes != expected:
             raise ValueError("not one weight vector per pair of classes")
+        if (*(a.dtype.kind for a in (weights, intercepts, scales)), pairs.dtype.kind) != (*"fffi",):
+            raise ValueError("numbers of other types")
+        if (pairs < 0).any() or (pairs[:, 0] == pairs[:, 1]).any():
+            raise ValueError("pairs that are not of two classes")
+        slope = float(arrays["slope"]) if "slope" in arrays else None
+        with np.errstate(over="ignore"):  # what overflows is refused
+            weights = weights.astype(np.float32) * scales[:, None, None].astype(np.float32)
+            intercepts = intercepts.astype(np.float32)
         if not (np.isfinite(weights).all() and np.isfinite(intercepts).all()):
             raise ValueError("weights that are not finite")
-        return cls(weights, intercepts, arrays["pairs"])
+        if slope is not None and not 0 < slope < np.inf:
+            raise ValueError(f"a slope of {slope}")
+        return cls(weights, intercepts, pairs.astype(np.int_), slope)
 
     def save(self, path: Path, dtype: type = np.float32) -> None:
         """Write the arrays into an .npz file, atomically."""
@@ -80,6 +97,7 @@ class PairWeights:
             "weights": self.weights,
             "intercepts": self.intercepts,
             "pairs": self.pairs,
+            **({} if self.slope is None else {"slope": np.array(self.slope)}),
         }
         if dtype is not np.float32:
             largest = np.maximum(np.abs(self.weights).max(axis=(1, 2)), np.finfo(np.float32).tiny)
@@ -88,17 +106,13 @@ class PairWeights:
         return arrays
 
     def scores(self, decisions: Float32Array, classes: int) -> Float64Array:
-        """Share of each class in the pairs' votes, (classes,), adding up to 1.
+        """Score of each class, (..., classes), adding up to 1; the class of the highest is named.
 
-        Each pair's vote is divided between its two classes by a logistic of the decision value.
+        Probabilities if there is a slope. `decisions` are (..., pairs).
         """
-        votes: Float64Array = np.zeros(classes)
-        for (a, b), decision in zip(self.pairs, decisions, strict=True):
-            share = 1 / (1 + np.exp(-np.clip(2 * decision, -50, 50)))
-            votes[a] += share
-            votes[b] += 1 - share
-        votes /= votes.sum()
-        return votes
+        rows = decisions.reshape(-1, len(self.pairs))
+        scores = couple(rows, self.pairs, self.slope or _USUAL_SLOPE, classes)
+        return scores.reshape(*decisions.shape[:-1], classes)
 
     def contributions(self, features: Float32Array) -> Float32Array:
         """Share of each patch in each decision, (pairs, patches); they add up exactly."""

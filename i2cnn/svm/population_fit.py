@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
 from i2cnn.svm.album_rule import choose_album_rule
+from i2cnn.svm.calibration import calibrate, fit_slope, inner_folds, margins
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse, collapse_svc
@@ -77,9 +78,28 @@ def fit_by_rule(
         scale = float(np.diag(inner).mean())
         svc = SVC(kernel="precomputed", C=JUDGE_C).fit(inner / scale, labels)
         judge = collapse_svc(svc, scale, measured, rows)
-    pairs = collapse(svm, measured, rows)
+    slopes = (
+        calibrate(gram, labels, people, plain.choice_.C),
+        _referenced_slope(gram, labels, people, rule, svm.choice_.C),
+    )
+    pairs = replace(collapse(svm, measured, rows), slope=slopes[1])
     population = Population(rule, mean, referenced.common, effects, pairs, judge)
-    return PopulationFit(collapse(plain, centred, rows), population, plain.choice_, svm.choice_)
+    as_is = replace(collapse(plain, centred, rows), slope=slopes[0])
+    return PopulationFit(as_is, population, plain.choice_, svm.choice_)
+
+
+def _referenced_slope(
+    gram: Float64Array, labels: IntArray, people: AnyArray, rule: ReferenceRule, C: float
+) -> float | None:
+    """As :func:`calibrate`, of left-out people who are measured from their own whole albums."""
+    parts = []
+    for known, test in inner_folds(labels, people):
+        if len(set(labels[known])) > 1:
+            fitted = np.isin(np.arange(len(labels)), known)
+            referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
+            referenced.settle(labels[known])
+            parts.append(margins(referenced.fold(), labels[known], labels[test], C))
+    return fit_slope(parts)
 
 
 def _measured(gram: ReferencedGram, features: Float32Array) -> Float32Array:

@@ -62,6 +62,21 @@ def test_a_card_is_read_as_it_was_written(card: Card, tmp_path: Path) -> None:
     assert "| reference of 3 pictures |" in card.text()
     assert card.with_few(4) == card.few[3]
     assert card.with_few(1) is None
+    assert 0 < card.calibration["reference"] < 0.2
+    assert "Its scores are probabilities, calibrated on left-out people" in card.text()
+
+
+def test_a_card_of_before_there_was_a_calibration_is_read(card: Card, tmp_path: Path) -> None:
+    old = {name: value for name, value in card.to_json().items() if name != "calibration"}
+    write_json(tmp_path / "card.json", old)
+    assert "they are no probabilities" in read_card(tmp_path).text()
+
+
+@pytest.mark.parametrize("errors", [{"as_is": 0.1}, {"as_is": "x", "reference": 0.1}, 3])
+def test_a_damaged_card_is_refused(card: Card, tmp_path: Path, errors: object) -> None:
+    write_json(tmp_path / "card.json", card.to_json() | {"calibration": errors})
+    with pytest.raises(InputError, match=r"card.json: damaged"):
+        read_card(tmp_path)
 
 
 def test_coordinates_have_the_inner_products_of_centred_features(tool: ModuleType) -> None:

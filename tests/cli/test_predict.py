@@ -44,7 +44,7 @@ def test_an_annotated_picture_is_saved(run: Path, photo: Path, tmp_path: Path) -
 
 def test_the_table_says_what_scores_are(run: Path, photo: Path, capsys: Output) -> None:
     assert main(["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]) == 0
-    assert "Scores are shares" in capsys.readouterr().out
+    assert "Scores are probabilities" in capsys.readouterr().out
 
 
 def test_a_picture_without_a_face_is_said_to_have_none(

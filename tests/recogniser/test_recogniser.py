@@ -217,6 +217,7 @@ def test_json_has_every_picture_that_can_be_read(run: Path, pictures: list[str],
         "found": None,
         "label": None,
         "scores": {},
+        "calibrated": None,
     }
     assert all(a["label"] in a["scores"] for a in (answers[0], answers[2]))
     assert f"i2cnn: error: {pictures[1]}: not a picture" in err
@@ -233,7 +234,7 @@ def test_tables_of_every_picture_that_can_be_read(
     command = ["predict", *pictures, "--model", str(run / "recogniser"), "--device=cpu"]
     assert main([*command, "--save", str(saved)]) == 1
     out, err = capsys.readouterr()
-    assert out.count("Scores are shares") == 2
+    assert out.count("Scores are probabilities") == 2
     assert f"{pictures[2]}: no face found" in out
     assert f"i2cnn: error: {pictures[1]}: not a picture" in err
     assert len(list(saved.iterdir())) == 3

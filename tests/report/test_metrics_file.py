@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.report.metrics_file import to_json, write_metrics
@@ -57,3 +58,8 @@ def test_published_numbers_name_our_method() -> None:
     assert {"method": "I2CNN-60", "accuracy": 98.3, "ours": "k60_trained"}.items() <= rows[
         0
     ].items()
+
+
+def test_the_calibration_error_is_there_where_it_is_known() -> None:
+    report = replace(report_of([row_of("k60_trained", 0.5)]), calibration={60: 0.042})
+    assert to_json(report)["calibration_error"] == {"60": 0.042}

@@ -102,3 +102,10 @@ def test_a_comparison_renews_each_runs_report(tmp_path: Path) -> None:
     assert [title.rpartition(", ")[2] for title in tables[0].columns] == ["first", "second"]
     assert all((run / "report" / "report.html").is_file() for run in runs)
     assert "2 runs compared" in (tmp_path / "comparison.html").read_text()
+
+
+def test_a_page_tells_the_calibration_error() -> None:
+    report = report_of([row_of("k60_trained", 0.5)])
+    assert "calibration error on" not in page_of(report)
+    page = page_of(replace(report, calibration={60: 0.042}))
+    assert "calibration error on the tested faces: 4.2 % (k = 60)." in page

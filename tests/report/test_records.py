@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from i2cnn.report.records import parse_job, read_dataset
+from i2cnn.svm.probabilities import Bin
 from i2cnn.util.errors import InputError
 
 JOB: dict[str, Any] = {
@@ -16,6 +17,8 @@ JOB: dict[str, Any] = {
     "steps": {"rbf": {"seconds": 1.5, "peak_bytes": 1000}},
     "provenance": {"inputs": "def", "predictions": {"rbf": "abc"}},
 }
+METHOD = JOB["methods"]["rbf"]
+BIN = {"faces": 2, "expected": 1.5, "right": 1}
 TRAINING = {
     "curve": [{"iteration": 2, "train_loss": 2.0, "accuracy": 0.1, "loss": 1.9}],
     "iterations": 2,
@@ -55,6 +58,11 @@ def test_a_networks_job_has_its_learning_curve() -> None:
     assert [point.loss for point in training.curve] == [1.9]
 
 
+def test_a_calibration_is_read() -> None:
+    content = JOB | {"methods": {"rbf": METHOD | {"calibration": [BIN] * 10}}}
+    assert parse_job(content, "job.json").choices["rbf"].calibration == (Bin(2, 1.5, 1),) * 10
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -62,6 +70,9 @@ def test_a_networks_job_has_its_learning_curve() -> None:
         {},
         JOB | {"steps": {"rbf": 3}},
         JOB | {"training": {"curve": 3}},
+        JOB | {"methods": {"rbf": METHOD | {"calibration": [BIN]}}},
+        JOB | {"methods": {"rbf": METHOD | {"calibration": [BIN | {"faces": 0}] * 10}}},
+        JOB | {"methods": {"rbf": METHOD | {"calibration": [{}] * 10}}},
         JOB | {"methods": {"rbf": {"C": "many", "kernel": "rbf", "accuracy": 1}}},
     ],
 )

@@ -78,3 +78,12 @@ def test_the_summary_sets_references_apart() -> None:
     assert "Measured from all pictures of the tested person (unlabelled)" in report.summary
     assert "reaches 95.0 %, and 70.0 % without" in report.summary
     assert twin.helps
+
+
+def test_the_calibration_error_is_told_where_it_is_known() -> None:
+    report = report_of([row_of("k60_trained", 0.9)])
+    assert report.calibration_words == ""
+    calibrated = replace(report, calibration={60: 0.042, 5: 0.1})
+    assert "calibration error on the tested faces: 4.2 % (k = 60), 10.0 % (k = 5)." in (
+        calibrated.calibration_words
+    )

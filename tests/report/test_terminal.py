@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -36,6 +37,11 @@ def test_parts_of_the_patches_are_not_printed() -> None:
 def test_flat_trainings_are_warned_about() -> None:
     report = report_of([row_of("k60_trained", 0.2)], trainings=[training_of(60, 2, flat=True)])
     assert "The loss never left ln(6) in k = 60: fold 2" in printed(report)
+
+
+def test_the_calibration_error_is_told() -> None:
+    report = replace(report_of([row_of("k60_trained", 0.9)]), calibration={60: 0.042})
+    assert "calibration error on the tested faces: 4.2 % (k = 60)." in printed(report)
 
 
 def test_several_seeds_are_said() -> None:
