@@ -80,6 +80,7 @@ def test_the_card_is_what_its_numbers_say(name: str) -> None:
     assert card.labels == Recogniser(name).labels
     assert card.reference.low <= card.reference.accuracy <= card.reference.high
     assert all(d["licence"] for d in card.data)
+    assert max(card.calibration["as_is"], card.calibration["reference"]) < 0.05
 
 
 def test_the_cards_name_authors_and_strangers() -> None:
