@@ -77,20 +77,20 @@ def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
         word = rest.pop(0)
         name, has_value, value = word.lstrip("-").partition("=")
         if not word.startswith("-") or name not in flags:
-            raise InputError(f"unknown command line flag '{word}'; see `i2cnn caffe --help`")
+            raise CaffeError(f"unknown command line flag '{word}'; see `i2cnn caffe --help`")
         if not has_value:
             if not rest:
-                raise InputError(f"flag '{word}' is missing its argument")
+                raise CaffeError(f"flag '{word}' is missing its argument")
             value = rest.pop(0)
         flags[name] = value
     for name in ("iterations", "level"):
         if not flags[name].removeprefix("-" if name == "level" else "").isdigit():
-            raise InputError(f"flag -{name}: {flags[name]!r} is not a number")
+            raise CaffeError(f"flag -{name}: {flags[name]!r} is not a number")
     if int(flags["iterations"]) < 1:
-        raise InputError("flag -iterations: must be at least 1")
+        raise CaffeError("flag -iterations: must be at least 1")
     for name in ("sigint_effect", "sighup_effect"):
         if flags[name] not in _EFFECTS:
-            raise InputError(f"flag -{name}: {flags[name]!r} is not one of {', '.join(_EFFECTS)}")
+            raise CaffeError(f"flag -{name}: {flags[name]!r} is not one of {', '.join(_EFFECTS)}")
     return flags
 
 
@@ -98,11 +98,11 @@ def _devices(gpu: str) -> list[int]:
     """Device numbers of -gpu: 0, or 0,1, or all."""
     words = [word.strip() for word in gpu.split(",")] if gpu else []
     if gpu != "all" and not all(word.isdigit() for word in words):
-        raise InputError(f"flag -gpu: {gpu!r} is neither device numbers (0 or 0,1) nor all")
+        raise CaffeError(f"flag -gpu: {gpu!r} is neither device numbers (0 or 0,1) nor all")
     if len(set(words)) != len(words):
-        raise InputError(f"flag -gpu: {gpu!r} names a device twice")
+        raise CaffeError(f"flag -gpu: {gpu!r} names a device twice")
     if gpu and not torch.cuda.device_count():
-        raise InputError("flag -gpu: PyTorch sees no CUDA device; omit the flag to use the CPU")
+        raise CaffeError("flag -gpu: PyTorch sees no CUDA device; omit the flag to use the CPU")
     if gpu == "all":
         return list(range(torch.cuda.device_count()))
     return [int(word) for word in words]
@@ -119,7 +119,7 @@ def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) ->
     elif local_rank < len(devices):
         runtime.device_id = devices[local_rank]
     else:
-        raise InputError(
+        raise CaffeError(
             f"flag -gpu: {len(devices)} device(s) are too few for {runtime.group.size} processes"
         )
     _ = runtime.device
@@ -154,14 +154,14 @@ def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
 def train(flags: dict[str, str]) -> None:
     """Train or finetune, in several processes under torchrun or with several devices."""
     if not flags["solver"]:
-        raise InputError("Need a solver definition to train: -solver solver.prototxt")
+        raise CaffeError("Need a solver definition to train: -solver solver.prototxt")
     if flags["snapshot"] and flags["weights"]:
-        raise InputError("Give a snapshot to resume training or weights to finetune but not both.")
+        raise CaffeError("Give a snapshot to resume training or weights to finetune but not both.")
     with joined() as group:
         devices = _devices(flags["gpu"])
         if group.size == 1 and len(devices) > 1:
             if max(devices) >= torch.cuda.device_count():
-                raise InputError(
+                raise CaffeError(
                     f"flag -gpu: PyTorch sees {torch.cuda.device_count()} CUDA device(s)"
                 )
             status = train_together(flags, len(devices))
@@ -214,7 +214,7 @@ def _train(flags: dict[str, str]) -> None:
 
 def _net(flags: dict[str, str], phase: int) -> CoreNet:
     if not flags["model"]:
-        raise InputError("Need a model definition: -model net.prototxt")
+        raise CaffeError("Need a model definition: -model net.prototxt")
     param = read_net(flags["model"])
     net_state(param, phase, int(flags["level"]), [s for s in flags["stage"].split(",") if s])
     return CoreNet(param, runtime.prepare_net(), flags["model"])
@@ -223,7 +223,7 @@ def _net(flags: dict[str, str], phase: int) -> CoreNet:
 def test(flags: dict[str, str]) -> None:
     """Score a model over some batches."""
     if not flags["weights"]:
-        raise InputError("Need model weights to score: -weights net.caffemodel")
+        raise CaffeError("Need model weights to score: -weights net.caffemodel")
     _use_device(flags)
     net = _net(flags, TEST)
     for path in filter(None, flags["weights"].split(",")):
@@ -250,7 +250,7 @@ def time_net(flags: dict[str, str]) -> None:
     _use_device(flags)
     phases = {"": TRAIN, "TRAIN": TRAIN, "TEST": TEST}
     if flags["phase"] not in phases:
-        raise InputError('phase must be "TRAIN" or "TEST"')
+        raise CaffeError('phase must be "TRAIN" or "TEST"')
     net = _net(flags, phases[flags["phase"]])
     net.forward()
     net.backward()
@@ -290,7 +290,7 @@ def device_query(flags: dict[str, str]) -> None:
     """List CUDA devices."""
     number = torch.cuda.device_count()
     if not number:
-        raise InputError("PyTorch sees no CUDA device; nets run on the CPU")
+        raise CaffeError("PyTorch sees no CUDA device; nets run on the CPU")
     for i in range(number):
         p = torch.cuda.get_device_properties(i)
         log.info("common.cpp:173", f"Device id:                     {i}")
@@ -311,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = next((w for w in words if w in _COMMANDS), None)
     try:
         if command is None:
-            raise InputError(f"Unknown command: {words[0]} (known: {', '.join(_COMMANDS)})")
+            raise CaffeError(f"Unknown command: {words[0]} (known: {', '.join(_COMMANDS)})")
         words.remove(command)
         flags = parse_flags(words)
     except InputError as error:

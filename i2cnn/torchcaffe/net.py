@@ -11,6 +11,7 @@ from torch import Tensor
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.formats.storage import (
     read_weights,
@@ -20,7 +21,6 @@ from i2cnn.torchcaffe.formats.storage import (
 )
 from i2cnn.torchcaffe.layers import LabelError, Layer, create_layer
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
-from i2cnn.util.errors import InputError
 
 #: Name of a loss's top that the prototxt leaves out; such tops are not outputs.
 AUTOMATIC = "(automatic)"
@@ -237,7 +237,7 @@ class CoreNet:
         try:
             outputs = layer.forward(inputs, node.bottom_needs, graph)
         except LabelError as error:
-            raise InputError(f"{error}{self._record(error.item)}") from None
+            raise CaffeError(f"{error}{self._record(error.item)}") from None
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
             blob.tensor = tensor
         return [

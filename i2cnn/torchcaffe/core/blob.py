@@ -13,8 +13,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
-from i2cnn.util.errors import InputError
 
 
 class _Plane:
@@ -150,7 +150,7 @@ class Blob:
 
     def _legacy(self, axis: int) -> int:
         if len(self.shape) > 4:
-            raise InputError(f"a blob of shape {self.shape} has no num, channels, height, width")
+            raise CaffeError(f"a blob of shape {self.shape} has no num, channels, height, width")
         return self.shape[axis] if axis < len(self.shape) else 1
 
     @property
@@ -174,7 +174,7 @@ class Blob:
     def reshape(self, *shape: int) -> None:
         """Change the dimensions; the contents are lost if the shape changes."""
         if any(dim < 0 for dim in shape):
-            raise InputError(f"a blob cannot have the negative dimensions {shape}")
+            raise CaffeError(f"a blob cannot have the negative dimensions {shape}")
         self._data.resize(shape)
         self._diff.resize(shape)
 
@@ -216,5 +216,5 @@ class Blob:
     def share(self, other: Blob) -> None:
         """Use the data of another blob from now on (Caffe's ShareData)."""
         if other.shape != self.shape:
-            raise InputError(f"cannot share data of shape {other.shape} with shape {self.shape}")
+            raise CaffeError(f"cannot share data of shape {other.shape} with shape {self.shape}")
         self._data = other._data

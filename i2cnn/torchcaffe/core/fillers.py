@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.proto import FillerParameter
-from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]
 
@@ -36,13 +36,13 @@ def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
         The filler's type is unknown or does not fit the shape.
     """
     if filler.type not in _FILLERS:
-        raise InputError(
+        raise CaffeError(
             f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})"
         )
     if not shape and (
         filler.type not in ("constant", "uniform", "gaussian") or filler.sparse != -1
     ):
-        raise InputError(f"the {filler.type} filler needs a shape of at least one dimension")
+        raise CaffeError(f"the {filler.type} filler needs a shape of at least one dimension")
     values = _FILLERS[filler.type](rng, filler, shape)
     return np.array(values.reshape(shape), np.float32, order="C")
 
@@ -57,17 +57,17 @@ def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
 
 def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if filler.min > filler.max:
-        raise InputError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
+        raise CaffeError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
     return rng.uniform(_count(shape), filler.min, filler.max)
 
 
 def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if not filler.std > 0:
-        raise InputError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
+        raise CaffeError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
     values = rng.gaussian(_count(shape), filler.mean, filler.std)
     if filler.sparse != -1:
         if not 0 <= filler.sparse <= shape[0]:
-            raise InputError(
+            raise CaffeError(
                 f"the gaussian filler's sparse {filler.sparse} is not from 0 to the number of "
                 f"outputs, {shape[0]}"
             )
@@ -107,7 +107,7 @@ def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> 
 
 def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if len(shape) != 4 or shape[2] != shape[3]:
-        raise InputError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
+        raise CaffeError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
     size = shape[3]
     f = (size + 1) // 2
     centre = np.float32((size - 1) / (2.0 * f))

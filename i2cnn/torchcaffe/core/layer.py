@@ -19,13 +19,14 @@ from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]
 
 
-class LabelError(InputError):
+class LabelError(CaffeError):
     """A label outside the classes; `item` is its place in the batch."""
 
     def __init__(self, message: str, item: int) -> None:
@@ -106,9 +107,9 @@ class Layer:
 
     # For subclasses to call ---------------------------------------------------------------------
 
-    def fail(self, reason: str) -> InputError:
+    def fail(self, reason: str) -> CaffeError:
         """An error that names this layer."""
-        return InputError(f"{self.context.net}: layer {self.param.name!r}: {reason}")
+        return CaffeError(f"{self.context.net}: layer {self.param.name!r}: {reason}")
 
     def add_param(self, shape: Shape, filler: FillerParameter) -> Blob:
         """New parameter of that shape, filled by Caffe's rules."""
@@ -208,7 +209,7 @@ def register(name: str) -> Callable[[L], L]:
 def create_layer(param: LayerParameter, context: Context) -> Layer:
     """Layer of a LayerParameter; an unknown type is an error that lists the known ones."""
     if param.type not in REGISTRY:
-        raise InputError(
+        raise CaffeError(
             f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type} "
             f"(known types: {', '.join(sorted(REGISTRY))})"
         )

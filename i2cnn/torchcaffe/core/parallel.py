@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.util.errors import InputError
 
 #: The others wait this long for the root's tests and snapshots. A process that ended is noticed
@@ -86,7 +87,7 @@ class ProcessGroup(Group):
             yield
         except RuntimeError as error:
             self.broken = True
-            raise InputError(
+            raise CaffeError(
                 "another process of the training ended; its own message, or the system's log, "
                 f"tells why ({str(error).splitlines()[0]})"
             ) from None
@@ -109,7 +110,7 @@ class ProcessGroup(Group):
             dist.all_reduce(largest, op=dist.ReduceOp.MAX)
         if int(largest) == Request.FAILED and request != Request.FAILED:
             self.broken = True
-            raise InputError("another process of the training failed; its message tells why")
+            raise CaffeError("another process of the training failed; its message tells why")
         return Request(int(largest))
 
     def fail(self) -> None:

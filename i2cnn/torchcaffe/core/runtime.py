@@ -11,7 +11,7 @@ from i2cnn.torchcaffe.core.context import NetOptions, Shard
 from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.util.errors import InputError
+from i2cnn.torchcaffe.errors import CaffeError
 
 #: How convolutions and inner products are computed; everything else is float32.
 PRECISIONS = ("float32", "tf32", "bf16")
@@ -41,17 +41,17 @@ class Runtime:
         """Device of new nets; an InputError if it is not available."""
         if not self.gpu:
             if self.precision == "tf32":
-                raise InputError(
+                raise CaffeError(
                     "precision tf32 needs a CUDA device; on the CPU use float32 (exact) or bf16"
                 )
             return torch.device("cpu")
         if not torch.cuda.is_available():
-            raise InputError(
+            raise CaffeError(
                 "solver_mode GPU, but PyTorch sees no CUDA device; "
                 "use solver_mode: CPU (or set_mode_cpu())"
             )
         if self.device_id >= torch.cuda.device_count():
-            raise InputError(
+            raise CaffeError(
                 f"device {self.device_id} does not exist; PyTorch sees "
                 f"{torch.cuda.device_count()} CUDA device(s)"
             )
@@ -60,7 +60,7 @@ class Runtime:
     def set_precision(self, name: str) -> None:
         """Compute new nets' convolutions and inner products in this precision (PRECISIONS)."""
         if name not in PRECISIONS:
-            raise InputError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
+            raise CaffeError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}")
         self.precision = name
         # PyTorch lets cuDNN use TF32 unless told otherwise.
         torch.backends.cuda.matmul.allow_tf32 = name == "tf32"

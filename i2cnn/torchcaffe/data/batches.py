@@ -20,6 +20,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.data.decode import DatumDecoder
 from i2cnn.torchcaffe.data.records import LmdbRecords
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.util.errors import InputError
 
@@ -178,7 +179,7 @@ class BatchMaker:
             try:
                 self.transformer.apply(image, None if draws is None else draws[i], out[i])
             except InputError as error:
-                raise InputError(f"{error} (record {batch.keys[i].decode()})") from None
+                raise CaffeError(f"{error} (record {batch.keys[i].decode()})") from None
 
         self._for_each(pool, transform)
         batch.images = torch.from_numpy(out)
@@ -193,7 +194,7 @@ class BatchMaker:
     def _check_channels(self, image: Image, key: bytes) -> None:
         found, channels = image.shape[2], self.shape[0]
         if found not in (1, channels) or (found == 1 < channels and not self.force_color):
-            raise InputError(
+            raise CaffeError(
                 f"layer {self.layer!r}: record {key.decode()} has {found} channels, the first "
                 f"one {channels}; use force_color or force_gray"
             )

@@ -7,8 +7,8 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from i2cnn.torchcaffe.data.transform import Image
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import Datum, TransformationParameter
-from i2cnn.util.errors import InputError
 
 
 class DatumDecoder:
@@ -82,9 +82,9 @@ class DatumDecoder:
             raise self._bad(key, "holds an encoded image that cannot be decoded")
         return image[:, :, None] if image.ndim == 2 else image
 
-    def _bad(self, key: bytes, reason: str) -> InputError:
+    def _bad(self, key: bytes, reason: str) -> CaffeError:
         name = key.decode(errors="replace")
-        return InputError(
+        return CaffeError(
             f"layer {self.layer!r}: record {name} of {self.source} {reason}; "
             "write the database again"
         )

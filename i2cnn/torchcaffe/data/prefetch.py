@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from i2cnn.util.errors import InputError
+from i2cnn.torchcaffe.errors import CaffeError
 
 #: Items prepared ahead.
 DEPTH = 3
@@ -59,7 +59,7 @@ class Prefetcher(Generic[T]):
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         if self._process != os.getpid():
-            raise InputError(
+            raise CaffeError(
                 f"{self._name}: its thread did not survive a fork; make the net in the child "
                 "process, or start the process by spawn"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import lmdb
 
-from i2cnn.util.errors import InputError
+from i2cnn.torchcaffe.errors import CaffeError
 
 
 class _Environments:
@@ -49,7 +49,7 @@ class LmdbRecords:
 
     def __init__(self, source: str, layer: str) -> None:
         if not Path(source, "data.mdb").is_file():
-            raise InputError(
+            raise CaffeError(
                 f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
                 "check data_param.source"
             )
@@ -57,14 +57,14 @@ class LmdbRecords:
         try:
             self.env = _environments.open(source)
         except lmdb.Error as error:
-            raise InputError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
+            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
         self.source = source
         self.layer = layer
         self._check_size()
         self.count = self.env.stat()["entries"]
         if self.count == 0:
             self.close()
-            raise InputError(f"layer {layer!r}: the LMDB {source} is empty")
+            raise CaffeError(f"layer {layer!r}: the LMDB {source} is empty")
 
     def _check_size(self) -> None:
         # Reading past the end of a truncated file is a bus error, which cannot be caught.
@@ -75,8 +75,8 @@ class LmdbRecords:
             self.close()
             raise self._damaged(f"data.mdb has {found} of {needed} bytes")
 
-    def _damaged(self, reason: str) -> InputError:
-        return InputError(
+    def _damaged(self, reason: str) -> CaffeError:
+        return CaffeError(
             f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
             "(mdb_copy -c) or write it again"
         )

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.proto import TransformationParameter
-from i2cnn.util.errors import InputError
 
 Shape = tuple[int, int, int]
 #: (H, W, C), uint8 or float32.
@@ -51,8 +51,8 @@ class DataTransformer:
         if self.param.mirror or self.random_crop:
             self.rng = CaffeRNG(int(rng.draw(1)[0]))
 
-    def _fail(self, reason: str) -> InputError:
-        return InputError(f"layer {self.layer!r}: {reason}")
+    def _fail(self, reason: str) -> CaffeError:
+        return CaffeError(f"layer {self.layer!r}: {reason}")
 
     def output_shape(self, height: int, width: int, channels: int) -> Shape:
         """(C, H, W) of a transformed image; checks crop and mean against the image."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import cast
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import (
     TEST,
     TRAIN,
@@ -15,7 +16,6 @@ from i2cnn.torchcaffe.proto import (
     NetStateRule,
     Phase,
 )
-from i2cnn.util.errors import InputError
 
 #: A bottom or top: the layer's number and the number of the bottom or top there.
 Port = tuple[int, int]
@@ -28,7 +28,7 @@ def filter_net(net: NetParameter, source: str) -> NetParameter:
     del kept.layer[:]
     for layer in net.layer:
         if layer.include and layer.exclude:
-            raise InputError(
+            raise CaffeError(
                 f"{source}: layer {layer.name!r}: Specify either include rules or exclude rules; "
                 "not both"
             )
@@ -109,7 +109,7 @@ def _wire(net: NetParameter, source: str) -> _Wiring:
     for i, layer in enumerate(net.layer):
         for j, bottom in enumerate(layer.bottom):
             if bottom not in makers:
-                raise InputError(
+                raise CaffeError(
                     f"{source}: layer {layer.name!r}: Unknown bottom blob {bottom!r} "
                     f"(bottom index {j}); no layer before it makes that top"
                 )
@@ -150,7 +150,7 @@ def _move_weight(layer: LayerParameter, split: LayerParameter, weight: float) ->
 def net_state(net: NetParameter, phase: int, level: int, stages: list[str]) -> None:
     """Set the state that include and exclude rules look at."""
     if phase not in (TRAIN, TEST):
-        raise InputError(f"phase must be TRAIN (0) or TEST (1), not {phase!r}")
+        raise CaffeError(f"phase must be TRAIN (0) or TEST (1), not {phase!r}")
     net.state.phase = cast("Phase", phase)
     net.state.level = level
     net.state.stage.extend(s for s in stages if s not in net.state.stage)

@@ -10,9 +10,9 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
 from i2cnn.torchcaffe.proto import NetParameter, SolverParameter
-from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_text
 
 M = TypeVar("M", bound=Message)
@@ -30,7 +30,7 @@ def parse(text: str, message: M, source: str) -> M:
     try:
         text_format.Parse(text, message)
     except text_format.ParseError as error:
-        raise InputError(_explain(error, message, source)) from None
+        raise CaffeError(_explain(error, message, source)) from None
     return message
 
 
@@ -59,17 +59,17 @@ def _read(path: str | Path, message: M) -> M:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"File not found: {path}") from None
+        raise CaffeError(f"File not found: {path}") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if b"\0" in content:
-        raise InputError(f"{path}: not a text file; a prototxt file is expected here")
+        raise CaffeError(f"{path}: not a text file; a prototxt file is expected here")
     parse(_decode(content), message, str(path))
     if not message.ListFields():
-        raise InputError(f"{path}: the file is empty")
+        raise CaffeError(f"{path}: the file is empty")
     missing = message.FindInitializationErrors()  # type: ignore[attr-defined]
     if missing:
-        raise InputError(f"{path}: required fields are missing: {', '.join(missing)}")
+        raise CaffeError(f"{path}: required fields are missing: {', '.join(missing)}")
     return message
 
 

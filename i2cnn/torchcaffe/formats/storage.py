@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
@@ -38,7 +39,7 @@ def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
     values = np.array(double if double else single, np.float32)
     shape = shape_of(blob)
     if values.size != math.prod(shape):
-        raise InputError(f"a blob of shape {shape} holds {values.size} numbers")
+        raise CaffeError(f"a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
 
 
@@ -63,7 +64,7 @@ def _put_floats(message: Message, field: int, array: FloatArray) -> None:
     """Fill a packed field from memory: adding one by one takes seconds for a large layer."""
     content = np.ascontiguousarray(array, "<f4").tobytes()
     if len(content) >= _PROTOBUF_LIMIT:
-        raise InputError(
+        raise CaffeError(
             f"a blob of shape {np.shape(array)} is larger than the 2 GB that protobuf can hold; "
             "use snapshot_format: HDF5"
         )
@@ -82,24 +83,24 @@ def _varint(value: int) -> bytes:
 def _read_message(path: Path, message: M, what: str) -> M:
     try:
         if path.stat().st_size >= _PROTOBUF_LIMIT:
-            raise InputError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
+            raise CaffeError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"File not found: {path} ({what})") from None
+        raise CaffeError(f"File not found: {path} ({what})") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if not content:
-        raise InputError(f"{path}: the file is empty; {what} is expected here")
+        raise CaffeError(f"{path}: the file is empty; {what} is expected here")
     try:
         message.ParseFromString(content)
     except DecodeError:
-        raise InputError(f"{path}: damaged, or not {what}") from None
+        raise CaffeError(f"{path}: damaged, or not {what}") from None
     return message
 
 
 def _write_message(path: Path, message: Message) -> None:
     if message.ByteSize() >= _PROTOBUF_LIMIT:
-        raise InputError(
+        raise CaffeError(
             f"{path}: larger than the 2 GB that protobuf can write; use snapshot_format: HDF5"
         )
     with atomic_path(path) as temporary:
@@ -113,10 +114,10 @@ def read_mean(path: str | Path) -> FloatArray:
     try:
         mean = array_from(blob)
     except InputError as error:
-        raise InputError(f"{path}: damaged, or not a mean image ({error})") from None
+        raise CaffeError(f"{path}: damaged, or not a mean image ({error})") from None
     mean = mean[0] if mean.ndim == 4 and mean.shape[0] == 1 else mean
     if mean.ndim != 3 or mean.size == 0:
-        raise InputError(f"{path}: not a mean image; its shape is {mean.shape}, not (C, H, W)")
+        raise CaffeError(f"{path}: not a mean image; its shape is {mean.shape}, not (C, H, W)")
     return mean
 
 
@@ -154,11 +155,11 @@ def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     net = _read_message(path, NetParameter(), "a .caffemodel")
     net = upgrade_net(net, str(path))
     if not net.layer:
-        raise InputError(f"{path}: not a .caffemodel; it has no layers")
+        raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:
         return {x.name: [array_from(b) for b in x.blobs] for x in net.layer if x.blobs}
     except InputError as error:
-        raise InputError(f"{path}: damaged ({error})") from None
+        raise CaffeError(f"{path}: damaged ({error})") from None
 
 
 def write_weights(path: str | Path, net: NetParameter) -> None:
@@ -186,14 +187,14 @@ def write_weights_hdf5(
 @contextmanager
 def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
     if not path.exists():
-        raise InputError(f"File not found: {path}")
+        raise CaffeError(f"File not found: {path}")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except OSError:
-        raise InputError(f"{path}: damaged, or not an HDF5 file") from None
+        raise CaffeError(f"{path}: damaged, or not an HDF5 file") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not {what} ({error})") from None
+        raise CaffeError(f"{path}: not {what} ({error})") from None
 
 
 # Solver states ------------------------------------------------------------------------------------
@@ -223,11 +224,11 @@ def read_state(path: str | Path) -> State:
             )
     state = _read_message(path, SolverState(), "a .solverstate")
     if not (state.HasField("iter") and state.HasField("learned_net")):
-        raise InputError(f"{path}: not a solver state; it has no iteration or names no model")
+        raise CaffeError(f"{path}: not a solver state; it has no iteration or names no model")
     try:
         history = [array_from(blob) for blob in state.history]
     except InputError as error:
-        raise InputError(f"{path}: damaged ({error})") from None
+        raise CaffeError(f"{path}: damaged ({error})") from None
     return State(state.iter, state.learned_net, history, state.current_step)
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 from google.protobuf.message import Message
 
 from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import (
     LayerParameter,
     NetParameter,
@@ -20,7 +21,6 @@ from i2cnn.torchcaffe.proto import (
     V0LayerParameter,
     V1LayerParameter,
 )
-from i2cnn.util.errors import InputError
 
 _V1 = V1LayerParameter.LayerType
 
@@ -139,7 +139,7 @@ def upgrade_net(net: NetParameter, source: str) -> NetParameter:
     """Bring a net to the current format, in place; `source` names it in errors."""
     if net.layers:
         if net.layer:
-            raise InputError(
+            raise CaffeError(
                 f"{source}: has both 'layer' and the older 'layers' fields; use one of them"
             )
         _upgrade_v0(net, source)
@@ -165,7 +165,7 @@ def upgrade_solver(solver: SolverParameter, source: str) -> SolverParameter:
     """Replace the deprecated `solver_type` enum by the `type` string, in place."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
-            raise InputError(f"{source}: has both 'type' and the older 'solver_type'; keep 'type'")
+            raise CaffeError(f"{source}: has both 'type' and the older 'solver_type'; keep 'type'")
         names = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")
         solver.type = names[solver.solver_type]
         solver.ClearField("solver_type")
@@ -208,11 +208,11 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
         shape = layer.input_param.shape.add()
         if net.input_shape:
             if len(net.input_shape) != len(net.input):
-                raise InputError(f"{source}: give one input_shape for each input")
+                raise CaffeError(f"{source}: give one input_shape for each input")
             shape.dim.extend(net.input_shape[index].dim)
         else:
             if len(net.input_dim) != 4 * len(net.input):
-                raise InputError(f"{source}: give four input_dim for each input")
+                raise CaffeError(f"{source}: give four input_dim for each input")
             shape.dim.extend(net.input_dim[4 * index : 4 * index + 4])
     layers = [layer, *net.layer]
     copies = [type(item).FromString(item.SerializeToString()) for item in layers]
@@ -226,7 +226,7 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
 def _upgrade_v1_layer(old: V1LayerParameter, new: LayerParameter, source: str) -> None:
     name = _V1.Name(old.type)
     if name == "NONE":
-        raise InputError(f"{source}: layer {old.name!r} has no type")
+        raise CaffeError(f"{source}: layer {old.name!r} has no type")
     new.type = _V2_TYPES.get(name) or "".join(word.capitalize() for word in name.split("_"))
     new.name = old.name
     for field in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):
@@ -268,7 +268,7 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
                 elif new.type == _V1.Value("POOLING"):
                     new.pooling_param.pad = pad
                 else:
-                    raise InputError(
+                    raise CaffeError(
                         f"{source}: layer {old.name!r} follows a padding layer, which only "
                         "convolution and pooling can"
                     )
@@ -280,7 +280,7 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
 
 def _upgrade_v0_layer(old: V0LayerParameter, new: V1LayerParameter, source: str) -> None:
     if old.type not in _V0_TYPES:
-        raise InputError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
+        raise CaffeError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
     new.type = _V1.Value(_V0_TYPES[old.type])  # type: ignore[assignment]
     new.blobs.MergeFrom(old.blobs)
     new.blobs_lr.extend(old.blobs_lr)
@@ -292,7 +292,7 @@ def _upgrade_v0_layer(old: V0LayerParameter, new: V1LayerParameter, source: str)
         places = _V0_FIELDS.get(field, {})
         place = places.get(old.type) or places.get("*")
         if place is None:
-            raise InputError(
+            raise CaffeError(
                 f"{source}: field {field!r} has no meaning in layer {old.name!r} ({old.type})"
             )
         parameter = getattr(new, place[0]) if place[0] else new

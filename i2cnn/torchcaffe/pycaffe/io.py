@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.storage import array_from, to_blobproto
 from i2cnn.torchcaffe.proto import BlobProto, BlobProtoVector, Datum
-from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import check_not_postscript
 
 # Messages -----------------------------------------------------------------------------------------
@@ -91,13 +91,13 @@ def load_image(filename: str | Path, color: bool = True) -> FloatArray:
     from skimage.util import img_as_float
 
     if not Path(filename).is_file():
-        raise InputError(f"File not found: {filename}")
+        raise CaffeError(f"File not found: {filename}")
     check_not_postscript(Path(filename))
     try:
         picture = imread(str(filename), as_gray=not color)
     # Decoders raise whatever they like.
     except Exception as error:
-        raise InputError(f"{filename}: not an image that can be read ({error})") from None
+        raise CaffeError(f"{filename}: not an image that can be read ({error})") from None
     as_float: Callable[[AnyArray], AnyArray] = img_as_float
     image = np.asarray(as_float(picture), np.float32)
     if image.ndim == 2:

@@ -10,6 +10,7 @@ import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
@@ -17,7 +18,6 @@ from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.memory import MemoryData
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.util.errors import InputError
 
 
 class Net:
@@ -57,7 +57,7 @@ class Net:
             else:
                 weights = str(value)
         if phase is None:
-            raise InputError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+            raise CaffeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
         param = read_net(network_file)
         net_state(param, phase, level, list(stages or []))
         self._core = CoreNet(param, runtime.prepare_net(), str(network_file))
@@ -149,7 +149,7 @@ class Net:
         try:
             return self._layer_names.index(layer)
         except ValueError:
-            raise InputError(f"{self._core.source}: no layer is called {layer!r}") from None
+            raise CaffeError(f"{self._core.source}: no layer is called {layer!r}") from None
 
     def forward(
         self,
@@ -171,7 +171,7 @@ class Net:
         _check_names(kwargs, self.inputs, "Input blob arguments do not match net inputs.")
         for name, array in kwargs.items():
             if array.shape[0] != self.blobs[name].shape[0]:
-                raise InputError("Input is not batch sized")
+                raise CaffeError("Input is not batch sized")
             self.blobs[name].data[...] = array
         self._core.forward(first, last)
         return {name: self.blobs[name].data for name in _union(outputs, blobs)}
@@ -247,7 +247,7 @@ class Net:
         """Give images (N, C, H, W) and N labels to the net's first layer, a MemoryData."""
         layer = self.layers[0]
         if not isinstance(layer, MemoryData):
-            raise InputError("set_input_arrays needs a net whose first layer is MemoryData")
+            raise CaffeError("set_input_arrays needs a net whose first layer is MemoryData")
         layer.reset(np.asarray(data), np.asarray(labels))
 
     # Weights ------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ class Net:
 def _check_names(arrays: Mapping[str, AnyArray], names: Sequence[str], message: str) -> None:
     """Arrays are given for all blobs that can be filled, or for none."""
     if arrays and set(arrays) != set(names):
-        raise InputError(message)
+        raise CaffeError(message)
 
 
 def _union(names: Sequence[str], others: Sequence[str] | None) -> list[str]:

@@ -17,8 +17,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
-from i2cnn.util.errors import InputError
 
 #: Type of a layer -> its field in LayerParameter: Convolution -> convolution_param.
 _FIELDS = {
@@ -55,7 +55,7 @@ class Function:
         self.in_place = bool(settings.pop("in_place", False))
         number = settings.pop("ntop", 1)
         if self.in_place and (len(self.inputs) != 1 or number != 1):
-            raise InputError(f"{type_name}: in_place needs one bottom and one top")
+            raise CaffeError(f"{type_name}: in_place needs one bottom and one top")
         self.settings = settings
         self.tops = tuple(Top(self, i) for i in range(number))
 
@@ -125,14 +125,14 @@ def _assign_setting(layer: Any, key: str, value: Any) -> None:
             _assign(message, key, value)
             return
     if key not in layer.DESCRIPTOR.fields_by_name:
-        raise InputError(f"{layer.type} has no setting called {key!r}")
+        raise CaffeError(f"{layer.type} has no setting called {key!r}")
     _assign(layer, key, value)
 
 
 def _assign(message: Any, name: str, value: Any) -> None:
     """Set a field from a number, string, dict, or list of these."""
     if name not in message.DESCRIPTOR.fields_by_name:
-        raise InputError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
+        raise CaffeError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
     field = getattr(message, name)
     repeated = hasattr(field, "append")
     values = value if isinstance(value, (list, tuple)) else [value]

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.prototext import read_solver
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
-from i2cnn.util.errors import InputError
 
 
 class SGDSolver:
@@ -118,7 +118,7 @@ def get_solver(solver_file: str | os.PathLike[str]) -> SGDSolver:
     """Solver of a prototxt file, of the type it names."""
     param = read_solver(solver_file)  # type: ignore[arg-type]
     if param.type not in _SOLVERS:
-        raise InputError(
+        raise CaffeError(
             f"{solver_file}: Unknown solver type: {param.type} (known: {', '.join(_SOLVERS)})"
         )
     return _SOLVERS[param.type](str(solver_file))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.proto import TEST, TRAIN, NetParameter, SolverParameter
-from i2cnn.util.errors import InputError
 
 
 def train_net(param: SolverParameter, source: str) -> NetParameter:
@@ -17,7 +17,7 @@ def train_net(param: SolverParameter, source: str) -> NetParameter:
     """
     given = [n for n in ("net", "net_param", "train_net", "train_net_param") if param.HasField(n)]
     if len(given) != 1:
-        raise InputError(
+        raise CaffeError(
             f"{source}: SolverParameter must specify a train net using exactly one of "
             "net, net_param, train_net, train_net_param"
         )
@@ -50,11 +50,11 @@ def test_nets(param: SolverParameter, source: str) -> list[NetParameter]:
     elif param.HasField("net"):
         nets += [read_net(param.net) for _ in range(shared)]
     if len(nets) != len(param.test_iter):
-        raise InputError(f"{source}: test_iter must be given once for each test net")
+        raise CaffeError(f"{source}: test_iter must be given once for each test net")
     if nets and param.test_interval <= 0 and param.HasField("test_interval"):
-        raise InputError(f"{source}: test_interval must be above 0")
+        raise CaffeError(f"{source}: test_interval must be above 0")
     if param.test_state and len(param.test_state) != len(nets):
-        raise InputError(f"{source}: test_state must be given for no test net or for each")
+        raise CaffeError(f"{source}: test_state must be given for no test net or for each")
     for i, net in enumerate(nets):
         if param.test_state:
             net.state.MergeFrom(param.test_state[i])

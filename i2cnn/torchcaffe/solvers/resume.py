@@ -20,8 +20,8 @@ from i2cnn.torchcaffe.core.position import (
     rng_position,
 )
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 
 #: Prefix of the generator's entries.
@@ -63,13 +63,13 @@ def read_position(path: Path, group: Group) -> Position:
             content = dict(file)
         _ = content["rng_keys"], int(content["rng_at"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
+        raise CaffeError(
             f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
             "first record"
         ) from None
     size = sum(key.endswith("rng_at") for key in content)
     if size != group.size:
-        raise InputError(
+        raise CaffeError(
             f"{path}: written by {size} process(es) that trained together, here are {group.size}; "
             "use as many, or delete it to resume as genuine Caffe does, from the first record"
         )

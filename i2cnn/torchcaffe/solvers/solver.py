@@ -16,6 +16,7 @@ import torch
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
@@ -30,7 +31,6 @@ from i2cnn.torchcaffe.solvers.resume import (
     write_positions,
 )
 from i2cnn.torchcaffe.solvers.updates import Slot, Step, learning_rate, make_update
-from i2cnn.util.errors import InputError
 
 
 class CoreSolver:
@@ -91,9 +91,9 @@ class CoreSolver:
     def _check(self) -> None:
         p = self.param
         if not p.lr_policy:
-            raise InputError(f"{self.source}: lr_policy is missing; for instance lr_policy: 'step'")
+            raise CaffeError(f"{self.source}: lr_policy is missing; for instance lr_policy: 'step'")
         if p.average_loss < 1 or p.iter_size < 1:
-            raise InputError(f"{self.source}: average_loss and iter_size must be at least 1")
+            raise CaffeError(f"{self.source}: average_loss and iter_size must be at least 1")
         given = p.HasField("snapshot_prefix")
         solver = Path(self.source)
         if not given:
@@ -107,7 +107,7 @@ class CoreSolver:
         """Check before the training what Caffe finds out at its end."""
         folder = Path(self.param.snapshot_prefix).parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise InputError(
+            raise CaffeError(
                 f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
                 "not a writable folder; create it or change snapshot_prefix"
             )
@@ -167,7 +167,7 @@ class CoreSolver:
             self._display()
         if not math.isfinite(loss):
             good = self._good_snapshot
-            raise InputError(
+            raise CaffeError(
                 f"{self.source}: the loss became {loss} at iteration {self.iter}; "
                 f"{f'the last good snapshot is {good}' if good else 'no snapshot was taken before'}"
                 ". Lower base_lr, check mean and scale of the data, or set clip_gradients"
@@ -312,7 +312,7 @@ class CoreSolver:
         state = read_state(path)
         expected = [tuple(h.shape) for h in self.history]
         if [h.size for h in state.history] != [h.numel() for h in self.history]:
-            raise InputError(
+            raise CaffeError(
                 f"{path}: its history ({len(state.history)} blobs) does not fit this net and "
                 f"solver ({len(expected)} blobs of other sizes); use the net it was made with"
             )

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from i2cnn import _native
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import SolverParameter
-from i2cnn.util.errors import InputError
 
 
 def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> tuple[float, int]:
@@ -21,7 +21,7 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
         return base, current_step
     if policy == "step":
         if param.stepsize <= 0:
-            raise InputError("lr_policy 'step' needs a stepsize above 0")
+            raise CaffeError("lr_policy 'step' needs a stepsize above 0")
         current_step = iteration // param.stepsize
         return base * gamma**current_step, current_step
     if policy == "exp":
@@ -37,7 +37,7 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
     if policy == "sigmoid":
         return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), current_step
     known = "fixed, step, exp, inv, multistep, poly, sigmoid"
-    raise InputError(f"Unknown learning rate policy: {policy!r} (known: {known})")
+    raise CaffeError(f"Unknown learning rate policy: {policy!r} (known: {known})")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Update:
     def forbid_momentum(self) -> None:
         """For rules that do not use momentum."""
         if self.param.momentum:
-            raise InputError(f"Momentum cannot be used with {self.param.type}.")
+            raise CaffeError(f"Momentum cannot be used with {self.param.type}.")
 
 
 class SGD(Update):
@@ -151,7 +151,7 @@ class RMSProp(Update):
     def check(self) -> None:
         self.forbid_momentum()
         if not 0 <= self.param.rms_decay < 1:
-            raise InputError("rms_decay should lie between 0 and 1.")
+            raise CaffeError("rms_decay should lie between 0 and 1.")
 
     def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         decay = self.param.rms_decay
@@ -180,7 +180,7 @@ class Adam(Update):
     def check(self) -> None:
         for name in ("momentum", "momentum2"):
             if not 0 <= getattr(self.param, name) < 1:
-                raise InputError(f"{name} should lie between 0 and 1.")
+                raise CaffeError(f"{name} should lie between 0 and 1.")
 
     def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         beta1, beta2, t = self.param.momentum, self.param.momentum2, step.iteration + 1
@@ -198,7 +198,7 @@ RULES: dict[str, type[Update]] = {
 def make_update(param: SolverParameter) -> Update:
     """Rule named by `SolverParameter.type`."""
     if param.type not in RULES:
-        raise InputError(f"Unknown solver type: {param.type} (known types: {', '.join(RULES)})")
+        raise CaffeError(f"Unknown solver type: {param.type} (known types: {', '.join(RULES)})")
     return RULES[param.type](param)
 
 
@@ -210,5 +210,5 @@ def regularise(grad: Tensor, weight: Tensor, decay: float, kind: str) -> Tensor:
         elif kind == "L1":
             grad.add_(torch.sign(weight), alpha=decay)
         else:
-            raise InputError(f"Unknown regularization type: {kind} (known: L1, L2)")
+            raise CaffeError(f"Unknown regularization type: {kind} (known: L1, L2)")
     return grad
