@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from i2cnn.torchcaffe import cli, pycaffe
+from i2cnn.torchcaffe import flags, pycaffe
 from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.layers import REGISTRY
 from i2cnn.torchcaffe.proto import NetParameter
@@ -126,7 +126,7 @@ def api_table() -> str:
 
 def flags_text() -> str:
     """The command's own help."""
-    return f"```text\n{cli.USAGE.rstrip()}\n```"
+    return f"```text\n{flags.USAGE.rstrip()}\n```"
 
 
 def described(page: str) -> str:

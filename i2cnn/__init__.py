@@ -7,6 +7,7 @@ The public API is imported when it is first used, so that `import i2cnn` and the
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from i2cnn.recogniser.recogniser import Recogniser
 
 __version__ = "0.1.0"
+
+# OpenMP's threads spin while they wait, unless told otherwise: beside another busy process a pass
+# through a net then takes many times as long. OpenMP reads this when it is loaded, with torch.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 __all__ = [
     "Recogniser",

@@ -20,7 +20,7 @@ from i2cnn.cli.main import main
 from i2cnn.cli.parser import build_parser
 from i2cnn.datasets.folder import COLUMNS
 from i2cnn.patches.schemes import load_scheme
-from i2cnn.torchcaffe.cli import parse_flags
+from i2cnn.torchcaffe.flags import parse_flags
 from i2cnn.torchcaffe.layers import REGISTRY
 from tests.helpers import reader_folder
 from tests.helpers.markdown import ROOT, Block, anchors, blocks, commands, links, pages, read, text

@@ -14,84 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from i2cnn.torchcaffe import log
+from i2cnn import __version__
+from i2cnn.torchcaffe import CAFFE_VERSION, log
 from i2cnn.torchcaffe.core.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.flags import EFFECTS, USAGE, apply_log_flags, parse_flags
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
 from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
 from i2cnn.util.errors import InputError, unforeseen
-from i2cnn.util.text import warn
-
-USAGE = """\
-usage: i2cnn caffe <command> <args>
-
-commands:
-  train           train or finetune a model
-  test            score a model
-  device_query    show GPU diagnostic information
-  time            benchmark model execution time
-
-flags (with one dash or two, as -flag value or -flag=value):
-  -solver         solver definition (train)
-  -model          model definition (test, time)
-  -weights        pretrained weights to finetune, comma-separated (train, test)
-  -snapshot       solver state to resume training from (train)
-  -iterations     number of iterations to run (test, time; default 50)
-  -gpu            device to run on; the CPU if not given; train takes 0,1,... or all: each
-                  device then takes a full batch of its own and gradients are averaged
-  -precision      float32 (default, exact), tf32 (CUDA only) or bf16 (train, test, time)
-  -phase          TRAIN or TEST (time)
-  -level, -stage  network level and comma-separated stages
-  -sigint_effect  stop (default), snapshot or none
-  -sighup_effect  snapshot (default), stop or none
-
-Several processes on the CPU, on several machines, or one per device:
-  torchrun --nproc-per-node N -m i2cnn.torchcaffe train -solver solver.prototxt
-"""
-
-_DEFAULTS = {
-    "solver": "",
-    "model": "",
-    "weights": "",
-    "snapshot": "",
-    "iterations": "50",
-    "gpu": "",
-    "phase": "",
-    "level": "0",
-    "stage": "",
-    "sigint_effect": "stop",
-    "sighup_effect": "snapshot",
-    "precision": "float32",
-}
-_EFFECTS = {"stop": Request.STOP, "snapshot": Request.SNAPSHOT, "none": Request.NONE}
-
-
-def parse_flags(arguments: Sequence[str]) -> dict[str, str]:
-    """Flags in gflags' spellings: -name value, -name=value, one dash or two."""
-    flags = dict(_DEFAULTS)
-    rest = list(arguments)
-    while rest:
-        word = rest.pop(0)
-        name, has_value, value = word.lstrip("-").partition("=")
-        if not word.startswith("-") or name not in flags:
-            raise CaffeError(f"unknown command line flag '{word}'; see `i2cnn caffe --help`")
-        if not has_value:
-            if not rest:
-                raise CaffeError(f"flag '{word}' is missing its argument")
-            value = rest.pop(0)
-        flags[name] = value
-    for name in ("iterations", "level"):
-        if not flags[name].removeprefix("-" if name == "level" else "").isdigit():
-            raise CaffeError(f"flag -{name}: {flags[name]!r} is not a number")
-    if int(flags["iterations"]) < 1:
-        raise CaffeError("flag -iterations: must be at least 1")
-    for name in ("sigint_effect", "sighup_effect"):
-        if flags[name] not in _EFFECTS:
-            raise CaffeError(f"flag -{name}: {flags[name]!r} is not one of {', '.join(_EFFECTS)}")
-    return flags
+from i2cnn.util.text import show, warn
 
 
 def _devices(gpu: str) -> list[int]:
@@ -135,8 +70,8 @@ def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) ->
 def _signals(solver: CoreSolver, flags: dict[str, str]) -> Iterator[None]:
     """Handle SIGINT and SIGHUP as the flags say; SIGTERM takes a snapshot and stops."""
     effects = {
-        signal.SIGINT: _EFFECTS[flags["sigint_effect"]],
-        signal.SIGHUP: _EFFECTS[flags["sighup_effect"]],
+        signal.SIGINT: EFFECTS[flags["sigint_effect"]],
+        signal.SIGHUP: EFFECTS[flags["sighup_effect"]],
         signal.SIGTERM: Request.STOP,
     }
 
@@ -193,7 +128,7 @@ def _train_and_exit(flags: dict[str, str]) -> None:
 
 def _train(flags: dict[str, str]) -> None:
     if runtime.group.rank:
-        os.environ["GLOG_minloglevel"] = "1"  # noqa: SIM112 (only the root logs)
+        log.set_option("minloglevel", "1")  # only the root logs
     param = read_solver(flags["solver"])
     param.train_state.level = int(flags["level"])
     param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
@@ -308,6 +243,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words or {"-h", "-help", "--help"} & set(words):
         print(USAGE, end="", file=sys.stderr if not words else sys.stdout)
         return 0
+    if {"-version", "--version"} & set(words):
+        show(f"caffe version {CAFFE_VERSION} (torchcaffe, i2cnn {__version__})")
+        return 0
     command = next((w for w in words if w in _COMMANDS), None)
     try:
         if command is None:
@@ -321,6 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> int:
     try:
+        apply_log_flags(flags)
         command(flags)
     except (InputError, OSError, torch.OutOfMemoryError) as error:
         return _say(error)
@@ -330,6 +269,8 @@ def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> in
         return int(end.code or 0)
     except Exception as error:
         return _say(f"{flags['solver'] or flags['model'] or 'caffe'}: {unforeseen(error)}")
+    finally:
+        log.reset_options()
     return 0
 
 

@@ -3,53 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from torch import Tensor
 
+from i2cnn.torchcaffe import debug, log, weights
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
-from i2cnn.torchcaffe.formats.storage import (
-    read_weights,
-    to_blobproto,
-    write_weights,
-    write_weights_hdf5,
-)
-from i2cnn.torchcaffe.layers import LabelError, Layer, create_layer
+from i2cnn.torchcaffe.layers import LabelError, create_layer
+from i2cnn.torchcaffe.nodes import AUTOMATIC, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 
-#: Name of a loss's top that the prototxt leaves out; such tops are not outputs.
-AUTOMATIC = "(automatic)"
-
-
-@dataclass
-class Learnable:
-    """A parameter the solver updates, with its multipliers."""
-
-    blob: Blob
-    lr_mult: float
-    decay_mult: float
-
-
-@dataclass
-class Node:
-    """A layer within a net: its blobs, and which of them need a gradient."""
-
-    layer: Layer
-    name: str
-    bottoms: list[Blob]
-    tops: list[Blob]
-    bottom_names: list[str]
-    top_names: list[str]
-    bottom_needs: list[bool]
-    loss_weights: list[float]
-    needs_backward: bool
-    in_place: bool
-    kept_inputs: list[Tensor] | None = None
+#: Moments at which functions of a user are called, with the number of the layer.
+MOMENTS = ("before_forward", "after_forward", "before_backward", "after_backward")
 
 
 class CoreNet:
@@ -73,6 +42,10 @@ class CoreNet:
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
         self.learnable: list[Learnable] = []
+        #: Functions by moment, called with the number of each layer.
+        self.callbacks: dict[str, list[Callable[[int], None]]] = {name: [] for name in MOMENTS}
+        #: Whether the magnitudes of blobs and gradients are logged after each layer.
+        self.debug_info = param.debug_info
         self._shared: dict[str, Learnable] = {}
         self._blob_needs: dict[str, bool] = {}
         try:
@@ -81,6 +54,7 @@ class CoreNet:
         except BaseException:
             self.close()
             raise
+        self._warn_of_same_names()
         unread: set[str] = set()
         for node in self.nodes:
             unread.difference_update(node.bottom_names)
@@ -93,6 +67,14 @@ class CoreNet:
 
     # Building -----------------------------------------------------------------------------------
 
+    def _warn_of_same_names(self) -> None:
+        for name in weights.same_names(self.nodes):
+            log.warning(
+                "net.cpp",
+                f"{self.source}: several layers with parameters are called {name!r}: as in genuine "
+                "Caffe, weights are read and shared only by the first; rename the others",
+            )
+
     def _add_layer(self, param: LayerParameter) -> None:
         layer = create_layer(param, self.context)
         bottoms = [self.blobs[name] for name in param.bottom]
@@ -100,8 +82,6 @@ class CoreNet:
             raise layer.fail("propagate_down must be given for no bottom or for each")
         shapes = [blob.shape for blob in bottoms]
         layer.setup(shapes)
-        if layer.blobs and any(n.name == param.name and n.layer.blobs for n in self.nodes):
-            raise layer.fail("another layer with parameters has this name; rename one")
         node = Node(
             layer=layer,
             name=param.name,
@@ -220,9 +200,17 @@ class CoreNet:
     def forward(self, start: int = 0, end: int | None = None) -> float:
         """Run layers `start` to `end` (inclusive); returns their weighted loss."""
         losses = []
-        for node in self.nodes[start : None if end is None else end + 1]:
-            losses += self._forward_node(node)
+        for index in range(len(self.nodes))[start : None if end is None else end + 1]:
+            self._call("before_forward", index)
+            losses += self._forward_node(self.nodes[index])
+            if self.debug_info:
+                debug.log_forward(self.nodes[index])
+            self._call("after_forward", index)
         return sum(weight * float(value) for weight, value in losses)  # waits for the device once
+
+    def _call(self, moment: str, index: int) -> None:
+        for function in self.callbacks[moment]:
+            function(index)
 
     def _forward_node(self, node: Node) -> list[tuple[float, Tensor]]:
         """Run a layer; returns the weights and sums of its tops that are losses."""
@@ -254,9 +242,15 @@ class CoreNet:
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` down to `end`; diffs of parameters add up."""
         last = len(self.nodes) - 1 if start is None else start
-        for node in reversed(self.nodes[end : last + 1]):
-            if node.needs_backward:
-                self._backward_node(node)
+        for index in reversed(range(len(self.nodes))[end : last + 1]):
+            self._call("before_backward", index)
+            if self.nodes[index].needs_backward:
+                self._backward_node(self.nodes[index])
+                if self.debug_info:
+                    debug.log_backward(self.nodes[index])
+            self._call("after_backward", index)
+        if self.debug_info and start is None and end == 0:
+            debug.log_params(self.learnable)
 
     def _backward_node(self, node: Node) -> None:
         if node.in_place:  # the diff was overwritten by the last backward pass
@@ -290,62 +284,23 @@ class CoreNet:
 
     def copy_from(self, path: str) -> None:
         """Copy the parameters of layers with the same name; other layers keep theirs."""
-        weights = read_weights(path)
-        for node in self.nodes:
-            arrays = weights.get(node.name)
-            if arrays is None or not node.layer.blobs:
-                continue
-            if len(arrays) != len(node.layer.blobs):
-                raise node.layer.fail(
-                    f"Incompatible number of blobs: {len(node.layer.blobs)} here, "
-                    f"{len(arrays)} in {path}"
-                )
-            for i, (blob, array) in enumerate(zip(node.layer.blobs, arrays, strict=True)):
-                if squeeze(array.shape) != squeeze(blob.shape):
-                    raise node.layer.fail(
-                        f"Cannot copy param {i} weights from {path}: shape mismatch. Source param "
-                        f"shape is {array.shape}; target param shape is {blob.shape}. To learn "
-                        "this layer's parameters from scratch, rename the layer."
-                    )
-                blob.data[...] = array.reshape(blob.shape)
-
-    def to_proto(self, with_diff: bool = False) -> NetParameter:
-        """NetParameter with the current parameters."""
-        result = NetParameter(name=self.param.name)
-        for node in self.nodes:
-            layer = result.layer.add()
-            layer.CopyFrom(node.layer.param)
-            del layer.blobs[:]
-            for blob in node.layer.blobs:
-                layer.blobs.append(to_blobproto(blob.data, blob.diff if with_diff else None))
-        return result
-
-    def save(self, path: str, with_diff: bool = False) -> None:
-        """Write a .caffemodel."""
-        write_weights(path, self.to_proto(with_diff))
-
-    def save_hdf5(self, path: str, with_diff: bool = False) -> None:
-        """Write a .caffemodel.h5."""
-        params = self.params()
-        data = {name: [b.data for b in blobs] for name, blobs in params.items()}
-        diff = {name: [b.diff for b in blobs] for name, blobs in params.items()}
-        write_weights_hdf5(path, data, diff if with_diff else None)
-
-    def params(self) -> OrderedDict[str, list[Blob]]:
-        """Parameters by layer name."""
-        return OrderedDict((n.name, n.layer.blobs) for n in self.nodes if n.layer.blobs)
+        weights.copy_weights(self.nodes, path, self.source)
 
     def share_with(self, other: CoreNet) -> None:
         """Use the parameters of another net for layers of the same name."""
-        theirs = {node.name: node for node in other.nodes}
-        for node in self.nodes:
-            source = theirs.get(node.name)
-            if source is None:
-                continue
-            if len(source.layer.blobs) != len(node.layer.blobs):
-                raise node.layer.fail("the other net's layer has a different number of params")
-            for mine, blob in zip(node.layer.blobs, source.layer.blobs, strict=True):
-                mine.share(blob)
+        weights.share_weights(self.nodes, other.nodes)
+
+    def save(self, path: str, with_diff: bool = False) -> None:
+        """Write a .caffemodel."""
+        weights.save(path, self.param.name, self.nodes, with_diff)
+
+    def save_hdf5(self, path: str, with_diff: bool = False) -> None:
+        """Write a .caffemodel.h5."""
+        weights.save_hdf5(path, self.nodes, with_diff)
+
+    def params(self) -> OrderedDict[str, list[Blob]]:
+        """Parameters by layer name."""
+        return weights.by_name(self.nodes)
 
     # Exact resume -------------------------------------------------------------------------------
 
@@ -367,11 +322,3 @@ class CoreNet:
         """Stop the data layers' threads and close their files."""
         for node in self.nodes:
             node.layer.close()
-
-
-def squeeze(shape: Sequence[int]) -> tuple[int, ...]:
-    """Shape without leading ones, by which Caffe compares old 4-d parameters with new ones."""
-    shape = tuple(shape)
-    while len(shape) > 1 and shape[0] == 1:
-        shape = shape[1:]
-    return shape

@@ -209,3 +209,95 @@ def test_help_goes_to_standard_output(capsys) -> None:
 def test_without_a_command_the_usage_goes_to_standard_error(capsys) -> None:
     assert main([]) == 0
     assert capsys.readouterr().err.startswith("usage: i2cnn caffe <command> <args>")
+
+
+def test_weights_without_a_common_layer_are_pointed_out(golden: Path, capfd) -> None:
+    net = Path("tiny_train_val.prototxt")
+    Path("other.prototxt").write_text(re.sub(r'name: "(conv|fc)', r'name: "my_\1', net.read_text()))
+    arguments = ["-weights", "init.caffemodel", "-iterations", "1"]
+    assert main(["test", "-model", "other.prototxt", *arguments]) == 0
+    text = capfd.readouterr().err
+    ignored = re.findall(r"^I.* net\.cpp:746\] Ignoring source layer (\w+)$", text, re.M)
+    assert ignored == ["conv1", "conv2", "fc1", "fc2"]
+    assert re.search(r"^W.*init\.caffemodel: has no layer with parameters in common", text, re.M)
+
+    assert main(["test", "-model", str(net), *arguments]) == 0
+    text = capfd.readouterr().err
+    assert "Ignoring" not in text
+    assert "in common" not in text
+
+
+def test_a_log_file_in_glogs_naming(golden: Path, capfd) -> None:
+    Path("logs").mkdir()
+    arguments = ["test", "-model", "tiny_train_val.prototxt", "-weights", "init.caffemodel"]
+    assert main([*arguments, "-iterations=1", "--log_dir=logs"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    (path,) = Path("logs").glob("caffe.*.log.INFO.*")
+    stored = Path("logs/caffe.INFO").read_text().splitlines()
+    assert path.read_text().splitlines() == stored
+    assert stored[0].startswith("Log file created at: ")
+    assert stored[3:] == lines
+    assert lines[-1].startswith("I")
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown", "written"),
+    [
+        (["-log_dir=logs", "-noalsologtostderr"], "", "IW"),
+        (["-log_dir=logs", "-alsologtostderr=false", "-stderrthreshold=1"], "W", "IW"),
+        (["-log_dir=logs", "-logtostderr"], "IW", ""),
+        (["-minloglevel", "1"], "W", ""),
+        (["-minloglevel=2"], "", ""),
+        (["-v", "3"], "IW", ""),
+    ],
+)
+def test_glogs_flags_say_what_is_logged_where(
+    flags: list[str], shown: str, written: str, golden: Path, capfd
+) -> None:
+    Path("logs").mkdir()
+    text = Path("tiny_train_val.prototxt").read_text()
+    Path("other.prototxt").write_text(re.sub(r'name: "(conv|fc)', r'name: "my_\1', text))
+    arguments = ["test", "-model", "other.prototxt", "-weights", "init.caffemodel"]
+    assert main([*arguments, "-iterations=1", *flags]) == 0
+    text = capfd.readouterr().err
+    assert {line[0] for line in text.splitlines()} == set(shown)
+    files = list(Path("logs").glob("caffe.*.log.*"))
+    found = {line[0] for path in files for line in path.read_text().splitlines()[3:]}
+    assert found == set(written)
+
+
+def test_glogs_environment_counts_too(golden: Path, monkeypatch, capfd) -> None:
+    arguments = ["time", "-model=tiny_train_val.prototxt", "-iterations=1"]
+    for value, lines in (("1", False), ("nonsense", True)):
+        monkeypatch.setenv("GLOG_minloglevel", value)
+        assert main(arguments) == 0
+        assert bool(capfd.readouterr().err) == lines
+
+
+def test_version_is_that_of_caffe(capsys) -> None:
+    for flag in ("-version", "--version"):
+        assert main([flag]) == 0
+        assert capsys.readouterr().out.startswith("caffe version 1.0.0 ")
+
+
+def test_debug_info_shows_magnitudes_as_caffe_does(golden: Path, capfd) -> None:
+    change_solver("solver_sgd.prototxt", "S", max_iter=2, display=2, debug_info="true", test_iter=1)
+    assert main(["train", "-solver", "S"]) == 0
+    lines = [
+        line.partition("] ")[2]
+        for line in capfd.readouterr().err.splitlines()
+        if "ward] " in line and "Layer data" not in line
+    ]
+    # Recorded from genuine Caffe: the test net's pass, then the first iteration's.
+    assert lines[2] == "    [Forward] Layer conv1, top blob conv1 data: 0.27429"
+    assert lines[3] == "    [Forward] Layer conv1, param blob 0 data: 0.0782852"
+    backward = [line for line in lines if "[Backward]" in line]
+    assert backward[:2] == [
+        "    [Backward] Layer loss, bottom blob fc2 diff: 0.0306163",
+        "    [Backward] Layer fc2, bottom blob fc1 diff: 0.00935256",
+    ]
+    assert backward[-1] == (
+        "    [Backward] All net params (data, diff): L1 norm = (291.372, 16.3233); "
+        "L2 norm = (6.34613, 0.503345)"
+    )
+    assert len(backward) == 20  # only iterations that are displayed, and only in training

@@ -10,7 +10,7 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
 from i2cnn.torchcaffe.proto import NetParameter, SolverParameter
 from i2cnn.util.files import write_text
@@ -59,7 +59,7 @@ def _read(path: str | Path, message: M) -> M:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise CaffeError(f"File not found: {path}") from None
+        raise MissingFileError(f"File not found: {path}") from None
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if b"\0" in content:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
@@ -39,7 +39,7 @@ def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
     values = np.array(double if double else single, np.float32)
     shape = shape_of(blob)
     if values.size != math.prod(shape):
-        raise CaffeError(f"a blob of shape {shape} holds {values.size} numbers")
+        raise CaffeValueError(f"a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
 
 
@@ -86,7 +86,7 @@ def _read_message(path: Path, message: M, what: str) -> M:
             raise CaffeError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
         content = path.read_bytes()
     except FileNotFoundError:
-        raise CaffeError(f"File not found: {path} ({what})") from None
+        raise MissingFileError(f"File not found: {path} ({what})") from None
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if not content:
@@ -144,20 +144,30 @@ def is_hdf5(path: Path) -> bool:
 
 def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
+    return {name: arrays for name, arrays in read_layers(path) if arrays}
+
+
+def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
+    """Layers of a .caffemodel or .caffemodel.h5 file: names and parameters, often none.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or of another kind.
+    """
     path = Path(path)
     if is_hdf5(path):
         with _open_hdf5(path, "a Caffe model") as file:
-            return {
-                name: [np.asarray(group[str(i)], np.float32) for i in range(len(group))]
+            return [
+                (name, [np.asarray(group[str(i)], np.float32) for i in range(len(group))])
                 for name, group in file["data"].items()
-                if len(group)
-            }
+            ]
     net = _read_message(path, NetParameter(), "a .caffemodel")
     net = upgrade_net(net, str(path))
     if not net.layer:
         raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:
-        return {x.name: [array_from(b) for b in x.blobs] for x in net.layer if x.blobs}
+        return [(x.name, [array_from(b) for b in x.blobs]) for x in net.layer]
     except InputError as error:
         raise CaffeError(f"{path}: damaged ({error})") from None
 
@@ -187,7 +197,7 @@ def write_weights_hdf5(
 @contextmanager
 def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
     if not path.exists():
-        raise CaffeError(f"File not found: {path}")
+        raise MissingFileError(f"File not found: {path}")
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -11,13 +11,14 @@ Examples
 
 from __future__ import annotations
 
-from i2cnn.torchcaffe import proto
+from i2cnn.torchcaffe import CAFFE_VERSION, proto
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.proto import TEST, TRAIN
 from i2cnn.torchcaffe.pycaffe import io
 from i2cnn.torchcaffe.pycaffe.classifier import Classifier
+from i2cnn.torchcaffe.pycaffe.logging import init_log, log
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.pycaffe.net_spec import NetSpec, layers, params, to_proto
 from i2cnn.torchcaffe.pycaffe.solvers import (
@@ -31,8 +32,7 @@ from i2cnn.torchcaffe.pycaffe.solvers import (
 )
 from i2cnn.util.errors import InputError
 
-#: The Caffe release whose semantics this reproduces.
-__version__ = "1.0.0"
+__version__ = CAFFE_VERSION
 
 __all__ = [
     "TEST",
@@ -49,9 +49,11 @@ __all__ = [
     "RMSPropSolver",
     "SGDSolver",
     "get_solver",
+    "init_log",
     "io",
     "layer_type_list",
     "layers",
+    "log",
     "params",
     "proto",
     "set_device",

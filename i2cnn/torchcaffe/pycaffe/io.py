@@ -10,17 +10,24 @@ from pathlib import Path
 
 import numpy as np
 
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.storage import array_from, to_blobproto
 from i2cnn.torchcaffe.proto import BlobProto, BlobProtoVector, Datum
+from i2cnn.torchcaffe.proto import caffe_pb2 as caffe_pb2
 from i2cnn.util.picture_files import check_not_postscript
 
 # Messages -----------------------------------------------------------------------------------------
 
 
 def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> FloatArray:
-    """Data (or diff) of a BlobProto as a float32 array in the blob's shape."""
+    """Data (or diff) of a BlobProto as a float32 array in the blob's shape.
+
+    Raises
+    ------
+    ValueError
+        The blob has no shape, or holds another count of numbers.
+    """
     return array_from(blob, diff=return_diff)
 
 
@@ -91,7 +98,7 @@ def load_image(filename: str | Path, color: bool = True) -> FloatArray:
     from skimage.util import img_as_float
 
     if not Path(filename).is_file():
-        raise CaffeError(f"File not found: {filename}")
+        raise MissingFileError(f"File not found: {filename}")
     check_not_postscript(Path(filename))
     try:
         picture = imread(str(filename), as_gray=not color)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import SupportsIndex
 
 import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.runtime import runtime
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeError, CaffeTypeError, CaffeValueError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
@@ -27,42 +28,47 @@ class Net:
     ----------
     network_file : str
         Prototxt of the net, in any of Caffe's formats.
-    phase : int, optional
+    phase : int
         TRAIN or TEST. The legacy form ``Net(prototxt, weights, phase)`` works too.
-    weights : str, optional
-        .caffemodel to load.
     level : int, optional
         Level of the net's state, for include and exclude rules.
     stages : list of str, optional
         Stages of the net's state, for include and exclude rules.
+    weights : str, optional
+        .caffemodel to load.
 
     Raises
     ------
     InputError
-        No phase is given, or a file is missing, damaged or not accepted by Caffe.
+        A file is missing (a RuntimeError, as in pycaffe), damaged or not accepted by Caffe; or
+        the arguments fit neither form (a TypeError).
     """
 
     def __init__(
         self,
-        network_file: str,
-        *legacy: int | str | os.PathLike[str],
-        phase: int | None = None,
-        weights: str | None = None,
-        level: int = 0,
+        network_file: str | os.PathLike[str],
+        phase: int | str | os.PathLike[str] | None = None,
+        level: int | None = None,
         stages: Sequence[str] | None = None,
+        weights: str | os.PathLike[str] | None = None,
     ) -> None:
-        for value in legacy:
-            if isinstance(value, int):
-                phase = value
-            else:
-                weights = str(value)
-        if phase is None:
-            raise CaffeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
-        param = read_net(network_file)
-        net_state(param, phase, level, list(stages or []))
+        number: object = phase
+        if isinstance(phase, (str, os.PathLike)) and weights is None and stages is None:
+            number, level, weights = level, None, phase
+        if not isinstance(number, SupportsIndex):
+            raise CaffeTypeError("Net needs a phase: caffe.TRAIN or caffe.TEST")
+        if not isinstance(level, SupportsIndex | None):
+            raise CaffeTypeError(
+                f"Net's third argument is the level, a number, not {level!r}; weights are named: "
+                "Net(file, caffe.TEST, weights=...)"
+            )
+        if isinstance(stages, str):
+            raise CaffeTypeError(f"Net's stages are a list of names, not {stages!r}")
+        param = read_net(str(network_file))
+        net_state(param, int(number), int(level or 0), list(stages or []))
         self._core = CoreNet(param, runtime.prepare_net(), str(network_file))
         if weights is not None:
-            self.copy_from(weights)
+            self.copy_from(str(weights))
 
     @classmethod
     def _wrap(cls, core: CoreNet) -> Net:
@@ -149,7 +155,7 @@ class Net:
         try:
             return self._layer_names.index(layer)
         except ValueError:
-            raise CaffeError(f"{self._core.source}: no layer is called {layer!r}") from None
+            raise CaffeValueError(f"{self._core.source}: no layer is called {layer!r}") from None
 
     def forward(
         self,
@@ -234,6 +240,22 @@ class Net:
                 padding = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
                 batch[name] = np.concatenate([part, padding])
             yield batch
+
+    def before_forward(self, function: Callable[[int], None]) -> None:
+        """Call a function with the number of each layer before its forward pass."""
+        self._core.callbacks["before_forward"].append(function)
+
+    def after_forward(self, function: Callable[[int], None]) -> None:
+        """Call a function with the number of each layer after its forward pass."""
+        self._core.callbacks["after_forward"].append(function)
+
+    def before_backward(self, function: Callable[[int], None]) -> None:
+        """Call a function with the number of each layer before its backward pass."""
+        self._core.callbacks["before_backward"].append(function)
+
+    def after_backward(self, function: Callable[[int], None]) -> None:
+        """Call a function with the number of each layer after its backward pass."""
+        self._core.callbacks["after_backward"].append(function)
 
     def clear_param_diffs(self) -> None:
         """Set the diffs of all parameters to 0."""

@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeAttributeError, CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
 
 #: Type of a layer -> its field in LayerParameter: Convolution -> convolution_param.
@@ -48,9 +48,8 @@ class Function:
         self.inputs = list(inputs)
         for i, bottom in enumerate(self.inputs):
             if not isinstance(bottom, Top):
-                raise TypeError(
-                    f"{type_name}: bottom {i} is {type(bottom).__name__}, not a layer's output"
-                )
+                # pycaffe's own words, which programs look for.
+                raise TypeError(f"{type_name} input {i} is not a Top (type is {type(bottom)})")
         self.name: str | None = settings.pop("name", None)
         self.in_place = bool(settings.pop("in_place", False))
         number = settings.pop("ntop", 1)
@@ -125,14 +124,14 @@ def _assign_setting(layer: Any, key: str, value: Any) -> None:
             _assign(message, key, value)
             return
     if key not in layer.DESCRIPTOR.fields_by_name:
-        raise CaffeError(f"{layer.type} has no setting called {key!r}")
+        raise CaffeAttributeError(f"{layer.type} has no setting called {key!r}")
     _assign(layer, key, value)
 
 
 def _assign(message: Any, name: str, value: Any) -> None:
     """Set a field from a number, string, dict, or list of these."""
     if name not in message.DESCRIPTOR.fields_by_name:
-        raise CaffeError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
+        raise CaffeAttributeError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
     field = getattr(message, name)
     repeated = hasattr(field, "append")
     values = value if isinstance(value, (list, tuple)) else [value]
@@ -146,6 +145,12 @@ def _assign(message: Any, name: str, value: Any) -> None:
         field.extend(values)
     else:
         setattr(message, name, value)
+
+
+class MissingTopError(AttributeError, KeyError):
+    """A top that a NetSpec does not have; a KeyError in pycaffe."""
+
+    __str__ = Exception.__str__  # a KeyError would show the text in quotes
 
 
 class NetSpec:
@@ -163,7 +168,7 @@ class NetSpec:
         try:
             return self._tops[name]
         except KeyError:
-            raise AttributeError(f"the net has no top called {name!r}") from None
+            raise MissingTopError(f"the net has no top called {name!r}") from None
 
     def __delattr__(self, name: str) -> None:
         del self[name]

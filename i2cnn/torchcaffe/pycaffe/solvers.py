@@ -33,6 +33,11 @@ class SGDSolver:
         """Iterations done."""
         return self._core.iter
 
+    @property
+    def lr(self) -> float:
+        """Learning rate of the next update, before its multipliers."""
+        return self._core.rate()
+
     def step(self, iterations: int) -> None:
         """Run that many iterations."""
         self._core.step(iterations)

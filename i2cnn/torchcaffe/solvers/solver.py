@@ -66,6 +66,8 @@ class CoreSolver:
         name = param.net or param.train_net or source
         self.net = CoreNet(train_net(param, source), options, name)
         self.test_nets = [CoreNet(net, options, name) for net in test_nets(param, source)]
+        for test_net in self.test_nets:
+            test_net.debug_info = param.debug_info
         self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
         for path in (p.strip() for names in param.weights for p in names.split(",")):
             for net in self._nets.values():
@@ -155,6 +157,8 @@ class CoreSolver:
         p = self.param
         for on_start, _ in self.callbacks:
             on_start()
+        display = bool(p.display) and self.iter % p.display == 0
+        self.net.debug_info = display and p.debug_info
         loss = 0.0
         for _ in range(p.iter_size):
             loss += self.net.forward()
@@ -162,7 +166,6 @@ class CoreSolver:
         loss /= p.iter_size
         self._losses.append(loss)
         self.smoothed_loss = sum(self._losses) / len(self._losses)
-        display = bool(p.display) and self.iter % p.display == 0
         if display:
             self._display()
         if not math.isfinite(loss):

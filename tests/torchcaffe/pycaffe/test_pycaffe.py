@@ -58,7 +58,7 @@ def test_blobs_and_nets_outlive_their_solver(golden: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda L: L.ReLU("x"), TypeError, "bottom 0 is str, not a layer's output"),
+        (lambda L: L.ReLU("x"), TypeError, r"ReLU input 0 is not a Top \(type is <class 'str'>\)"),
         (lambda L: caffe.to_proto(L.ReLU(nonsense=1)), InputError, "no setting called 'nonsense'"),
         (
             lambda L: caffe.to_proto(L.Convolution(weight_filler={"typ": "xavier"})),
@@ -78,7 +78,7 @@ def test_net_spec_forgets_a_deleted_top() -> None:
     net.x = caffe.layers.Input(shape={"dim": [1, 2]})
     net.y = caffe.layers.ReLU(net.x)
     del net["y"]
-    with pytest.raises(AttributeError, match="no top called 'y'"):
+    with pytest.raises(AttributeError, match=r"^the net has no top called 'y'"):
         _ = net.y
     assert [layer.name for layer in net.to_proto().layer] == ["x"]
 

@@ -1,0 +1,137 @@
+"""Parameters of a net from and to files and other nets, matched by the layers' names.
+
+Where several layers of a net have one name, the first is meant, as in genuine Caffe.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.formats.arrays import FloatArray
+from i2cnn.torchcaffe.formats.storage import (
+    is_hdf5,
+    read_layers,
+    to_blobproto,
+    write_weights,
+    write_weights_hdf5,
+)
+from i2cnn.torchcaffe.nodes import Node
+from i2cnn.torchcaffe.proto import NetParameter
+
+
+def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
+    """Copy the parameters of layers with the same name; other layers keep theirs.
+
+    Layers of the file that the net does not have are logged; that none fits is a warning.
+
+    Raises
+    ------
+    InputError
+        The file cannot be used, or a layer has other parameters in it.
+    """
+    # Of several layers with one name Caffe fills the first, but from HDF5 the last.
+    targets = {node.name: node for node in (nodes if is_hdf5(Path(path)) else reversed(nodes))}
+    copied = False
+    for name, arrays in read_layers(path):
+        if name not in targets:
+            log.info("net.cpp:746", f"Ignoring source layer {name}")
+            continue
+        _fill(targets[name], arrays, path)
+        copied = copied or bool(arrays)
+    if not copied and any(node.layer.blobs for node in nodes):
+        log.warning(
+            "net.cpp",
+            f"{path}: has no layer with parameters in common with {source}, so all of the net's "
+            "stay as they were; check the file and the layers' names",
+        )
+
+
+def _fill(node: Node, arrays: Sequence[FloatArray], path: str) -> None:
+    blobs = node.layer.blobs
+    if len(arrays) != len(blobs):
+        raise node.layer.fail(
+            f"Incompatible number of blobs: {len(blobs)} here, {len(arrays)} in {path}"
+        )
+    for i, (blob, array) in enumerate(zip(blobs, arrays, strict=True)):
+        if squeeze(array.shape) != squeeze(blob.shape):
+            raise node.layer.fail(
+                f"Cannot copy param {i} weights from {path}: shape mismatch. Source param "
+                f"shape is {array.shape}; target param shape is {blob.shape}. To learn "
+                "this layer's parameters from scratch, rename the layer."
+            )
+        blob.data[...] = array.reshape(blob.shape)
+
+
+def share_weights(nodes: Sequence[Node], others: Sequence[Node]) -> None:
+    """Let layers use the parameters of another net's layers of the same name."""
+    targets = {node.name: node for node in reversed(nodes)}
+    for other in others:
+        node = targets.get(other.name)
+        if node is None:
+            log.info("net.cpp:678", f"Ignoring source layer {other.name}")
+            continue
+        if len(other.layer.blobs) != len(node.layer.blobs):
+            raise node.layer.fail("the other net's layer has a different number of params")
+        for mine, blob in zip(node.layer.blobs, other.layer.blobs, strict=True):
+            mine.share(blob)
+
+
+def to_proto(name: str, nodes: Sequence[Node], with_diff: bool = False) -> NetParameter:
+    """NetParameter with the current parameters."""
+    result = NetParameter(name=name)
+    for node in nodes:
+        layer = result.layer.add()
+        layer.CopyFrom(node.layer.param)
+        del layer.blobs[:]
+        for blob in node.layer.blobs:
+            layer.blobs.append(to_blobproto(blob.data, blob.diff if with_diff else None))
+    return result
+
+
+def save(path: str, name: str, nodes: Sequence[Node], with_diff: bool = False) -> None:
+    """Write a .caffemodel."""
+    write_weights(path, to_proto(name, nodes, with_diff))
+
+
+def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None:
+    """Write a .caffemodel.h5.
+
+    Raises
+    ------
+    InputError
+        Two layers with parameters have one name, which the format cannot hold.
+    """
+    twice = same_names(nodes)
+    if twice:
+        raise CaffeError(
+            f"{path}: HDF5 holds one layer per name, and several are called {twice[0]!r}; rename "
+            "them, or use snapshot_format: BINARYPROTO"
+        )
+    params = by_name(nodes)
+    data = {name: [b.data for b in blobs] for name, blobs in params.items()}
+    diff = {name: [b.diff for b in blobs] for name, blobs in params.items()}
+    write_weights_hdf5(path, data, diff if with_diff else None)
+
+
+def by_name(nodes: Sequence[Node]) -> OrderedDict[str, list[Blob]]:
+    """Parameters by layer name; of layers with one name the last one's, as in pycaffe."""
+    return OrderedDict((n.name, n.layer.blobs) for n in nodes if n.layer.blobs)
+
+
+def same_names(nodes: Sequence[Node]) -> list[str]:
+    """Names that several layers with parameters have."""
+    names = [node.name for node in nodes if node.layer.blobs]
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def squeeze(shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape without leading ones, by which Caffe compares old 4-d parameters with new ones."""
+    shape = tuple(shape)
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
