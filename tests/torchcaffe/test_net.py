@@ -161,7 +161,6 @@ def test_shared_blobs_add_their_gradients(tmp_path: Path) -> None:
             ('type: "Softmax"', 'type: "Softmix"'),
             "Unknown layer type: Softmix .*known types: AbsVal",
         ),
-        (('name: "fc"', 'name: "conv"'), "another layer with parameters has this name"),
         (("kernel_size: 3", "kernel_size: 30"), "'conv'.*does not fit into a 9x9"),
         (("num_output: 5 kernel_size: 3", "num_output: 5 kernel_size: 3 group: 2"), "group 2"),
         (
@@ -175,6 +174,32 @@ def test_bad_nets_are_refused(change: tuple[str, str], message: str, tmp_path: P
     assert change[0] in SMALL
     with pytest.raises(InputError, match=message):
         net(tmp_path, SMALL.replace(*change))
+
+
+TWINS = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "a" inner_product_param { num_output: 2
+        weight_filler { type: "constant" value: 1 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "a" top: "b" inner_product_param { num_output: 2
+        weight_filler { type: "constant" value: 2 } } }
+"""
+
+
+def test_layers_with_parameters_may_share_a_name_as_in_caffe(
+    folder: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    n = net(folder, TWINS)
+    warned = [line for line in capfd.readouterr().err.splitlines() if line.startswith("W")]
+    assert len(warned) == 1
+    assert "several layers with parameters are called 'fc'" in warned[0]
+    n.save("twins.caffemodel")
+    again = net(folder, TWINS.replace("value: 2", "value: 9"))
+    again.copy_from("twins.caffemodel")
+    # Genuine Caffe copies both into the first.
+    assert [layer.blobs[0].data[0, 0] for layer in again.layers[1:]] == [2, 9]
+    with pytest.raises(InputError, match="HDF5 holds one layer per name, and several are"):
+        n.save_hdf5("twins.h5")
 
 
 def test_labels_outside_the_classes_name_the_record(golden: Path) -> None:
