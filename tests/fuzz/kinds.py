@@ -1,0 +1,236 @@
+"""Every kind of file that a verb takes: how to make a valid one, and the command that takes it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+from PIL import Image
+
+from i2cnn.datasets import embedded_root
+from i2cnn.faces.table import write_faces_csv
+from tests.helpers.faces import some_faces
+from tests.helpers.golden import GOLDEN, copy_golden
+from tests.helpers.runs import write_run
+from tests.helpers.small_runs import small_set
+from tests.helpers.trees import CKPLUS
+
+_FACE = "S03.HA1.010.png"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of input.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Writes valid inputs into a new folder.
+    file : str
+        The one that is changed.
+    words : str
+        The command line, run in the folder; it writes into `out`.
+    is_text : bool
+    writes : str
+        Folder that it also writes into.
+    """
+
+    name: str
+    make: Callable[[Path], None]
+    file: str
+    words: str
+    is_text: bool = False
+    writes: str = "out"
+
+
+def kinds() -> list[Kind]:
+    """All kinds."""
+    return [*_pictures(), *_tables(), *_caffe(), *_runs(), *_recognisers()]
+
+
+def _face(size: int = 160) -> Image.Image:
+    return Image.open(embedded_root() / _FACE).convert("RGB").resize((size, size))
+
+
+def _pictures() -> list[Kind]:
+    def save(name: str, mode: str) -> Callable[[Path], None]:
+        def make(folder: Path) -> None:
+            picture = _face().convert("L" if mode == "I;16" else mode)
+            if mode == "I;16":
+                cv2.imwrite(str(folder / name), np.asarray(picture).astype(np.uint16) * 257)
+            else:
+                picture.save(folder / name)
+
+        return make
+
+    modes = {
+        "png": "RGB",
+        "jpg": "RGB",
+        "tiff": "L",
+        "bmp": "P",
+        "pgm": "L",
+        "webp": "RGB",
+        "gif": "P",
+    }
+    found = [
+        Kind(f"{suffix} picture", save(f"x.{suffix}", mode), f"x.{suffix}", f"predict x.{suffix}")
+        for suffix, mode in modes.items()
+    ]
+    found.append(Kind("16-bit picture", save("x.png", "I;16"), "x.png", "predict x.png"))
+    preview = "patches x.jpg --preview out/p.png"
+    found.append(Kind("previewed picture", save("x.jpg", "RGB"), "x.jpg", preview))
+    return found
+
+
+def _faces(folder: Path, number: int = 6) -> None:
+    faces = some_faces(number)
+    for face in faces:
+        shutil.copy(embedded_root() / face.image, folder)
+    write_faces_csv(folder / "faces.csv", faces)
+
+
+def _with_scheme(folder: Path) -> None:
+    _faces(folder)
+    (folder / "x.toml").write_text(
+        'mouth = 1.1\nscales = [1.0, 1.5]\n[[region]]\nname = "all"\nanchor = "face"\n'
+        "centre = [0, 0]\nsize = [3, 3]\n"
+    )
+
+
+def _with_list(folder: Path) -> None:
+    rows = [("image", "subject", "label")]
+    for i, label in enumerate(("joy", "calm")):
+        _face(100).rotate(i).save(folder / f"{i}.png")
+        rows.append((f"{i}.png", "ab"[i], label))
+    with open(folder / "x.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def _with_features(folder: Path) -> None:
+    faces = some_faces(18)
+    write_faces_csv(folder / "faces.csv", faces)
+    features = np.random.RandomState(0).randn(len(faces), 2, 8).astype(np.float32)
+    np.save(folder / "x.npy", features)
+    state = {"key": "x", "done": len(faces)}
+    (folder / "x.npy.progress.json").write_text(json.dumps(state))
+
+
+def _tables() -> list[Kind]:
+    patches = "patches faces.csv --out out/db --k 1 --size 32"
+    svm = "svm x.npy --faces faces.csv --folds 3 --out out/p.csv"
+    listed = "faces --dataset folder x.csv --out out/faces.csv --skip-bad"
+    emotion = "Emotion/S01/001/S01_001_00000010_emotion.txt"
+    return [
+        Kind("faces.csv", lambda f: _faces(f), "faces.csv", patches, True),
+        Kind("scheme", _with_scheme, "x.toml", f"{patches} --scheme x.toml", True),
+        Kind("list of pictures", _with_list, "x.csv", listed, True),
+        Kind(
+            "landmarks.csv",
+            lambda f: shutil.copytree(small_set(f.parent / "small", 1), f, dirs_exist_ok=True),
+            "landmarks.csv",
+            "faces . --out out/faces.csv",
+            True,
+        ),
+        Kind(
+            "emotion code",
+            lambda f: shutil.copytree(CKPLUS, f, dirs_exist_ok=True),
+            emotion,
+            "faces --dataset ckplus . --out out/faces.csv",
+            True,
+        ),
+        Kind("features", _with_features, "x.npy", svm),
+        Kind("features' faces", _with_features, "faces.csv", svm, True),
+        Kind("features' progress", _with_features, "x.npy.progress.json", svm, True),
+    ]
+
+
+def _golden(folder: Path) -> None:
+    shutil.rmtree(folder)
+    copy_golden(folder)
+    for path in (GOLDEN / "snapshots").glob("sgd_*"):
+        shutil.copy(path, folder)
+    solver = (folder / "solver_sgd.prototxt").read_text()
+    short = solver.replace("max_iter: 20", "max_iter: 11").replace("test_iter: 4", "test_iter: 1")
+    (folder / "solver_short.prototxt").write_text(short)
+    text = (folder / "tiny_train_val.prototxt").read_text()
+    layers = text[text.index('layer {\n  name: "conv1"') :]
+    with h5py.File(folder / "x.h5", "w") as file:
+        file["data"] = np.zeros((4, 3, 24, 24), np.float32)
+        file["label"] = np.zeros((4,), np.float32)
+    (folder / "list.txt").write_text("x.h5\n")
+    (folder / "h5.prototxt").write_text(
+        'layer { name: "data" type: "HDF5Data" top: "data" top: "label" '
+        'hdf5_data_param { source: "list.txt" batch_size: 2 } }\n' + layers
+    )
+
+
+def _caffe() -> list[Kind]:
+    net, solver = "tiny_train_val.prototxt", "solver_short.prototxt"
+    timed = f"caffe time -model {net} -iterations 1"
+    trained = f"caffe train -solver {solver} -snapshot"
+    tested = f"caffe test -model {net} -iterations 1 -weights"
+    meant = "caffe time -model tiny_meanfile_train_val.prototxt -iterations 1"
+    hdf5 = "caffe time -model h5.prototxt -iterations 1"
+    kinds = [
+        ("net", net, timed, True),
+        ("solver", solver, f"caffe train -solver {solver}", True),
+        ("solver's net", net, f"caffe train -solver {solver}", True),
+        ("caffemodel", "init.caffemodel", f"{tested} init.caffemodel", False),
+        ("caffemodel.h5", "sgd_h5_iter_20.caffemodel.h5", f"{tested} sgd_h5_iter_20.caffemodel.h5"),
+        ("solverstate", "sgd_iter_10.solverstate", f"{trained} sgd_iter_10.solverstate"),
+        (
+            "solverstate.h5",
+            "sgd_h5_iter_20.solverstate.h5",
+            f"{trained} sgd_h5_iter_20.solverstate.h5",
+        ),
+        ("binaryproto", "mean.binaryproto", meant),
+        ("HDF5 data", "x.h5", hdf5),
+        ("list of HDF5 files", "list.txt", hdf5, True),
+        ("LMDB", "data_lmdb/data.mdb", timed),
+    ]
+    return [Kind(name, _golden, *rest) for name, *rest in kinds]  # type: ignore[arg-type]
+
+
+def _runs() -> list[Kind]:
+    def make(folder: Path) -> None:
+        write_run(folder / "run")
+
+    names = {
+        "run.json": True,
+        "dataset.json": True,
+        "folds.json": True,
+        "faces.csv": True,
+        "fold_01/k1_seed0/job.json": True,
+        "fold_01/k1_seed0/predictions_trained.csv": True,
+    }
+    return [
+        Kind(f"run's {name}", make, f"run/{name}", "report run", text, "run/report")
+        for name, text in names.items()
+    ]
+
+
+def _recognisers() -> list[Kind]:
+    def make(folder: Path) -> None:
+        import i2cnn.models
+
+        smile = Path(i2cnn.models.__file__).parent / "smile"
+        shutil.copytree(smile, folder / "model")
+        _face().save(folder / "x.png")
+
+    return [
+        Kind(f"recogniser's {name}", make, f"model/{name}", "predict x.png --model model", text)
+        for name, text in (
+            ("recogniser.json", True),
+            ("card.json", True),
+            ("svm.npz", False),
+            ("reference.npz", False),
+        )
+    ]
