@@ -8,10 +8,11 @@ READY  := $(VENV)/.ready
 NATIVE := $(VENV)/.native
 PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO   ?= runs/demo
+SECONDS ?= 600
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test coverage wheel distribution docs lint format conformance sanitize proto clean
+.PHONY: help setup demo test coverage wheel distribution docs lint format conformance sanitize fuzz proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
@@ -22,6 +23,7 @@ help:
 	@echo "make docs         the documentation site, in build/site"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
+	@echo "make fuzz         damaged and hostile inputs for every verb, for SECONDS=600"
 	@echo "make format       format all sources"
 	@echo "make clean        remove what was built (runs/ is kept)"
 
@@ -82,6 +84,11 @@ conformance: setup
 
 sanitize: setup
 	sh tools/sanitize.sh $(BIN)/python
+
+# Inputs that break the rule are kept in build/fuzz.
+fuzz: setup
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
+	  $(BIN)/python -m tests.fuzz --seconds $(SECONDS) --keep build/fuzz
 
 # Needs protoc 3.21 (Debian 12's protobuf-compiler): what it writes, protobuf 4.21 and later load.
 proto:

@@ -10,8 +10,10 @@ from typing import Any
 import cv2
 import lmdb
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from i2cnn.patches.jitter import Jitter
+from i2cnn.torchcaffe.data.lmdb_pages import check_pages
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json
@@ -103,7 +105,10 @@ def record_size(path: Path) -> tuple[int, int]:
 def _first_record(path: Path) -> Datum:
     with _open(path) as env, env.begin() as transaction:
         value = next(iter(transaction.cursor().iternext(keys=False, values=True)), b"")
-    return Datum.FromString(value)
+    try:
+        return Datum.FromString(value)
+    except DecodeError:
+        raise InputError(f"{path}: its first record is no Datum; write it again") from None
 
 
 def database_size(path: Path) -> int:
@@ -140,6 +145,7 @@ def _open(path: Path) -> lmdb.Environment:
     if not (path / "data.mdb").is_file():
         raise InputError(f"{path}: no LMDB (it has no data.mdb)")
     try:
+        check_pages(path)
         return lmdb.open(str(path), readonly=True, lock=False)
-    except lmdb.Error as error:
+    except (lmdb.Error, OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be opened ({error})") from None

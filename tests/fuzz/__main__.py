@@ -31,6 +31,7 @@ _HEAVY = (
     "i2cnn.cli.predict",
     "i2cnn.cli.report",
     "i2cnn.cli.svm",
+    "i2cnn.cli.train",
     "i2cnn.torchcaffe.cli",
     "i2cnn.torchcaffe.pycaffe",
     "sympy",  # torch imports it when a net is built

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +15,12 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from i2cnn.datasets import embedded_root
+from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.datasets.labels import SEVEN
+from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import write_faces_csv
+from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
+from i2cnn.patches.schemes import PatchSet, get_scheme
 from tests.helpers.faces import some_faces
 from tests.helpers.golden import GOLDEN, copy_golden
 from tests.helpers.runs import write_run
@@ -105,6 +110,14 @@ def _with_scheme(folder: Path) -> None:
     )
 
 
+def _with_database(folder: Path) -> None:
+    faces = some_faces(4)
+    chosen = PatchSet.of(get_scheme("deepid"), 1)
+    labels = [SEVEN.index(face.label) for face in faces]
+    options = DatabaseOptions(chosen, "png", classes=SEVEN.labels)
+    write_database(faces, labels, embedded_root(), folder / "db", options, mean_file=folder / "x.binaryproto")
+
+
 def _with_list(folder: Path) -> None:
     rows = [("image", "subject", "label")]
     for i, label in enumerate(("joy", "calm")):
@@ -115,7 +128,9 @@ def _with_list(folder: Path) -> None:
 
 
 def _with_features(folder: Path) -> None:
-    faces = some_faces(18)
+    dataset = load_dataset("synthetic")
+    dataset.samples = [s for s in dataset.samples if re.match(r"S0[1-4]\.(HA|NE|SU)1\.", s.image)]
+    faces = locate_faces(dataset).faces
     write_faces_csv(folder / "faces.csv", faces)
     features = np.random.RandomState(0).randn(len(faces), 2, 8).astype(np.float32)
     np.save(folder / "x.npy", features)
@@ -123,12 +138,22 @@ def _with_features(folder: Path) -> None:
     (folder / "x.npy.progress.json").write_text(json.dumps(state))
 
 
+def _with_sequence(folder: Path) -> None:
+    shutil.copytree(CKPLUS, folder, dirs_exist_ok=True)
+    shutil.rmtree(folder / "cohn-kanade-images/S01/002")
+
+
 def _tables() -> list[Kind]:
     patches = "patches faces.csv --out out/db --k 1 --size 32"
     svm = "svm x.npy --faces faces.csv --folds 3 --out out/p.csv"
     listed = "faces --dataset folder x.csv --out out/faces.csv --skip-bad"
     emotion = "Emotion/S01/001/S01_001_00000010_emotion.txt"
+    trained = "train --train db --validation db --mean x.binaryproto --classes 7 --out out/net"
+    trained += " --profile quick --max-iter 1 --batch-size 2 --device cpu"
     return [
+        Kind("patches", _with_database, "db/data.mdb", trained),
+        Kind("patches' contents", _with_database, "db/patches.json", trained, True),
+        Kind("patches' mean", _with_database, "x.binaryproto", trained),
         Kind("faces.csv", lambda f: _faces(f), "faces.csv", patches, True),
         Kind("scheme", _with_scheme, "x.toml", f"{patches} --scheme x.toml", True),
         Kind("list of pictures", _with_list, "x.csv", listed, True),
@@ -141,9 +166,9 @@ def _tables() -> list[Kind]:
         ),
         Kind(
             "emotion code",
-            lambda f: shutil.copytree(CKPLUS, f, dirs_exist_ok=True),
+            _with_sequence,
             emotion,
-            "faces --dataset ckplus . --out out/faces.csv",
+            "faces --dataset ckplus . --task six --out out/faces.csv",
             True,
         ),
         Kind("features", _with_features, "x.npy", svm),

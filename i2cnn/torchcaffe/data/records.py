@@ -9,6 +9,7 @@ from pathlib import Path
 
 import lmdb
 
+from i2cnn.torchcaffe.data.lmdb_pages import check_pages
 from i2cnn.torchcaffe.errors import CaffeError
 
 
@@ -54,26 +55,19 @@ class LmdbRecords:
                 "check data_param.source"
             )
         self._closed = False
-        try:
-            self.env = _environments.open(source)
-        except lmdb.Error as error:
-            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
         self.source = source
         self.layer = layer
-        self._check_size()
+        try:
+            check_pages(Path(source))
+            self.env = _environments.open(source)
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+        except (lmdb.Error, OSError) as error:
+            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
         self.count = self.env.stat()["entries"]
         if self.count == 0:
             self.close()
             raise CaffeError(f"layer {layer!r}: the LMDB {source} is empty")
-
-    def _check_size(self) -> None:
-        # Reading past the end of a truncated file is a bus error, which cannot be caught.
-        pages = self.env.info()["last_pgno"] + 1
-        needed = pages * self.env.stat()["psize"]
-        found = Path(self.source, "data.mdb").stat().st_size
-        if found < needed:
-            self.close()
-            raise self._damaged(f"data.mdb has {found} of {needed} bytes")
 
     def _damaged(self, reason: str) -> CaffeError:
         return CaffeError(

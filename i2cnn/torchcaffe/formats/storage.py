@@ -203,8 +203,8 @@ def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
             yield file
     except OSError:
         raise CaffeError(f"{path}: damaged, or not an HDF5 file") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CaffeError(f"{path}: not {what} ({error})") from None
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
 
 
 # Solver states ------------------------------------------------------------------------------------
@@ -237,14 +237,18 @@ def read_state(path: str | Path) -> State:
         raise CaffeError(f"{path}: not a solver state; it has no iteration or names no model")
     try:
         history = [array_from(blob) for blob in state.history]
+        return State(state.iter, _text(state.learned_net), history, state.current_step)
     except InputError as error:
         raise CaffeError(f"{path}: damaged ({error})") from None
-    return State(state.iter, state.learned_net, history, state.current_step)
 
 
 def _text(value: object) -> str:
+    """A path; protobuf and HDF5 give bytes where it is no UTF-8."""
     value = value.item() if isinstance(value, np.ndarray) else value
-    return os.fsdecode(value) if isinstance(value, bytes) else str(value)
+    text = os.fsdecode(value) if isinstance(value, bytes) else str(value)
+    if "\0" in text:
+        raise CaffeError(f"a file cannot be named {text!r}")
+    return text
 
 
 def write_state(path: str | Path, state: State, hdf5: bool) -> None:

@@ -17,6 +17,7 @@ from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.layers.source import DataSource
+from i2cnn.util.errors import InputError
 
 
 def _below(rng: CaffeRNG, n: int) -> int:
@@ -172,7 +173,9 @@ class HDF5Data(_Listed):
                 if missing:
                     raise self.fail(f"{path} has no data set {missing[0]!r}")
                 self.arrays = [np.asarray(file[name], np.float32) for name in self.param.top]
-        except OSError as error:
+        except InputError:
+            raise
+        except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise self.fail(f"{path} cannot be read ({error})") from None
         if any(a.ndim < 1 or len(a) != len(self.arrays[0]) for a in self.arrays):
             raise self.fail(f"the data sets of {path} differ in their number of rows")

@@ -218,3 +218,27 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_mean(path, np.zeros((1, 2, 2)))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [b"\xff.caffemodel", b"a\0.caffemodel"])
+def test_the_models_name_in_a_solver_state_may_be_no_text(name: bytes, tmp_path: Path) -> None:
+    """Found by the fuzzer: protobuf gives bytes, and no file has a NUL in its name."""
+    content = (SNAPSHOTS / "sgd_iter_10.solverstate").read_bytes()
+    old = read_state(SNAPSHOTS / "sgd_iter_10.solverstate").learned_net.encode()
+    path = tmp_path / "x.solverstate"
+    path.write_bytes(content.replace(old, name.ljust(len(old), b"x")))
+    if b"\0" in name:
+        with pytest.raises(InputError, match=r"x\.solverstate: damaged \(a file cannot be named"):
+            read_state(path)
+    else:
+        assert read_state(path).learned_net.startswith("\udcff.caffemodel")
+
+
+@pytest.mark.parametrize("suffix", ["caffemodel", "solverstate"])
+def test_damage_inside_an_hdf5_file_is_named(suffix: str, tmp_path: Path) -> None:
+    """Found by the fuzzer: h5py raises RuntimeError for a damaged group."""
+    content = (SNAPSHOTS / f"sgd_h5_iter_20.{suffix}.h5").read_bytes()
+    path = tmp_path / f"x.{suffix}.h5"
+    path.write_bytes(content.replace(b"TREE", b"TREF").replace(b"SNOD", b"SNOX"))
+    with pytest.raises(InputError, match=rf"x\.{suffix}\.h5: damaged"):
+        (read_weights if suffix == "caffemodel" else read_state)(path)
