@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -141,11 +143,14 @@ def database_digest(path: Path) -> str:
     return total.hexdigest()
 
 
-def _open(path: Path) -> lmdb.Environment:
+@contextmanager
+def _open(path: Path) -> Iterator[lmdb.Environment]:
+    """Open an LMDB to read it; InputError if it is missing or damaged."""
     if not (path / "data.mdb").is_file():
         raise InputError(f"{path}: no LMDB (it has no data.mdb)")
     try:
         check_pages(path)
-        return lmdb.open(str(path), readonly=True, lock=False)
+        with lmdb.open(str(path), readonly=True, lock=False) as env:
+            yield env
     except (lmdb.Error, OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be opened ({error})") from None
+        raise InputError(f"{path}: cannot be opened, or is damaged ({error})") from None

@@ -115,7 +115,9 @@ def _with_database(folder: Path) -> None:
     chosen = PatchSet.of(get_scheme("deepid"), 1)
     labels = [SEVEN.index(face.label) for face in faces]
     options = DatabaseOptions(chosen, "png", classes=SEVEN.labels)
-    write_database(faces, labels, embedded_root(), folder / "db", options, mean_file=folder / "x.binaryproto")
+    write_database(
+        faces, labels, embedded_root(), folder / "db", options, mean_file=folder / "x.binaryproto"
+    )
 
 
 def _with_list(folder: Path) -> None:

@@ -20,7 +20,7 @@ STATUSES = (0, 1, 2, 3, 130)
 MEMORY_BYTES = 1_000_000_000
 #: Address space, which torch asks for generously.
 SPACE_BYTES = 4_000_000_000
-CPU_SECONDS = 10
+CPU_SECONDS = 20
 #: Beside other work.
 WALL_SECONDS = 60
 FILE_BYTES = 200_000_000

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import lmdb
 import pytest
 
 from i2cnn.patches import ENCODINGS
@@ -118,3 +119,15 @@ def test_a_damaged_database_is_named(fact, tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"x" * 9000)
     with pytest.raises(InputError, match=f"{tmp_path}: cannot be opened"):
         fact(tmp_path)
+
+
+def test_a_damaged_value_is_named(tmp_path: Path) -> None:
+    """Found by the fuzzer: a value whose pages say that they are something else."""
+    with lmdb.open(str(tmp_path)) as env, env.begin(write=True) as transaction:
+        transaction.put(b"key", b"x" * 9000)
+    content = bytearray((tmp_path / "data.mdb").read_bytes())
+    flags = next(at for at in range(2 * 4096 + 10, len(content), 4096) if content[at] == 4)
+    content[flags] = 2
+    (tmp_path / "data.mdb").write_bytes(content)
+    with pytest.raises(InputError, match=f"{tmp_path}: cannot be opened, or is damaged"):
+        is_encoded(tmp_path)

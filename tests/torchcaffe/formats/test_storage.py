@@ -214,7 +214,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match=r"mean\.binaryproto: cannot be written .*No space"):
         write_mean(path, np.zeros((1, 2, 2)))
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
