@@ -15,7 +15,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from i2cnn.patches.jitter import Jitter
-from i2cnn.torchcaffe.data.lmdb_pages import check_pages
+from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import lmdb
 
-from i2cnn.torchcaffe.data.lmdb_pages import check_pages
 from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 
 
 class _Environments:

@@ -8,7 +8,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from i2cnn.torchcaffe.data.lmdb_pages import check_pages
+from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 
 PAGE = 4096
 
