@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.models import find_model
@@ -18,6 +19,10 @@ from i2cnn.svm.pair_weights import SVM_FILE
 from i2cnn.svm.person_reference import PersonReference, Population
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.images import as_picture
+
+#: What a recogniser takes as a picture.
+Picture = str | Path | Image.Image | UInt8Array
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,13 @@ class Recogniser:
         return _unpickled, (*self._made_of, self.bundle.digest)
 
     def predict(
-        self, image: UInt8Array, reference: PersonReference | None = None
+        self, image: Picture, reference: PersonReference | None = None
     ) -> list[FacePrediction]:
         """Expressions of every face found, from left to right; empty if there is none.
 
         Parameters
         ----------
-        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        image : str, Path, PIL.Image.Image or ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
         reference : PersonReference, optional
             Of the person whose faces these are, from :meth:`reference_from` or
             :meth:`load_reference`.
@@ -123,26 +128,27 @@ class Recogniser:
         Raises
         ------
         InputError
-            The reference is another recogniser's.
+            The reference is another recogniser's, or the picture is none that can be used.
         """
-        return [self.predict_face(image, d, reference) for d in self.finder.find_all(image)]
+        seen = as_picture(image)
+        return [self.predict_face(seen, d, reference) for d in self.finder.find_all(seen)]
 
     def predict_face(
-        self, image: UInt8Array, detection: Detection, reference: PersonReference | None = None
+        self, image: Picture, detection: Detection, reference: PersonReference | None = None
     ) -> FacePrediction:
         """Expression of a face whose landmarks are known.
 
         Parameters
         ----------
-        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        image : as for :meth:`predict`
         detection : Detection
         reference : PersonReference, optional
         """
         return self.name(self.describe(image, detection), detection, reference)
 
-    def describe(self, image: UInt8Array, detection: Detection) -> Float32Array:
+    def describe(self, image: Picture, detection: Detection) -> Float32Array:
         """Features (patches, dim) of a face."""
-        return self._describer.describe(image, detection.points)
+        return self._describer.describe(as_picture(image), detection.points)
 
     def name(
         self,
@@ -158,8 +164,9 @@ class Recogniser:
             features = reference.apply(features)
         elif population is not None:
             features = features - population.mean
-        shares = pairs.contributions(features)
-        decisions = shares.sum(axis=1) + pairs.intercepts
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            shares = pairs.contributions(features)
+            decisions = shares.sum(axis=1) + pairs.intercepts
         if not (np.isfinite(shares).all() and np.isfinite(decisions).all()):
             raise InputError(
                 f"{self.bundle.folder}: its weights give values that are not finite; {REMEDY}"
@@ -176,14 +183,14 @@ class Recogniser:
             pairs.slope is not None,
         )
 
-    def reference_from(self, pictures: Iterable[UInt8Array]) -> PersonReference:
+    def reference_from(self, pictures: Iterable[Picture]) -> PersonReference:
         """The reference of a person, from pictures of theirs without labels.
 
         Five pictures or more, of different expressions, make a good one. It is biometric data.
 
         Parameters
         ----------
-        pictures : iterable of ndarray of uint8
+        pictures : iterable of what :meth:`predict` takes
             The largest face of each is the person's.
 
         Raises
@@ -194,7 +201,8 @@ class Recogniser:
         """
         self.check_references()
         described = []
-        for number, image in enumerate(pictures, 1):
+        for number, given in enumerate(pictures, 1):
+            image = as_picture(given)
             detection, found = self.finder.find_one(image)
             if not found:
                 raise InputError(f"picture {number} of a reference shows no face")

@@ -223,6 +223,8 @@ class Population:
         """Read what :meth:`save` wrote; InputError if the file is missing or damaged."""
         arrays = read_npz(path, _MOST_BYTES)
         try:
+            if any(arrays[name].dtype.kind != "f" for name in ("mean", "effects", "values")):
+                raise ValueError("numbers of other types")
             mean, effects = (arrays[name].astype(np.float32) for name in ("mean", "effects"))
             scale, shrinkage, mix = (float(value) for value in arrays["values"])
             judge = PairWeights.of_arrays(_part(arrays, _JUDGE)) if mix else None

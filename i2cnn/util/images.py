@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 from i2cnn.util.arrays import AnyArray, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
-from i2cnn.util.picture_files import open_picture
+from i2cnn.util.picture_files import DECODERS, MAX_PIXELS, open_picture
 
 #: A 16-bit picture whose maximum is below holds fewer bits (12 from many cameras).
 _LEAST_MAXIMUM = 4096
@@ -109,6 +110,81 @@ def _bad_range(path: Path, kind: str, values: AnyArray, reason: str) -> InputErr
         f"{path}: {kind} values from {values.min()} to {values.max()} are {reason}; convert it to "
         "8 bits per channel"
     )
+
+
+def as_picture(given: object) -> UInt8Array:
+    """A picture as people hold it in Python.
+
+    Parameters
+    ----------
+    given : str, Path, PIL.Image.Image or ndarray of uint8
+        A file, or what it shows: (H, W), (H, W, 1), or (H, W, 3) in B, G, R, as OpenCV has it.
+
+    Returns
+    -------
+    ndarray of uint8, (H, W) or (H, W, 3)
+        The array itself, if one was given.
+
+    Raises
+    ------
+    InputError
+        Says what was given, and what to give instead; for a file, as :func:`read_image`.
+    """
+    if isinstance(given, str | os.PathLike):
+        return read_image(Path(given))
+    if isinstance(given, Image.Image):
+        return _from_pillow(given)
+    if isinstance(given, np.ndarray):
+        return _checked(given)
+    if given is None:
+        remedy = "cv2.imread returns None for what it cannot read; give the file's path instead"
+    elif isinstance(given, list | tuple):
+        remedy = "give the pictures of a batch one by one"
+    else:
+        remedy = "give a path, a PIL image, or an array (H, W) or (H, W, 3) of uint8 in B, G, R"
+    raise InputError(f"a picture cannot be a {type(given).__name__}; {remedy}")
+
+
+def _from_pillow(given: Image.Image) -> UInt8Array:
+    # One that is not yet loaded is decoded here, and by Ghostscript if it is PostScript.
+    if given.format not in (*DECODERS, "MPO", None):
+        raise InputError(f"a PIL image of the format {given.format} is not decoded; save it as PNG")
+    _check_pixels(given.height, given.width)
+    try:
+        return _to_array(ImageOps.exif_transpose(given), Path("PIL image"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"PIL image: cannot be read ({error})") from None
+
+
+def _checked(array: AnyArray) -> UInt8Array:
+    """The array, if it is a picture."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    wanted = "a picture is (H, W), or (H, W, 3) in B, G, R"
+    if array.ndim == 4:
+        fault = "is a batch; give its pictures one by one"
+    elif array.ndim == 3 and array.shape[2] == 4:
+        fault = "has an alpha channel; give the first three channels, array[:, :, :3]"
+    elif array.ndim == 3 and array.shape[0] == 3 != array.shape[2]:
+        fault = f"has its channels first; {wanted}"
+    elif array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,)):
+        fault = f"is no picture; {wanted}"
+    elif not array.size:
+        fault = "is empty"
+    elif array.dtype != np.uint8:
+        fault = "does not say how bright its values are; scale them to 0 to 255, as uint8"
+    else:
+        _check_pixels(*array.shape[:2])
+        return array
+    raise InputError(f"an array {array.shape} of {array.dtype} {fault}")
+
+
+def _check_pixels(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise InputError(
+            f"a picture of {width}x{height} is above the limit of {MAX_PIXELS / 1e6:g} megapixels; "
+            "scale it down"
+        )
 
 
 def as_gray(image: UInt8Array) -> UInt8Array:

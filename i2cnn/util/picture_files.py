@@ -26,7 +26,7 @@ SUFFIXES = (
 
 #: Pillow's decoders that are used. Pillow goes by content, whatever a file's name, and its decoder
 #: of PostScript starts Ghostscript, which runs the file as a program.
-_DECODERS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+DECODERS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 #: A progressive JPEG is decoded once per scan. Encoders write about ten.
 _MAX_SCANS = 100
 #: Without arithmetic coding, 64 pixels of a JPEG take a bit or more.
@@ -121,13 +121,13 @@ def _check_file(path: Path) -> None:
 
 
 def _decoders() -> list[str]:
-    """Those of _DECODERS that are installed."""
+    """Those of DECODERS that are installed."""
     Image.init()
     if "HEIF" not in Image.OPEN and _has_pillow_heif():
         import pillow_heif
 
         pillow_heif.register_heif_opener()
-    return [name for name in _DECODERS if name in Image.OPEN]
+    return [name for name in DECODERS if name in Image.OPEN]
 
 
 def _has_pillow_heif() -> bool:
