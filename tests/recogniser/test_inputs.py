@@ -41,5 +41,5 @@ def test_what_is_no_picture_is_refused(recogniser: Recogniser) -> None:
     batch = np.stack([read_image(PATH)] * 2)[..., None].repeat(3, axis=3)
     for given in (None, [PATH], batch, read_image(PATH) / 255):
         for ask in (recogniser.predict, lambda x: recogniser.predict_face(x, face.detection)):
-            with pytest.raises(InputError, match="a picture cannot be a|an array"):
+            with pytest.raises(InputError, match=r"a picture cannot be a|an array"):
                 ask(given)
