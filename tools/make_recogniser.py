@@ -26,7 +26,7 @@ from i2cnn.datasets.labels import task_of
 from i2cnn.evaluation.folds import make_folds
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.faces.locate import locate_faces
-from i2cnn.models.card import CARD_FILE, CARD_TEXT, Card, Share
+from i2cnn.models.card import Card, Share, write_card
 from i2cnn.patches.schemes import DEEPID
 from i2cnn.recogniser.bundle import load_bundle, save_hog_bundle
 from i2cnn.recogniser.describe_hog import unmirrored
@@ -39,7 +39,6 @@ from i2cnn.svm.population_fit import PopulationFit, fit_population
 from i2cnn.svm.probabilities import Bin, bins, calibration_error
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import write_json, write_text
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import progress, say
 
@@ -296,10 +295,10 @@ def make_card(recogniser: str, release: Release, fit: PopulationFit, tests: Eval
         release.licence,
         pictures.data,
         tests.share("as is"),
+        release.limits,
         tests.share("reference"),
         tests.shares("few"),
         tests.shares("one-sided"),
-        release.limits,
         {
             "as_is": tests.calibration_error("as is"),
             "reference": tests.calibration_error("reference"),
@@ -336,8 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     origin = {"name": options.name, "version": __version__, "data": list(pictures.data)}
     save_hog_bundle(target, pictures.labels, unmirrored(DEEPID), fit.plain, fit.population, origin)
     check_stored(target, fit, pictures)
-    write_json(target / CARD_FILE, card.to_json())
-    write_text(target / CARD_TEXT, card.text())
+    write_card(target, card)
     say(f"{target}: as is {card.as_is}, with references {card.reference}")
     return 0
 

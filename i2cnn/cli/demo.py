@@ -6,6 +6,7 @@ import argparse
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from i2cnn.cli.start import check_machine
 from i2cnn.evaluation.inputs import prepare
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import evaluate
@@ -48,8 +49,9 @@ _SETTINGS = Settings(
 def demo(options: argparse.Namespace) -> None:
     """Evaluate one person-independent fold with the profile better, then time the paper's net."""
     out = options.out
-    say("The profile better: a small network that learns on this machine in minutes.")
     execution = Execution(options.engine, choose_device(options.device))
+    check_machine(out, _SETTINGS, execution, Workers())
+    say("The profile better: a small network that learns on this machine in minutes.")
     failures = evaluate(out, _SETTINGS, execution, Workers(), only_folds=(1,))
     if failures:
         raise InputError(f"{failures[0].job.title}: {failures[0].reason}")

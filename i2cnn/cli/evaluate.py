@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
+from i2cnn.cli.start import check_machine, print_estimate
 from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.cost_table import print_plan
 from i2cnn.evaluation.jobs import Execution
@@ -16,7 +17,6 @@ from i2cnn.evaluation.run import evaluate as run_evaluation
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
-from i2cnn.network.engine import choose_device
 from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.report.page import write_report
 from i2cnn.report.terminal import print_report
@@ -65,22 +65,22 @@ def evaluate(options: argparse.Namespace) -> int:
     """The whole run, then its report; status 1 if a job failed, 3 if pictures were left out."""
     settings = make_settings(options)
     workers = Workers(options.jobs, options.slurm)
-    if not options.slurm:  # a cluster's login node need not have the workers' devices
-        choose_device(options.device)
     execution = Execution(options.engine, options.device, options.keep)
+    jobs = jobs_of(settings, options.only_folds)
     check_out(options.out, settings)
+    check_machine(options.out, settings, execution, workers)
     if options.slurm:
         slurm_parameters(workers, execution)
+    left = [job for job in jobs if not job.has_result(options.out)]
     if options.dry_run:
-        jobs = jobs_of(settings, options.only_folds)
-        left = [job for job in jobs if not job.has_result(options.out)]
         print_plan(make_plan(settings, execution, left), options.out, workers)
         return 0
+    print_estimate(options.out, settings, execution, workers, left)
     leave_out = LeaveOut(options.skip_bad, options.drop_guessed)
     failures = run_evaluation(
         options.out, settings, execution, workers, options.only_folds, leave_out
     )
-    if len(failures) == len(jobs_of(settings, options.only_folds)):
+    if len(failures) == len(jobs):
         raise InputError(
             f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
         )

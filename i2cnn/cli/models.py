@@ -23,6 +23,8 @@ def print_card(options: argparse.Namespace) -> int:
     folder = find_model(options.model)
     card = read_card(folder)
     if card is None:
-        raise InputError(f"{folder / CARD_FILE}: no such file; only recognisers that ship have one")
+        raise InputError(
+            f"{folder / CARD_FILE}: no such file; repeat the evaluate command that made it"
+        )
     show(*card.text().splitlines())
     return 0

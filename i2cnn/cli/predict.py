@@ -50,7 +50,7 @@ def predict(options: argparse.Namespace) -> int:
                     if table is not None:
                         table.write(entry)
                 own += answer.faces
-                if options.save and own:
+                if options.save and not answer.error:
                     save_drawing(options.save, answer.picture, own)
                 if people:
                     shown.append(answer)
@@ -91,8 +91,11 @@ def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
     default = FOR_AN_ALBUM if album or pictures > 1 else FOR_A_PICTURE
     recogniser = Recogniser(options.model or default, options.engine, options.device)
     card = read_card(recogniser.bundle.folder)
-    if card is not None:
-        note(card.warning)
+    note(
+        f"{options.model} has no card: nobody knows what it learned from"
+        if card is None
+        else card.warning
+    )
     if options.model is None and not album:
         note(
             "for seven expressions, give several pictures of a person and --people one "

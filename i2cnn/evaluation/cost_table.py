@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from rich.table import Table
@@ -10,6 +9,7 @@ from rich.table import Table
 from i2cnn.evaluation.cost_plan import Plan
 from i2cnn.evaluation.workers import Workers
 from i2cnn.util.console import PlainConsole
+from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
 
 
@@ -28,8 +28,8 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     console = PlainConsole()
     console.print(_table(plan))
     console.print(_speed_words(plan))
-    free = shutil.disk_usage(next(p for p in (out, *out.resolve().parents) if p.exists())).free
-    console.print(_total_words(plan, at_a_time, free))
+    free = free_space(out)
+    console.print(total_words(plan, at_a_time, free))
     if plan.rivals:
         console.print(
             f"{plan.rivals} rival jobs, not estimated: seconds each, some minutes in all."
@@ -72,7 +72,8 @@ def _speed_words(plan: Plan) -> str:
     )
 
 
-def _total_words(plan: Plan, at_a_time: int, free: int) -> str:
+def total_words(plan: Plan, at_a_time: int, free: int) -> str:
+    """Time, disk and memory of a whole plan, where `free` bytes of the disk are free."""
     side_by_side = (
         f", about {_range(plan.first_stop_seconds / at_a_time, plan.seconds / at_a_time)} with "
         f"{at_a_time} at a time, each on cores or a GPU of its own"

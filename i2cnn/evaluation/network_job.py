@@ -22,6 +22,7 @@ from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
 from i2cnn.evaluation.methods import Method, fused_methods, with_references
 from i2cnn.evaluation.rival_job import RivalJob
+from i2cnn.evaluation.run_card import run_card
 from i2cnn.network.features import remove_features
 from i2cnn.network.training_folder import (
     NET_FILE,
@@ -126,16 +127,18 @@ class NetworkJob(Job):
                 f"{folder / NET_FILE}: is not the net that {RESULT_FILE} beside it describes; "
                 f"delete {folder} and repeat the evaluate command"
             )
+        trained = result["methods"][TRAINED]
         origin = {
             "profile": settings.profile,
             "dataset": settings.dataset,
             "run_digest": settings.digest,
             "job": self.folder,
             # The bundle's SVM is the linear one, whichever kernel the evaluation chose.
-            "test_accuracy": result["methods"][TRAINED]["linear_accuracy"],
+            "test_accuracy": trained["linear_accuracy"],
         }
         patches = PatchSet.of(inputs.scheme, self.k)
-        save_bundle(target, folder, inputs.task.labels, patches, origin)
+        card = run_card(inputs, self.fold, self.k, trained)
+        save_bundle(target, folder, inputs.task.labels, patches, origin, card)
 
     def clean_up(self, run: Path) -> None:
         """Remove databases, snapshots and features; the net and the mean stay."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import read_json
+from i2cnn.util.files import read_json, write_json, write_text
 
 CARD_FILE, CARD_TEXT = "card.json", "card.md"
 #: Keys of a measured share in card.json.
@@ -17,14 +17,15 @@ _SHARE = ("accuracy", "low", "high")
 
 @dataclass(frozen=True)
 class Share:
-    """A measured accuracy with its 95 % interval over people; between 0 and 1."""
+    """A measured accuracy with its 95 % interval over people, if that is known; from 0 to 1."""
 
     accuracy: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.accuracy:.1%} ({self.low:.1%} to {self.high:.1%})"
+        known = self.low is not None and self.high is not None
+        return f"{self.accuracy:.1%}" + (f" ({self.low:.1%} to {self.high:.1%})" if known else "")
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,16 @@ class Card:
     method, protocol, licence : str
     data : tuple of mapping
         Of each set of pictures: folder, pictures, people, licence.
-    as_is, reference : Share
-        People apart: without a reference, and with one of all pictures of the person.
+    as_is : Share
+        People apart.
+    limits : tuple of str
+        What it can't do.
+    reference : Share or None
+        People apart, with a reference of all pictures of the person.
     few : mapping of int to Share
         With a reference of so many pictures of the person, drawn at random.
     one_sided : mapping of int to Share
         With a reference of pictures that show only so many of the expressions.
-    limits : tuple of str
-        What it can't do.
     calibration : mapping of str to float
         Expected calibration error of its probabilities, `as_is` and with a `reference` of all
         pictures; empty if its scores are no probabilities.
@@ -65,10 +68,10 @@ class Card:
     licence: str
     data: tuple[Mapping[str, Any], ...]
     as_is: Share
-    reference: Share
-    few: Mapping[int, Share]
-    one_sided: Mapping[int, Share]
     limits: tuple[str, ...]
+    reference: Share | None = None
+    few: Mapping[int, Share] = field(default_factory=dict)
+    one_sided: Mapping[int, Share] = field(default_factory=dict)
     calibration: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +80,8 @@ class Card:
         return {
             **{name: getattr(self, name) for name in names},
             **{name: list(getattr(self, name)) for name in ("labels", "data", "limits")},
-            **{name: vars(getattr(self, name)) for name in ("as_is", "reference")},
+            "as_is": vars(self.as_is),
+            "reference": self.reference and vars(self.reference),
             "few": {str(n): vars(share) for n, share in self.few.items()},
             "one_sided": {str(n): vars(share) for n, share in self.one_sided.items()},
             "calibration": dict(self.calibration),
@@ -98,15 +102,20 @@ class Card:
             return "Its scores are not calibrated: they are no probabilities."
         return (
             "Its scores are probabilities, calibrated on left-out people; expected calibration "
-            f"error {self.calibration['as_is']:.1%} without a reference, "
-            f"{self.calibration['reference']:.1%} with one of all pictures."
+            f"error {self.calibration['as_is']:.1%} without a reference"
+            + (
+                f", {self.calibration['reference']:.1%} with one of all pictures."
+                if "reference" in self.calibration
+                else "."
+            )
         )
 
     def text(self) -> str:
         """The content of card.md."""
         rows = [("without a reference", self.as_is)]
         rows += [(f"reference of {n} pictures", share) for n, share in self.few.items()]
-        rows += [("reference of all pictures", self.reference)]
+        if self.reference is not None:
+            rows += [("reference of all pictures", self.reference)]
         rows += [
             (f"reference of pictures of {n} expression{'s' * (n > 1)} only", share)
             for n, share in self.one_sided.items()
@@ -150,10 +159,10 @@ def read_card(folder: Path) -> Card | None:
     try:
         for name in ("labels", "data", "limits"):
             content[name] = tuple(content[name])
-        for name in ("as_is", "reference"):
-            content[name] = _share(content[name])
+        content["as_is"] = _share(content["as_is"])
+        content["reference"] = content["reference"] and _share(content["reference"])
         errors = {name: float(v) for name, v in content.get("calibration", {}).items()}
-        if set(errors) not in (set(), {"as_is", "reference"}):
+        if set(errors) not in (set(), {"as_is"}, {"as_is", "reference"}):
             raise ValueError("calibration")
         content["calibration"] = errors
         for name in ("few", "one_sided"):
@@ -163,10 +172,17 @@ def read_card(folder: Path) -> Card | None:
         raise InputError(f"{path}: damaged ({error!r}); copy the whole folder again") from None
 
 
+def write_card(folder: Path, card: Card) -> None:
+    """Write a card into a recogniser's folder, for programs and for people."""
+    write_json(folder / CARD_FILE, card.to_json())
+    write_text(folder / CARD_TEXT, card.text())
+
+
 def _nearest(measured: Mapping[int, Share], number: int) -> Share | None:
     smaller = [n for n in measured if n <= number]
     return measured[max(smaller)] if smaller else None
 
 
 def _share(content: Mapping[str, Any]) -> Share:
-    return Share(*(float(content[name]) for name in _SHARE))
+    accuracy, *ends = (content[name] for name in _SHARE)
+    return Share(float(accuracy), *(None if end is None else float(end) for end in ends))

@@ -81,7 +81,7 @@ def name_faces(
 
 def _cost(card: Card | None, share: Share | None) -> str:
     """What the card says of the accuracy, if it says anything."""
-    if card is None or share is None:
+    if card is None or card.reference is None or share is None:
         return ""
     return (
         f" (on the faces of its card {share.accuracy:.0%} right, with a good reference "

@@ -12,6 +12,8 @@ reference.npz
     people's mean.
 scheme.toml
     The patch scheme, unless it is a built-in one.
+card.json, card.md
+    What its users should know.
 recogniser.json
     Labels, features, scheme, patches, SHA-256 of the other files, and where the recogniser comes
     from.
@@ -27,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from i2cnn.models.card import CARD_FILE, Card, write_card
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE, TRAIN_VAL_FILE
 from i2cnn.network.transform import Transform
 from i2cnn.patches.schemes import SCHEMES, PatchSet, Scheme, get_scheme
@@ -84,6 +87,7 @@ def save_bundle(
     labels: Iterable[str],
     patches: PatchSet,
     origin: Mapping[str, Any],
+    card: Card,
 ) -> None:
     """Write the folder of a recogniser with a network, all of it or nothing.
 
@@ -99,12 +103,15 @@ def save_bundle(
         The patches of a face that the SVM sees.
     origin : mapping
         Where the recogniser comes from; joins recogniser.json and is not interpreted.
+    card : Card
+        What its users should know.
     """
 
     def fill(partial: Path) -> None:
         for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
             shutil.copyfile(folder / name, partial / name)
         Transform.from_training_folder(folder).save(partial / TRANSFORM_FILE)
+        write_card(partial, card)
 
     _write(target, fill, FC7, labels, patches, origin)
 
@@ -174,7 +181,9 @@ def _save_scheme(scheme: Scheme, folder: Path) -> str:
 
 
 def bundled_net(target: Path) -> str:
-    """SHA-256 of a bundle's network; empty where there is no bundle that can be used."""
+    """SHA-256 of a bundle's network; empty where no bundle can be used, or it has no card."""
+    if not (target / CARD_FILE).is_file():
+        return ""
     try:
         net: str = _read_about(target)["files"][NET_FILE]
     except InputError:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.command import command_of
 from i2cnn.evaluation.folds import Folds
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.settings import Settings
@@ -186,6 +187,16 @@ class RunReport:
     def is_complete(self) -> bool:
         """True if every job of the run is finished."""
         return self.jobs_done == self.jobs_total
+
+    @property
+    def command(self) -> str:
+        """The command that does the rest of the run."""
+        return command_of(self.settings, self.run)
+
+    @property
+    def public_command(self) -> str:
+        """The same without folders on somebody's disk."""
+        return command_of(self.settings, self.run, public=True)
 
     @property
     def main_methods(self) -> tuple[MethodReport, ...]:

@@ -39,6 +39,12 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     console.print(report.summary, soft_wrap=True)
     if report.calibration:
         console.print(report.calibration_words, soft_wrap=True)
+    if not report.is_complete:
+        console.print(
+            f"{report.jobs_done} of {report.jobs_total} jobs are done; this does the rest:\n"
+            f"  {report.command}",
+            soft_wrap=True,
+        )
     if report.flat:
         console.print(
             f"The loss never left ln({len(report.task)}) in {report.flat_words}: the network "

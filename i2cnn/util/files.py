@@ -135,6 +135,12 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
         os.close(descriptor)
 
 
+def free_space(path: Path) -> int:
+    """Bytes that are free on the disk of a file or folder, which need not exist."""
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
+
+
 @contextmanager
 def _named_errors(folder: Path, path: Path) -> Iterator[None]:
     """Errors of what is written into a folder, such as a full disk's, name its final path."""

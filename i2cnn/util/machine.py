@@ -5,9 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from contextlib import suppress
+from pathlib import Path
 
 from i2cnn import __version__
 
+#: Limits of a control group, of its two versions.
+_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 PACKAGES = (
     "numpy",
     "opencv-python",
@@ -45,3 +52,12 @@ def machine() -> dict[str, str]:
 def available_cores() -> int:
     """Number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_limit() -> int:
+    """Bytes of memory that this process can have at most: the machine's, or its control group's."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _LIMITS:
+        with suppress(OSError, ValueError):  # another version of control groups, or no limit
+            found.append(int(path.read_text()))
+    return min(found)

@@ -11,7 +11,7 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.util.images import read_image, write_image
-from tests.helpers.small_runs import copy_of
+from tests.helpers.small_runs import JOB, copy_of
 
 Output = pytest.CaptureFixture[str]
 
@@ -45,6 +45,42 @@ def test_an_annotated_picture_is_saved(run: Path, photo: Path, tmp_path: Path) -
 def test_the_table_says_what_scores_are(run: Path, photo: Path, capsys: Output) -> None:
     assert main(["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]) == 0
     assert "Scores are probabilities" in capsys.readouterr().out
+
+
+def test_a_run_s_recogniser_warns_of_what_it_learned_from(
+    run: Path, photo: Path, capsys: Output
+) -> None:
+    assert main(["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]) == 0
+    warning = capsys.readouterr().err.splitlines()[0]
+    assert warning.startswith(
+        "i2cnn: this recogniser learned from 3 people of rendered faces (profile quick) and named "
+    )
+    assert warning.endswith("of 7 faces of 1 unseen people right; it has never seen a photograph.")
+
+
+def test_a_run_s_recogniser_has_a_card(run: Path, capsys: Output) -> None:
+    assert main(["card", str(run / "recogniser")]) == 0
+    text = capsys.readouterr().out
+    assert text == (run / "recogniser" / "card.md").read_text()
+    job = json.loads((run / JOB / "job.json").read_text())
+    accuracy = job["methods"]["trained"]["linear_accuracy"]
+    for part in (
+        "* rendered faces: 21 pictures of 3 people.",
+        f"| without a reference | {accuracy:.1%} |",
+        "What people feel, and decisions about them",
+        "Photographs: it has seen rendered faces only",
+        "Fold 1 of 4",
+    ):
+        assert part in text, part
+
+
+def test_a_recogniser_without_a_card_is_told(
+    run: Path, photo: Path, tmp_path: Path, capsys: Output
+) -> None:
+    copy = copy_of(run / "recogniser", tmp_path / "recogniser")
+    (copy / "card.json").unlink()
+    assert main(["predict", str(photo), "--model", str(copy), "--device=cpu"]) == 0
+    assert "has no card: nobody knows what it learned from" in capsys.readouterr().err
 
 
 def test_a_picture_without_a_face_is_said_to_have_none(

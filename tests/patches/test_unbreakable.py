@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -200,3 +201,19 @@ def test_the_map_grows(tmp_path: Path) -> None:
     write_faces(tmp_path / "db", number=30, encoding="raw")
     assert database_size(tmp_path / "db") == 1800
     assert database_digest(tmp_path / "db")
+
+
+def test_an_ignored_ctrl_c_stays_ignored(tmp_path: Path) -> None:
+    # As under nohup, or in the background of a script: the shell has it ignored.
+    write_faces_csv(tmp_path / "faces.csv", some_faces(101))
+    target = tmp_path / "target"
+    options = [f"--root={embedded_root()}", f"--out={target / 'db'}", "--k=1"]
+    words = ["patches", tmp_path / "faces.csv", *options]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start("interrupted_patches", target, *words)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert database_size(target / "db") == 101

@@ -59,7 +59,7 @@ def try_predict(folder: Path) -> None:
     faces = some_faces(folder / "faces")
     command("evaluate", faces, "--dataset=folder", f"--out={run}", *network, *folds)
     picture = embedded_root() / "S05.HA1.010.png"
-    (face,) = json.loads(command("predict", picture, f"--model={run}/recogniser", "--json"))
+    face = json.loads(command("predict", picture, f"--model={run}/recogniser", "--json"))
     height, width = read_image(picture).shape[:2]
     left, top, right, bottom = face["box"]
     assert left < width / 2 < right, face

@@ -1,0 +1,65 @@
+"""The command that continues a run."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+from i2cnn.evaluation import PATCH_COUNTS
+from i2cnn.evaluation.settings import SYNTHETIC, Settings
+from i2cnn.network.profiles import template_schedule
+from i2cnn.rivals import RIVALS
+
+
+def command_of(settings: Settings, run: Path, public: bool = False) -> str:
+    """The `i2cnn evaluate` command that does all of a run, and so what is left of it.
+
+    Parameters
+    ----------
+    settings : Settings
+    run : Path
+    public : bool
+        Leave out folders on somebody's disk: PATH stands for those of the data.
+    """
+    words = ["i2cnn", "evaluate"]
+    if settings.root is not None or settings.dataset != SYNTHETIC:
+        words.append("PATH" if public or settings.root is None else settings.root)
+    for name, value in _options(settings, public).items():
+        words += [f"--{name}", value]
+    return shlex.join([*words, "--out", run.name if public and run.is_absolute() else str(run)])
+
+
+def _options(settings: Settings, public: bool) -> dict[str, str]:
+    """Options whose values are not those that the command has by itself."""
+    others = settings.train_also
+    if others not in (None, SYNTHETIC) and public:
+        others = "PATH"
+    given = {
+        "dataset": (settings.dataset, SYNTHETIC),
+        "task": (settings.task, "folder" if settings.dataset == "folder" else "seven"),
+        "points": (settings.points, "given"),
+        "profile": (settings.profile, "paper"),
+        **{
+            name.replace("_", "-"): (value, getattr(template_schedule(settings.profile), name))
+            for name, value in asdict(settings.schedule).items()
+        },
+        "folds": (settings.folds, 10),
+        "k": (settings.patch_counts, PATCH_COUNTS),
+        "seeds": (len(settings.seeds), 1),
+        "rivals": (settings.rivals, tuple(RIVALS)),
+        "reference": (settings.reference, "none"),
+        "reference-pictures": (settings.reference_pictures, ()),
+        "reference-classes": (settings.reference_classes, ()),
+        "train-also": (others, None),
+        "fuse": (settings.fuse, ()),
+        "scheme": (Path(settings.scheme).name if public else settings.scheme, "deepid"),
+        "encoding": (settings.encoding, "png"),
+    }
+    return {name: _text(value) for name, (value, usual) in given.items() if value != usual}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return str(value)

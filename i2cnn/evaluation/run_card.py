@@ -1,0 +1,67 @@
+"""The card of a recogniser that a run trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.models.card import Card, Share
+from i2cnn.svm.probabilities import Bin, calibration_error
+
+_DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "rendered faces", "folder": "a folder"}
+_RENDERED = "Photographs: it has seen rendered faces only, and is wrong on most photographs."
+_LIMITS = (
+    "What people feel, and decisions about them: a face shows an expression, not an emotion.",
+    "People, lights and cameras unlike those that it learned from.",
+    "Faces turned away or covered.",
+)
+
+
+def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> Card:
+    """What is known of a recogniser from a run.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Of the run.
+    fold : int
+        Number of the fold whose training it is from, counted from 1.
+    k : int
+        Patches per face.
+    trained : mapping
+        What the job's result says of the trained net: how the linear SVM named the tested faces.
+    """
+    accuracy = float(trained["linear_accuracy"])
+    tests = [Bin(**one) for one in trained.get("calibration", ())]
+    settings, labels = inputs.settings, inputs.task.labels
+    fitted, tested = inputs.sides(fold)
+    learned, unseen = (len(set(inputs.subjects[side])) for side in (fitted, tested))
+    source, rendered = _DATASETS[settings.dataset], settings.dataset == "synthetic"
+    result = f"{accuracy:.0%} of {len(tested)} faces of {unseen} unseen people right"
+    licence = "CC0 1.0" if rendered and settings.root is None else "That of the data set."
+    return Card(
+        name="recogniser",
+        title=f"trained by `i2cnn evaluate` on {source}, profile {settings.profile}",
+        line=f"{len(labels)} expressions, learned from {source} (profile {settings.profile})",
+        warning=f"this recogniser learned from {learned} people of {source} (profile "
+        f"{settings.profile}) and named {result}; "
+        + ("it has never seen a photograph." if rendered else "others may differ from them."),
+        labels=labels,
+        method=f"{k} patches per face, fc7 of the network of profile {settings.profile}, and a "
+        "linear SVM.",
+        protocol=f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "
+        "seen them.",
+        licence="It may be passed on as far as the licences of its pictures allow.",
+        data=(
+            {
+                "folder": source,
+                "pictures": len(fitted),
+                "people": learned,
+                "licence": licence,
+            },
+        ),
+        as_is=Share(accuracy),
+        limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
+        calibration={"as_is": calibration_error([tests])} if tests else {},
+    )
