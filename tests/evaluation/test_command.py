@@ -47,10 +47,10 @@ def test_it_asks_for_what_the_run_was_begun_with(line: str) -> None:
 def test_it_continues_the_demo(tmp_path: Path) -> None:
     write_settings(tmp_path / "run.json", demo._SETTINGS)
     command = command_of(demo._SETTINGS, tmp_path)
-    assert command.startswith("i2cnn evaluate --profile quick")
+    assert command.startswith(f"i2cnn evaluate --profile {demo._SETTINGS.profile} ")
     settings, run = settings_of(command)
     assert merge(run / "run.json", settings) == demo._SETTINGS
-    assert len(jobs_of(settings)) == 4 * demo._SETTINGS.folds
+    assert jobs_of(settings) == jobs_of(demo._SETTINGS)
 
 
 def test_in_public_it_has_nobodys_folders() -> None:
