@@ -78,7 +78,9 @@ def predict_with(
 
 def enrol(options: argparse.Namespace) -> int:
     """Write the reference of a person, made of pictures of theirs."""
-    recogniser = Recogniser(options.model or FOR_AN_ALBUM, options.engine, options.device)
+    recogniser = Recogniser(
+        options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
+    )
     reference = _make(recogniser, find_pictures(options.images))
     if reference is None:
         raise InputError("one picture makes no reference; give several of the same person")

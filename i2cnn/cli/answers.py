@@ -42,8 +42,7 @@ class Answer:
         """What a reader should know of a face, or of a picture without one."""
         if face is None:
             return [self.error or "no face found"]
-        found = face.detection.found
-        return [f"doubtful face, found as {found}"] if found in FLAGGED else []
+        return _doubts(face)
 
 
 def note(text: str) -> None:
@@ -70,8 +69,8 @@ def print_picture(answer: Answer, labels: Sequence[str], explain: bool) -> None:
         table.add_row(f"{number}: {p.label}", *cells)
     console = PlainConsole()
     console.print(table)
-    for number, p in enumerate(answer.faces if explain else (), 1):
-        show(f"  face {number}, for {p.label}: {_reasons(p)}")
+    for number, p in enumerate(answer.faces, 1):
+        _show_details(f"face {number}", p, explain)
 
 
 def print_people(answers: Iterable[Answer], explain: bool) -> None:
@@ -93,8 +92,21 @@ def print_people(answers: Iterable[Answer], explain: bool) -> None:
             (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
             table.add_row(printable(name), bold(best), f"{score:.2f}", other, f"{less:.2f}")
         console.print(table)
-        for name, p in rows if explain else ():
-            show(f"  {name}, for {p.label}: {_reasons(p)}")
+        for name, p in rows:
+            _show_details(name, p, explain)
+
+
+def _show_details(name: str, p: FacePrediction, explain: bool) -> None:
+    for text in _doubts(p):
+        show(f"  {name}: {text}")
+    if explain:
+        show(f"  {name}, for {p.label}: {_reasons(p)}")
+
+
+def _doubts(face: FacePrediction) -> list[str]:
+    """Why a face should be checked, if it should."""
+    found = face.detection.found
+    return [f"doubtful face, found as {found}; --save draws it"] if found in FLAGGED else []
 
 
 def _show_none(answer: Answer) -> None:

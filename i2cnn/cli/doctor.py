@@ -113,7 +113,7 @@ def _device(name: str) -> str:
 
 
 def _landmark_model() -> str:
-    from i2cnn.faces.finder import find_landmark_model
+    from i2cnn.faces.detector import find_landmark_model
     from i2cnn.util.errors import InputError
 
     path = find_landmark_model()

@@ -7,6 +7,7 @@ from collections import Counter
 
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.contact_sheet import contact_sheets
+from i2cnn.faces.finder import FaceFinder
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import write_faces_csv
 from i2cnn.util.progress import progress, say
@@ -20,6 +21,7 @@ def faces(options: argparse.Namespace) -> int:
     with progress("faces") as update:
         located = locate_faces(
             dataset,
+            FaceFinder(whole=True) if options.whole else None,
             use_given_points=options.points == "given",
             update=update,
             leave_out=LeaveOut(options.skip_bad, options.drop_guessed),

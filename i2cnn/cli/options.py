@@ -101,6 +101,15 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_whole(parser: argparse.ArgumentParser) -> None:
+    """`--whole`."""
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="each picture is one face, from forehead to chin, as in FER2013: search for none",
+    )
+
+
 def add_model(parser: argparse.ArgumentParser, default: str) -> None:
     """`--model`."""
     parser.add_argument(

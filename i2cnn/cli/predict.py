@@ -89,7 +89,7 @@ def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
     """The recogniser that was chosen, or the one that ships for so many pictures."""
     album = bool(options.people or options.reference)
     default = FOR_AN_ALBUM if album or pictures > 1 else FOR_A_PICTURE
-    recogniser = Recogniser(options.model or default, options.engine, options.device)
+    recogniser = Recogniser(options.model or default, options.engine, options.device, options.whole)
     card = read_card(recogniser.bundle.folder)
     note(
         f"{options.model} has no card: nobody knows what it learned from"

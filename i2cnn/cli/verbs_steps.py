@@ -44,6 +44,7 @@ def add_faces(verbs: Verbs) -> None:
     faces.set_defaults(run="i2cnn.cli.faces:faces", resumes=True)
     options.add_dataset(faces)
     options.add_leave_out(faces)
+    options.add_whole(faces)
     faces.add_argument("--out", type=Path, default=Path("faces.csv"), help="default: faces.csv")
     faces.add_argument(
         "--sheet", type=Path, metavar="PNG", help="also draw a contact sheet, to check landmarks"

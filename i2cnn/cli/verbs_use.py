@@ -43,6 +43,7 @@ def add_predict(verbs: Verbs) -> None:
         metavar="DIR|FILE.ref",
         help="other pictures of the person, or a file written by `i2cnn enrol`",
     )
+    options.add_whole(predict)
     predict.add_argument(
         "--save", type=Path, metavar="DIR", help="write annotated pictures into this folder"
     )
@@ -72,6 +73,7 @@ def add_enrol(verbs: Verbs) -> None:
         "images", nargs="+", type=Path, help="photographs of one person, or a folder of them"
     )
     enrol.add_argument("--out", type=Path, required=True, metavar="FILE.ref", help="file to write")
+    options.add_whole(enrol)
     options.add_model(enrol, "faces-7")
     options.add_engine(enrol)
 

@@ -21,6 +21,8 @@ _COLOURS = {
     "manual": (90, 160, 60),
     "dlib": (160, 120, 40),
     "dlib-upsampled": (40, 140, 220),
+    "dlib-turned": (40, 140, 220),
+    "whole": (40, 140, 220),
 }
 _ALARM = (40, 40, 220)
 #: Side of the square that is shown of a face, in inter-ocular distances.

@@ -11,7 +11,7 @@ import numpy as np
 from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.faces.journal import Journal, open_journal
-from i2cnn.faces.table import GUESSED, Box, Face
+from i2cnn.faces.table import FLAGGED, GUESSED, Box, Face
 from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
@@ -48,7 +48,7 @@ class Located:
     faces : list of Face
         In the order of the samples.
     notes : list of str
-        Images where more than one face was found; the largest was taken.
+        Images with more than one face, of which the largest was taken, or with a doubtful one.
     bad : dict of str to str
         Image -> why it was left out as one that cannot be used.
     guessed : list of str
@@ -138,8 +138,7 @@ def locate_faces(
                     found.guessed.append(sample.image)
                 else:
                     found.faces.append(_face(sample, detection))
-                if count > 1:
-                    found.notes.append(f"{sample.image}: {count} faces, the largest was taken")
+                found.notes += _notes(sample.image, detection, count)
             if update is not None:
                 update(number, len(dataset.samples))
     _check_labels(dataset, found)
@@ -171,6 +170,8 @@ class _Search:
         # Its own error is not the picture's.
         self.finder = self.finder or FaceFinder()
         image = _read(path)
+        if self.finder.whole:
+            return self.finder.find_one(image)
         found = journal.find(path) if journal else None
         if found is None:
             found = self.finder.find_one(image)
@@ -184,6 +185,14 @@ def _read(path: Path) -> UInt8Array:
         return read_image(path)
     except InputError as error:
         raise _BadPicture(str(error)) from None
+
+
+def _notes(image: str, detection: Detection, count: int) -> list[str]:
+    """What a person should know of a face; guesses are told by themselves."""
+    notes = [f"{image}: {count} faces, the largest was taken"] if count > 1 else []
+    if detection.found in FLAGGED and detection.found != GUESSED:
+        notes.append(f"{image}: a doubtful face ({detection.found})")
+    return notes
 
 
 def _check_labels(dataset: Dataset, found: Located) -> None:

@@ -65,7 +65,7 @@ class FaceDescriptor:
         detection : Detection
         """
         rgb = np.ascontiguousarray(as_bgr(image)[:, :, ::-1])
-        marks = self._finder.marks(image, detection.box)
+        marks = self._finder.marks(image, detection)
         with self._turn:
             return np.array(self._net.compute_face_descriptor(rgb, marks), np.float64)
 

@@ -17,11 +17,14 @@ from i2cnn.util.landmarks import POINT_NAMES, check_points
 from i2cnn.util.tables import csv_rows, plain_number, whole_number
 
 #: How a face was found.
-FOUND = ("given", "manual", "dlib", "dlib-upsampled", "dlib-padded", "prior")
+FOUND = (
+    *("given", "manual", "whole", "dlib", "dlib-upsampled", "dlib-padded", "dlib-turned"),
+    *("dlib-doubtful", "prior"),
+)
 #: That of a face that was not found: one that fills the picture.
 GUESSED = "prior"
 #: Those of FOUND that a person should check.
-FLAGGED = ("dlib-padded", GUESSED)
+FLAGGED = ("dlib-padded", "dlib-doubtful", GUESSED)
 
 #: Coordinates beyond are outside of any picture.
 MOST_PIXELS = 1e6

@@ -83,6 +83,8 @@ class Recogniser:
         As for :func:`i2cnn.network.engine.get_engine`, if the recogniser has a network.
     device : str
         As for :func:`i2cnn.network.engine.choose_device`.
+    whole : bool
+        Every picture is one face, from forehead to chin, and is not searched for faces.
 
     Raises
     ------
@@ -99,18 +101,24 @@ class Recogniser:
         Finds the faces.
     """
 
-    def __init__(self, model: str | Path, engine: str = "torch", device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        engine: str = "torch",
+        device: str = "auto",
+        whole: bool = False,
+    ) -> None:
         folder = find_model(model)
-        self._made_of = (str(folder.absolute()), engine, device)
+        self._made_of = (str(folder.absolute()), engine, device, whole)
         self.bundle = load_bundle(folder)
         self.labels = self.bundle.labels
         self._describer = self.bundle.features.describer(
             self.bundle.folder, self.bundle.patches, engine, device
         )
         _check_fit(self.bundle, self._describer)
-        self.finder = FaceFinder()
+        self.finder = FaceFinder(whole=whole)
 
-    def __reduce__(self) -> tuple[Callable[..., Recogniser], tuple[str, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., Recogniser], tuple[str | bool, ...]]:
         return _unpickled, (*self._made_of, self.bundle.digest)
 
     def predict(
@@ -244,9 +252,9 @@ class Recogniser:
             raise InputError("this is the reference of another recogniser; make one with this one")
 
 
-def _unpickled(folder: str, engine: str, device: str, digest: str) -> Recogniser:
+def _unpickled(folder: str, engine: str, device: str, whole: bool, digest: str) -> Recogniser:
     """A recogniser that was pickled; InputError if its folder holds another one by now."""
-    recogniser = Recogniser(folder, engine, device)
+    recogniser = Recogniser(folder, engine, device, whole)
     if recogniser.bundle.digest != digest:
         raise InputError(f"{folder}: is another recogniser than the one that was pickled")
     return recogniser

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
-from i2cnn.util.images import read_image, write_image
+from i2cnn.util.images import as_gray, read_image, write_image
 from tests.helpers.small_runs import JOB, copy_of
 
 Output = pytest.CaptureFixture[str]
@@ -90,6 +91,27 @@ def test_a_picture_without_a_face_is_said_to_have_none(
     model = str(run / "recogniser")
     assert main(["predict", str(tmp_path / "flat.png"), "--model", model, "--device=cpu"]) == 1
     assert "no face found" in capsys.readouterr().out
+
+
+def test_a_crop_that_is_one_face_is_named_whole(run: Path, tmp_path: Path, capsys: Output) -> None:
+    image = as_gray(read_image(next(embedded_root().glob("*.png"))))
+    crop = cv2.resize(image[90:190, 80:180], (48, 48), interpolation=cv2.INTER_AREA)
+    write_image(tmp_path / "crop.png", crop)
+    command = ["predict", str(tmp_path / "crop.png"), "--model", str(run / "recogniser"), "--json"]
+    assert main([*command, "--device=cpu", "--whole"]) == 0
+    face = json.loads(capsys.readouterr().out)
+    assert (face["found"], face["box"], face["warnings"]) == ("whole", [0, 0, 48, 48], [])
+    assert face["label"] in face["scores"]
+
+
+def test_a_doubtful_face_is_said_to_be_doubtful(
+    run: Path, photo: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("i2cnn.faces.finder._LEAST_SCORE", 9.0)
+    monkeypatch.setattr("i2cnn.faces.finder._SURE_SCORE", 9.0)
+    command = ["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]
+    assert main(command) == 0
+    assert "face 1: doubtful face, found as dlib-doubtful" in capsys.readouterr().out
 
 
 def test_pictures_of_one_name_are_not_overwritten(

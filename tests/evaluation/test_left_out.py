@@ -83,7 +83,7 @@ def test_a_table_of_ones_own_needs_no_search(
     assert main([*command, "--skip-bad", "--drop-guessed"]) == 3
     faces = read_faces_csv(tmp_path / "run" / "faces.csv")
     write_faces_csv(tmp_path / "other" / "faces.csv", faces)
-    monkeypatch.setattr("i2cnn.faces.finder.find_landmark_model", lambda: None)
+    monkeypatch.setattr("i2cnn.faces.detector.find_landmark_model", lambda: None)
     words = [w.replace(f"{tmp_path / 'run'}", f"{tmp_path / 'other'}") for w in command]
     assert main(words) == 0
     account = json.loads((tmp_path / "other" / "dataset.json").read_text())

@@ -11,7 +11,7 @@ import pytest
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.faces.finder import Detection, FaceFinder, shared_finder
-from i2cnn.faces.journal import open_journal
+from i2cnn.faces.journal import Journal, open_journal
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.util.arrays import UInt8Array
@@ -62,6 +62,27 @@ def test_impossible_given_landmarks_are_refused() -> None:
     dataset.samples = [flat]
     with pytest.raises(InputError, match=r"the data set's own landmarks: the eyes coincide"):
         locate_faces(dataset)
+
+
+def test_pictures_that_are_one_face_are_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is found by searching is not theirs, nor the other way round.
+    monkeypatch.setattr(Journal, "add", lambda *_: pytest.fail("kept for a search"))
+    dataset = some_dataset(100)
+    own = replace(dataset, samples=[replace(s, points=None) for s in dataset.samples])
+    found = locate_faces(own, FaceFinder(whole=True), table=tmp_path / "faces.csv")
+    assert {face.found for face in found.faces} == {"whole"}
+    assert found.faces[0].box == (0, 0, 256, 256)
+
+
+def test_a_doubtful_face_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = some_dataset(100)
+    one = replace(dataset, samples=[replace(dataset.samples[0], points=None)])
+    face = Detection((0, 0, 9, 9), np.array(dataset.samples[0].points), "dlib-doubtful")
+    monkeypatch.setattr(FaceFinder, "find_one", lambda *_: (face, 1))
+    found = locate_faces(one, shared_finder())
+    assert found.notes == [f"{one.samples[0].image}: a doubtful face (dlib-doubtful)"]
 
 
 def test_an_image_with_two_faces_is_noted(tmp_path: Path) -> None:
@@ -140,7 +161,7 @@ def test_a_label_that_loses_all_its_pictures_is_named(set_with_faults: Dataset) 
 def test_a_finder_that_cannot_start_is_no_bad_picture(
     set_with_faults: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("i2cnn.faces.finder.find_landmark_model", lambda: None)
+    monkeypatch.setattr("i2cnn.faces.detector.find_landmark_model", lambda: None)
     with pytest.raises(InputError, match="landmark model is missing"):
         locate_faces(set_with_faults, leave_out=LeaveOut(bad=True))
 
@@ -149,7 +170,7 @@ class CountingFinder(FaceFinder):
     """A finder that notes how often it was asked, and that is interrupted after some pictures."""
 
     def __init__(self, most: int = 100) -> None:
-        self.asked, self.most = 0, most
+        self.asked, self.most, self.whole = 0, most, False
 
     def find_one(self, image: UInt8Array) -> tuple[Detection, int]:
         if self.asked == self.most:
