@@ -162,7 +162,8 @@ def read_card(folder: Path) -> Card | None:
         content["as_is"] = _share(content["as_is"])
         content["reference"] = content["reference"] and _share(content["reference"])
         errors = {name: float(v) for name, v in content.get("calibration", {}).items()}
-        if set(errors) not in (set(), {"as_is"}, {"as_is", "reference"}):
+        measured = {"as_is", "reference"} if content["reference"] else {"as_is"}
+        if set(errors) not in (set(), measured):
             raise ValueError("calibration")
         content["calibration"] = errors
         for name in ("few", "one_sided"):
