@@ -11,11 +11,13 @@ from i2cnn.torchcaffe import debug, log, weights
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
+from i2cnn.torchcaffe.core.sizes import check_memory
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
 from i2cnn.torchcaffe.nodes import AUTOMATIC, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
+from i2cnn.util.errors import InputError
 
 #: Moments at which functions of a user are called, with the number of the layer.
 MOMENTS = ("before_forward", "after_forward", "before_backward", "after_backward")
@@ -54,6 +56,7 @@ class CoreNet:
         except BaseException:
             self.close()
             raise
+        self._check_memory()
         self._warn_of_same_names()
         unread: set[str] = set()
         for node in self.nodes:
@@ -66,6 +69,15 @@ class CoreNet:
         self._prune_backward()
 
     # Building -----------------------------------------------------------------------------------
+
+    def _check_memory(self) -> None:
+        """Refuse a net whose blobs do not fit into the machine."""
+        if self.context.device.type == "cpu":
+            tops = {id(b): b.count for n in self.nodes if not n.layer.is_view for b in n.tops}
+            try:
+                check_memory(sum(tops.values()), "its blobs")
+            except InputError as error:
+                raise CaffeError(f"{self.source}: {error}; make batch_size smaller") from None
 
     def _warn_of_same_names(self) -> None:
         for name in weights.same_names(self.nodes):
@@ -103,13 +115,21 @@ class CoreNet:
         names = node.top_names
         if node.layer.is_loss and not names:
             names.append(AUTOMATIC)
+        node.layer.check_shapes(shapes)
+        # A loss layer has a weight of 1 unless it is given, which genuine Caffe counts as given.
         given = list(node.layer.param.loss_weight)
-        if given and len(given) != len(node.layer.param.top):
-            raise node.layer.fail("loss_weight must be given for no top or for each")
+        number = len(given) or int(node.layer.is_loss)
+        if number and number != len(names):
+            raise node.layer.fail(
+                "loss_weight must be given for no top or for each; a loss with several tops needs "
+                "it, for instance loss_weight: 1 loss_weight: 0"
+            )
         default = [1.0 if node.layer.is_loss and i == 0 else 0.0 for i in range(len(names))]
         node.loss_weights = given or default
         for name, shape, weight in zip(names, shapes, node.loss_weights, strict=True):
             if name in node.bottom_names:
+                if not node.layer.may_be_in_place:
+                    raise node.layer.fail(f"{node.layer.type} cannot work in place; rename the top")
                 if shape != self.blobs[name].shape:
                     raise node.layer.fail(f"an in-place top cannot change its shape to {shape}")
                 node.in_place = True

@@ -60,6 +60,12 @@ def check_writable(path: Path) -> None:
         raise InputError(f"{path}: cannot be written ({folder} is read-only)")
 
 
+def check_regular(path: Path) -> None:
+    """InputError for a pipe or a device, which would keep a reader waiting; not for no file."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"{path}: is not a regular file; copy its content into one")
+
+
 def try_lock(file: int) -> bool:
     """Lock an open file or folder without waiting; False if another process has it locked.
 

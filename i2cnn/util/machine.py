@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,4 +61,15 @@ def memory_limit() -> int:
     for path in _LIMITS:
         with suppress(OSError, ValueError):  # another version of control groups, or no limit
             found.append(int(path.read_text()))
+    return min(found)
+
+
+def free_memory() -> int:
+    """Bytes that this process can have at most: what is free, what it has, and its limits."""
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    found = [memory_limit(), *(limit for limit in limits if limit != resource.RLIM_INFINITY)]
+    with suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text().partition("MemAvailable:")[2]
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        found.append(1024 * int(text.split()[0]) + pages * resource.getpagesize())
     return min(found)

@@ -7,6 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -24,9 +25,11 @@ from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prot
 from i2cnn.torchcaffe.formats.storage import read_mean, read_weights
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.solvers.resume import resume_file
+from i2cnn.util.errors import InputError
 from i2cnn.util.images import write_image
 from tests.helpers.databases import decode, options_of, records, write_faces
 from tests.helpers.faces import some_faces
+from tests.helpers.refused_nets import RULES, SIZES
 
 CAFFE = os.environ.get("I2CNN_CAFFE")
 pytestmark = pytest.mark.skipif(
@@ -202,3 +205,70 @@ def test_genuine_caffe_runs_the_paper_profile(tmp_path: Path, monkeypatch) -> No
     solver = caffe.get_solver("solver.prototxt")
     solver.step(1)
     assert solver._core.smoothed_loss == pytest.approx(theirs[0], rel=2e-4)
+
+
+WINDOWS = """
+name: "windows"
+layer {{ name: "data" type: "HDF5Data" top: "data"
+        hdf5_data_param {{ source: "list.txt" batch_size: 1 }} }}
+layer {{ name: "top" type: "{type}" bottom: "data" top: "top"
+        {param} {{ kernel_size: {kernel} stride: {stride} pad: {pad} {rest} }} }}
+"""
+CONVOLUTION = 'num_output: 1 weight_filler { type: "constant" value: 1 }'
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 2), (2, 5)])
+@pytest.mark.parametrize(("kernel", "stride", "pad"), [(2, 2, 0), (3, 2, 0), (5, 4, 0), (5, 3, 1)])
+@pytest.mark.parametrize(
+    ("type_name", "param", "rest"),
+    [
+        ("Pooling", "pooling_param", "pool: MAX"),
+        ("Pooling", "pooling_param", "pool: AVE"),
+        ("Convolution", "convolution_param", CONVOLUTION),
+    ],
+)
+def test_windows_larger_than_their_bottom(
+    type_name: str,
+    param: str,
+    rest: str,
+    kernel: int,
+    stride: int,
+    pad: int,
+    height: int,
+    width: int,
+    tmp_path: Path,
+    monkeypatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("data.h5", "w") as file:
+        values = np.arange(1, height * width + 1, dtype=np.float32)
+        file["data"] = values.reshape(1, 1, height, width)
+    Path("list.txt").write_text("data.h5\n")
+    Path("net.prototxt").write_text(
+        WINDOWS.format(
+            type=type_name, param=param, kernel=kernel, stride=stride, pad=pad, rest=rest
+        )
+    )
+    if kernel - 2 * pad - min(height, width) >= stride:
+        # Genuine Caffe makes an empty blob or a negative shape of it.
+        with pytest.raises(InputError, match="does not fit"):
+            caffe.Net("net.prototxt", caffe.TEST)
+        return
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    net.save("w.caffemodel")
+    arguments = ["-model", "net.prototxt", "-weights", "w.caffemodel", "-iterations", "1"]
+    theirs = re.findall(r"Batch 0, top = (\S+)", run_caffe("test", *arguments))
+    np.testing.assert_allclose(net.forward()["top"].ravel(), [float(x) for x in theirs], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    # Genuine Caffe takes that pad for -1.
+    "name",
+    [name for name in (*RULES, *SIZES) if name != "a pad above INT_MAX"],
+)
+def test_nets_that_genuine_caffe_does_not_build(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.prototxt").write_text({**RULES, **SIZES}[name][0])
+    arguments = ("time", "-model", "net.prototxt", "-iterations", "1")
+    process = subprocess.run([str(CAFFE), *arguments], capture_output=True, check=False)
+    assert process.returncode != 0

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from i2cnn.torchcaffe.core.sizes import check_shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 
@@ -114,6 +115,7 @@ class Blob:
     """
 
     def __init__(self, shape: Sequence[int], device: torch.device | str = "cpu") -> None:
+        check_shape(shape)
         device = torch.device(device)
         self._data = _Plane(shape, device)
         self._diff = _Plane(shape, device)
@@ -173,8 +175,7 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Change the dimensions; the contents are lost if the shape changes."""
-        if any(dim < 0 for dim in shape):
-            raise CaffeError(f"a blob cannot have the negative dimensions {shape}")
+        check_shape(shape)
         self._data.resize(shape)
         self._diff.resize(shape)
 

@@ -19,6 +19,7 @@ from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
+from i2cnn.torchcaffe.core.sizes import check_memory, check_shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.util.errors import InputError
@@ -54,6 +55,12 @@ class Layer:
     labels_only: ClassVar[frozenset[int]] = frozenset()
     #: False for layers without any gradient (accuracy, data).
     differentiable: ClassVar[bool] = True
+    #: True for layers that make one top of each bottom.
+    top_per_bottom: ClassVar[bool] = False
+    #: False for layers that Caffe does not let overwrite their bottom.
+    may_be_in_place: ClassVar[bool] = True
+    #: True for layers whose tops share the memory of their bottom.
+    is_view: ClassVar[bool] = False
     #: True for layers that multiply matrices, to which precision bf16 applies.
     uses_matmul: ClassVar[bool] = False
 
@@ -111,8 +118,25 @@ class Layer:
         """An error that names this layer."""
         return CaffeError(f"{self.context.net}: layer {self.param.name!r}: {reason}")
 
+    def check_shapes(self, shapes: Sequence[Shape]) -> None:
+        """Refuse shapes of blobs that Caffe cannot have."""
+        try:
+            for shape in shapes:
+                check_shape(shape)
+        except InputError as error:
+            raise self.fail(str(error)) from None
+
+    def check_memory(self, numbers: int, what: str) -> None:
+        """Refuse so many numbers, which `what` needs, if the memory cannot hold them."""
+        try:
+            check_memory(numbers, what)
+        except InputError as error:
+            raise self.fail(str(error)) from None
+
     def add_param(self, shape: Shape, filler: FillerParameter) -> Blob:
         """New parameter of that shape, filled by Caffe's rules."""
+        self.check_shapes([shape])
+        self.check_memory(2 * count(shape), "its parameters")
         blob = Blob(shape, self.context.device)
         try:
             values = fill(self.context.rng, filler, shape)
@@ -223,6 +247,8 @@ def create_layer(param: LayerParameter, context: Context) -> Layer:
         if len(names) < least or (most is not None and len(names) > most):
             number = f"{least}" if least == most else f"{least} to {most or 'any number of'}"
             raise layer.fail(f"{param.type} takes {number} {what} blobs, not {len(names)}")
+    if layer.top_per_bottom and len(param.top) != len(param.bottom):
+        raise layer.fail(f"{param.type} makes one top of each bottom; name as many tops")
     return layer
 
 

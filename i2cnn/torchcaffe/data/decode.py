@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.data.transform import Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import Datum, TransformationParameter
+from i2cnn.util.errors import InputError
 
 
 class DatumDecoder:
@@ -50,6 +52,8 @@ class DatumDecoder:
         if datum.encoded:
             return self._decode_image(key, datum.data), datum.label
         shape = (datum.channels, datum.height, datum.width)
+        if min(shape) < 1:
+            raise self._bad(key, f"declares {shape} (channels, height, width)")
         flat: Image
         if datum.data:
             flat = np.frombuffer(datum.data, np.uint8)
@@ -65,22 +69,28 @@ class DatumDecoder:
         return image, datum.label
 
     def _decode_image(self, key: bytes, data: bytes) -> Image:
-        buffer = np.frombuffer(data, np.uint8)
+        try:
+            image = self._decode_bytes(data)
+        except InputError as error:
+            raise self._bad(key, f"holds an encoded image that {error}") from None
+        if image is None:
+            raise self._bad(key, "holds an encoded image that cannot be decoded")
+        return image[:, :, None] if image.ndim == 2 else image
+
+    def _decode_bytes(self, data: bytes) -> Image | None:
         image: Image | None
         if self.param.force_gray and not self.param.force_color:
-            image = cv2.imdecode(buffer, cv2.IMREAD_GRAYSCALE)
+            image = decode_picture(data, cv2.IMREAD_GRAYSCALE)
         else:
             # A gray file stays one channel here even under force_color: its three planes would
             # be equal, and decoding one is cheaper.
-            image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+            image = decode_picture(data, cv2.IMREAD_UNCHANGED)
             odd = image is not None and (
                 image.dtype != np.uint8 or image.shape[2:] not in ((), (3,))
             )
             if self.param.force_color and odd:
-                image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
-        if image is None:
-            raise self._bad(key, "holds an encoded image that cannot be decoded")
-        return image[:, :, None] if image.ndim == 2 else image
+                image = decode_picture(data, cv2.IMREAD_COLOR)
+        return image
 
     def _bad(self, key: bytes, reason: str) -> CaffeError:
         name = key.decode(errors="replace")

@@ -17,6 +17,9 @@ from i2cnn.util.files import write_text
 
 M = TypeVar("M", bound=Message)
 
+#: Of a prototxt file; those of nets with thousands of layers have some.
+_MOST_BYTES = 2**28
+
 
 def parse(text: str, message: M, source: str) -> M:
     """Fill `message` from prototxt text.
@@ -57,7 +60,15 @@ def _hint(message: Message, owner: str, field: str) -> str:
 def _read(path: str | Path, message: M) -> M:
     path = Path(path)
     try:
-        content = path.read_bytes()
+        # A pipe is read too, as a shell's <(...) is one; a device may have no end.
+        if path.is_char_device() or path.is_block_device():
+            raise CaffeError(f"{path}: is a device; give a file")
+        with open(path, "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise CaffeError(
+                f"{path}: larger than the {_MOST_BYTES >> 20} MB that are read of text"
+            )
     except FileNotFoundError:
         raise MissingFileError(f"File not found: {path}") from None
     except OSError as error:

@@ -8,23 +8,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
+from i2cnn.torchcaffe.core.sizes import check_memory, check_shape
 from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path
+from i2cnn.util.files import atomic_path, check_regular
 
 M = TypeVar("M", bound=Message)
 
 #: Protobuf cannot write or read messages from this size on.
 _PROTOBUF_LIMIT = 2**31
+#: Bytes of a file's name in an HDF5 file.
+_LONGEST_NAME = 2**16
 
 
 def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
@@ -33,11 +36,15 @@ def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
     Raises
     ------
     InputError
-        The shape and the count of numbers differ.
+        The shape and the count of numbers differ, or Caffe can have no such shape.
     """
     single, double = (blob.diff, blob.double_diff) if diff else (blob.data, blob.double_data)
     values = np.array(double if double else single, np.float32)
     shape = shape_of(blob)
+    try:
+        check_shape(shape)
+    except InputError as error:
+        raise CaffeValueError(str(error)) from None
     if values.size != math.prod(shape):
         raise CaffeValueError(f"a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
@@ -82,6 +89,7 @@ def _varint(value: int) -> bytes:
 
 def _read_message(path: Path, message: M, what: str) -> M:
     try:
+        check_regular(path)
         if path.stat().st_size >= _PROTOBUF_LIMIT:
             raise CaffeError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
         content = path.read_bytes()
@@ -135,6 +143,8 @@ def is_hdf5(path: Path) -> bool:
     """True for files with HDF5's signature or Caffe's .h5 suffix."""
     if path.suffix == ".h5":
         return True
+    if not path.is_file():  # a pipe or a device would keep the reader waiting
+        return False
     try:
         with open(path, "rb") as file:
             return file.read(8) == b"\x89HDF\r\n\x1a\n"
@@ -159,7 +169,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
     if is_hdf5(path):
         with _open_hdf5(path, "a Caffe model") as file:
             return [
-                (name, [np.asarray(group[str(i)], np.float32) for i in range(len(group))])
+                (name, [read_dataset(group[str(i)]) for i in range(len(group))])
                 for name, group in file["data"].items()
             ]
     net = _read_message(path, NetParameter(), "a .caffemodel")
@@ -198,6 +208,7 @@ def write_weights_hdf5(
 def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
     if not path.exists():
         raise MissingFileError(f"File not found: {path}")
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -205,6 +216,34 @@ def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
         raise CaffeError(f"{path}: damaged, or not an HDF5 file") from None
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
+
+
+def read_dataset(dataset: h5py.Dataset) -> FloatArray:
+    """Numbers of an HDF5 data set, float32.
+
+    Raises
+    ------
+    InputError
+        It is larger than Caffe's limits or the memory.
+    ValueError
+        It holds no numbers.
+    """
+    if (
+        not isinstance(dataset, h5py.Dataset)
+        or dataset.shape is None
+        or dataset.dtype.kind in "OSUV"
+    ):
+        raise ValueError(f"{dataset.name} is not a data set of numbers")
+    check_shape(dataset.shape)
+    check_memory(3 * dataset.size, f"its data set {dataset.name}")  # read, then converted
+    return np.asarray(dataset, np.float32)
+
+
+def _single(dataset: h5py.Dataset) -> Any:
+    """The one value of an HDF5 data set; ValueError if there are others."""
+    if dataset.size != 1 or dataset.dtype.itemsize > _LONGEST_NAME:
+        raise ValueError(f"{dataset.name} is not a single value")
+    return np.asarray(dataset).item()
 
 
 # Solver states ------------------------------------------------------------------------------------
@@ -227,10 +266,10 @@ def read_state(path: str | Path) -> State:
         with _open_hdf5(path, "a solver state") as file:
             history = file["history"]
             return State(
-                int(np.asarray(file["iter"]).item()),
-                _text(file["learned_net"][()]),
-                [np.asarray(history[str(i)], np.float32) for i in range(len(history))],
-                int(np.asarray(file["current_step"]).item()),
+                int(_single(file["iter"])),
+                _text(_single(file["learned_net"])),
+                [read_dataset(history[str(i)]) for i in range(len(history))],
+                int(_single(file["current_step"])),
             )
     state = _read_message(path, SolverState(), "a .solverstate")
     if not (state.HasField("iter") and state.HasField("learned_net")):

@@ -256,6 +256,10 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
     for connection in net.layers:
         old = connection.layer
         if old.type == "padding":
+            if len(connection.top) != 1 or len(connection.bottom) != 1:
+                raise CaffeError(
+                    f"{source}: layer {old.name!r}: padding has one bottom and one top"
+                )
             padding[connection.top[0]] = (connection.bottom[0], old.pad)
             continue
         new = V1LayerParameter(name=old.name, bottom=connection.bottom, top=connection.top)

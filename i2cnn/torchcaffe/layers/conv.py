@@ -15,6 +15,7 @@ from i2cnn.torchcaffe.layers.spatial import Spatial
 class _ConvolutionBase(Spatial):
     bottoms = (1, None)
     tops = (1, None)
+    top_per_bottom = True
     transposed = False
     uses_matmul = True
 
@@ -33,6 +34,8 @@ class _ConvolutionBase(Spatial):
         if p.axis not in (1, -3):
             raise self.fail(f"axis must be 1 (the channels), not {p.axis}")
         channels, group, outputs = shapes[0][1], p.group, p.num_output
+        if group < 1:
+            raise self.fail("group must be at least 1")
         if outputs < 1:
             raise self.fail("num_output must be at least 1")
         if channels % group or outputs % group:
@@ -46,13 +49,21 @@ class _ConvolutionBase(Spatial):
         self.group = group
         self.channels = channels
 
+    def _extent(self, axis: int) -> int:
+        """Length that a kernel spans, its holes included."""
+        return self.dilation[axis] * (self.kernel[axis] - 1) + 1
+
     def _out(self, size: int, axis: int) -> int:
-        extent = self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        extent, padded = self._extent(axis), self.padded(size, self.pad[axis])
         if self.transposed:
             return self.stride[axis] * (size - 1) + extent - 2 * self.pad[axis]
-        return (size + 2 * self.pad[axis] - extent) // self.stride[axis] + 1
+        # Caffe's division rounds towards 0: a kernel that is larger than its bottom by less than
+        # the stride has one window.
+        return int((padded - extent) / self.stride[axis]) + 1
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        if any(shape != shapes[0] for shape in shapes):
+            raise self.fail(f"its bottoms have different shapes {list(shapes)}")
         tops: list[Shape] = []
         for n, c, h, w in shapes:
             if c != self.channels:
@@ -79,9 +90,22 @@ class Convolution(_ConvolutionBase):
     def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         # Channels last is the fast order of oneDNN and cuDNN, and LRN's and pooling's too.
         x = x.contiguous(memory_format=torch.channels_last)
-        return functional.conv2d(
-            x, weight, bias, self.stride, self.pad, self.dilation, groups=self.group
+        # What of a kernel lies beyond the bottom and its padding meets zeros.
+        h, w = (
+            (self.padded(x.shape[2 + axis], self.pad[axis]) - 1) // self.dilation[axis] + 1
+            for axis in (0, 1)
         )
+        whole = h >= self.kernel[0] and w >= self.kernel[1]
+        top = functional.conv2d(
+            x,
+            weight if whole else weight[:, :, :h, :w],
+            bias,
+            self.stride,
+            self.pad,
+            self.dilation,
+            groups=self.group,
+        )
+        return top if whole else top[:, :, : self._out(x.shape[2], 0), : self._out(x.shape[3], 1)]
 
 
 @register("Deconvolution")

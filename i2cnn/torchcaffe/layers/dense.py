@@ -49,6 +49,8 @@ class Embed(Layer):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.embed_param
+        if min(p.num_output, p.input_dim) < 1:
+            raise self.fail("num_output and input_dim must be at least 1")
         self.add_param((p.input_dim, p.num_output), p.weight_filler)
         if p.bias_term:
             self.add_param((p.num_output,), p.bias_filler)

@@ -15,9 +15,12 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.formats.storage import read_dataset
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
 
 
 def _below(rng: CaffeRNG, n: int) -> int:
@@ -35,6 +38,7 @@ class _Listed(DataSource):
     def read_list(self, source: str) -> list[str]:
         """Lines that are not empty."""
         try:
+            check_regular(Path(source))
             text = Path(source).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise self.fail(f"the list {source!r} cannot be read ({error})") from None
@@ -60,6 +64,7 @@ class ImageData(_Listed):
         self.check_batch(p.batch_size)
         if bool(p.new_height) != bool(p.new_width):
             raise self.fail("give both new_height and new_width, or neither")
+        self.check_shapes([(3, p.new_height, p.new_width)])
         self.lines = [self._split(line) for line in self.read_list(p.source)]
         self.transformer = DataTransformer(
             self.param.transform_param, self.context.train, self.param.name
@@ -100,9 +105,16 @@ class ImageData(_Listed):
     def _read(self, name: str) -> Image:
         p = self.param.image_data_param
         path = p.root_folder + name
-        image = cv2.imread(path, cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE)
+        try:
+            check_regular(Path(path))
+            flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
+            image = decode_picture(Path(path).read_bytes(), flags)
+        except InputError as error:
+            raise self.fail(f"{path}: {error}") from None
+        except OSError as error:
+            raise self.fail(f"Could not open or find file {path} ({error.strerror})") from None
         if image is None:
-            raise self.fail(f"Could not open or find file {path}")
+            raise self.fail(f"Could not open or find file {path}: not an image that can be read")
         if p.new_height:
             image = cv2.resize(image, (p.new_width, p.new_height))
         return image[:, :, None] if image.ndim == 2 else image
@@ -168,15 +180,14 @@ class HDF5Data(_Listed):
     def _load(self) -> None:
         path = self.files[self.file_order[self.file]]
         try:
+            check_regular(Path(path))
             with h5py.File(path, "r") as file:
                 missing = [name for name in self.param.top if name not in file]
-                if missing:
-                    raise self.fail(f"{path} has no data set {missing[0]!r}")
-                self.arrays = [np.asarray(file[name], np.float32) for name in self.param.top]
-        except InputError:
-            raise
+                self.arrays = [read_dataset(file[n]) for n in self.param.top if n in file]
         except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise self.fail(f"{path} cannot be read ({error})") from None
+        if missing:
+            raise self.fail(f"{path} has no data set {missing[0]!r}")
         if any(a.ndim < 1 or len(a) != len(self.arrays[0]) for a in self.arrays):
             raise self.fail(f"the data sets of {path} differ in their number of rows")
         if not len(self.arrays[0]):

@@ -44,6 +44,7 @@ class SoftmaxWithLoss(Labelled):
     is_loss = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        check_batch(self, shapes)
         self.label_shapes(shapes, self.param.softmax_param.axis)
         return [(), shapes[0]][: max(1, len(self.param.top))]
 
@@ -92,7 +93,7 @@ class SigmoidCrossEntropyLoss(Labelled):
             number = float(max(scores.shape[0], 1))
         else:
             outer = scores.shape[0]
-            number = _normalizer(loss, outer, scores.numel() // outer, int(keep.sum()))
+            number = _normalizer(loss, outer, count(scores.shape[1:]), int(keep.sum()))
         return [(value * keep).sum() / number]
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from i2cnn import _native
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.core.sizes import MAX_COUNT
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 
 
@@ -81,6 +82,10 @@ def _negative_power(scale: Tensor, beta: float) -> Tensor:
     return torch.pow(scale, -beta)
 
 
+#: Windows that no net's channels exceed are taken as they are.
+_WIDE_WINDOW = 1023
+
+
 @register("LRN")
 class LRN(Layer):
     """Local response normalisation; alpha is divided by the window's size."""
@@ -89,19 +94,27 @@ class LRN(Layer):
         p = self.param.lrn_param
         if p.local_size % 2 == 0:
             raise self.fail("LRN only supports odd values for local_size")
+        if p.local_size > MAX_COUNT:
+            raise self.fail(f"local_size {p.local_size} is above Caffe's limit of {MAX_COUNT}")
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
-        half = p.local_size // 2
-        index = torch.arange(shapes[0][1])
-        near = (index[:, None] - index[None, :]).abs() <= half
-        self.band = near.to(self.context.device, torch.float32)
+        channels = shapes[0][1]
+        # A window wider than all channels is as good as one that is as wide.
+        self.window = min(p.local_size, max(2 * channels - 1, _WIDE_WINDOW))
+        across = p.norm_region == LRNParameter.ACROSS_CHANNELS
+        self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
+        if across and not self.native:
+            self.check_memory(4 * channels**2, "its window over the channels")
+            index = torch.arange(channels)
+            near = (index[:, None] - index[None, :]).abs() <= p.local_size // 2
+            self.band = near.to(self.context.device, torch.float32)
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.lrn_param, bottoms[0]
         if p.norm_region == LRNParameter.ACROSS_CHANNELS:
             alpha_n = p.alpha / p.local_size
-            if p.beta == 0.75 and x.device.type == "cpu":
-                return [apply(_AcrossChannelsNative, x, p.local_size, alpha_n, p.k)]
+            if self.native:
+                return [apply(_AcrossChannelsNative, x, self.window, alpha_n, p.k)]
             return [apply(_AcrossChannels, x, self.band, alpha_n, p.beta, p.k)]
         # Within a channel Caffe averages squares over the window and takes k as 1.
         half = p.local_size // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import FillerParameter
+
+T = TypeVar("T")
 
 
 @register("Input")
@@ -81,17 +84,27 @@ class DummyData(DataSource):
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.dummy_data_param
         self.constant: dict[int, Tensor] = {}
-        for what, number in (("shape", len(p.shape) or len(p.num)), ("filler", len(p.data_filler))):
-            if number not in (1, len(self.param.top)) and not (what == "filler" and number == 0):
+        legacy = (p.num, p.channels, p.height, p.width)
+        if p.shape and any(legacy):
+            raise self.fail("give either shape or num, channels, height and width, not both")
+        sizes: dict[str, Sequence[object]] = {"shape": p.shape}
+        if any(legacy):
+            sizes = dict(zip(("num", "channels", "height", "width"), legacy, strict=True))
+        for what, given in (*sizes.items(), ("data_filler", p.data_filler or [None])):
+            if len(given) not in (1, len(self.param.top)):
                 raise self.fail(f"give one {what}, or one for each top")
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p = self.param.dummy_data_param
+        tops = len(self.param.top)
         if p.shape:
-            given: list[Shape] = [tuple(shape.dim) for shape in p.shape]
-        else:
-            given = list(zip(p.num, p.channels, p.height, p.width, strict=True))
-        return given if len(given) == len(self.param.top) else given * len(self.param.top)
+            return self._for_each_top([tuple(shape.dim) for shape in p.shape], tops)
+        sizes = (self._for_each_top(x, tops) for x in (p.num, p.channels, p.height, p.width))
+        return list(zip(*sizes, strict=True))
+
+    @staticmethod
+    def _for_each_top(values: Sequence[T], tops: int) -> list[T]:
+        return list(values) if len(values) == tops else list(values) * tops
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         fillers = list(self.param.dummy_data_param.data_filler) or [FillerParameter()]

@@ -68,6 +68,8 @@ class TanH(Layer):
 class AbsVal(Layer):
     """|x|."""
 
+    may_be_in_place = False
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [bottoms[0].abs()]
 

@@ -12,6 +12,9 @@ from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.layers.spatial import Spatial
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter
 
+#: PyTorch takes as many steps per window.
+_MOST_PAD = 2**16
+
 
 @register("Pooling")
 class Pooling(Spatial):
@@ -25,31 +28,48 @@ class Pooling(Spatial):
         self.pad = self.pair(p, "pad", "pad", 0)
         self.stride = self.pair(p, "stride", "stride", 1)
         self.kernel = self.pair(p, "kernel_size", "kernel", 0)
+        if p.HasField("pad_h") != p.HasField("pad_w"):
+            raise self.fail("give both pad_h and pad_w, or pad")
         if p.global_pooling:
-            if p.HasField("kernel_size") or p.HasField("kernel_h"):
+            if any(p.HasField(name) for name in ("kernel_size", "kernel_h", "kernel_w")):
                 raise self.fail("global_pooling takes no kernel size")
+            if any(self.pad) or self.stride != (1, 1):
+                raise self.fail("global_pooling takes no pad, and no stride but 1")
             self.kernel = shapes[0][2:4]
         if min(self.kernel) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
         if min(self.stride) < 1:
             raise self.fail("stride must be at least 1")
+        if max(self.pad) > _MOST_PAD:
+            raise self.fail(f"pad {max(self.pad)} is above the {_MOST_PAD} that is computed here")
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
             raise self.fail("pad must be smaller than the kernel")
-        if p.pool == PoolingParameter.STOCHASTIC and self.context.train:
-            raise self.fail("STOCHASTIC pooling is only available in phase TEST")
+        if p.pool == PoolingParameter.STOCHASTIC:
+            if self.context.train:
+                raise self.fail("STOCHASTIC pooling is only available in phase TEST")
+            if any(self.pad):
+                raise self.fail("STOCHASTIC pooling takes no pad")
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         n, c, h, w = shapes[0]
         if self.param.pooling_param.global_pooling:
             self.kernel = (h, w)
+        if self._wide_pad():
+            padded = self.padded(h, self.pad[0]) * self.padded(w, self.pad[1])
+            self.check_memory(n * c * padded, "its padded bottom")
         return [(n, c, self._out(h, 0), self._out(w, 1))]
+
+    def _wide_pad(self) -> bool:
+        """True for more padding than PyTorch's half a kernel."""
+        return 2 * self.pad[0] > self.kernel[0] or 2 * self.pad[1] > self.kernel[1]
 
     def _out(self, size: int, axis: int) -> int:
         k, s, p = self.kernel[axis], self.stride[axis], self.pad[axis]
-        if size + 2 * p < k:
-            raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
-        span = size + 2 * p - k
+        span = self.padded(size, p) - k
+        # A kernel that is larger than its bottom by less than the stride has one window.
         out = (-(-span // s) if self.round_up else span // s) + 1
+        if out < 1:
+            raise self.fail(f"the kernel {self.kernel} does not fit into the bottom")
         if (out - 1) * s < size + p:
             return out
         # The last window begins beyond the image. Where any axis is padded Caffe drops it; where
@@ -74,8 +94,7 @@ class Pooling(Spatial):
 
     def _max(self, x: Tensor) -> Tensor:
         pad = self.pad
-        if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
-            # PyTorch pads by half a kernel at most.
+        if self._wide_pad():
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
             h, w = self._out(x.shape[2] - 2 * pad[0], 0), self._out(x.shape[3] - 2 * pad[1], 1)
             y = functional.max_pool2d(x, self.kernel, self.stride, 0, ceil_mode=self.round_up)
@@ -83,13 +102,12 @@ class Pooling(Spatial):
         return functional.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
 
     def _average(self, x: Tensor) -> Tensor:
-        pad = self.pad
-        if 2 * pad[0] > self.kernel[0] or 2 * pad[1] > self.kernel[1]:
+        if self._wide_pad():
             return self._average_wide_pad(x)
-        return functional.avg_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
+        return functional.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.round_up)
 
     def _average_wide_pad(self, x: Tensor) -> Tensor:
-        # PyTorch pads by half a kernel at most; windows are cut at the end of the padding.
+        # Windows are cut at the end of the padding.
         sizes, pads = [], []
         for axis in (0, 1):
             length, p = x.shape[2 + axis], self.pad[axis]
@@ -104,9 +122,10 @@ class Pooling(Spatial):
     def _stochastic(self, x: Tensor) -> Tensor:
         # In phase TEST: the mean weighted by the activations themselves.
         h, w = self._out(x.shape[2], 0), self._out(x.shape[3], 1)
-        need = [(n - 1) * s + k for n, s, k in zip((h, w), self.stride, self.kernel, strict=True)]
+        kernel = [min(k, size) for k, size in zip(self.kernel, x.shape[2:], strict=True)]
+        need = [(n - 1) * s + k for n, s, k in zip((h, w), self.stride, kernel, strict=True)]
         x = functional.pad(x, (0, max(0, need[1] - x.shape[3]), 0, max(0, need[0] - x.shape[2])))
-        area = float(self.kernel[0] * self.kernel[1])
-        total = functional.avg_pool2d(x, self.kernel, self.stride) * area
-        squares = functional.avg_pool2d(x * x, self.kernel, self.stride) * area
+        area = float(kernel[0] * kernel[1])
+        total = functional.avg_pool2d(x, kernel, self.stride) * area
+        squares = functional.avg_pool2d(x * x, kernel, self.stride) * area
         return squares / (total + torch.finfo(torch.float32).tiny)

@@ -21,6 +21,8 @@ class _Broadcast(Layer):
         if len(shapes) == 2:
             self.shape = tuple(shapes[1])
         else:
+            if num_axes < -1:
+                raise self.fail("num_axes must be at least 0, or -1 for all")
             end = len(shape) if num_axes == -1 else self.axis + num_axes
             if end > len(shape):
                 raise self.fail(f"{num_axes} axes from axis {self.axis} are more than {shape} has")

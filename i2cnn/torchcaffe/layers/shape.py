@@ -15,6 +15,9 @@ from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, reg
 class Split(Layer):
     """One bottom for several readers; gradients add up."""
 
+    is_view = True
+    may_be_in_place = False
+
     tops = (1, None)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
@@ -27,6 +30,9 @@ class Split(Layer):
 @register("Flatten")
 class Flatten(Layer):
     """Joins the axes from `axis` to `end_axis` into one."""
+
+    is_view = True
+    may_be_in_place = False
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p, shape = self.param.flatten_param, shapes[0]
@@ -42,6 +48,9 @@ class Flatten(Layer):
 @register("Reshape")
 class Reshape(Layer):
     """New dimensions: 0 copies one, -1 is inferred."""
+
+    is_view = True
+    may_be_in_place = False
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p, shape = self.param.reshape_param, shapes[0]
@@ -76,6 +85,8 @@ class Concat(Layer):
 
     def _axis(self, ndim: int) -> int:
         p = self.param.concat_param
+        if p.HasField("axis") and p.HasField("concat_dim"):
+            raise self.fail("give either axis or concat_dim, not both")
         return canonical_axis(self, p.concat_dim if p.HasField("concat_dim") else p.axis, ndim)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
@@ -98,6 +109,8 @@ class Slice(Layer):
 
     def _sizes(self, shape: Shape) -> tuple[int, list[int]]:
         p = self.param.slice_param
+        if p.HasField("axis") and p.HasField("slice_dim"):
+            raise self.fail("give either axis or slice_dim, not both")
         axis = p.slice_dim if p.HasField("slice_dim") else p.axis
         axis = canonical_axis(self, axis, len(shape))
         number = len(self.param.top)

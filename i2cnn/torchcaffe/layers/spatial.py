@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from i2cnn.torchcaffe.core.layer import Layer
+from i2cnn.torchcaffe.core.sizes import MAX_COUNT
 from i2cnn.torchcaffe.proto import ConvolutionParameter, PoolingParameter
 
 Pair = tuple[int, int]
@@ -24,7 +25,7 @@ class Spatial(Layer):
         if param.HasField(h) or param.HasField(w):
             if values if repeated else param.HasField(name):
                 raise self.fail(f"give either {name} or {h} and {w}, not both")
-            return getattr(param, h), getattr(param, w)
+            return self._checked((getattr(param, h), getattr(param, w)), name)
         return self.two(values, name, default)
 
     def two(self, values: Sequence[int], name: str, default: int) -> Pair:
@@ -33,4 +34,16 @@ class Spatial(Layer):
             return default, default
         if len(values) > 2:
             raise self.fail(f"{name} is given {len(values)} times; an image has two axes")
-        return values[0], values[-1]
+        return self._checked((values[0], values[-1]), name)
+
+    def _checked(self, pair: Pair, name: str) -> Pair:
+        if max(pair) > MAX_COUNT:
+            raise self.fail(f"{name} {max(pair)} is above Caffe's limit of {MAX_COUNT}")
+        return pair
+
+    def padded(self, size: int, pad: int) -> int:
+        """Length of an axis with padding at both ends."""
+        length = size + 2 * pad
+        if length > MAX_COUNT:
+            raise self.fail(f"an axis of {size} with pad {pad} is above Caffe's limit {MAX_COUNT}")
+        return length

@@ -5,7 +5,6 @@ It is stored in a .resume.npz beside the snapshot, so that a resumed run continu
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from i2cnn.torchcaffe.core.position import (
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
+from i2cnn.util.npz import read_npz
 
 #: Prefix of the generator's entries.
 _RNG = "rng_"
@@ -59,12 +60,12 @@ def write_positions(path: Path, positions: Sequence[Position]) -> None:
 def read_position(path: Path, group: Group) -> Position:
     """This process's position; InputError if the file is damaged or of another group size."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            content = dict(file)
+        content = read_npz(path, path.stat().st_size)  # np.savez does not compress
         _ = content["rng_keys"], int(content["rng_at"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (InputError, OSError, TypeError, ValueError, KeyError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
         raise CaffeError(
-            f"{path}: damaged ({error}); delete it to resume as genuine Caffe does, from the "
+            f"{path}: damaged ({reason}); delete it to resume as genuine Caffe does, from the "
             "first record"
         ) from None
     size = sum(key.endswith("rng_at") for key in content)
