@@ -137,7 +137,7 @@ SIZES = {
     ),
     "a pad of pooling above INT_MAX": (
         IMAGE + pooling(f"kernel_size: {2**31 - 1} pad: {2**31 - 2}"),
-        "is above Caffe's limit",
+        "pad 2147483646 is above",
     ),
     "parameters above INT_MAX": (
         IMAGE + convolution("kernel_size: 20000").replace("num_output: 4", "num_output: 400"),
