@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,31 @@ def test_patches_of_an_embedded_face_are_cut_by_the_public_names() -> None:
     scheme = i2cnn.get_scheme("deepid")
     patches = i2cnn.extract_patches(image, np.array(sample.points), scheme)
     assert patches.shape[:3] == (len(scheme), 256, 256)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, "PASSIVE"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        ({"GOMP_SPINCOUNT": "1000"}, "None"),
+    ],
+)
+def test_threads_wait_without_spinning_unless_the_user_says_otherwise(
+    given: dict[str, str], found: str
+) -> None:
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    environment = {k: v for k, v in os.environ.items() if k not in names}
+    # OpenMP reads it as torch is imported, which every module of the package does later.
+    program = (
+        "import os, sys, i2cnn; assert 'torch' not in sys.modules; "
+        "print(os.environ.get('OMP_WAIT_POLICY'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == found

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from i2cnn import __version__
 from i2cnn.torchcaffe import CAFFE_VERSION, log
 from i2cnn.torchcaffe.core.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.core.runtime import runtime
@@ -244,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE, end="", file=sys.stderr if not words else sys.stdout)
         return 0
     if {"-version", "--version"} & set(words):
-        show(f"caffe version {CAFFE_VERSION} (torchcaffe, i2cnn {__version__})")
+        show(f"caffe version {CAFFE_VERSION} (torchcaffe)")
         return 0
     command = next((w for w in words if w in _COMMANDS), None)
     try:

@@ -11,12 +11,12 @@ from i2cnn.torchcaffe import debug, log, weights
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
-from i2cnn.torchcaffe.core.sizes import check_memory
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
 from i2cnn.torchcaffe.nodes import AUTOMATIC, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
+from i2cnn.torchcaffe.sizes import check_memory
 from i2cnn.util.errors import InputError
 
 #: Moments at which functions of a user are called, with the number of the layer.

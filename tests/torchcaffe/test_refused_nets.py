@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.core import sizes
+from i2cnn.torchcaffe import sizes
 from i2cnn.util import machine
 from i2cnn.util.errors import InputError
 from tests.helpers.refused_nets import (

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.core import sizes
+from i2cnn.torchcaffe import sizes
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_mean, read_state, read_weights

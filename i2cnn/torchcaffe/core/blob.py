@@ -13,9 +13,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from i2cnn.torchcaffe.core.sizes import check_shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
+from i2cnn.torchcaffe.sizes import check_shape
 
 
 class _Plane:

@@ -19,9 +19,9 @@ from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
-from i2cnn.torchcaffe.core.sizes import check_memory, check_shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
+from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
 
 Shape = tuple[int, ...]

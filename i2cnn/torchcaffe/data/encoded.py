@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image as Pictures
 
-from i2cnn.torchcaffe.core.sizes import check_memory, check_shape
 from i2cnn.torchcaffe.data.transform import Image
 from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.sizes import check_memory, check_shape
 
 #: Most pixels of a byte of a PNG or JPEG: zlib makes 1032 bytes of one, of 8 pixels each.
 _PIXELS_PER_BYTE = 8 * 1032

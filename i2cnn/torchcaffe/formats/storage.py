@@ -14,11 +14,11 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from i2cnn.torchcaffe.core.sizes import check_memory, check_shape
 from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
+from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, check_regular
 

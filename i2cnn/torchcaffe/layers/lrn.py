@@ -12,8 +12,8 @@ from torch.nn import functional
 from i2cnn import _native
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
-from i2cnn.torchcaffe.core.sizes import MAX_COUNT
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
+from i2cnn.torchcaffe.sizes import MAX_COUNT
 
 
 class _AcrossChannels(torch.autograd.Function):

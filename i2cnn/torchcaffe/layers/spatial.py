@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from i2cnn.torchcaffe.core.layer import Layer
-from i2cnn.torchcaffe.core.sizes import MAX_COUNT
 from i2cnn.torchcaffe.proto import ConvolutionParameter, PoolingParameter
+from i2cnn.torchcaffe.sizes import MAX_COUNT
 
 Pair = tuple[int, int]
 
