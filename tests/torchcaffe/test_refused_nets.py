@@ -9,6 +9,7 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe import sizes
+from i2cnn.torchcaffe.cli import main
 from i2cnn.util import machine
 from i2cnn.util.errors import InputError
 from tests.helpers.refused_nets import (
@@ -35,6 +36,16 @@ def test_refused_in_one_line(name: str, folder: Path) -> None:
         build(text)
     assert "\n" not in str(caught.value)
     assert "net.prototxt" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_no_time_is_printed_for_absurd_sizes(name: str, folder: Path, capfd) -> None:
+    Path("net.prototxt").write_text(SIZES[name][0])
+    assert main(["time", "-model", "net.prototxt", "-iterations=1"]) == 1
+    text = capfd.readouterr().err
+    assert text.count("error: ") == 1
+    assert "Traceback" not in text
+    assert "Average" not in text
 
 
 def test_the_remedies_are_accepted(folder: Path) -> None:

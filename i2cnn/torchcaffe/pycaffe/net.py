@@ -176,7 +176,7 @@ class Net:
         outputs = self.top_names[end] if end is not None else self.outputs
         _check_names(kwargs, self.inputs, "Input blob arguments do not match net inputs.")
         for name, array in kwargs.items():
-            if array.shape[0] != self.blobs[name].shape[0]:
+            if array.shape[:1] != self.blobs[name].shape[:1]:
                 raise CaffeError("Input is not batch sized")
             self.blobs[name].data[...] = array
         self._core.forward(first, last)
@@ -202,6 +202,8 @@ class Net:
         tops = self.top_names[start] if start is not None else self.outputs
         _check_names(kwargs, tops, "Top diff arguments do not match net outputs.")
         for name, array in kwargs.items():
+            if array.shape[:1] != self.blobs[name].shape[:1]:
+                raise CaffeError("Diff is not batch sized")
             self.blobs[name].diff[...] = array
         self._core.backward(first, last)
         return {name: self.blobs[name].diff for name in _union(outputs, diffs)}

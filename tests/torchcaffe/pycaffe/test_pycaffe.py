@@ -95,6 +95,7 @@ def test_an_unknown_message_has_no_params() -> None:
         (lambda net: net.forward(other=np.zeros((4, 3))), "do not match net inputs"),
         (lambda net: net.forward(data=np.zeros((1, 3, 12, 12))), "not batch sized"),
         (lambda net: net.backward(other=np.zeros((4, 3))), "do not match net outputs"),
+        (lambda net: net.backward(prob=np.ones((1, 3))), "Diff is not batch sized"),
         (lambda net: net.copy_from("gone.caffemodel"), "File not found: gone.caffemodel"),
         (lambda net: net.blobs["fc"].reshape(-1, 3), "negative dimensions"),
     ],
