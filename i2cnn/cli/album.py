@@ -22,6 +22,7 @@ from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_writable
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import progress
 from i2cnn.util.text import show
@@ -78,6 +79,7 @@ def predict_with(
 
 def enrol(options: argparse.Namespace) -> int:
     """Write the reference of a person, made of pictures of theirs."""
+    check_writable(options.out)
     recogniser = Recogniser(
         options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
     )

@@ -10,12 +10,18 @@ from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.finder import FaceFinder
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import write_faces_csv
+from i2cnn.util.files import check_writable
+from i2cnn.util.images import check_picture_name
 from i2cnn.util.progress import progress, say
 from i2cnn.util.text import show
 
 
 def faces(options: argparse.Namespace) -> int:
     """Find faces and landmarks of a data set; status 3 if pictures were left out."""
+    check_writable(options.out)
+    if options.sheet:
+        check_picture_name(options.sheet)
+        check_writable(options.sheet)
     dataset = load_dataset(options.dataset, options.path, options.task)
     show(*dataset.summary())
     with progress("faces") as update:

@@ -13,13 +13,14 @@ from i2cnn.patches.lmdb_facts import database_contents
 from i2cnn.patches.schemes import PatchSet, get_scheme
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest
+from i2cnn.util.files import check_writable, digest
 from i2cnn.util.progress import progress
 from i2cnn.util.text import show
 
 
 def features(options: argparse.Namespace) -> None:
     """Extract fc7 of every patch of every face."""
+    check_writable(options.out)
     chosen, root = load_faces(options)
     engine = start_engine(options.engine, options.device)
     weights = options.net / NET_FILE

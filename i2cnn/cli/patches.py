@@ -15,7 +15,8 @@ from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import PatchSet, Scheme, get_scheme
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import read_image, write_image
+from i2cnn.util.files import check_writable
+from i2cnn.util.images import check_picture_name, read_image, write_image
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.progress import progress, say
 from i2cnn.util.text import show
@@ -27,6 +28,9 @@ def patches(options: argparse.Namespace) -> int:
         raise InputError("nothing to do: give --out LMDB, --preview PNG or both")
     scheme = get_scheme(options.scheme)
     chosen_patches = PatchSet.of(scheme, options.k)
+    if options.preview is not None:
+        check_picture_name(options.preview)
+        check_writable(options.preview)
     if options.mean is not None and options.mean.exists():
         raise InputError(
             f"{options.mean}: already exists, and a net may have been trained with it; delete it "

@@ -15,12 +15,14 @@ from i2cnn.report.scores import score
 from i2cnn.svm.gram import FoldGram, linear_gram
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_writable
 from i2cnn.util.progress import say
 from i2cnn.util.text import show
 
 
 def svm(options: argparse.Namespace) -> None:
     """Person-independent SVM on features."""
+    check_writable(options.out)
     chosen = read_faces_csv(options.faces)
     stored = load_features(options.features, chosen)
     task = chosen_task(options, [f.label for f in chosen])

@@ -201,13 +201,17 @@ def as_bgr(image: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def write_image(path: Path, image: UInt8Array) -> None:
-    """Write a picture in the format of its suffix, which must be one that OpenCV writes."""
-    try:
-        _, data = cv2.imencode(path.suffix, image)
-    except cv2.error:
+def check_picture_name(path: Path) -> None:
+    """InputError unless the name ends as a picture does that OpenCV can write."""
+    if not cv2.haveImageWriter(f"picture{path.suffix}"):
         raise InputError(
             f"{path}: cannot be written in the format of its ending; end its name in .png"
-        ) from None
+        )
+
+
+def write_image(path: Path, image: UInt8Array) -> None:
+    """Write a picture in the format of its suffix, which must be one that OpenCV writes."""
+    check_picture_name(path)
+    _, data = cv2.imencode(path.suffix, image)
     with atomic_path(path) as partial:
         partial.write_bytes(data.tobytes())
