@@ -51,8 +51,8 @@ class Layer:
     tops: ClassVar[tuple[int, int | None]] = (1, 1)
     #: Loss layers weigh their first top by 1 and may leave it unnamed.
     is_loss: ClassVar[bool] = False
-    #: Bottoms that hold labels or indices, which no gradient can reach.
-    labels_only: ClassVar[frozenset[int]] = frozenset()
+    #: Bottoms that hold labels or indices, or only give a shape, which no gradient can reach.
+    labels_only: frozenset[int] = frozenset()
     #: False for layers without any gradient (accuracy, data).
     differentiable: ClassVar[bool] = True
     #: True for layers that make one top of each bottom.

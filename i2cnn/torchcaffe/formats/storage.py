@@ -115,14 +115,19 @@ def _write_message(path: Path, message: Message) -> None:
         temporary.write_bytes(message.SerializeToString())
 
 
+def read_blob(path: str | Path, what: str) -> FloatArray:
+    """Array of a .binaryproto file, float32; `what` it should be is for errors."""
+    path = Path(path)
+    blob = _read_message(path, BlobProto(), f"{what} (.binaryproto)")
+    try:
+        return array_from(blob)
+    except InputError as error:
+        raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
+
+
 def read_mean(path: str | Path) -> FloatArray:
     """Mean image of a .binaryproto file, float32 (C, H, W)."""
-    path = Path(path)
-    blob = _read_message(path, BlobProto(), "a mean image (.binaryproto)")
-    try:
-        mean = array_from(blob)
-    except InputError as error:
-        raise CaffeError(f"{path}: damaged, or not a mean image ({error})") from None
+    mean = read_blob(path, "a mean image")
     mean = mean[0] if mean.ndim == 4 and mean.shape[0] == 1 else mean
     if mean.ndim != 3 or mean.size == 0:
         raise CaffeError(f"{path}: not a mean image; its shape is {mean.shape}, not (C, H, W)")

@@ -7,6 +7,7 @@ from i2cnn.torchcaffe.layers import (
     data,
     dense,
     files,
+    im2col,
     loss,
     lrn,
     memory,
@@ -15,6 +16,7 @@ from i2cnn.torchcaffe.layers import (
     pooling,
     scale,
     score,
+    select,
     shape,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "data",
     "dense",
     "files",
+    "im2col",
     "loss",
     "lrn",
     "memory",
@@ -36,5 +39,6 @@ __all__ = [
     "pooling",
     "scale",
     "score",
+    "select",
     "shape",
 ]

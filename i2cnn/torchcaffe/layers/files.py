@@ -1,4 +1,4 @@
-"""Layers that read the files that a text file lists: ImageData and HDF5Data."""
+"""Layers of files: ImageData and HDF5Data read those a text file lists, HDF5Output writes one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.encoded import decode_picture
@@ -239,3 +239,48 @@ class HDF5Data(_Listed):
             raise self.fail("the list of files differs from the one the training was stopped with")
         self._load()
         self.row_order = [int(i) for i in position["rows"]]
+
+
+@register("HDF5Output")
+class HDF5Output(Layer):
+    """Writes one batch into an HDF5 file, as data sets `data` and `label` of four axes."""
+
+    bottoms = (2, 2)
+    tops = (0, 0)
+    differentiable = False
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        self.path = self.param.hdf5_output_param.file_name
+        self.written = False
+        if self.context.shard.count > 1:
+            raise self.fail("HDF5Output cannot write the batches of several processes")
+        try:
+            h5py.File(self.path, "w").close()
+        except (OSError, ValueError) as error:
+            raise self.fail(f"Failed to open HDF5 file {self.path!r} ({error})") from None
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        if any(not 1 <= len(shape) <= 4 for shape in shapes) or shapes[0][0] != shapes[1][0]:
+            raise self.fail(
+                "data blob and label blob must have the same batch size and at most four axes, "
+                f"not {shapes[0]} and {shapes[1]}"
+            )
+        return []
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if self.written:
+            raise self.fail(
+                f"{self.path} has its batch already, and Caffe's HDF5Output holds no second one; "
+                "run one iteration, with a batch_size that takes all items"
+            )
+        log.info("hdf5_output_layer.cpp", f"Saving HDF5 file {self.path}")
+        try:
+            with h5py.File(self.path, "a") as file:
+                for name, bottom in zip(("data", "label"), bottoms, strict=True):
+                    shape = (*bottom.shape, 1, 1, 1)[:4]
+                    file.create_dataset(name, data=bottom.reshape(shape).cpu().numpy())
+        except (OSError, ValueError) as error:
+            raise self.fail(f"{self.path} cannot be written ({error})") from None
+        self.written = True
+        log.info("hdf5_output_layer.cpp", f"Successfully saved {len(bottoms[0])} rows")
+        return []

@@ -1,4 +1,4 @@
-"""Data without files: Input, MemoryData and DummyData."""
+"""Data without files: Input, Parameter, MemoryData and DummyData."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.fillers import fill
-from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import FillerParameter
@@ -33,6 +33,22 @@ class Input(DataSource):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return []  # the tops stay as the user left them
+
+
+@register("Parameter")
+class Parameter(Layer):
+    """A learned blob, 0 at first, as a top."""
+
+    bottoms = (0, 0)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        self.add_param(self.reshape([])[0], FillerParameter())
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [tuple(self.param.parameter_param.shape.dim)]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [self.weights[0].view_as(self.weights[0])]
 
 
 @register("MemoryData")

@@ -146,3 +146,35 @@ def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device)
         return torch.from_numpy(rng.bernoulli(count(shape), keep)).view(shape).float()
     generator = torch.Generator(device).manual_seed(int(rng.draw(1)[0]))
     return torch.empty(shape, device=device).bernoulli_(keep, generator=generator)
+
+
+@register("Swish")
+class Swish(Layer):
+    """x / (1 + exp(-beta * x))."""
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        x = bottoms[0]
+        return [x * torch.sigmoid(x * self.param.swish_param.beta)]
+
+
+@register("Clip")
+class Clip(Layer):
+    """x limited to the range from `min` to `max`; the limits themselves pass a gradient."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        if not self.param.HasField("clip_param"):
+            raise self.fail("clip_param must give min and max")
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p = self.param.clip_param
+        return [bottoms[0].clamp(max=p.max).clamp(min=p.min)]  # min wins where it is above max
+
+
+@register("Threshold")
+class Threshold(Layer):
+    """1 where x is above `threshold`, else 0; no gradient."""
+
+    differentiable = False
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [(bottoms[0] > self.param.threshold_param.threshold).float()]

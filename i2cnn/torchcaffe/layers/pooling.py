@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.layers.spatial import Spatial
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter
+from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter, SPPParameter
 
 #: PyTorch takes as many steps per window.
 _MOST_PAD = 2**16
@@ -129,3 +130,50 @@ class Pooling(Spatial):
         total = functional.avg_pool2d(x, kernel, self.stride) * area
         squares = functional.avg_pool2d(x * x, kernel, self.stride) * area
         return squares / (total + torch.finfo(torch.float32).tiny)
+
+
+@register("SPP")
+class SPP(Layer):
+    """Spatial pyramid: the bottom pooled into 1, 4, 16 ... bins, joined into one vector."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        if self.param.spp_param.pyramid_height < 1:
+            raise self.fail("pyramid_height must be at least 1")
+        self.levels: list[Pooling] = []
+        self.size: Shape = ()
+
+    def _level(self, height: int, width: int, bins: int) -> Pooling:
+        method = SPPParameter.PoolMethod.Name(self.param.spp_param.pool)
+        p = PoolingParameter(pool=method)
+        p.kernel_h, p.kernel_w = -(-height // bins), -(-width // bins)
+        p.stride_h, p.stride_w = p.kernel_h, p.kernel_w
+        # Half of what is missing, rounded up.
+        p.pad_h = (p.kernel_h * bins - height + 1) // 2
+        p.pad_w = (p.kernel_w * bins - width + 1) // 2
+        if p.pad_h >= p.kernel_h or p.pad_w >= p.kernel_w:
+            raise self.fail(
+                f"a bottom of {height}x{width} is too small for {bins}x{bins} bins; give a smaller "
+                "pyramid_height"
+            )
+        param = LayerParameter(name=self.param.name, type="Pooling", pooling_param=p)
+        return Pooling(param, self.context)
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        if len(shapes[0]) != 4:
+            raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
+        if shapes[0][2:] != self.size:
+            self.size = shapes[0][2:]
+            if min(self.size) < 1:
+                raise self.fail("Input dimensions cannot be zero.")
+            height = self.param.spp_param.pyramid_height
+            self.levels = [self._level(*self.size, 2**i) for i in range(height)]
+            for level in self.levels:
+                level.setup(shapes)
+        tops = [level.reshape(shapes)[0] for level in self.levels]
+        if len(tops) == 1:  # Caffe flattens only where it joins
+            return tops
+        return [(shapes[0][0], sum(count(top[1:]) for top in tops))]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        tops = [level.compute(bottoms)[0] for level in self.levels]
+        return tops if len(tops) == 1 else [torch.cat([top.flatten(1) for top in tops], 1)]

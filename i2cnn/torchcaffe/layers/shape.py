@@ -145,3 +145,69 @@ class Silence(Layer):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return []
+
+
+@register("Tile")
+class Tile(Layer):
+    """Repeats the bottom along an axis; gradients add up."""
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.tile_param
+        if not p.HasField("tiles"):
+            raise self.fail("Number of tiles must be specified")
+        if p.tiles < 1:
+            raise self.fail("Number of tiles must be positive.")
+
+    def _repeats(self, ndim: int) -> list[int]:
+        p = self.param.tile_param
+        axis = canonical_axis(self, p.axis, ndim)
+        return [p.tiles if i == axis else 1 for i in range(ndim)]
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        repeats = self._repeats(len(shapes[0]))
+        return [tuple(n * r for n, r in zip(shapes[0], repeats, strict=True))]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].repeat(self._repeats(bottoms[0].ndim))]
+
+
+@register("Crop")
+class Crop(Layer):
+    """Cuts the axes of the first bottom from `axis` on to the second's size, at `offset`."""
+
+    bottoms = (2, 2)
+    labels_only = frozenset({1})
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.crop_param
+        cropped = len(shapes[0]) - canonical_axis(self, p.axis, len(shapes[0]))
+        if len(p.offset) > 1 and len(p.offset) != cropped:
+            raise self.fail(
+                "number of offset values specified must be equal to the number of dimensions "
+                f"following axis: one, or {cropped}, not {len(p.offset)}"
+            )
+
+    def _ranges(self, shape: Shape, wanted: Shape) -> list[slice]:
+        """Part of each axis that is kept."""
+        p = self.param.crop_param
+        start = canonical_axis(self, p.axis, len(shape))
+        if len(wanted) < len(shape):
+            raise self.fail(f"the second bottom {wanted} has fewer axes than the first {shape}")
+        offsets = list(p.offset) or [0]
+        ranges = [slice(0, size) for size in shape[:start]]
+        for i in range(start, len(shape)):
+            offset = offsets[0] if len(offsets) == 1 else offsets[i - start]
+            if shape[i] - offset < wanted[i]:
+                raise self.fail(
+                    f"the crop for dimension {i} is out-of-bounds with size {wanted[i]} and offset "
+                    f"{offset}; the bottom has {shape[i]}"
+                )
+            ranges.append(slice(offset, offset + wanted[i]))
+        return ranges
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        return [tuple(r.stop - r.start for r in self._ranges(shapes[0], shapes[1]))]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        x, like = bottoms
+        return [x[tuple(self._ranges(tuple(x.shape), tuple(like.shape)))]]
