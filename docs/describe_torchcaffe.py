@@ -30,6 +30,7 @@ GOLDEN = ROOT / "tests" / "golden"
 ELSEWHERE = {
     "Split": "nets add it themselves: golden/nets",
     "DummyData": "shape, num/channels/height/width, data_filler: recorded draws, test_layers.py",
+    "HDF5Output": "file_name: data sets as genuine Caffe's, test_rest.py",
     "Pooling": "pool STOCHASTIC in TEST, which genuine Caffe only has on a GPU: test_layers.py",
 }
 #: Entry of a layer without any recorded case.
@@ -44,6 +45,7 @@ def recorded_nets() -> Iterator[str]:
     for name, key in (("layers/layers", "prototxt"), ("nets/nets", "prototxt")):
         for case in json.loads((GOLDEN / f"{name}.json").read_text()).values():
             yield case[key]
+    yield from json.loads((GOLDEN / "layers/rest.json").read_text()).values()
     for case in json.loads((GOLDEN / "data_layer.json").read_text()).values():
         yield case["prototxt"]
     for case in json.loads((GOLDEN / "solvers/solvers.json").read_text()).values():

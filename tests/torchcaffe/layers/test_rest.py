@@ -1,0 +1,235 @@
+"""Caffe's rarer layers beside recordings of genuine Caffe 1.0, both directions; what they refuse.
+
+Tolerance: 1e-5 of the largest value, as for the other layers.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.storage import to_blobproto
+from i2cnn.util.errors import InputError
+from tests.helpers.golden import GOLDEN, arrays_of, assert_close
+
+CASES = json.loads((GOLDEN / "layers" / "rest.json").read_text())
+
+
+def build(text: str, folder: Path, phase: int = caffe.TRAIN) -> caffe.Net:
+    path = folder / "net.prototxt"
+    path.write_text(text)
+    return caffe.Net(str(path), phase)
+
+
+def part(stored: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
+    return {k.partition("/")[2]: v for k, v in stored.items() if k.partition("/")[0] == kind}
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST], ids=["train", "recomputed"])
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_layer(name: str, phase: int, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    stored = arrays_of("layers/rest.npz", name)
+    for file, matrix in part(stored, "file").items():
+        blob = to_blobproto(matrix)
+        Path(f"{file}.binaryproto").write_bytes(blob.SerializeToString())
+    net = build(CASES[name], tmp_path, phase)
+    for key, value in stored.items():
+        if "/" not in key:
+            net.blobs[key].data[...] = value
+    for key, value in part(stored, "p").items():
+        layer, index = key.split("/")
+        assert net.params[layer][int(index)].shape == value.shape
+        net.params[layer][int(index)].data[...] = value
+    net.forward()
+    for key, value in part(stored, "after").items():
+        assert_close(net.blobs[key].data, value, what=key)
+    if not part(stored, "dx"):
+        return
+    for key, value in part(stored, "dy").items():
+        net.blobs[key].diff[...] = value
+    net.clear_param_diffs()
+    net.backward()
+    for key, value in part(stored, "dx").items():
+        assert_close(net.blobs[key].diff, value, what=f"gradient of {key}")
+    for key, value in part(stored, "dp").items():
+        layer, index = key.split("/")
+        assert_close(net.params[layer][int(index)].diff, value, what=f"gradient of {key}")
+
+
+# What each refuses ----------------------------------------------------------------------------
+
+
+def inputs(*shapes: tuple[int, ...]) -> str:
+    return "".join(
+        f'layer {{ name: "in{i}" type: "Input" top: "x{i}" input_param {{ shape {{ '
+        + " ".join(f"dim: {n}" for n in shape)
+        + " } } }\n"
+        for i, shape in enumerate(shapes)
+    )
+
+
+def op(kind: str, bottoms: int, tops: int = 1, more: str = "") -> str:
+    names = [f'bottom: "x{i}"' for i in range(bottoms)] + [f'top: "y{i}"' for i in range(tops)]
+    return f'layer {{ name: "op" type: "{kind}" {" ".join(names)} {more} }}\n'
+
+
+REFUSED = [
+    ("Clip", [(2, 3)], 1, "", "clip_param must give min and max"),
+    ("Tile", [(2, 3)], 1, "", "Number of tiles must be specified"),
+    ("Tile", [(2, 3)], 1, "tile_param { tiles: 0 }", "Number of tiles must be positive"),
+    ("Tile", [(2, 3)], 1, "tile_param { tiles: 2 axis: 2 }", "axis 2 is out of range"),
+    ("Crop", [(2, 3)] * 2, 1, "", "axis 2 is out of range"),
+    ("Crop", [(1, 1, 4, 4), (4, 4)], 1, "", "has fewer axes than the first"),
+    ("Crop", [(1, 1, 4, 4)] * 2, 1, "crop_param { offset: 1 }", "dimension 2 is out-of-bounds"),
+    (
+        "Crop",
+        [(1, 1, 4, 4)] * 2,
+        1,
+        "crop_param { axis: 1 offset: 0 offset: 0 }",
+        "number of offset values specified must be equal .* one, or 3, not 2",
+    ),
+    ("Filter", [(4, 2), (4, 2)], 1, "", "must be singletons"),
+    ("Filter", [(4, 2), (3,)], 1, "", "same 0th dimension as the selector"),
+    ("Filter", [(4, 2), (4,)], 2, "", "one top of each bottom but the last"),
+    ("BatchReindex", [(4, 2), (3, 1)], 1, "", "must be a vector of indices"),
+    ("MultinomialLogisticLoss", [(4, 2), (4, 3)], 1, "", "need 4 labels"),
+    ("MultinomialLogisticLoss", [(4, 2), (3,)], 1, "", "differ in their first dimension"),
+    ("InfogainLoss", [(4, 2), (4,)], 1, "", "Infogain matrix source must be specified"),
+    ("InfogainLoss", [(4, 2), (4,), (2, 3)], 1, "", "H must be 2x2, not "),
+    (
+        "InfogainLoss",
+        [(4, 2), (4,), (2, 2)],
+        1,
+        "loss_param { normalize: true }",
+        'normalize is deprecated. use "normalization"',
+    ),
+    (
+        "InfogainLoss",
+        [(4, 2), (4,)],
+        1,
+        'infogain_loss_param { source: "none.binaryproto" }',
+        "none.binaryproto",
+    ),
+    ("ContrastiveLoss", [(4, 2), (4, 3), (4,)], 1, "", r"must be \(N, C\) of one size"),
+    ("ContrastiveLoss", [(4, 2, 2, 1)] * 2 + [(4,)], 1, "", r"must be \(N, C\) of one size"),
+    ("ContrastiveLoss", [(4, 2), (4, 2), (3,)], 1, "", "4 pairs need 4 labels"),
+    ("SPP", [(1, 1, 8, 8)], 1, "", "pyramid_height must be at least 1"),
+    ("SPP", [(1, 8, 8)], 1, "spp_param { pyramid_height: 1 }", r"must be \(N, C, H, W\)"),
+    ("SPP", [(1, 1, 8, 3)], 1, "spp_param { pyramid_height: 3 }", "8x3 is too small for 4x4 bins"),
+    ("Im2col", [(1, 1, 8, 8)], 1, "", "kernel_size must be given"),
+    (
+        "Im2col",
+        [(1, 1, 8)],
+        1,
+        "convolution_param { kernel_h: 1 kernel_w: 1 }",
+        "kernel_h and kernel_w need two spatial axes, not 1",
+    ),
+    (
+        "Im2col",
+        [(1, 1, 8, 8, 8)],
+        1,
+        "convolution_param { kernel_size: 2 kernel_size: 2 }",
+        "kernel_size specified 2 times; 3 spatial dims",
+    ),
+    ("Im2col", [(1, 1, 4, 4)], 1, "convolution_param { kernel_size: 6 }", "does not fit into"),
+    ("HDF5Output", [(4, 2), (3,)], 0, "", "Failed to open HDF5 file ''"),
+]
+
+
+@pytest.mark.parametrize(("kind", "shapes", "tops", "more", "message"), REFUSED)
+def test_refused(kind, shapes, tops, more, message, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        build(inputs(*shapes) + op(kind, len(shapes), tops, more), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0, -1], "Index specified for reindex layer was negative"),
+        ([0, 3], "greater than batch size: 3 items have the indices 0 to 2"),
+    ],
+)
+def test_indices_outside_the_batch(index: list[int], message: str, tmp_path: Path) -> None:
+    net = build(inputs((3, 2), (2,)) + op("BatchReindex", 2), tmp_path)
+    with pytest.raises(InputError, match=message):
+        net.forward(x0=np.zeros((3, 2)), x1=np.array(index))
+
+
+@pytest.mark.parametrize("kind", ["MultinomialLogisticLoss", "InfogainLoss"])
+def test_labels_outside_the_classes(kind: str, tmp_path: Path) -> None:
+    shapes = [(3, 2), (3,), (2, 2)][: 3 if kind == "InfogainLoss" else 2]
+    net = build(inputs(*shapes) + op(kind, len(shapes)), tmp_path)
+    net.blobs["x1"].data[...] = [0, 2, 0]
+    with pytest.raises(InputError, match=r"label 2 is outside \[0, 2\)"):
+        net.forward()
+
+
+# What recordings do not show ------------------------------------------------------------------
+
+
+def test_filter_that_keeps_nothing(tmp_path: Path) -> None:
+    # Genuine Caffe divides by zero in the backward pass.
+    net = build("force_backward: true\n" + inputs((3, 2), (3,)) + op("Filter", 2), tmp_path)
+    net.blobs["x0"].diff[...] = 1
+    assert net.forward(x0=np.ones((3, 2)), x1=np.zeros(3))["y0"].shape == (0, 2)
+    net.backward()
+    assert not net.blobs["x0"].diff.any()
+
+
+def test_stochastic_pyramid_in_test(tmp_path: Path) -> None:
+    spp = "spp_param { pyramid_height: 2 pool: STOCHASTIC }"
+    net = build(inputs((1, 1, 2, 2)) + op("SPP", 1, more=spp), tmp_path, caffe.TEST)
+    y = net.forward(x0=np.array([[[[1, 2], [3, 4]]]]))["y0"]
+    np.testing.assert_allclose(y, [[3, 1, 2, 3, 4]], rtol=1e-6)
+
+
+def test_parameter_adds_gradients_up_and_is_shared(tmp_path: Path) -> None:
+    more = "parameter_param { shape { dim: 2 } } param { name: 'w' }"
+    net = build(
+        inputs((2,))
+        + "".join(
+            f"layer {{ name: 'p{i}' type: 'Parameter' top: 'y{i}' {more} }}\n" for i in (0, 1)
+        )
+        + "layer { name: 'act' type: 'ReLU' bottom: 'y1' top: 'y1' }\n"
+        + "layer { name: 'loss' type: 'EuclideanLoss' bottom: 'y0' bottom: 'x0' top: 'l' }\n",
+        tmp_path,
+    )
+    weight = net.params["p0"][0]
+    weight.data[...] = [3, -4]
+    for _ in range(2):
+        net.forward()
+        net.backward()
+    np.testing.assert_array_equal(net.blobs["y0"].data, [3, -4])
+    np.testing.assert_array_equal(net.blobs["y1"].data, [3, 0])  # the layer after works in place
+    np.testing.assert_array_equal(weight.data, [3, -4])
+    np.testing.assert_array_equal(weight.diff, [3, -4])  # two halves: genuine Caffe keeps the last
+
+
+def test_hdf5_output(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("out.h5").write_bytes(b"an older file")
+    layer = op("HDF5Output", 2, 0, 'hdf5_output_param { file_name: "out.h5" }')
+    net = build(inputs((3, 2), (3,)) + layer, tmp_path)
+    x, labels = np.arange(6, dtype=np.float32).reshape(3, 2), np.array([5, 6, 7], np.float32)
+    net.forward(x0=x, x1=labels)
+    with h5py.File("out.h5", "r") as file:
+        assert sorted(file) == ["data", "label"]
+        assert file["data"].dtype == file["label"].dtype == np.float32
+        np.testing.assert_array_equal(file["data"][...], x.reshape(3, 2, 1, 1))
+        np.testing.assert_array_equal(file["label"][...], labels.reshape(3, 1, 1, 1))
+    with pytest.raises(InputError, match=r"out\.h5 has its batch already"):
+        net.forward()
+
+
+def test_hdf5_output_needs_as_many_labels(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layer = op("HDF5Output", 2, 0, 'hdf5_output_param { file_name: "out.h5" }')
+    with pytest.raises(InputError, match="must have the same batch size"):
+        build(inputs((3, 2), (4,)) + layer, tmp_path)
