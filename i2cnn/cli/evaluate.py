@@ -8,6 +8,7 @@ from pathlib import Path
 
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.cli.start import check_machine, print_estimate
+from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.cost_table import print_plan
 from i2cnn.evaluation.jobs import Execution
@@ -32,7 +33,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
     scheme = get_scheme(options.scheme)
     for k in options.k:
         scheme.select(k)
-    task = options.task or ("folder" if options.dataset == "folder" else "seven")
+    task = options.task or ("folder" if options.dataset in OWN_LABELS else "seven")
     return Settings(
         dataset=options.dataset,
         root=None if options.path is None else str(options.path.resolve()),

@@ -123,7 +123,9 @@ def add_model(parser: argparse.ArgumentParser, default: str) -> None:
 def add_task(parser: argparse.ArgumentParser, default: str) -> None:
     """`--task`."""
     parser.add_argument(
-        "--task", choices=tuple(TASKS), help=f"six or seven expressions (default: {default})"
+        "--task",
+        choices=tuple(TASKS),
+        help=f"six or seven expressions, or eight with contempt (default: {default})",
     )
 
 

@@ -7,20 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample
-from i2cnn.datasets.labels import Task, get_task
+from i2cnn.datasets.labels import EIGHT, Task, get_task
 from i2cnn.util.errors import InputError
 
-__all__ = ["DATASETS", "Dataset", "Sample", "embedded_root", "load_dataset"]
+__all__ = ["DATASETS", "NAMES", "OWN_LABELS", "Dataset", "Sample", "embedded_root", "load_dataset"]
 
 #: Modules of the data sets whose labels are the paper's. One is imported when its set is read:
 #: the command line's `--help` does without NumPy and OpenCV.
 _READERS = {
     "jaffe": "i2cnn.datasets.jaffe",
     "ckplus": "i2cnn.datasets.ckplus",
+    "kdef": "i2cnn.datasets.kdef",
+    "oulu": "i2cnn.datasets.oulu",
     "synthetic": "i2cnn.datasets.synthetic",
 }
+#: What data sets are called in titles; others by their kind.
+NAMES = {"jaffe": "JAFFE", "ckplus": "CK+", "kdef": "KDEF", "oulu": "Oulu-CASIA"}
+#: Kinds of data sets that have labels of their own.
+OWN_LABELS = ("folder", "subjects")
 #: Kinds of data sets that can be read.
-DATASETS = (*_READERS, "folder")
+DATASETS = (*_READERS, *OWN_LABELS)
 
 
 def embedded_root() -> Path:
@@ -33,14 +39,15 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
 
     Parameters
     ----------
-    kind : {"jaffe", "ckplus", "synthetic", "folder"}
+    kind : {"jaffe", "ckplus", "kdef", "oulu", "synthetic", "folder", "subjects"}
         `folder` is a set of your own: `LABEL/SUBJECT_anything.png`, or a CSV file with the columns
-        image, subject and label.
+        image, subject and label; `subjects` is one in the layout `SUBJECT/LABEL/anything.png`.
     root : str or Path, optional
         The data set's folder, or the CSV file; by default the embedded synthetic set.
     task : str, optional
-        "six" (anger, disgust, fear, happy, sadness, surprise) or "seven" (the default: neutral
-        too). Images with another label are left out; a folder keeps its own labels by default.
+        "six" (anger, disgust, fear, happy, sadness, surprise), "seven" (the default: neutral
+        too) or "eight" (contempt too; of CK+ and your own folders). Images of another expression
+        are left out; your own folders keep their labels by default.
 
     Returns
     -------
@@ -69,12 +76,15 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
             f"{root}: no such folder; the kind of data is chosen by --dataset {root.name}, beside "
             "the folder of your copy (the embedded synthetic faces need none)"
         )
-    if kind == "folder":
+    if kind in OWN_LABELS:
         from i2cnn.datasets.folder import read_folder
 
-        return read_folder(root, None if task in (None, "folder") else get_task(task))
+        own = None if task in (None, "folder") else get_task(task)
+        return read_folder(root, own, people_first=kind == "subjects")
     if kind not in _READERS:
         raise InputError(f"unknown data set {kind!r}; choose one of {', '.join(DATASETS)}")
+    if task == EIGHT.name and kind != "ckplus":
+        raise InputError(f"{kind} has no contempt; use --task seven or six")
     read: Callable[[Path, Task], Dataset]
     read = getattr(importlib.import_module(_READERS[kind]), f"read_{kind}")
     return read(root, get_task(task or "seven"))

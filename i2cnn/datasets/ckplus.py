@@ -11,15 +11,32 @@ import re
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder, least_converted
-from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.datasets.labels import (
+    ANGER,
+    CONTEMPT,
+    DISGUST,
+    FEAR,
+    HAPPY,
+    NEUTRAL,
+    SADNESS,
+    SURPRISE,
+    Task,
+)
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import plain_number, read_text
 
-#: Emotion codes; 0 is neutral and 2 contempt, which the paper leaves out.
-CODES = {1: ANGER, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
-CONTEMPT = 2
-SEQUENCES = {ANGER: 45, DISGUST: 59, FEAR: 25, HAPPY: 69, SADNESS: 28, SURPRISE: 83}
+#: Emotion codes; 0 is neutral. The paper leaves contempt out.
+CODES = {1: ANGER, 2: CONTEMPT, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
+SEQUENCES = {
+    ANGER: 45,
+    DISGUST: 59,
+    FEAR: 25,
+    HAPPY: 69,
+    SADNESS: 28,
+    SURPRISE: 83,
+    CONTEMPT: 18,
+}
 PEAK_FRAMES = 3
 _TIME_CODE = (
     "frames may show a time code at their lower edge, which large patches reach; "
@@ -44,6 +61,8 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
             continue
         name = folder.relative_to(images).as_posix()
         label, peak, reason = _label(emotions / name)
+        if label is not None and label not in task.labels:
+            label, reason = None, f"sequences of {label}"
         frames = _frames(folder, images, left_out)
         if label is not None and len(frames) < PEAK_FRAMES + with_neutral:
             label, reason = None, f"sequences of fewer than {PEAK_FRAMES + with_neutral} frames"
@@ -71,9 +90,11 @@ def _notes(samples: list[Sample]) -> list[str]:
 
 def _expected(task: Task) -> dict[str, int]:
     """What the complete data set has."""
-    sequences = sum(SEQUENCES.values())
-    expected = {"subjects": 106, "sequences": sequences}
-    expected |= {label: PEAK_FRAMES * n for label, n in SEQUENCES.items()}
+    counts = {label: n for label, n in SEQUENCES.items() if label in task.labels}
+    sequences = sum(counts.values())
+    subjects = 118 if CONTEMPT in counts else 106
+    expected = {"subjects": subjects, "sequences": sequences}
+    expected |= {label: PEAK_FRAMES * n for label, n in counts.items()}
     if NEUTRAL in task.labels:
         expected[NEUTRAL] = sequences
     expected["images"] = sum(v for k, v in expected.items() if k in task.labels)
@@ -129,8 +150,6 @@ def _read_code(path: Path) -> tuple[str | None, str]:
         raise InputError(
             f"{path}: {text[:40]!r} is not an emotion code like 3.0; {_AGAIN}"
         ) from None
-    if code == CONTEMPT:
-        return None, "sequences of contempt"
     if code not in CODES:
         return None, f"sequences of emotion code {code:g}"
     return CODES[int(code)], ""

@@ -14,6 +14,7 @@ FEAR = "fear"
 HAPPY = "happy"
 SADNESS = "sadness"
 SURPRISE = "surprise"
+CONTEMPT = "contempt"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Task:
     Parameters
     ----------
     name : str
-        "six" or "seven" for the paper's tasks, "folder" for the labels of a user's own folder.
+        "six" or "seven" for the paper's tasks, "eight" with contempt, "folder" for the labels of a
+        user's own folder.
     labels : tuple of str
         Label of each class; the position is the class number that Caffe sees.
     """
@@ -55,7 +57,8 @@ class Task:
 
 SIX = Task("six", (ANGER, DISGUST, FEAR, HAPPY, SADNESS, SURPRISE))
 SEVEN = Task("seven", (NEUTRAL, *SIX.labels))
-TASKS = {task.name: task for task in (SIX, SEVEN)}
+EIGHT = Task("eight", (*SEVEN.labels, CONTEMPT))
+TASKS = {task.name: task for task in (SIX, SEVEN, EIGHT)}
 
 
 def task_of(labels: Iterable[str]) -> Task:
@@ -66,7 +69,7 @@ def task_of(labels: Iterable[str]) -> Task:
 
 
 def get_task(name: str) -> Task:
-    """Look up the paper's task of that name ("six" or "seven"); InputError for another."""
+    """Look up the task "six", "seven" or "eight"; InputError for another."""
     if name not in TASKS:
         raise InputError(f"unknown task {name!r}; choose one of {', '.join(TASKS)}")
     return TASKS[name]

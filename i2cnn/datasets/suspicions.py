@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.datasets.base import Sample
+from i2cnn.datasets.kdef import NAME as KDEF_NAME
+from i2cnn.datasets.labels import EIGHT
 from i2cnn.util.errors import InputError
 
 #: Parts of a set.
@@ -44,7 +46,24 @@ _LAYOUT = (
 )
 
 
-def refuse_impossible(source: Path, samples: Sequence[Sample], from_names: bool) -> None:
+def refuse_pixels(path: Path) -> None:
+    """InputError if a CSV file holds the pictures themselves, as those of FER2013 and CK+ do."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline(1000)
+    except (OSError, UnicodeDecodeError):
+        return  # told by the reader
+    if {"emotion", "pixels"} <= {name.strip().casefold() for name in header.split(",")}:
+        raise InputError(
+            f"{path}: a table of pixels (emotion,pixels,Usage, as of FER2013), which does not say "
+            "who is shown, so that people cannot be kept apart; take the pictures of a set that "
+            "does (for CK+, --dataset ckplus or the folders of CK+48)"
+        )
+
+
+def refuse_impossible(
+    source: Path, samples: Sequence[Sample], from_names: bool, people_first: bool = False
+) -> None:
     """InputError if labels are people or parts of a set, or subjects are no people.
 
     Parameters
@@ -54,6 +73,8 @@ def refuse_impossible(source: Path, samples: Sequence[Sample], from_names: bool)
     samples : sequence of Sample
     from_names : bool
         Labels and subjects come from the names of folders and files.
+    people_first : bool
+        The folders of people hold those of labels.
     """
     if not samples:
         return
@@ -64,7 +85,12 @@ def refuse_impossible(source: Path, samples: Sequence[Sample], from_names: bool)
             f"{source}: the labels would be {_some(labels)}, which are parts of a set; give one "
             "part, with a folder per label in it"
         )
-    if from_names:
+    if people_first and {subject.casefold() for subject in subjects} <= set(EIGHT.labels):
+        raise InputError(
+            f"{source}: the people would be {_some(subjects)}, which are labels; a folder per "
+            "person must hold one per label. For LABEL/PERSON_anything, use --dataset folder"
+        )
+    if from_names and not people_first:
         _refuse_prefixes(source, samples)
     if len(samples) > 1 and all(s.subject.casefold() == s.label.casefold() for s in samples):
         raise InputError(f"{source}: every subject is called like its label; {_LAYOUT}")
@@ -109,7 +135,8 @@ def deeper_pictures(root: Path, suffixes: Sequence[str]) -> str:
             inside = path.parent.parent
             return (
                 f"; the first picture is {path.relative_to(root).as_posix()}: if "
-                f"{path.parent.name!r} is its label, give {inside}"
+                f"{path.parent.name!r} is its label, give {inside}, or, if {inside.name!r} is a "
+                "person, use --dataset subjects"
             )
     return ""
 
@@ -120,6 +147,11 @@ def _refuse_prefixes(source: Path, samples: Sequence[Sample]) -> None:
     if len({s.label for s in named}) < 2 or len(named) < _MOST * len(samples):
         return
     first = named[0]
+    if KDEF_NAME.fullmatch(Path(first.image).stem):
+        raise InputError(
+            f"{source}: the files are named like KDEF's ({first.image}), whose folders are people; "
+            "use --dataset kdef"
+        )
     if first.subject.casefold() == first.label.casefold() and not _PERSON.fullmatch(first.label):
         raise InputError(
             f"{source}: the files begin with their label ({first.image}), which would be the "

@@ -6,6 +6,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
+from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.network.profiles import template_schedule
@@ -37,7 +38,7 @@ def _options(settings: Settings, public: bool) -> dict[str, str]:
         others = "PATH"
     given = {
         "dataset": (settings.dataset, SYNTHETIC),
-        "task": (settings.task, "folder" if settings.dataset == "folder" else "seven"),
+        "task": (settings.task, "folder" if settings.dataset in OWN_LABELS else "seven"),
         "points": (settings.points, "given"),
         "profile": (settings.profile, "paper"),
         **{

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from i2cnn.datasets import Dataset, embedded_root, load_dataset
+from i2cnn.datasets import OWN_LABELS, Dataset, embedded_root, load_dataset
+from i2cnn.datasets.folder import is_list_file
 from i2cnn.datasets.labels import NEUTRAL, Task
 from i2cnn.evaluation.extras import read_extras
 from i2cnn.evaluation.folds import (
@@ -163,12 +164,12 @@ def read_dataset(settings: Settings) -> Dataset:
     """The data set of a run, read by its reader, with the pictures that serve as references."""
     if settings.reference not in REFERENCE_PICTURES:
         return load_dataset(settings.dataset, settings.path, settings.task)
-    if settings.dataset != "folder" and settings.task != "six":
+    if settings.dataset not in OWN_LABELS and settings.task != "six":
         raise InputError(
             f"--reference {settings.reference}: neutral pictures serve as references and leave "
             "the test; add --task six"
         )
-    task = "folder" if settings.dataset == "folder" else "seven"
+    task = "folder" if settings.dataset in OWN_LABELS else "seven"
     return load_dataset(settings.dataset, settings.path, task)
 
 
@@ -187,7 +188,7 @@ def _run_task(settings: Settings, task: Task) -> Task:
 def _data_root(settings: Settings) -> Path:
     """Folder that the image paths start from, without reading the data set; it may have moved."""
     root = settings.path or embedded_root()
-    return root.parent if root.suffix.lower() == ".csv" else root
+    return root.parent if is_list_file(root) else root
 
 
 def folds_of_dataset(dataset: Dataset, settings: Settings) -> Folds:

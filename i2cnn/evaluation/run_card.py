@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from i2cnn.datasets import NAMES, OWN_LABELS
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.models.card import Card, Share
 from i2cnn.svm.probabilities import Bin, calibration_error
 
-_DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "rendered faces", "folder": "a folder"}
+_DATASETS = NAMES | dict.fromkeys(OWN_LABELS, "a folder") | {"synthetic": "rendered faces"}
 _RENDERED = "Photographs: it has seen rendered faces only, and is wrong on most photographs."
 _LIMITS = (
     "What people feel, and decisions about them: a face shows an expression, not an emotion.",

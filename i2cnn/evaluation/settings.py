@@ -44,7 +44,7 @@ class Settings:
 
     Parameters
     ----------
-    dataset : {"jaffe", "ckplus", "synthetic", "folder"}
+    dataset : {"jaffe", "ckplus", "kdef", "oulu", "synthetic", "folder", "subjects"}
         Which reader finds the images.
     root : str or None
         Absolute folder of the data set; None is the embedded synthetic set.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from i2cnn.datasets import NAMES
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.command import command_of
 from i2cnn.evaluation.folds import Folds
@@ -19,7 +20,6 @@ from i2cnn.report.scores import Scores
 
 REPORT_FOLDER = "report"
 PAGE_FILE = "report.html"
-_DATASETS = {"jaffe": "JAFFE", "ckplus": "CK+", "synthetic": "synthetic", "folder": "folder"}
 _PROFILE_WORDS = {
     "paper": "the paper's AlexNet and solver",
     "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
@@ -233,7 +233,7 @@ class RunReport:
             *([] if self.settings.profile == "paper" else [self.settings.profile]),
             *(["changed"] if self.departures else []),
         ]
-        return f"{_DATASETS[self.settings.dataset]} ({', '.join(parts)})"
+        return f"{NAMES.get(self.settings.dataset, self.settings.dataset)} ({', '.join(parts)})"
 
     @property
     def profile_words(self) -> str:

@@ -193,3 +193,23 @@ def test_no_emotion_code_at_all(tmp_path: Path) -> None:
     (tmp_path / "Emotion").mkdir()
     with pytest.raises(InputError, match=r"2 sequences without an emotion code; check the folder"):
         load_dataset("ckplus", tmp_path, "seven")
+
+
+def test_contempt_is_the_eighth_class(tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    add_sequence(root, "S02/001", 4, "2.0")
+    dataset = load_dataset("ckplus", root, "eight")
+    assert dataset.found()["contempt"] == 3
+    assert dataset.expected == {
+        "subjects": 118,
+        "sequences": 327,
+        "images": 1308,
+        "neutral": 327,
+        "contempt": 54,
+        "anger": 135,
+        "disgust": 177,
+        "fear": 75,
+        "happy": 207,
+        "sadness": 84,
+        "surprise": 249,
+    }

@@ -156,3 +156,59 @@ def test_a_subject_per_image_is_noted(tmp_path: Path) -> None:
     dataset = load_dataset("folder", photos(tmp_path, "joy/a.png", "calm/b.png"))
     assert any("every image has a subject of its own" in text for text in dataset.warnings)
     assert "  WARNING: every image has a subject of its own" in "\n".join(dataset.summary())
+
+
+def test_folders_of_people_hold_folders_of_labels(tmp_path: Path) -> None:
+    names = ["anna/joy/1.png", "anna/calm/1.png", "ben/joy/1.png"]
+    dataset = load_dataset("subjects", photos(tmp_path, *names, "ben/2.png", "ben/joy/clip/1.png"))
+    assert [(s.image, s.subject, s.label) for s in dataset.samples] == [
+        (name, *name.split("/")[:2]) for name in sorted(names)
+    ]
+    reason = "not in a folder of a label in one of a person"
+    assert dataset.left_out == {reason: ["ben/2.png", "ben/joy/clip/1.png"]}
+
+
+def test_a_list_of_caffes(tmp_path: Path) -> None:
+    photos(tmp_path, "a b/anna_1.png", "ben_1.png")
+    table = tmp_path / "train.txt"
+    table.write_text("a b/anna_1.png 0\n\nben_1.png 1\n")
+    dataset = load_dataset("folder", table)
+    assert [(s.image, s.subject, s.label) for s in dataset.samples] == [
+        ("a b/anna_1.png", "anna", "0"),
+        ("ben_1.png", "ben", "1"),
+    ]
+    assert dataset.root == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nowhere.png 0", "no such image: nowhere.png"),
+        ("ben_1.png", "not an image named PERSON_anything, a blank and a label"),
+        ("anna_1.png 2", "anna_1.png is already in line 1"),
+    ],
+)
+def test_what_is_no_list_of_caffes_is_refused(line: str, message: str, tmp_path: Path) -> None:
+    table = photos(tmp_path, "anna_1.png", "ben_1.png") / "train.txt"
+    table.write_text(f"anna_1.png 0\n{line}\n")
+    with pytest.raises(InputError, match=rf"train\.txt:2: {message}"):
+        load_dataset("folder", table)
+
+
+def test_a_list_that_does_not_name_people_is_refused(tmp_path: Path) -> None:
+    table = photos(tmp_path, *(f"train_{i}.png" for i in range(4))) / "list.txt"
+    table.write_text("".join(f"train_{i}.png {i % 2}\n" for i in range(4)))
+    with pytest.raises(InputError, match="the subjects would be train, which are no people"):
+        load_dataset("folder", table)
+
+
+def test_ck48_is_a_folder_with_contempt(tmp_path: Path) -> None:
+    labels = ("anger", "contempt", "happy")
+    names = [f"{label}/S0{i}_004_0000001{i}.png" for label in labels for i in "123"]
+    root = photos(tmp_path, *names)
+    dataset = load_dataset("folder", root)
+    assert dataset.task.labels == ("anger", "happy", "contempt")
+    assert dataset.subjects == ["S01", "S02", "S03"]
+    six = load_dataset("folder", root, "six")
+    assert six.left_out == {"with a label outside task six": sorted(names)[3:6]}
+    assert six.found()["images"] == 6

@@ -41,7 +41,12 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(InputError, match=r"unknown task 'eight'; choose one of six, seven"):
+    with pytest.raises(InputError, match=r"unknown task 'nine'; choose one of six, seven"):
+        load_dataset("synthetic", None, "nine")
+
+
+def test_only_ckplus_and_folders_have_contempt() -> None:
+    with pytest.raises(InputError, match="synthetic has no contempt; use --task seven or six"):
         load_dataset("synthetic", None, "eight")
 
 

@@ -13,7 +13,7 @@ from tests.helpers.trees import photos
 LAYOUTS = {
     "KDEF": (
         ["AF01/AF01AFS.JPG", "AF01/AF01ANS.JPG", "BM02/BM02AFS.JPG", "BM02/BM02ANS.JPG"],
-        r"with their folder's name \(AF01/AF01AFS.JPG\), so that the folders look like people",
+        r"named like KDEF's \(AF01/AF01AFS.JPG\), whose folders are people; use --dataset kdef",
     ),
     "LFW": (
         ["Ann_Lee/Ann_Lee_0001.jpg", "Bo_Ek/Bo_Ek_0001.jpg", "Bo_Ek/Bo_Ek_0002.jpg"],
@@ -45,7 +45,8 @@ LAYOUTS = {
     ),
     "one level more": (
         ["train/happy/anna_1.png", "test/sad/ben_1.png"],
-        "at least two labels.*the first picture is test/sad/ben_1.png: if 'sad' is its label, give",
+        "at least two labels.*the first picture is test/sad/ben_1.png: if 'sad' is its label, give"
+        ".*if 'test' is a person, use --dataset subjects",
     ),
 }
 
@@ -97,3 +98,33 @@ def test_ordinary_names_pass(tmp_path: Path) -> None:
     """Initials like labels, a person called Val, labels that are numbers."""
     names = ["a/anna_1.png", "a/Val_1.png", "b/anna_2.png", "b/Val_2.png", "3/anna_3.png"]
     assert load_dataset("folder", photos(tmp_path, *names)).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["happy/anna/1.png", "fear/ben/1.png"], "the people would be fear, happy, which are lab"),
+        (
+            [
+                f"{part}/{label}/{i}.png"
+                for part in ("train", "test")
+                for label in "ab"
+                for i in "12"
+            ],
+            "the subjects would be test, train, which are no people",
+        ),
+    ],
+)
+def test_folders_of_people_must_be_people(names: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        load_dataset("subjects", photos(tmp_path, *names))
+
+
+@pytest.mark.parametrize("header", ["emotion,pixels,Usage", "emotion, pixels"])
+def test_tables_of_pixels_do_not_say_who_is_shown(header: str, tmp_path: Path) -> None:
+    table = tmp_path / "fer2013.csv"
+    table.write_text(f"{header}\n0,1 2 3 4,Training\n")
+    with pytest.raises(
+        InputError, match=r"fer2013\.csv: a table of pixels .* not say who is shown"
+    ):
+        load_dataset("folder", table)
