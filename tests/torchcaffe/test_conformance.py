@@ -197,6 +197,30 @@ def test_genuine_tool_writes_the_same_raw_records(tmp_path: Path) -> None:
     assert [(d.channels, d.height, d.width, d.label, d.data) for d in found] == expected
 
 
+def test_hdf5_output_is_what_genuine_caffe_writes(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fillers = " ".join(f"data_filler {{ value: {value} }}" for value in (3, 2))
+    Path("net.prototxt").write_text(
+        'layer { name: "d" type: "DummyData" top: "x" top: "y" dummy_data_param { '
+        f"{fillers} shape {{ dim: 3 dim: 2 }} shape {{ dim: 3 }} }} }}\n"
+        'layer { name: "s" type: "Scale" bottom: "x" top: "x" }\n'
+        'layer { name: "o" type: "HDF5Output" bottom: "x" bottom: "y" '
+        'hdf5_output_param { file_name: "out.h5" } }\n'
+    )
+
+    def written() -> dict[str, tuple[np.dtype, list]]:
+        with h5py.File("out.h5", "r") as file:
+            return {name: (data.dtype, data[...].tolist()) for name, data in file.items()}
+
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    net.save("weights.caffemodel")
+    net.forward()
+    ours = written()
+    files = ("-model", "net.prototxt", "-weights", "weights.caffemodel")
+    run_caffe("test", *files, "-iterations", "1")
+    assert ours == written()
+
+
 @pytest.mark.slow
 def test_genuine_caffe_runs_the_paper_profile(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -255,8 +255,9 @@ class HDF5Output(Layer):
         if self.context.shard.count > 1:
             raise self.fail("HDF5Output cannot write the batches of several processes")
         try:
+            check_regular(Path(self.path))
             h5py.File(self.path, "w").close()
-        except (OSError, ValueError) as error:
+        except (InputError, OSError, ValueError) as error:
             raise self.fail(f"Failed to open HDF5 file {self.path!r} ({error})") from None
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:

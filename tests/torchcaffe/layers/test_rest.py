@@ -6,14 +6,21 @@ Tolerance: 1e-5 of the largest value, as for the other layers.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.context import NetOptions, Shard
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.formats.storage import to_blobproto
+from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
@@ -233,3 +240,16 @@ def test_hdf5_output_needs_as_many_labels(tmp_path: Path, monkeypatch) -> None:
     layer = op("HDF5Output", 2, 0, 'hdf5_output_param { file_name: "out.h5" }')
     with pytest.raises(InputError, match="must have the same batch size"):
         build(inputs((3, 2), (4,)) + layer, tmp_path)
+
+
+def test_hdf5_output_refuses_pipes_and_several_processes(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    text = inputs((3, 2), (3,)) + op(
+        "HDF5Output", 2, 0, f'hdf5_output_param {{ file_name: "{tmp_path / "pipe"}" }}'
+    )
+    with pytest.raises(InputError, match="not a regular file"):
+        build(text, tmp_path)
+    param = parse(text, NetParameter(), "net")
+    param.state.phase = caffe.TRAIN
+    with pytest.raises(InputError, match="cannot write the batches of several processes"):
+        CoreNet(param, NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(0, 2)))
