@@ -46,6 +46,7 @@ def recorded_nets() -> Iterator[str]:
         for case in json.loads((GOLDEN / f"{name}.json").read_text()).values():
             yield case[key]
     yield from json.loads((GOLDEN / "layers/rest.json").read_text()).values()
+    yield (GOLDEN / "layers/python.prototxt").read_text()
     for case in json.loads((GOLDEN / "data_layer.json").read_text()).values():
         yield case["prototxt"]
     for case in json.loads((GOLDEN / "solvers/solvers.json").read_text()).values():

@@ -14,6 +14,7 @@ from i2cnn.torchcaffe.core.position import Position, nest, part_of
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
+from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.nodes import AUTOMATIC, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 from i2cnn.torchcaffe.sizes import check_memory
@@ -93,7 +94,11 @@ class CoreNet:
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.fail("propagate_down must be given for no bottom or for each")
         shapes = [blob.shape for blob in bottoms]
-        layer.setup(shapes)
+        made = None
+        if isinstance(layer, Python):
+            made = layer.setup_blobs(bottoms)
+        else:
+            layer.setup(shapes)
         node = Node(
             layer=layer,
             name=param.name,
@@ -106,12 +111,14 @@ class CoreNet:
             needs_backward=False,
             in_place=False,
         )
-        self._add_tops(node, layer.reshape(shapes))
+        tops = layer.reshape(shapes) if made is None else [blob.shape for blob in made]
+        self._add_tops(node, tops, made)
         self._add_params(node)
         self._plan_backward(node)
         self.nodes.append(node)
 
-    def _add_tops(self, node: Node, shapes: list[tuple[int, ...]]) -> None:
+    def _add_tops(self, node: Node, shapes: list[tuple[int, ...]], made: list[Blob] | None) -> None:
+        """Enter the tops of a layer into the net; a user's layer made its own."""
         names = node.top_names
         if node.layer.is_loss and not names:
             names.append(AUTOMATIC)
@@ -126,7 +133,7 @@ class CoreNet:
             )
         default = [1.0 if node.layer.is_loss and i == 0 else 0.0 for i in range(len(names))]
         node.loss_weights = given or default
-        for name, shape, weight in zip(names, shapes, node.loss_weights, strict=True):
+        for i, (name, shape) in enumerate(zip(names, shapes, strict=True)):
             if name in node.bottom_names:
                 if not node.layer.may_be_in_place:
                     raise node.layer.fail(f"{node.layer.type} cannot work in place; rename the top")
@@ -136,8 +143,8 @@ class CoreNet:
             elif name in self.blobs and name != AUTOMATIC:
                 raise node.layer.fail(f"Top blob {name!r} produced by multiple sources")
             else:
-                self.blobs[name] = Blob(shape, self.context.device)
-                self.blobs[name].set_loss_weight(weight)
+                self.blobs[name] = made[i] if made else Blob(shape, self.context.device)
+                self.blobs[name].set_loss_weight(node.loss_weights[i])
             node.tops.append(self.blobs[name])
 
     def _add_params(self, node: Node) -> None:
@@ -235,6 +242,9 @@ class CoreNet:
     def _forward_node(self, node: Node) -> list[tuple[float, Tensor]]:
         """Run a layer; returns the weights and sums of its tops that are losses."""
         layer = node.layer
+        if isinstance(layer, Python):
+            layer.forward_blobs()
+            return _losses(node)
         overwritten = node.in_place and node.needs_backward
         inputs = [blob.input() if overwritten else blob.tensor for blob in node.bottoms]
         if inputs:
@@ -248,11 +258,7 @@ class CoreNet:
             raise CaffeError(f"{error}{self._record(error.item)}") from None
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
             blob.tensor = tensor
-        return [
-            (weight, blob.tensor.sum())
-            for weight, blob in zip(node.loss_weights, node.tops, strict=True)
-            if weight
-        ]
+        return _losses(node)
 
     def _record(self, item: int) -> str:
         """The record that an item of the batch is, in brackets, if a data layer knows it."""
@@ -277,6 +283,9 @@ class CoreNet:
             for weight, blob in zip(node.loss_weights, node.tops, strict=True):
                 if weight:
                     blob.grad.fill_(weight)
+        if isinstance(node.layer, Python):
+            node.layer.backward_blobs(node.bottom_needs)
+            return
         inputs = node.kept_inputs or [blob.tensor for blob in node.bottoms]
         grads = node.layer.backward(inputs, [blob.grad for blob in node.tops], node.bottom_needs)
         for blob, grad, need in zip(node.bottoms, grads, node.bottom_needs, strict=True):
@@ -342,3 +351,12 @@ class CoreNet:
         """Stop the data layers' threads and close their files."""
         for node in self.nodes:
             node.layer.close()
+
+
+def _losses(node: Node) -> list[tuple[float, Tensor]]:
+    """Weights and sums of a layer's tops that are losses."""
+    return [
+        (weight, blob.tensor.sum())
+        for weight, blob in zip(node.loss_weights, node.tops, strict=True)
+        if weight
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import SupportsIndex
+from typing import SupportsIndex, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.memory import MemoryData
+from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.net import CoreNet
 
 
@@ -96,12 +97,12 @@ class Net:
     @property
     def layers(self) -> list[Layer]:
         """Layers in the order they run, Split layers included."""
-        return [node.layer for node in self._core.nodes]
+        return [_seen(node.layer) for node in self._core.nodes]
 
     @property
     def layer_dict(self) -> OrderedDict[str, Layer]:
         """Layers by name."""
-        return OrderedDict((node.name, node.layer) for node in self._core.nodes)
+        return OrderedDict((node.name, _seen(node.layer)) for node in self._core.nodes)
 
     @property
     def _layer_names(self) -> list[str]:
@@ -318,3 +319,8 @@ def _joined(batches: Sequence[Mapping[str, FloatArray]], total: int) -> dict[str
     """The arrays of all batches, without the last one's padding."""
     names = batches[0] if batches else ()
     return {name: np.concatenate([batch[name] for batch in batches])[:total] for name in names}
+
+
+def _seen(layer: Layer) -> Layer:
+    """The layer as a user knows it: a Python layer is the user's own object."""
+    return cast(Layer, layer.user) if isinstance(layer, Python) else layer
