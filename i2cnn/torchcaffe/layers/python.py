@@ -49,7 +49,7 @@ class Python(Layer):
         try:
             module = importlib.import_module(p.module)
         except (ModuleNotFoundError, ValueError) as error:
-            if isinstance(error, ModuleNotFoundError) and not p.module.startswith(error.name or ""):
+            if isinstance(error, ModuleNotFoundError) and not _is_part(error.name, p.module):
                 raise  # the module is there; something it imports is not
             raise self.fail(
                 f"no Python module {p.module!r} was found; add its folder to PYTHONPATH"
@@ -90,3 +90,8 @@ class Python(Layer):
         """Call the user's backward, which writes the diffs of the bottoms and parameters."""
         self._require(type(self.user), "backward")
         self.user.backward(self.top_blobs, list(needs), self.bottom_blobs)
+
+
+def _is_part(name: str | None, module: str) -> bool:
+    """True if `name` is the dotted module, or a package that it is in."""
+    return f"{module}.".startswith(f"{name}.")
