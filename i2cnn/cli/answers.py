@@ -63,12 +63,11 @@ def print_picture(answer: Answer, labels: Sequence[str], explain: bool) -> None:
     if not answer.faces:
         _show_none(answer)
         return
-    table = _table(str(answer.picture.path), ("face", *labels), answer.faces[0])
+    table = _table("face", *labels)
     for number, p in enumerate(answer.faces, 1):
         cells = [bold(f"{v:.2f}") if k == p.label else f"{v:.2f}" for k, v in p.scores.items()]
         table.add_row(f"{number}: {p.label}", *cells)
-    console = PlainConsole()
-    console.print(table)
+    _show_table(str(answer.picture.path), table, answer.faces[0])
     for number, p in enumerate(answer.faces, 1):
         _show_details(f"face {number}", p, explain)
 
@@ -81,17 +80,14 @@ def print_people(answers: Iterable[Answer], explain: bool) -> None:
             _show_none(answer)
         for face in answer.faces:
             people.setdefault(answer.person, []).append((str(answer.picture.inside), face))
-    console = PlainConsole()
     for person, rows in people.items():
         count = rows[0][1].reference
         how = f"with a reference of {count} pictures" if count else "without a reference"
-        table = _table(
-            f"{person}, {how}", ("picture", "expression", "score", "next", "score"), rows[0][1]
-        )
+        table = _table("picture", "expression", "score", "next", "score")
         for name, p in rows:
             (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
             table.add_row(printable(name), bold(best), f"{score:.2f}", other, f"{less:.2f}")
-        console.print(table)
+        _show_table(f"{person}, {how}", table, rows[0][1])
         for name, p in rows:
             _show_details(name, p, explain)
 
@@ -114,13 +110,19 @@ def _show_none(answer: Answer) -> None:
         show(f"{answer.picture.path}: no face found")
 
 
-def _table(title: str, columns: Sequence[str], first: FacePrediction) -> Table:
-    caption = (
+def _show_table(title: str, table: Table, first: FacePrediction) -> None:
+    """Print a table, its title and what its scores are; rich would fold these to its width."""
+    show(printable(title))
+    PlainConsole().print(table)
+    show(
         "Scores are probabilities, for faces like those it was made with."
         if first.calibrated
         else "Scores are not calibrated: they are no probabilities."
     )
-    table = Table(title=printable(title), caption=caption)
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     return table
