@@ -83,7 +83,7 @@ def test_a_report_is_written_without_the_packages_of_jobs() -> None:
         ),
         (
             ["faces", "--task=sevn"],
-            "i2cnn faces: error: argument --task: 'sevn' is not one of six, seven; "
+            "i2cnn faces: error: argument --task: 'sevn' is not one of six, seven, eight; "
             "did you mean seven?",
         ),
         (
