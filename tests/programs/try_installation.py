@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,11 @@ def command(*words: str | Path) -> str:
     return result.stdout
 
 
+def answers(*words: str | Path) -> list[dict[str, Any]]:
+    """What `i2cnn predict --json` prints: an object per face, each in a line."""
+    return [json.loads(line) for line in command("predict", *words, "--json").splitlines()]
+
+
 def some_faces(folder: Path) -> Path:
     """Four subjects' first takes of the embedded set, in one folder per label."""
     for sample in i2cnn.load_dataset("synthetic", None).samples:
@@ -59,11 +65,11 @@ def try_predict(folder: Path) -> None:
     faces = some_faces(folder / "faces")
     command("evaluate", faces, "--dataset=folder", f"--out={run}", *network, *folds)
     picture = embedded_root() / "S05.HA1.010.png"
-    face = json.loads(command("predict", picture, f"--model={run}/recogniser", "--json"))
+    (face,) = answers(picture, f"--model={run}/recogniser")
     height, width = read_image(picture).shape[:2]
-    left, top, right, bottom = face["box"]
-    assert left < width / 2 < right, face
-    assert top < height / 2 < bottom, face
+    left, top, across, down = face["box"]
+    assert left < width / 2 < left + across, face
+    assert top < height / 2 < top + down, face
     assert face["label"] in face["scores"], face
 
 
@@ -73,9 +79,9 @@ def try_album(folder: Path) -> None:
     album.mkdir()
     for picture in embedded_root().glob("S03.*1.*.png"):
         shutil.copy(picture, album)
-    named = json.loads(command("predict", album, "--people=one", "--json"))
+    named = answers(album, "--people=one")
     assert {face["reference"] for face in named} == {7}, named
-    (face,) = json.loads(command("predict", album / "S03.HA1.010.png", "--json"))
+    (face,) = answers(album / "S03.HA1.010.png")
     assert face["label"] == "happy", face
 
 
