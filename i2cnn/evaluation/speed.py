@@ -36,7 +36,6 @@ from i2cnn.network.training_folder import (
     VALIDATION_DB,
 )
 from i2cnn.network.transform import Transform
-from i2cnn.patches.extract import face_patches
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.svm.gram_svc import GramSVC
@@ -184,7 +183,7 @@ def _measure_features(
 
     def one_face() -> None:
         image = read_image(root / face.image)
-        extractor(face_patches(image, face.points, every, extractor.transform.size))
+        extractor.describe(image, face.points, every)
 
     return _seconds(one_face, 2) / len(every), extractor.dim
 

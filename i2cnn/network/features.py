@@ -16,7 +16,7 @@ from i2cnn.network.profiles import FEATURE_BLOB
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
-from i2cnn.util.arrays import Float32Array, UInt8Array
+from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.images import read_image
@@ -77,6 +77,22 @@ class FeatureExtractor:
         """Number of values per patch."""
         with self._turn:
             return int(self.net.blobs[FEATURE_BLOB].data.shape[1])
+
+    def describe(self, image: UInt8Array, points: Float64Array, chosen: PatchSet) -> Float32Array:
+        """fc7 (patches, dim) of a face, from patches of the size that the net takes.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        points : ndarray, (5, 2)
+        chosen : PatchSet
+
+        Raises
+        ------
+        InputError
+            The landmarks do not belong to this picture, or are not those of a face.
+        """
+        return self(face_patches(image, points, chosen, self.transform.size))
 
     def __call__(self, patches: UInt8Array) -> Float32Array:
         """fc7 (n, dim) of patches (n, size, size[, 3]) uint8."""
@@ -180,10 +196,9 @@ def _features_of(
 ) -> Float32Array:
     image = read_image(path)
     try:
-        patches = face_patches(image, face.points, chosen, extractor.transform.size)
+        return extractor.describe(image, face.points, chosen)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return extractor(patches)
 
 
 def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Array:

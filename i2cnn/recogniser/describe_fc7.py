@@ -13,7 +13,6 @@ from i2cnn.network.engine import choose_device, start_engine
 from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE
 from i2cnn.network.transform import Transform
-from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.recogniser.bundle import REMEDY
 from i2cnn.recogniser.features import TRANSFORM_FILE
@@ -57,8 +56,7 @@ class Fc7Describer:
                 "a recogniser on a GPU does not survive a fork; make it in the child process, or "
                 "start the process by spawn"
             )
-        size = self.extractor.transform.size
-        return self.extractor(face_patches(image, points, self.patches, size))
+        return self.extractor.describe(image, points, self.patches)
 
 
 def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) -> Fc7Describer:

@@ -125,9 +125,8 @@ class EuclideanLoss(Layer):
         return [(difference * difference).sum() / (2 * a.shape[0])]
 
 
-@register("HingeLoss")
-class HingeLoss(Labelled):
-    """One-against-all hinge loss, norm L1 or L2."""
+class _OneLabelEach(Labelled):
+    """A loss of scores with one label per item of the batch."""
 
     is_loss = True
 
@@ -136,6 +135,11 @@ class HingeLoss(Labelled):
         if count(shapes[1]) != shapes[0][0]:
             raise self.fail(f"scores {shapes[0]} need {shapes[0][0]} labels, not {shapes[1]}")
         return [()]
+
+
+@register("HingeLoss")
+class HingeLoss(_OneLabelEach):
+    """One-against-all hinge loss, norm L1 or L2."""
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         scores = bottoms[0].reshape(len(bottoms[0]), -1)
@@ -148,16 +152,8 @@ class HingeLoss(Labelled):
 
 
 @register("MultinomialLogisticLoss")
-class MultinomialLogisticLoss(Labelled):
+class MultinomialLogisticLoss(_OneLabelEach):
     """Mean of -log p of the true class; the bottom gives probabilities."""
-
-    is_loss = True
-
-    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        check_batch(self, shapes)
-        if count(shapes[1]) != shapes[0][0]:
-            raise self.fail(f"scores {shapes[0]} need {shapes[0][0]} labels, not {shapes[1]}")
-        return [()]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = bottoms[0].reshape(len(bottoms[0]), -1)
