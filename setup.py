@@ -67,12 +67,14 @@ setup(
     packages=[
         *find_packages(include=["i2cnn", "i2cnn.*"]),
         "i2cnn.datasets.synthetic_v1",
+        "i2cnn.pages.static",
         "i2cnn.report.templates",
     ],
     package_data={
         "i2cnn": ["py.typed", "*.pyi"],
         "i2cnn.datasets.synthetic_v1": ["*"],
         "i2cnn.models": ["*/*"],
+        "i2cnn.pages.static": ["*"],
         "i2cnn.report.templates": ["*"],
         "i2cnn.torchcaffe.proto": ["*.proto", "*.pyi"],
     },

@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "i2cnn"
 #: Data flows from left to right; a room imports itself and what is left of it.
 ROOMS = "util torchcaffe datasets faces patches network svm rivals models recogniser evaluation"
-ROOMS += " report cli"
+ROOMS += " report pages cli"
 TORCHCAFFE = "errors log sizes proto formats core data layers nodes debug weights net solvers"
 TORCHCAFFE += " pycaffe flags cli"
 #: What rooms that know nothing of networks may import of torchcaffe.

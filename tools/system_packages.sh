@@ -27,6 +27,10 @@ else
 fi
 need python3-venv "$python" -c "import ensurepip, venv"
 need python3-dev "$python" -c "import os, sysconfig; os.stat(os.path.join(sysconfig.get_paths()['include'], 'Python.h'))"
+if [ "${I2CNN_BROWSER:-OFF}" = ON ]; then
+    need chromium command -v chromium
+    need chromium-driver command -v chromedriver
+fi
 need libgl1 library libGL.so.1
 need libglib2.0-0 library libgthread-2.0.so.0
 

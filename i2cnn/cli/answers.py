@@ -11,6 +11,7 @@ from rich.table import Table
 from i2cnn.cli.pictures import Picture
 from i2cnn.faces.table import FLAGGED
 from i2cnn.recogniser.draw import annotate
+from i2cnn.recogniser.heat_map import HeatMap
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.console import PlainConsole, bold
 from i2cnn.util.errors import InputError, unforeseen
@@ -129,14 +130,21 @@ def _table(*columns: str) -> Table:
 
 
 def _reasons(p: FacePrediction) -> str:
-    """The five patches that spoke most for a face's label."""
+    """The patches that spoke most for a face's label, and those that spoke most against it."""
     ranked = sorted(p.patches.items(), key=lambda item: -item[1])
-    return ", ".join(f"{patch} {value:+.2f}" for patch, value in ranked[:5])
+    against = [item for item in ranked[:-4:-1] if item[1] < 0]
+    named = [
+        ", ".join(f"{patch} {value:+.2f}" for patch, value in part)
+        for part in (ranked[:5], against)
+    ]
+    return f"{named[0]}; against it: {named[1] or 'none'} (shares of the SVM's decisions)"
 
 
-def save_drawing(folder: Path, picture: Picture, faces: Sequence[FacePrediction]) -> None:
-    """Draw faces into a copy of their picture."""
-    write_image(folder / drawing_name(picture), annotate(read_image(picture.path), faces))
+def save_drawing(
+    folder: Path, picture: Picture, faces: Sequence[FacePrediction], maps: Sequence[HeatMap]
+) -> None:
+    """Draw faces into a copy of their picture, with their heat maps if there are any."""
+    write_image(folder / drawing_name(picture), annotate(read_image(picture.path), faces, maps))
 
 
 def drawing_name(picture: Picture) -> Path:

@@ -14,6 +14,7 @@ from i2cnn.datasets.labels import TASKS
 from i2cnn.faces import POINTS
 from i2cnn.network import PROFILES
 from i2cnn.network.engine import ENGINES
+from i2cnn.pages import LOOPBACK, PORT
 from i2cnn.patches import ENCODINGS, LARGEST_SIZE, MOST_COPIES, SMALLEST_SIZE
 
 
@@ -98,6 +99,25 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--device",
         default="auto",
         help="cpu, cuda, cuda:N or auto (default), which uses a GPU if there is one",
+    )
+
+
+def port(text: str) -> int:
+    """A port of TCP; 0 is any that is free."""
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """`--host` and `--port` of a page."""
+    parser.add_argument(
+        "--host",
+        default=LOOPBACK,
+        help=f"address to listen on (default: {LOOPBACK}, which only this machine can reach)",
+    )
+    parser.add_argument(
+        "--port", type=port, default=PORT, help=f"default: {PORT}; 0 takes any that is free"
     )
 
 

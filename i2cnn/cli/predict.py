@@ -51,7 +51,8 @@ def predict(options: argparse.Namespace) -> int:
                         table.write(entry)
                 own += answer.faces
                 if options.save and not answer.error:
-                    save_drawing(options.save, answer.picture, own)
+                    maps = [recogniser.heat_map(f) for f in own] if options.explain else []
+                    save_drawing(options.save, answer.picture, own, maps)
                 if people:
                     shown.append(answer)
                 elif _has_tables(options):

@@ -19,7 +19,7 @@ from i2cnn.util.text import printable, put
 _BOX = ("box_x", "box_y", "box_width", "box_height")
 _POINTS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
 
-#: As :meth:`FacePrediction.to_json` where there is no face.
+#: As :meth:`FacePrediction.to_dict` where there is no face.
 _NO_FACE: dict[str, Any] = {
     "box": None,
     "points": None,
@@ -50,7 +50,7 @@ def entries(answer: Answer, first: int, people: bool, explain: bool) -> list[dic
             "file": str(answer.picture.path),
             **({"person": answer.person or None} if people else {}),
             "face": number if p else None,
-            **{k: v for k, v in (p.to_json() if p else _NO_FACE).items() if k not in unasked},
+            **{k: v for k, v in (p.to_dict() if p else _NO_FACE).items() if k not in unasked},
             "warnings": answer.warnings_of(p),
         }
         for number, p in enumerate(faces, first)

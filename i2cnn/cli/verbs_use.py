@@ -1,4 +1,4 @@
-"""Verbs that use recognisers: predict, enrol, models, doctor."""
+"""Verbs that use recognisers: predict, enrol, serve, models, doctor."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def add_predict(verbs: Verbs) -> None:
         "--save", type=Path, metavar="DIR", help="write annotated pictures into this folder"
     )
     predict.add_argument(
-        "--explain", action="store_true", help="also name the patches that decided"
+        "--explain",
+        action="store_true",
+        help="also name the patches that decided, and with --save draw where they are",
     )
     predict.add_argument(
         "--json", action="store_true", help="print a line of JSON per face instead of tables"
@@ -76,6 +78,21 @@ def add_enrol(verbs: Verbs) -> None:
     options.add_whole(enrol)
     options.add_model(enrol, "faces-7")
     options.add_engine(enrol)
+
+
+def add_serve(verbs: Verbs) -> None:
+    """`i2cnn serve`."""
+    serve = verbs.add_parser(
+        "serve",
+        help="a web page and a REST endpoint that name expressions",
+        description="Serve a page for pictures and the camera, and a REST endpoint. Nothing that "
+        "is sent is kept. Needs pip install 'i2cnn[serve]'.",
+    )
+    serve.set_defaults(run="i2cnn.cli.serve:serve")
+    options.add_model(serve, "smile")
+    options.add_address(serve)
+    options.add_whole(serve)
+    options.add_engine(serve)
 
 
 def add_models(verbs: Verbs) -> None:

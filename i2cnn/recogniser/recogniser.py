@@ -13,8 +13,10 @@ from PIL import Image
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.models import find_model
 from i2cnn.network.training_folder import NET_FILE
+from i2cnn.patches.preview import box_corners
 from i2cnn.recogniser.bundle import ABOUT_FILE, REMEDY, Bundle, load_bundle
 from i2cnn.recogniser.features import Describer
+from i2cnn.recogniser.heat_map import HeatMap, heat_map
 from i2cnn.svm.pair_weights import SVM_FILE
 from i2cnn.svm.person_reference import PersonReference, Population
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
@@ -54,7 +56,7 @@ class FacePrediction:
     reference: int = 0
     calibrated: bool = False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All of it in lists, dicts, text and numbers, as JSON has them."""
         return {
             "box": [float(v) for v in self.detection.box],
@@ -153,6 +155,17 @@ class Recogniser:
         reference : PersonReference, optional
         """
         return self.name(self.describe(image, detection), detection, reference)
+
+    def patch_corners(self, detection: Detection) -> Float64Array:
+        """Corners (patches, 4, 2) of a face's patches in pixels, in the order of their votes."""
+        patches = self.bundle.patches
+        boxes = box_corners(detection.points, patches.scheme)
+        corners: Float64Array = boxes[np.array(patches.patches) // 2]
+        return corners
+
+    def heat_map(self, face: FacePrediction) -> HeatMap:
+        """Where on a face that this recogniser has named its patches' votes lie."""
+        return heat_map(self.patch_corners(face.detection), list(face.patches.values()))
 
     def describe(self, image: Picture, detection: Detection) -> Float32Array:
         """Features (patches, dim) of a face."""

@@ -49,6 +49,16 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
 
 
+@contextmanager
+def file_in_memory(content: bytes) -> Iterator[Path]:
+    """Yield the path of a regular file with that content, which is on no disk."""
+    descriptor = os.memfd_create("i2cnn")
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield Path(f"/proc/self/fd/{descriptor}")
+
+
 def check_writable(path: Path) -> None:
     """InputError if a file cannot be written there, as far as that is known beforehand."""
     if path.is_dir():

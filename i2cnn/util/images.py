@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 import cv2
@@ -11,12 +12,14 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from i2cnn.util.arrays import AnyArray, UInt8Array
-from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path
-from i2cnn.util.picture_files import DECODERS, MAX_PIXELS, open_picture
+from i2cnn.util.errors import InputError, InputWarning
+from i2cnn.util.files import atomic_path, file_in_memory
+from i2cnn.util.picture_files import DECODERS, MAX_PIXELS, open_picture, too_large
+from i2cnn.util.turns import Turns
 
 #: A 16-bit picture whose maximum is below holds fewer bits (12 from many cameras).
 _LEAST_MAXIMUM = 4096
+_DECODING = Turns()
 
 
 def read_image(path: str | Path) -> UInt8Array:
@@ -53,6 +56,43 @@ def read_image(path: str | Path) -> UInt8Array:
         if deep_colour:
             _check_deep_colour(path)
         return _to_array(picture, path)
+
+
+def decode_image(content: bytes, name: str, most_pixels: int) -> tuple[UInt8Array, list[str]]:
+    """Decode a picture that was sent, under the name that it was given; nothing touches a disk.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        For messages.
+    most_pixels : int
+        Larger pictures are refused before they are decoded.
+
+    Returns
+    -------
+    ndarray of uint8
+        As from :func:`read_image`.
+    list of str
+        What :func:`read_image` warns of.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_image`.
+    """
+    # Warnings are recorded for one thread at a time; and so only one picture is being decoded.
+    with _DECODING, warnings.catch_warnings(record=True) as told, file_in_memory(content) as path:
+        warnings.simplefilter("always")
+        try:
+            with open_picture(path) as picture:
+                if picture.width * picture.height > most_pixels:
+                    raise too_large(path, f"{picture.width}x{picture.height}", most_pixels)
+            image = read_image(path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name)) from None
+        notes = [str(w.message) for w in told if issubclass(w.category, InputWarning)]
+        return image, list(dict.fromkeys(note.replace(str(path), name) for note in notes))
 
 
 def _to_array(picture: Image.Image, path: Path) -> UInt8Array:

@@ -84,7 +84,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError:
         raise InputError(f"{path}: {_kind(path)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise _too_large(path, "it") from None
+        raise too_large(path, "it") from None
     except MemoryError:
         raise InputError(f"{path}: there is not enough memory for it; scale it down") from None
     # Decoders raise whatever they like: RuntimeError, AttributeError, struct.error, KeyError.
@@ -138,7 +138,7 @@ def _check_size(path: Path, picture: Image.Image) -> None:
     """Refuse what would cost much memory or time, before it does."""
     width, height = picture.size
     if width * height > MAX_PIXELS:
-        raise _too_large(path, f"{width}x{height}")
+        raise too_large(path, f"{width}x{height}")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise InputError(
             f"{path}: {width}x{height} is not the shape of a photograph; cut the face out of it"
@@ -202,7 +202,8 @@ def _kind(path: Path) -> str:
     return "not a picture that can be read; convert it to PNG"
 
 
-def _too_large(path: Path, size: str) -> InputError:
+def too_large(path: Path, size: str, most: int = MAX_PIXELS) -> InputError:
+    """The error for a picture of more pixels than `most`."""
     return InputError(
-        f"{path}: {size} is above the limit of {MAX_PIXELS / 1e6:g} megapixels; scale it down"
+        f"{path}: {size} is above the limit of {most / 1e6:g} megapixels; scale it down"
     )

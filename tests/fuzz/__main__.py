@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
+import importlib.util
 import json
 import random
 import shutil
@@ -70,6 +71,8 @@ def _warm_up() -> None:
     """Import and load once what each case would wait for."""
     for name in _HEAVY:
         importlib.import_module(name)
+    if importlib.util.find_spec("fastapi"):
+        importlib.import_module("i2cnn.pages.predict")
     # Every finder loads the landmark model anew.
     for name in ("shape_predictor", "get_frontal_face_detector"):
         setattr(dlib, name, functools.cache(getattr(dlib, name)))

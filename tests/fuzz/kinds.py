@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
+import io
 import json
 import re
 import shutil
@@ -21,6 +23,7 @@ from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import write_faces_csv
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet, get_scheme
+from tests.fuzz.door import PREDICT
 from tests.helpers.faces import some_faces
 from tests.helpers.golden import GOLDEN, copy_golden
 from tests.helpers.runs import write_run
@@ -58,7 +61,7 @@ class Kind:
 
 def kinds() -> list[Kind]:
     """All kinds."""
-    return [*_pictures(), *_tables(), *_caffe(), *_runs(), *_recognisers()]
+    return [*_pictures(), *_tables(), *_caffe(), *_runs(), *_recognisers(), *_requests()]
 
 
 def _face(size: int = 160) -> Image.Image:
@@ -260,4 +263,25 @@ def _recognisers() -> list[Kind]:
             ("svm.npz", False),
             ("reference.npz", False),
         )
+    ]
+
+
+def _requests() -> list[Kind]:
+    """Requests to pages, where the packages that serve them are installed."""
+    if importlib.util.find_spec("fastapi") is None:
+        return []
+
+    def picture(folder: Path) -> None:
+        content = io.BytesIO()
+        _face().save(content, "jpeg")
+        head = (
+            "POST /api/predict?file=x.jpg&explain=true HTTP/1.1\r\nHost: localhost\r\n"
+            f"Content-Type: image/jpeg\r\nContent-Length: {len(content.getvalue())}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        (folder / "x.http").write_bytes(head.encode() + content.getvalue())
+
+    return [
+        Kind("request's head", picture, "x.http", f"{PREDICT} x.http", True),
+        Kind("request's picture", picture, "x.http", f"{PREDICT} x.http"),
     ]

@@ -61,8 +61,8 @@ def test_recognisers_that_ship_are_calibrated(name: str) -> None:
 
 def test_a_result_is_plain_json() -> None:
     (face,) = Recogniser("smile").predict(read_image(PICTURES[0]))
-    again = json.loads(json.dumps(face.to_json()))
-    assert again == face.to_json()
+    again = json.loads(json.dumps(face.to_dict()))
+    assert again == face.to_dict()
     assert again["scores"] == face.scores
     assert len(again["points"]) == 5
 

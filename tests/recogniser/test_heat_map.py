@@ -1,0 +1,54 @@
+"""Heat maps of votes, and drawings with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from i2cnn.datasets import embedded_root
+from i2cnn.recogniser.draw import annotate
+from i2cnn.recogniser.heat_map import heat_map
+from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.util.images import as_bgr, read_image
+
+_SQUARE = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
+
+
+def test_votes_lie_on_their_patches() -> None:
+    heat = heat_map(np.array([_SQUARE + 5, _SQUARE + np.array([45, 5])]), [2.0, -1.0])
+    assert heat.box == pytest.approx((5, 5, 50, 10), abs=0.3)
+    columns = heat.votes.sum(axis=0)
+    middle = len(columns) // 2
+    assert columns[:middle].sum() == pytest.approx(2)
+    assert columns[middle:].sum() == pytest.approx(-1)
+    assert columns[middle] == 0
+    colours = heat.colours()
+    assert colours[5, 3, 0] > colours[5, 3, 2]  # blue for it
+    assert colours[5, -3, 2] > colours[5, -3, 0]  # red against it
+    assert colours[5, middle, 3] == 0
+
+
+def test_votes_of_patches_that_lie_above_one_another_are_added() -> None:
+    heat = heat_map(np.array([_SQUARE, _SQUARE]), [1.0, -1.0])
+    np.testing.assert_allclose(heat.votes, 0, atol=1e-6)
+    assert not heat.colours()[..., 3].any()
+
+
+def test_the_map_adds_up_to_the_votes_of_a_face() -> None:
+    recogniser = Recogniser("smile", whole=True)
+    (face,) = recogniser.predict(embedded_root() / "S03.HA1.010.png")
+    total = recogniser.heat_map(face).votes.sum()
+    assert total == pytest.approx(sum(face.patches.values()), abs=1e-4)
+
+
+def test_a_drawing_shows_number_and_votes() -> None:
+    recogniser = Recogniser("smile", whole=True)
+    image = as_bgr(read_image(embedded_root() / "S03.HA1.010.png"))
+    (face,) = recogniser.predict(image)
+    plain = annotate(image, [face])
+    numbered = annotate(image, [face], first=8)
+    assert (plain != numbered).any()
+    drawn = annotate(image, [face], [recogniser.heat_map(face)])
+    assert drawn.shape == image.shape
+    x, y = face.detection.points[2].round().astype(int) + np.array([0, 12])
+    assert (drawn[y, x].astype(int) != plain[y, x]).any()
