@@ -1,15 +1,29 @@
-"""Convolution and deconvolution."""
+"""Convolution and deconvolution over any number of spatial axes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.layer import Shape, canonical_axis, register
 from i2cnn.torchcaffe.layers.spatial import Spatial
+
+#: PyTorch's functions by the number of spatial axes.
+_CONVOLVE: dict[int, Callable[..., Tensor]] = {
+    1: functional.conv1d,
+    2: functional.conv2d,
+    3: functional.conv3d,
+}
+_SPREAD: dict[int, Callable[..., Tensor]] = {
+    1: functional.conv_transpose1d,
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
+#: Stride, pad and dilation of each spatial axis.
+Steps = tuple[tuple[int, int, int], ...]
 
 
 class _ConvolutionBase(Spatial):
@@ -21,19 +35,18 @@ class _ConvolutionBase(Spatial):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.convolution_param
-        self.kernel = self.pair(p, "kernel_size", "kernel", 0)
-        self.stride = self.pair(p, "stride", "stride", 1)
-        self.pad = self.pair(p, "pad", "pad", 0)
-        self.dilation = self.two(p.dilation, "dilation", 1)
-        if min(self.kernel) < 1:
+        self.axis = canonical_axis(self, p.axis, len(shapes[0]))
+        axes = len(shapes[0]) - self.axis - 1
+        self.kernel = self.each(axes, "kernel_size", "kernel", 0)
+        stride = self.each(axes, "stride", "stride", 1)
+        pad = self.each(axes, "pad", "pad", 0)
+        dilation = self.each(axes, "dilation", "", 1)
+        if min(self.kernel, default=1) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
-        if min(self.stride) < 1:
+        if min(stride, default=1) < 1:
             raise self.fail("stride must be at least 1")
-        if len(shapes[0]) != 4:
-            raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
-        if p.axis not in (1, -3):
-            raise self.fail(f"axis must be 1 (the channels), not {p.axis}")
-        channels, group, outputs = shapes[0][1], p.group, p.num_output
+        self.steps: Steps = tuple(zip(stride, pad, dilation, strict=True))
+        channels, group, outputs = shapes[0][self.axis], p.group, p.num_output
         if group < 1:
             raise self.fail("group must be at least 1")
         if outputs < 1:
@@ -49,37 +62,48 @@ class _ConvolutionBase(Spatial):
         self.group = group
         self.channels = channels
 
-    def _extent(self, axis: int) -> int:
-        """Length that a kernel spans, its holes included."""
-        return self.dilation[axis] * (self.kernel[axis] - 1) + 1
-
     def _out(self, size: int, axis: int) -> int:
-        extent, padded = self._extent(axis), self.padded(size, self.pad[axis])
+        stride, pad, dilation = self.steps[axis]
+        extent, padded = dilation * (self.kernel[axis] - 1) + 1, self.padded(size, pad)
         if self.transposed:
-            return self.stride[axis] * (size - 1) + extent - 2 * self.pad[axis]
+            return stride * (size - 1) + extent - 2 * pad
         # Caffe's division rounds towards 0: a kernel that is larger than its bottom by less than
         # the stride has one window.
-        return int((padded - extent) / self.stride[axis]) + 1
+        return int((padded - extent) / stride) + 1
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        if any(shape != shapes[0] for shape in shapes):
+        shape = shapes[0]
+        if any(other != shape for other in shapes):
             raise self.fail(f"its bottoms have different shapes {list(shapes)}")
-        tops: list[Shape] = []
-        for n, c, h, w in shapes:
-            if c != self.channels:
-                raise self.fail(f"the bottom has {c} channels, the weights are for {self.channels}")
-            height, width = self._out(h, 0), self._out(w, 1)
-            if height < 1 or width < 1:
-                raise self.fail(f"the kernel {self.kernel} does not fit into a {h}x{w} bottom")
-            tops.append((n, self.param.convolution_param.num_output, height, width))
-        return tops
+        if len(shape) != self.axis + 1 + len(self.kernel):
+            raise self.fail(f"the bottom has {len(shape)} axes, not as many as at first: {shape}")
+        found = shape[self.axis]
+        if found != self.channels:
+            raise self.fail(f"the bottom has {found} channels, the weights are for {self.channels}")
+        sizes = shape[self.axis + 1 :]
+        out = [self._out(size, i) for i, size in enumerate(sizes)]
+        if min(out, default=1) < 1:
+            bottom = "x".join(map(str, sizes))
+            raise self.fail(f"the kernel {self.kernel} does not fit into a {bottom} bottom")
+        top = (*shape[: self.axis], self.param.convolution_param.num_output, *out)
+        return [top] * len(shapes)
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         weight = self.weights[0]
         bias = self.weights[1] if len(self.weights) > 1 else None
-        return [self._apply(x, weight, bias) for x in bottoms]
+        steps = self.steps
+        if not steps:  # each item is one place
+            weight, steps = weight[..., None], ((1, 0, 1),)
+        tops = []
+        for x in bottoms:
+            lead = x.shape[: self.axis]
+            x = x if self.axis == 1 else x.reshape(-1, *x.shape[self.axis :])
+            y = self._apply(x if self.steps else x[..., None], weight, bias, steps)
+            y = y if self.steps else y[..., 0]
+            tops.append(y if self.axis == 1 else y.reshape(*lead, *y.shape[1:]))
+        return tops
 
-    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
         raise NotImplementedError
 
 
@@ -87,25 +111,22 @@ class _ConvolutionBase(Spatial):
 class Convolution(_ConvolutionBase):
     """Correlation with a bank of filters; sizes round down."""
 
-    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        # Channels last is the fast order of oneDNN and cuDNN, and LRN's and pooling's too.
-        x = x.contiguous(memory_format=torch.channels_last)
+    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
+        if len(steps) == 2:
+            # The fast order of oneDNN and cuDNN, and LRN's and pooling's too.
+            x = x.contiguous(memory_format=torch.channels_last)
         # What of a kernel lies beyond the bottom and its padding meets zeros.
-        h, w = (
-            (self.padded(x.shape[2 + axis], self.pad[axis]) - 1) // self.dilation[axis] + 1
-            for axis in (0, 1)
-        )
-        whole = h >= self.kernel[0] and w >= self.kernel[1]
-        top = functional.conv2d(
-            x,
-            weight if whole else weight[:, :, :h, :w],
-            bias,
-            self.stride,
-            self.pad,
-            self.dilation,
-            groups=self.group,
-        )
-        return top if whole else top[:, :, : self._out(x.shape[2], 0), : self._out(x.shape[3], 1)]
+        reach = [
+            (self.padded(size, pad) - 1) // dilation + 1
+            for size, (_, pad, dilation) in zip(x.shape[2:], steps, strict=True)
+        ]
+        if all(n >= k for n, k in zip(reach, weight.shape[2:], strict=True)):
+            return convolve(x, weight, bias, steps, self.group)
+        cut = tuple(slice(n) for n in (*weight.shape[:2], *reach))
+        top = convolve(x, weight[cut], bias, steps, self.group)
+        sizes = (self._out(size, i) for i, size in enumerate(x.shape[2:]))
+        whole = tuple(slice(n) for n in (*top.shape[:2], *sizes))
+        return top[whole]
 
 
 @register("Deconvolution")
@@ -114,7 +135,59 @@ class Deconvolution(_ConvolutionBase):
 
     transposed = True
 
-    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return functional.conv_transpose2d(
-            x, weight, bias, self.stride, self.pad, 0, self.group, self.dilation
-        )
+    def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
+        return spread(x, weight, bias, steps, self.group)
+
+
+def _fold(x: Tensor) -> Tensor:
+    """(N, C, L, ...) with each of the L as an item: (N * L, C, ...)."""
+    return x.transpose(1, 2).flatten(0, 1)
+
+
+def _unfold(x: Tensor, number: int) -> Tensor:
+    """(N, C, L, ...) of what :func:`_fold` made of N items."""
+    return x.reshape(number, -1, *x.shape[1:]).transpose(1, 2)
+
+
+def _with_bias(x: Tensor, bias: Tensor | None) -> Tensor:
+    return x if bias is None else x + bias.view(-1, *[1] * (x.ndim - 2))
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps, groups: int) -> Tensor:
+    """Convolution of (N, C, ...) with (out, C / groups, ...).
+
+    More than PyTorch's three axes are convolutions over one axis less, one for each place of the
+    kernel on the first axis, added up.
+    """
+    stride, pad, dilation = zip(*steps, strict=True)
+    if len(steps) in _CONVOLVE:
+        return _CONVOLVE[len(steps)](x, weight, bias, stride, pad, dilation, groups)
+    x = functional.pad(x, (*[0, 0] * (len(steps) - 1), pad[0], pad[0]))
+    kernel = weight.shape[2]
+    windows = (x.shape[2] - dilation[0] * (kernel - 1) - 1) // stride[0] + 1
+    top: Tensor | None = None
+    for place in range(kernel):
+        start = place * dilation[0]
+        taken = x[:, :, start : start + (windows - 1) * stride[0] + 1 : stride[0]]
+        part = convolve(_fold(taken), weight[:, :, place], None, steps[1:], groups)
+        top = part if top is None else top + part
+    assert top is not None
+    return _with_bias(_unfold(top, x.shape[0]), bias)
+
+
+def spread(x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps, groups: int) -> Tensor:
+    """Deconvolution of (N, C, ...) with (C, out / groups, ...), as :func:`convolve` does it."""
+    stride, pad, dilation = zip(*steps, strict=True)
+    if len(steps) in _SPREAD:
+        return _SPREAD[len(steps)](x, weight, bias, stride, pad, 0, groups, dilation)
+    kernel, reach = weight.shape[2], (x.shape[2] - 1) * stride[0] + 1
+    top: Tensor | None = None
+    for place in range(kernel):
+        part = _unfold(spread(_fold(x), weight[:, :, place], None, steps[1:], groups), x.shape[0])
+        if top is None:
+            length = reach + dilation[0] * (kernel - 1)
+            top = part.new_zeros((*part.shape[:2], length, *part.shape[3:]))
+        start = place * dilation[0]
+        top[:, :, start : start + reach : stride[0]] += part
+    assert top is not None
+    return _with_bias(top[:, :, pad[0] : top.shape[2] - pad[0]], bias)

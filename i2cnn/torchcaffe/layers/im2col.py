@@ -21,29 +21,14 @@ class Im2col(Spatial):
         self.axes = len(shapes[0]) - self.axis - 1
         if self.axes < 1:
             raise self.fail(f"there is no spatial axis after axis {self.axis} of {shapes[0]}")
-        self.kernel = self._each("kernel_size", "kernel", 0)
-        self.stride = self._each("stride", "stride", 1)
-        self.pad = self._each("pad", "pad", 0)
-        self.dilation = self._each("dilation", "", 1)
+        self.kernel = self.each(self.axes, "kernel_size", "kernel", 0)
+        self.stride = self.each(self.axes, "stride", "stride", 1)
+        self.pad = self.each(self.axes, "pad", "pad", 0)
+        self.dilation = self.each(self.axes, "dilation", "", 1)
         if min(self.kernel) < 1:
             raise self.fail("kernel_size must be given and be at least 1")
         if min(self.stride) < 1:
             raise self.fail("stride must be at least 1")
-
-    def _each(self, name: str, short: str, default: int) -> Sequence[int]:
-        """A setting by axis, given once, once for each axis, or as `short`_h and `short`_w."""
-        p = self.param.convolution_param
-        if short and (p.HasField(f"{short}_h") or p.HasField(f"{short}_w")):
-            if self.axes != 2:
-                raise self.fail(f"{short}_h and {short}_w need two spatial axes, not {self.axes}")
-            return self.pair(p, name, short, default)
-        values = list(getattr(p, name)) or [default]
-        if len(values) not in (1, self.axes):
-            raise self.fail(
-                f"{name} must be specified once, or once per spatial dimension ({name} specified "
-                f"{len(values)} times; {self.axes} spatial dims)"
-            )
-        return values * self.axes if len(values) == 1 else values
 
     def _windows(self, shape: Shape) -> list[tuple[int, int]]:
         """Per spatial axis: number of windows, and length of the padded axis they reach over."""

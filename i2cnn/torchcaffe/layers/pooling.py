@@ -19,10 +19,17 @@ _MOST_PAD = 2**16
 
 @register("Pooling")
 class Pooling(Spatial):
-    """MAX, AVE and (in phase TEST) STOCHASTIC pooling; sizes round up by default."""
+    """MAX, AVE and STOCHASTIC pooling; sizes round up by default.
+
+    The second top of MAX pooling is where each number came from, counted row by row.
+    """
+
+    tops = (1, 2)
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.pooling_param
+        if len(self.param.top) > 1 and p.pool != PoolingParameter.MAX:
+            raise self.fail("only MAX pooling has a second top, the mask")
         self.round_up = p.round_mode == PoolingParameter.CEIL
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
@@ -46,10 +53,14 @@ class Pooling(Spatial):
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
             raise self.fail("pad must be smaller than the kernel")
         if p.pool == PoolingParameter.STOCHASTIC:
-            if self.context.train:
-                raise self.fail("STOCHASTIC pooling is only available in phase TEST")
+            if self.context.train and self.context.device.type == "cpu":
+                raise self.fail(
+                    "STOCHASTIC pooling in phase TRAIN needs a GPU, as in genuine Caffe"
+                )
             if any(self.pad):
                 raise self.fail("STOCHASTIC pooling takes no pad")
+            #: Where in its window each number of the last forward pass came from.
+            self.place: Tensor | None = None
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         n, c, h, w = shapes[0]
@@ -58,7 +69,7 @@ class Pooling(Spatial):
         if self._wide_pad():
             padded = self.padded(h, self.pad[0]) * self.padded(w, self.pad[1])
             self.check_memory(n * c * padded, "its padded bottom")
-        return [(n, c, self._out(h, 0), self._out(w, 1))]
+        return [(n, c, self._out(h, 0), self._out(w, 1))] * max(1, len(self.param.top))
 
     def _wide_pad(self) -> bool:
         """True for more padding than PyTorch's half a kernel."""
@@ -88,19 +99,25 @@ class Pooling(Spatial):
             self.kernel = (x.shape[2], x.shape[3])
         method = self.param.pooling_param.pool
         if method == PoolingParameter.MAX:
-            return [self._max(x)]
+            return self._max(x, mask=len(self.param.top) > 1)
         if method == PoolingParameter.AVE:
             return [self._average(x)]
-        return [self._stochastic(x)]
+        return [self._drawn(x) if self.context.train else self._expected(x)]
 
-    def _max(self, x: Tensor) -> Tensor:
-        pad = self.pad
+    def _max(self, x: Tensor, mask: bool) -> list[Tensor]:
+        (h, w), pad, beyond = x.shape[2:], self.pad, (0, 0)
         if self._wide_pad():
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
-            h, w = self._out(x.shape[2] - 2 * pad[0], 0), self._out(x.shape[3] - 2 * pad[1], 1)
-            y = functional.max_pool2d(x, self.kernel, self.stride, 0, ceil_mode=self.round_up)
-            return y[:, :, :h, :w]
-        return functional.max_pool2d(x, self.kernel, self.stride, pad, ceil_mode=self.round_up)
+            pad, beyond = beyond, pad
+        y, index = functional.max_pool2d(
+            x, self.kernel, self.stride, pad, ceil_mode=self.round_up, return_indices=True
+        )
+        if any(beyond):
+            y, index = (z[:, :, : self._out(h, 0), : self._out(w, 1)] for z in (y, index))
+        if not mask:
+            return [y]
+        rows, columns = index // x.shape[3] - beyond[0], index % x.shape[3] - beyond[1]
+        return [y, (rows * w + columns).float()]
 
     def _average(self, x: Tensor) -> Tensor:
         if self._wide_pad():
@@ -120,11 +137,37 @@ class Pooling(Spatial):
         total = total[:, :, : len(sizes[0]), : len(sizes[1])]
         return total / (sizes[0][:, None] * sizes[1])
 
-    def _stochastic(self, x: Tensor) -> Tensor:
-        # In phase TEST: the mean weighted by the activations themselves.
-        h, w = self._out(x.shape[2], 0), self._out(x.shape[3], 1)
+    def _windows(self, x: Tensor) -> Tensor:
+        """(N, C, h, w, kernel h * kernel w): the numbers of each window, 0 beyond the bottom."""
+        kernel, need = self._reach(x)
+        x = functional.pad(x, (0, max(0, need[1] - x.shape[3]), 0, max(0, need[0] - x.shape[2])))
+        x = x[:, :, : need[0], : need[1]]
+        windows: Tensor = x.unfold(2, kernel[0], self.stride[0]).unfold(
+            3, kernel[1], self.stride[1]
+        )
+        return windows.flatten(4)
+
+    def _reach(self, x: Tensor) -> tuple[list[int], list[int]]:
+        """Height and width of a window within the bottom, and of all windows together."""
         kernel = [min(k, size) for k, size in zip(self.kernel, x.shape[2:], strict=True)]
-        need = [(n - 1) * s + k for n, s, k in zip((h, w), self.stride, kernel, strict=True)]
+        number = (self._out(x.shape[2], 0), self._out(x.shape[3], 1))
+        steps = zip(number, self.stride, kernel, strict=True)
+        return kernel, [(n - 1) * s + k for n, s, k in steps]
+
+    def _drawn(self, x: Tensor) -> Tensor:
+        """A number of each window, drawn with a probability in proportion to it."""
+        windows = self._windows(x)
+        if self.place is None or not self.recomputing:
+            sums = windows.detach().cumsum(-1)
+            generator = torch.Generator(x.device).manual_seed(int(self.context.rng.draw(1)[0]))
+            draw = 1 - torch.rand(sums.shape[:-1], generator=generator, device=x.device)
+            reached = sums >= (draw * sums[..., -1])[..., None]
+            self.place = reached.byte().argmax(-1, keepdim=True)
+        return windows.gather(-1, self.place)[..., 0]
+
+    def _expected(self, x: Tensor) -> Tensor:
+        """The mean of each window, weighted by the numbers themselves."""
+        kernel, need = self._reach(x)
         x = functional.pad(x, (0, max(0, need[1] - x.shape[3]), 0, max(0, need[0] - x.shape[2])))
         area = float(kernel[0] * kernel[1])
         total = functional.avg_pool2d(x, kernel, self.stride) * area

@@ -85,14 +85,17 @@ def test_one_padded_axis_clips_both(build, method: str, pad: int, rows: Sequence
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("axis: 2", "axis must be 1"),
-        ("dilation: 1 dilation: 2 dilation: 1", "dilation is given 3 times"),
-        ("stride: 1 stride: 2 stride: 1", "stride is given 3 times"),
-        ("pad: 1 pad: 2 pad: 1", "pad is given 3 times"),
-        ("kernel_size: 2 kernel_size: 2", "kernel_size is given 3 times"),
+        ("axis: 4", "axis 4 is out of range"),
+        ("axis: 2 stride_h: 1 stride_w: 1", "stride_h and stride_w need two spatial axes, not 1"),
+        ("dilation: 1 dilation: 2 dilation: 1", "dilation specified 3 times; 2 spatial dims"),
+        ("stride: 1 stride: 2 stride: 1", "stride specified 3 times; 2 spatial dims"),
+        ("pad: 1 pad: 2 pad: 1", "pad specified 3 times; 2 spatial dims"),
+        ("kernel_size: 2 kernel_size: 2", "kernel_size specified 3 times; 2 spatial dims"),
     ],
 )
-def test_convolution_over_other_axes_is_refused(build, kind, setting: str, message: str) -> None:
+def test_settings_that_do_not_fit_the_axes_are_refused(
+    build, kind, setting: str, message: str
+) -> None:
     more = f"convolution_param {{ num_output: 2 kernel_size: 2 {setting} }}"
     with pytest.raises(InputError, match=message):
         build(source("x", 2, 3, 4, 4) + layer(kind, more=more))

@@ -15,16 +15,22 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.core.context import NetOptions, Shard
+from i2cnn.torchcaffe.core.context import Context, NetOptions, Shard
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.formats.storage import to_blobproto
+from i2cnn.torchcaffe.layers.pooling import Pooling
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.torchcaffe.proto import LayerParameter, NetParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
-CASES = json.loads((GOLDEN / "layers" / "rest.json").read_text())
+#: Nets of golden/layers/NAME.json by (NAME, case).
+CASES = {
+    (name, case): text
+    for name in ("rest", "more")
+    for case, text in json.loads((GOLDEN / "layers" / f"{name}.json").read_text()).items()
+}
 
 
 def build(text: str, folder: Path, phase: int = caffe.TRAIN) -> caffe.Net:
@@ -38,22 +44,27 @@ def part(stored: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST], ids=["train", "recomputed"])
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_layer(name: str, phase: int, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("archive", "name"), sorted(CASES))
+def test_layer(archive: str, name: str, phase: int, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    stored = arrays_of("layers/rest.npz", name)
+    stored = arrays_of(f"layers/{archive}.npz", name)
     for file, matrix in part(stored, "file").items():
         blob = to_blobproto(matrix)
         Path(f"{file}.binaryproto").write_bytes(blob.SerializeToString())
-    net = build(CASES[name], tmp_path, phase)
+    caffe.set_random_seed(7)
+    net = build(CASES[archive, name], tmp_path, phase)
     for key, value in stored.items():
         if "/" not in key:
             net.blobs[key].data[...] = value
+    for key, value in part(stored, "fill").items():
+        layer, index = key.split("/")
+        np.testing.assert_array_equal(net.params[layer][int(index)].data, value)
     for key, value in part(stored, "p").items():
         layer, index = key.split("/")
         assert net.params[layer][int(index)].shape == value.shape
         net.params[layer][int(index)].data[...] = value
-    net.forward()
+    for _ in range(2 if name.endswith("_twice") else 1):
+        net.forward()
     for key, value in part(stored, "after").items():
         assert_close(net.blobs[key].data, value, what=key)
     if not part(stored, "dx"):
@@ -86,6 +97,7 @@ def op(kind: str, bottoms: int, tops: int = 1, more: str = "") -> str:
     return f'layer {{ name: "op" type: "{kind}" {" ".join(names)} {more} }}\n'
 
 
+RECURRENT = "recurrent_param { num_output: 2 }"
 REFUSED = [
     ("Clip", [(2, 3)], 1, "", "clip_param must give min and max"),
     ("Tile", [(2, 3)], 1, "", "Number of tiles must be specified"),
@@ -146,6 +158,39 @@ REFUSED = [
     ),
     ("Im2col", [(1, 1, 4, 4)], 1, "convolution_param { kernel_size: 6 }", "does not fit into"),
     ("HDF5Output", [(4, 2), (3,)], 0, "", "Failed to open HDF5 file ''"),
+    ("Convolution", [(1, 2, 3)], 1, "convolution_param { num_output: 2 }", "kernel_size must be"),
+    (
+        "Convolution",
+        [(1, 1, 3, 3, 3)],
+        1,
+        "convolution_param { num_output: 1 kernel_size: 4 }",
+        "does not fit into a 3x3x3 bottom",
+    ),
+    (
+        "Pooling",
+        [(1, 1, 4, 4)],
+        2,
+        "pooling_param { pool: AVE kernel_size: 2 }",
+        "only MAX pooling",
+    ),
+    (
+        "LSTMUnit",
+        [(1, 2, 3), (1, 2, 12), (2, 1)],
+        2,
+        "",
+        r"\(1, N, D\), \(1, N, 4 D\) and \(1, N\)",
+    ),
+    ("LSTM", [(2, 3, 4), (2, 3)], 1, "", "num_output must be at least 1"),
+    ("LSTM", [(2, 3, 4), (3, 2)], 1, RECURRENT, r"must be \(T, N, ...\) and \(T, N\)"),
+    ("LSTM", [(2, 3, 4), (2, 3), (2, 4)], 1, RECURRENT, r"the static input must be \(3, ...\)"),
+    ("RNN", [(2, 3, 4), (2, 3), (3, 2), (1, 3, 2)], 1, RECURRENT, "RNN takes 2 or 3 bottom blobs"),
+    (
+        "RNN",
+        [(2, 3, 4), (2, 3), (1, 3, 3)],
+        2,
+        "recurrent_param { num_output: 2 expose_hidden: true }",
+        r"a first state must be \(1, 3, 2\)",
+    ),
 ]
 
 
@@ -217,6 +262,44 @@ def test_parameter_adds_gradients_up_and_is_shared(tmp_path: Path) -> None:
     np.testing.assert_array_equal(net.blobs["y1"].data, [3, 0])  # the layer after works in place
     np.testing.assert_array_equal(weight.data, [3, -4])
     np.testing.assert_array_equal(weight.diff, [3, -4])  # two halves: genuine Caffe keeps the last
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_a_smaller_batch_takes_over_the_first_states(kind: str, tmp_path: Path) -> None:
+    more = 'recurrent_param { num_output: 2 weight_filler { type: "xavier" } }'
+    net = build(inputs((1, 3, 2), (1, 3)) + op(kind, 2, more=more), tmp_path)
+    x, cont = np.random.RandomState(0).randn(1, 3, 2), np.ones((1, 3))
+    net.forward(x0=x, x1=cont)
+    second = net.forward(x0=x, x1=cont)["y0"].copy()
+    net.forward(x0=x, x1=0 * cont)  # begin again
+    net.blobs["x0"].reshape(1, 2, 2)
+    net.blobs["x1"].reshape(1, 2)
+    found = net.forward(x0=x[:, :2], x1=cont[:, :2])["y0"]
+    np.testing.assert_allclose(found, second[:, :2], rtol=1e-6)
+    net.blobs["x0"].reshape(2, 2, 2)
+    net.blobs["x1"].reshape(2, 2)
+    with pytest.raises(InputError, match="number of timesteps changed from 1 to 2"):
+        net.forward()
+
+
+def test_stochastic_pooling_draws_in_proportion() -> None:
+    # In phase TRAIN it needs a GPU; what it computes is the same anywhere.
+    text = 'name: "p" type: "Pooling" pooling_param { pool: STOCHASTIC kernel_size: 3 stride: 2 }'
+    options = NetOptions(torch.device("cpu"), CaffeRNG(1))
+    layer = Pooling(parse(text, LayerParameter(), "net"), Context("net", False, options))
+    layer.setup([(4000, 1, 4, 4)])
+    window = torch.tensor([[1.0, 0, 2], [0, 3, 0], [0, 0, 4]])
+    x = torch.zeros(4000, 1, 4, 4)
+    x[:, :, :3, :3] = window
+    x.requires_grad_()
+    y = layer._drawn(x)
+    assert y.shape == (4000, 1, 2, 2)
+    share = [(y[:, 0, 0, 0] == value).float().mean().item() for value in (0, 1, 2, 3, 4)]
+    np.testing.assert_allclose(share, [0, 0.1, 0.2, 0.3, 0.4], atol=0.03)
+    layer.recomputing = True
+    assert torch.equal(layer._drawn(x), y)
+    y[:, :, 0, 0].sum().backward()
+    np.testing.assert_array_equal((x.grad * x).sum((1, 2, 3)).detach(), y[:, 0, 0, 0].detach())
 
 
 def test_hdf5_output(tmp_path: Path, monkeypatch) -> None:
