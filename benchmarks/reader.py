@@ -60,7 +60,7 @@ def read(encoding: str, count: int, folder: Path) -> tuple[float, float]:
     """Wall and processor microseconds per image, one epoch by our reader."""
     param = LayerParameter(
         name="data",
-        data_param={"source": str(folder / encoding), "batch_size": BATCH},
+        data_param={"source": str(folder / encoding), "batch_size": BATCH, "backend": "LMDB"},
         transform_param={
             "crop_size": 227,
             "mean_file": str(folder / f"{encoding}.binaryproto"),

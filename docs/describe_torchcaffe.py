@@ -31,7 +31,8 @@ ELSEWHERE = {
     "Split": "nets add it themselves: golden/nets",
     "DummyData": "shape, num/channels/height/width, data_filler: recorded draws, test_layers.py",
     "HDF5Output": "file_name: data sets as genuine Caffe's, test_rest.py",
-    "Pooling": "pool STOCHASTIC in TEST, which genuine Caffe only has on a GPU: test_layers.py",
+    "Data": "backend LEVELDB: test_leveldb.py, `make conformance`",
+    "Pooling": "pool STOCHASTIC, which genuine Caffe only has on a GPU: test_rest.py",
 }
 #: Entry of a layer without any recorded case.
 NOT_RECORDED = "NOT RECORDED"
@@ -45,7 +46,8 @@ def recorded_nets() -> Iterator[str]:
     for name, key in (("layers/layers", "prototxt"), ("nets/nets", "prototxt")):
         for case in json.loads((GOLDEN / f"{name}.json").read_text()).values():
             yield case[key]
-    yield from json.loads((GOLDEN / "layers/rest.json").read_text()).values()
+    for name in ("rest", "more"):
+        yield from json.loads((GOLDEN / f"layers/{name}.json").read_text()).values()
     yield (GOLDEN / "layers/python.prototxt").read_text()
     for case in json.loads((GOLDEN / "data_layer.json").read_text()).values():
         yield case["prototxt"]
@@ -60,6 +62,7 @@ def recorded_nets() -> Iterator[str]:
     sources = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sources)
     yield from (sources.IMAGES % case for case in sources.CASES.values())
+    yield from (sources.WINDOWS % case for case in sources.WINDOW_CASES.values())
     yield from (sources.HDF5, sources.MEMORY)
 
 

@@ -197,6 +197,27 @@ def test_genuine_tool_writes_the_same_raw_records(tmp_path: Path) -> None:
     assert [(d.channels, d.height, d.width, d.label, d.data) for d in found] == expected
 
 
+def test_a_leveldb_of_the_genuine_tool(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("plyvel")
+    if not has_tool("convert_imageset"):
+        pytest.skip("this Caffe has no convert_imageset")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.RandomState(0)
+    pictures = rng.randint(0, 256, (5, 6, 7, 3)).astype(np.uint8)
+    for i, picture in enumerate(pictures):
+        write_image(tmp_path / f"{i}.png", picture)
+    Path("list.txt").write_text("".join(f"{i}.png {i * 3}\n" for i in range(5)))
+    run_caffe("--backend=leveldb", f"{tmp_path}/", "list.txt", "db", tool="convert_imageset")
+    Path("net.prototxt").write_text(
+        'layer { name: "d" type: "Data" top: "x" top: "n" '
+        'data_param { source: "db" batch_size: 5 } }'
+    )
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    net.forward()
+    np.testing.assert_array_equal(net.blobs["x"].data, pictures.transpose(0, 3, 1, 2))
+    np.testing.assert_array_equal(net.blobs["n"].data, np.arange(5) * 3)
+
+
 def test_hdf5_output_is_what_genuine_caffe_writes(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     fillers = " ".join(f"data_filler {{ value: {value} }}" for value in (3, 2))

@@ -18,6 +18,7 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.layers.neuron import dropout_mask
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
+from tests.helpers.single_layers import CASES, check_case, check_python, golden_modules
 
 pytestmark = [
     pytest.mark.gpu,
@@ -57,6 +58,36 @@ def test_golden_layers(name: str, tmp_path: Path) -> None:
         assert_close(net.blobs[f"x{i}"].diff, stored[f"dx{i}"], 1e-4, floor=1e-3, what=f"dx{i}")
     for i, blob in enumerate(net.params.get("op", [])):
         assert_close(blob.diff, stored[f"dp{i}"], 1e-4, floor=1e-3, what=f"dp{i}")
+
+
+@pytest.mark.parametrize(("archive", "name"), sorted(CASES))
+def test_golden_rarer_layers(archive: str, name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_case(archive, name, caffe.TRAIN, tmp_path, 1e-4)
+
+
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_layers_in_python(phase: int, monkeypatch) -> None:
+    golden_modules(monkeypatch)
+    check_python(phase, 1e-4)
+
+
+def test_stochastic_pooling(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'force_backward: true layer { name: "x" type: "Input" top: "x" '
+        "input_param { shape { dim: 2 dim: 3 dim: 6 dim: 6 } } }"
+        'layer { name: "y" type: "Pooling" bottom: "x" top: "y" '
+        "pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 } }"
+    )
+    net = caffe.Net(str(path), caffe.TRAIN)
+    x = np.arange(216, dtype=np.float32).reshape(2, 3, 6, 6)
+    y = net.forward(x=x)["y"]
+    net.blobs["y"].diff[...] = 1
+    net.backward()
+    drawn = net.blobs["x"].diff  # 1 where a number was drawn
+    windows = (drawn * x).reshape(2, 3, 3, 2, 3, 2).sum((3, 5))
+    np.testing.assert_array_equal(windows, y)
 
 
 @pytest.mark.parametrize("name", sorted(DATA))

@@ -96,7 +96,7 @@ class Layer:
         """Tops from bottoms, with the parameters in `self.weights`."""
         raise NotImplementedError
 
-    # For data layers to override ----------------------------------------------------------------
+    # For layers with data or a memory to override -------------------------------------------------
 
     def position(self) -> Position:
         """Position of the layer in its data, so that a resumed run continues exactly there."""

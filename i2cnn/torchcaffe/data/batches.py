@@ -18,7 +18,7 @@ from i2cnn.torchcaffe.core.context import Context, Shard
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.data.decode import DatumDecoder
-from i2cnn.torchcaffe.data.records import LmdbRecords
+from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter
@@ -115,14 +115,14 @@ class BatchMaker:
     """
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
-        source, transform = param.data_param.source, param.transform_param
+        transform = param.transform_param
         self.layer = param.name
         self.batch_size = param.data_param.batch_size
         self.force_color = transform.force_color
         self.device = context.device
         self.transform_on_device = context.device.type != "cpu"
-        self.records = LmdbRecords(source, param.name)
-        self.decoder = DatumDecoder(transform, param.name, source)
+        self.records = open_records(param.data_param, param.name)
+        self.decoder = DatumDecoder(transform, param.name, param.data_param.source)
         self.transformer = DataTransformer(transform, context.train, param.name)
         # Caffe seeds the transformer twice: in BaseDataLayer::LayerSetUp, then again before
         # BasePrefetchingDataLayer starts its thread. The first seed is never used, but taking it

@@ -1,55 +1,82 @@
-"""Records of a Caffe LMDB in key order."""
+"""Records of a Caffe database, an LMDB or a LevelDB, in key order."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any, Protocol
 
 import lmdb
 
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
+from i2cnn.torchcaffe.proto import DataParameter
 
 
-class _Environments:
-    """Open LMDBs by path: a process must not open the same LMDB twice."""
+class Records(Protocol):
+    """Records of a database as an endless stream in key order.
 
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[lmdb.Environment, int]] = {}
+    Attributes
+    ----------
+    count : int
+        Number of records, at least 1.
+    """
+
+    count: int
+
+    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
+        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
+
+    def close(self) -> None:
+        """Release the database, which closes with its last reader; repeated calls do nothing."""
+
+
+def open_records(param: DataParameter, layer: str) -> Records:
+    """The database of a Data layer."""
+    if param.backend == DataParameter.LEVELDB:
+        return LevelDbRecords(param.source, layer)
+    return LmdbRecords(param.source, layer)
+
+
+class _Handles:
+    """Open databases by path: a process must not open the same database twice."""
+
+    def __init__(self, open_: Callable[[str], Any]) -> None:
+        self._open_new = open_
+        self._open: dict[str, tuple[Any, int]] = {}
         self._lock = threading.Lock()
 
-    def open(self, source: str) -> lmdb.Environment:
+    def open(self, source: str) -> Any:
         path = os.path.realpath(source)
         with self._lock:
-            # Nobody writes while we read: no lock file is needed, so read-only folders work too.
-            env, users = self._open.get(path) or (
-                lmdb.open(path, readonly=True, lock=False, max_dbs=0),
-                0,
-            )
-            self._open[path] = (env, users + 1)
-            return env
+            handle, users = self._open.get(path) or (self._open_new(path), 0)
+            self._open[path] = (handle, users + 1)
+            return handle
 
-    def release(self, env: lmdb.Environment) -> None:
+    def release(self, handle: Any) -> None:
         with self._lock:
-            path = next(p for p, (e, _) in self._open.items() if e is env)
+            path = next(p for p, (h, _) in self._open.items() if h is handle)
             users = self._open[path][1] - 1
             if users:
-                self._open[path] = (env, users)
+                self._open[path] = (handle, users)
             else:
                 del self._open[path]
-                env.close()
+                handle.close()
 
 
-_environments = _Environments()
+# Nobody writes while we read: no lock file is needed, so read-only folders work too.
+_lmdbs = _Handles(lambda path: lmdb.open(path, readonly=True, lock=False, max_dbs=0))
 
 
 class LmdbRecords:
-    """Records of an LMDB as an endless stream in key order."""
+    """Records of an LMDB."""
 
     def __init__(self, source: str, layer: str) -> None:
         if not Path(source, "data.mdb").is_file():
+            if Path(source, "CURRENT").is_file():
+                raise CaffeError(f"layer {layer!r}: {source} is a LevelDB; give backend: LEVELDB")
             raise CaffeError(
                 f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
                 "check data_param.source"
@@ -59,7 +86,7 @@ class LmdbRecords:
         self.layer = layer
         try:
             check_pages(Path(source))
-            self.env = _environments.open(source)
+            self.env = _lmdbs.open(source)
         except ValueError as error:
             raise self._damaged(str(error)) from None
         except (lmdb.Error, OSError) as error:
@@ -76,7 +103,6 @@ class LmdbRecords:
         )
 
     def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
-        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
         wanted = index % self.count
         while True:
             found = 0
@@ -94,7 +120,75 @@ class LmdbRecords:
             wanted -= self.count
 
     def close(self) -> None:
-        """Release the database, which closes with its last reader; repeated calls do nothing."""
         if not self._closed:
             self._closed = True
-            _environments.release(self.env)
+            _lmdbs.release(self.env)
+
+
+def _open_leveldb(path: str) -> Any:
+    import plyvel
+
+    return plyvel.DB(path, create_if_missing=False, paranoid_checks=True, max_open_files=100)
+
+
+_leveldbs = _Handles(_open_leveldb)
+
+
+class LevelDbRecords:
+    """Records of a LevelDB, which the optional package plyvel reads."""
+
+    def __init__(self, source: str, layer: str) -> None:
+        if not Path(source, "CURRENT").is_file():
+            if Path(source, "data.mdb").is_file():
+                raise CaffeError(f"layer {layer!r}: {source} is an LMDB; give backend: LMDB")
+            raise CaffeError(
+                f"layer {layer!r}: no LevelDB at {source} (working folder {Path.cwd()}); "
+                "check data_param.source"
+            )
+        try:
+            import plyvel
+        except ImportError:
+            raise CaffeError(
+                f"layer {layer!r}: {source} is a LevelDB, which needs the package plyvel; "
+                "pip install plyvel, or use an LMDB and backend: LMDB"
+            ) from None
+        self._error: type[Exception] = plyvel.Error
+        self._closed = False
+        self.source = source
+        self.layer = layer
+        try:
+            self.db = _leveldbs.open(source)
+        except (plyvel.Error, OSError) as error:
+            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
+        try:
+            self.count = sum(1 for _ in self.db.iterator(include_value=False))
+        except plyvel.Error as error:
+            self.close()
+            raise self._damaged(str(error)) from None
+        if self.count == 0:
+            self.close()
+            raise CaffeError(f"layer {layer!r}: the LevelDB {source} is empty")
+
+    def _damaged(self, reason: str) -> CaffeError:
+        return CaffeError(
+            f"layer {self.layer!r}: the LevelDB {self.source} is damaged ({reason}); copy it "
+            "again or write it again"
+        )
+
+    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
+        wanted = index % self.count
+        while True:
+            try:
+                with self.db.iterator(verify_checksums=True) as records:
+                    for found, (key, value) in enumerate(records):
+                        if found == wanted:
+                            yield key, value
+                            wanted += step
+            except self._error as error:
+                raise self._damaged(str(error)) from None
+            wanted -= self.count
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            _leveldbs.release(self.db)

@@ -20,6 +20,7 @@ from i2cnn.torchcaffe.layers import (
     score,
     select,
     shape,
+    windows,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "score",
     "select",
     "shape",
+    "windows",
 ]

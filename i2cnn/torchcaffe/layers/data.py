@@ -1,4 +1,4 @@
-"""The Data layer: images and labels from an LMDB."""
+"""The Data layer: images and labels from an LMDB or a LevelDB."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from i2cnn.torchcaffe.layers.source import DataSource
 
 @register("Data")
 class Data(DataSource):
-    """Images and labels from an LMDB in key order, prepared ahead by a thread."""
+    """Images and labels of a database in key order, prepared ahead by a thread."""
 
     tops = (1, 2)
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.data_param
-        if p.backend != p.LMDB:
-            raise self.fail("backend LEVELDB is not available; use an LMDB and backend: LMDB")
         if p.batch_size < 1:
             raise self.fail("batch_size must be at least 1")
         if not p.source:
-            raise self.fail("data_param.source is empty; name the LMDB's folder")
+            raise self.fail("data_param.source is empty; name the database's folder")
         self.reader = BatchReader(self.param, self.context)
         self.shape = self.reader.maker.shape
         # The thread would keep the reader alive after the net is gone.

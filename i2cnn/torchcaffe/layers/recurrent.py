@@ -13,6 +13,7 @@ from torch.nn import functional
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.function import apply_all
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
+from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.proto import FillerParameter
 
 
@@ -181,6 +182,14 @@ class _Recurrent(Layer):
                     self.memory[i] = memory.new_zeros(count(shape))
             self.first = [memory[: count(shape)].view(shape).clone() for memory in self.memory]
         return self.first
+
+    def position(self) -> Position:
+        return {f"state{i}": memory.cpu().numpy().copy() for i, memory in enumerate(self.memory)}
+
+    def restore_position(self, position: Position) -> None:
+        device = self.context.device
+        states = (position[f"state{i}"] for i in range(self.states))
+        self.memory = [torch.tensor(state, device=device) for state in states]
 
     def _run(
         self, inputs: Tensor, cont: Tensor, first: list[Tensor], weights: Sequence[Tensor]

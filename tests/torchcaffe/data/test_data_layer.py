@@ -89,11 +89,11 @@ def test_threads_end_with_their_net(folder: Path) -> None:
     # Threads of earlier tests may end meanwhile, so their number alone does not tell.
     place = os.path.realpath("db")
     for _ in range(200):
-        if threading.active_count() <= before and place not in lmdb_records._environments._open:
+        if threading.active_count() <= before and place not in lmdb_records._lmdbs._open:
             break
         time.sleep(0.05)
     assert threading.active_count() <= before
-    assert place not in lmdb_records._environments._open
+    assert place not in lmdb_records._lmdbs._open
     assert labels.data.tolist() == [0, 1]  # blobs outlive their net
 
 
@@ -253,7 +253,8 @@ def test_one_of_several_readers_caches_its_own_records(
     size: int, period: int, folder: Path
 ) -> None:
     write_lmdb("db", [raw(IMAGE, i) for i in range(10)])
-    param = LayerParameter(name="data", data_param={"source": "db", "batch_size": 3})
+    data = {"source": "db", "batch_size": 3, "backend": "LMDB"}
+    param = LayerParameter(name="data", data_param=data)
     options = NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(1, size))
     reader = BatchReader(param, Context("net", True, options))
     reader.maker.transform_on_device = True

@@ -1,4 +1,4 @@
-"""ImageData, HDF5Data and MemoryData: bit for bit what genuine Caffe 1.0 puts out."""
+"""ImageData, WindowData, HDF5Data and MemoryData: bit for bit what genuine Caffe 1.0 puts out."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ def test_sources(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [PROGRAM.IMAGES % PROGRAM.CASES["all"], PROGRAM.HDF5.replace("batch", "shuffle: true batch")],
-    ids=["images", "hdf5"],
+    [
+        PROGRAM.IMAGES % PROGRAM.CASES["all"],
+        PROGRAM.HDF5.replace("batch", "shuffle: true batch"),
+        PROGRAM.WINDOWS % PROGRAM.WINDOW_CASES["mirror"],
+    ],
+    ids=["images", "hdf5", "windows"],
 )
 def test_position_is_kept(text: str, folder: Path) -> None:
     PROGRAM.make_files()
+    PROGRAM.make_windows(caffe)
     net = PROGRAM.net_of(caffe, text)
     for _ in range(2):
         net.forward()
@@ -89,7 +94,25 @@ def other_shape() -> None:
         file["other"] = np.zeros((3, 7))
 
 
+def no_windows() -> None:
+    Path("windows.txt").unlink()
+
+
+def windows_of(text: str) -> Callable[[], None]:
+    def spoil() -> None:
+        Path("windows.txt").write_text(text)
+
+    return spoil
+
+
+def no_window_picture() -> None:
+    Path("window1.ppm").write_text("no picture")
+    Path("window2.ppm").unlink()
+
+
 PLAIN = PROGRAM.IMAGES % ("", "")
+WINDOWS = PROGRAM.WINDOWS % ("", "")
+ROW = "# 0\nwindow0.ppm\n3 20 30\n2\n"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +124,25 @@ PLAIN = PROGRAM.IMAGES % ("", "")
         (PLAIN, no_picture, "Could not open or find file pictures/gone.png"),
         (PROGRAM.IMAGES % ("crop_size: 20", ""), None, "crop_size 20 is larger than the 11x12"),
         (PROGRAM.IMAGES % ("", "new_width: 3"), None, "give both new_height and new_width"),
+        (WINDOWS, no_windows, "the window file 'windows.txt' cannot be read"),
+        (WINDOWS, windows_of("# 1 a 3 2 2 0"), "not as it should be around its image 0"),
+        (WINDOWS, windows_of(ROW + "1 0.9 0 0 5"), "not as it should be around its image 1"),
+        (WINDOWS, windows_of(ROW + "0 0.9 0 0 5 5"), "has class 0, not above 0"),
+        (WINDOWS, windows_of("# 0 a 1 20 30 0"), "is to have 1 channels"),
+        (WINDOWS, windows_of("# 0 a 3 20 30 0"), "has no foreground window"),
+        (
+            WINDOWS,
+            windows_of(ROW + "1 0.9 0 0 5 5 0 0.1 25 1 30 5"),
+            r"the window \(25, 1, 30, 5\) of window0.ppm is not in its image of 20x30",
+        ),
+        (WINDOWS, no_window_picture, "Could not open or find file window[12].ppm"),
+        (PROGRAM.WINDOWS % ("", "context_pad: 5"), None, "context_pad 5 leaves nothing of crop_si"),
+        (WINDOWS.replace("crop_size: 9", ""), None, "crop_size must be at least 1"),
+        (
+            WINDOWS.replace("size: 9", "size: 13 mean_file: 'mean.binaryproto'"),
+            None,
+            "is a mean of",
+        ),
         (PROGRAM.HDF5, no_list, "the list 'files.txt' cannot be read"),
         (PROGRAM.HDF5, no_hdf5, "gone.h5 cannot be read"),
         (PROGRAM.HDF5, no_data_set, "one.h5 has no data set 'other'"),
@@ -114,6 +156,7 @@ def test_what_is_refused(
     text: str, spoil: Callable[[], None] | None, message: str, folder: Path
 ) -> None:
     PROGRAM.make_files()
+    PROGRAM.make_windows(caffe)
     if spoil is not None:
         spoil()
     with pytest.raises(InputError, match=f"layer 'data': .*{message}"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,14 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.util.errors import InputError
-from tests.helpers.golden import GOLDEN, arrays_of, assert_close
+from tests.helpers.single_layers import PYTHON, check_python, golden_modules
 
 
 @pytest.fixture(autouse=True)
 def modules(monkeypatch, tmp_path: Path) -> None:
     """The golden user_layers and a test's own modules can be imported, and caffe is ours."""
-    monkeypatch.setitem(sys.modules, "caffe", caffe)
-    for name in ("user_layers", "mine"):
-        monkeypatch.setitem(sys.modules, name, None)  # so that the end of the test drops it
-        del sys.modules[name]
-    monkeypatch.syspath_prepend(str(GOLDEN / "layers"))
+    golden_modules(monkeypatch)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 def build(folder: Path, module: str, layer: str = "Mine") -> caffe.Net:
@@ -47,25 +41,11 @@ class Mine(caffe.Layer):
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
 def test_genuine(phase: int) -> None:
-    net = caffe.Net(str(GOLDEN / "layers" / "python.prototxt"), phase)
-    generator = np.random.RandomState(1)
-    for name in ("x", "t"):
-        net.blobs[name].data[...] = generator.randn(3, 4)
-    for _ in range(2):
-        net.forward()
-    net.backward()
-    for key, value in arrays_of("layers/python.npz", str(phase)).items():
-        kind, name = key.split("/")
-        if kind == "weight":
-            assert_close(net.params[name][0].diff, value, what=key)
-        else:
-            blob = net.blobs[name]
-            assert blob.data.shape == net.blobs[name].shape
-            assert_close(blob.data if kind == "data" else blob.diff, value, what=key)
+    check_python(phase)
 
 
 def test_layers_are_the_users_objects() -> None:
-    net = caffe.Net(str(GOLDEN / "layers" / "python.prototxt"), caffe.TRAIN)
+    net = caffe.Net(str(PYTHON), caffe.TRAIN)
     assert type(net.layer_dict["scaled"]).__name__ == "Scaled"
     assert net.layer_dict["scaled"].shift == 0.75
     assert net.layer_dict["scaled"].blobs[0] is net.params["scaled"][0]
@@ -103,3 +83,69 @@ def test_missing_module(tmp_path: Path) -> None:
 def test_what_a_module_lacks_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(ModuleNotFoundError, match="not_there"):
         build(tmp_path, "import not_there")
+
+
+IN_PLACE = """
+import caffe
+class Mine(caffe.Layer):
+    def setup(self, bottom, top): self.blobs.add_blob(3)
+    def reshape(self, bottom, top): top[0].reshape(*bottom[0].shape)
+    def forward(self, bottom, top): top[0].data[...] = bottom[0].data * self.blobs[0].data + 1
+    def backward(self, top, down, bottom):
+        # What forward overwrote: x = (y - 1) / w.
+        x = (top[0].data - 1) / self.blobs[0].data
+        self.blobs[0].diff[...] += (top[0].diff * x).sum(0)
+        bottom[0].diff[...] = top[0].diff * self.blobs[0].data
+"""
+#: The same of Caffe's own layers.
+OWN = (
+    'layer { name: "user" type: "Scale" bottom: "h" top: "h" param { lr_mult: 2 } }\n'
+    'layer { name: "one" type: "Power" bottom: "h" top: "h" power_param { shift: 1 } }\n'
+)
+USER = (
+    'layer { name: "user" type: "Python" bottom: "h" top: "h" param { lr_mult: 2 }\n'
+    '  python_param { module: "mine" layer: "Mine" } }\n'
+)
+
+
+def solver_of(folder: Path, user: str) -> caffe.Solver:
+    text = (
+        'layer { name: "in" type: "Input" top: "x" top: "t" input_param { '
+        "shape { dim: 2 dim: 4 } shape { dim: 2 dim: 3 } } }\n"
+        'layer { name: "ip" type: "InnerProduct" bottom: "x" top: "h" inner_product_param { '
+        'num_output: 3 weight_filler { type: "xavier" } } }\n'
+        f"{user}"
+        'layer { name: "loss" type: "EuclideanLoss" bottom: "h" bottom: "t" top: "loss" }\n'
+    )
+    (folder / "net.prototxt").write_text(text)
+    (folder / "solver.prototxt").write_text(
+        f'net: "{folder}/net.prototxt" base_lr: 0.1 momentum: 0.9 weight_decay: 0.01 '
+        f'lr_policy: "fixed" snapshot_prefix: "{folder}/s" random_seed: 3 solver_mode: CPU'
+    )
+    solver = caffe.get_solver(str(folder / "solver.prototxt"))
+    generator = np.random.RandomState(0)
+    for name in ("x", "t"):
+        solver.net.blobs[name].data[...] = generator.randn(*solver.net.blobs[name].shape)
+    return solver
+
+
+def weights_of(solver: caffe.Solver) -> list[np.ndarray]:
+    return [blob.data.copy() for blobs in solver.net.params.values() for blob in blobs]
+
+
+def test_in_place_with_a_solver_and_across_resume(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(IN_PLACE)
+    own = solver_of(tmp_path, OWN)
+    solver = solver_of(tmp_path, USER)
+    for each in (own, solver):
+        each.net.params["user"][0].data[...] = [1, -2, 3]
+    own.step(3)
+    solver.step(1)
+    solver.snapshot()
+    solver.step(2)
+    resumed = solver_of(tmp_path, USER)
+    resumed.restore(str(tmp_path / "s_iter_1.solverstate"))
+    resumed.step(2)
+    for mine, same, theirs in zip(*map(weights_of, (solver, resumed, own)), strict=True):
+        np.testing.assert_array_equal(same, mine)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-6)

@@ -5,7 +5,6 @@ Tolerance: 1e-5 of the largest value, as for the other layers.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -18,66 +17,19 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.context import Context, NetOptions, Shard
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.formats.prototext import parse
-from i2cnn.torchcaffe.formats.storage import to_blobproto
 from i2cnn.torchcaffe.layers.pooling import Pooling
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter
 from i2cnn.util.errors import InputError
-from tests.helpers.golden import GOLDEN, arrays_of, assert_close
-
-#: Nets of golden/layers/NAME.json by (NAME, case).
-CASES = {
-    (name, case): text
-    for name in ("rest", "more")
-    for case, text in json.loads((GOLDEN / "layers" / f"{name}.json").read_text()).items()
-}
-
-
-def build(text: str, folder: Path, phase: int = caffe.TRAIN) -> caffe.Net:
-    path = folder / "net.prototxt"
-    path.write_text(text)
-    return caffe.Net(str(path), phase)
-
-
-def part(stored: dict[str, np.ndarray], kind: str) -> dict[str, np.ndarray]:
-    return {k.partition("/")[2]: v for k, v in stored.items() if k.partition("/")[0] == kind}
+from tests.helpers.golden import GOLDEN
+from tests.helpers.single_layers import CASES, build, check_case
 
 
 @pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST], ids=["train", "recomputed"])
 @pytest.mark.parametrize(("archive", "name"), sorted(CASES))
 def test_layer(archive: str, name: str, phase: int, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    stored = arrays_of(f"layers/{archive}.npz", name)
-    for file, matrix in part(stored, "file").items():
-        blob = to_blobproto(matrix)
-        Path(f"{file}.binaryproto").write_bytes(blob.SerializeToString())
-    caffe.set_random_seed(7)
-    net = build(CASES[archive, name], tmp_path, phase)
-    for key, value in stored.items():
-        if "/" not in key:
-            net.blobs[key].data[...] = value
-    for key, value in part(stored, "fill").items():
-        layer, index = key.split("/")
-        np.testing.assert_array_equal(net.params[layer][int(index)].data, value)
-    for key, value in part(stored, "p").items():
-        layer, index = key.split("/")
-        assert net.params[layer][int(index)].shape == value.shape
-        net.params[layer][int(index)].data[...] = value
-    for _ in range(2 if name.endswith("_twice") else 1):
-        net.forward()
-    for key, value in part(stored, "after").items():
-        assert_close(net.blobs[key].data, value, what=key)
-    if not part(stored, "dx"):
-        return
-    for key, value in part(stored, "dy").items():
-        net.blobs[key].diff[...] = value
-    net.clear_param_diffs()
-    net.backward()
-    for key, value in part(stored, "dx").items():
-        assert_close(net.blobs[key].diff, value, what=f"gradient of {key}")
-    for key, value in part(stored, "dp").items():
-        layer, index = key.split("/")
-        assert_close(net.params[layer][int(index)].diff, value, what=f"gradient of {key}")
+    check_case(archive, name, phase, tmp_path)
 
 
 # What each refuses ----------------------------------------------------------------------------
@@ -265,7 +217,7 @@ def test_parameter_adds_gradients_up_and_is_shared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
-def test_a_smaller_batch_takes_over_the_first_states(kind: str, tmp_path: Path) -> None:
+def test_states_go_on_in_a_smaller_batch_and_a_resumed_run(kind: str, tmp_path: Path) -> None:
     more = 'recurrent_param { num_output: 2 weight_filler { type: "xavier" } }'
     net = build(inputs((1, 3, 2), (1, 3)) + op(kind, 2, more=more), tmp_path)
     x, cont = np.random.RandomState(0).randn(1, 3, 2), np.ones((1, 3))
@@ -276,10 +228,20 @@ def test_a_smaller_batch_takes_over_the_first_states(kind: str, tmp_path: Path) 
     net.blobs["x1"].reshape(1, 2)
     found = net.forward(x0=x[:, :2], x1=cont[:, :2])["y0"]
     np.testing.assert_allclose(found, second[:, :2], rtol=1e-6)
+    other = build(inputs((1, 2, 2), (1, 2)) + op(kind, 2, more=more), tmp_path)
+    for mine, theirs in zip(other.params["op"], net.params["op"], strict=True):
+        mine.data[...] = theirs.data
+    other._core.restore_position(net._core.position())
+    again = {"x0": x[:, 1:], "x1": cont[:, 1:]}
+    np.testing.assert_array_equal(net.forward(**again)["y0"], other.forward(**again)["y0"])
     net.blobs["x0"].reshape(2, 2, 2)
     net.blobs["x1"].reshape(2, 2)
     with pytest.raises(InputError, match="number of timesteps changed from 1 to 2"):
         net.forward()
+
+
+def test_the_types_are_genuine_caffes() -> None:
+    assert caffe.layer_type_list() == (GOLDEN / "layers" / "types.txt").read_text().split()
 
 
 def test_stochastic_pooling_draws_in_proportion() -> None:

@@ -1,0 +1,237 @@
+"""WindowData: boxes of images, as R-CNN trains on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.encoded import decode_picture
+from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.formats.arrays import FloatArray
+from i2cnn.torchcaffe.layers.source import DataSource
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A box of an image: first and last column and row (x1, y1, x2, y2), and its class."""
+
+    path: str
+    label: int
+    box: Box
+
+
+@dataclass(frozen=True)
+class Warp:
+    """What of an image is cut out, to which size, and how far from the crop's corner it goes."""
+
+    box: Box
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+def _round(value: np.floating) -> int:
+    """Nearest integer; halves away from zero, as C's round."""
+    return int(math.copysign(math.floor(abs(float(value)) + 0.5), float(value)))
+
+
+@register("WindowData")
+class WindowData(DataSource):
+    """Random foreground and background windows, warped to `crop_size`, and their classes."""
+
+    tops = (2, 2)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p, transform, rng = (
+            self.param.window_data_param,
+            self.param.transform_param,
+            self.context.rng,
+        )
+        self.crop = transform.crop_size
+        if p.batch_size < 1 or self.crop < 1:
+            raise self.fail("batch_size and transform_param's crop_size must be at least 1")
+        if 2 * p.context_pad >= self.crop:
+            raise self.fail(f"context_pad {p.context_pad} leaves nothing of crop_size {self.crop}")
+        if transform.scale != 1:
+            log.warning(
+                "window_data_layer.cpp",
+                f"layer {self.param.name!r}: as in genuine Caffe, transform_param's scale is not "
+                "used; give window_data_param's",
+            )
+        # Draws in Caffe's order, so that all that follows gets Caffe's numbers.
+        transformer = DataTransformer(transform, self.context.train, self.param.name)
+        transformer.seed_from(rng)
+        self.rng = CaffeRNG(int(rng.draw(1)[0]))
+        self.background: list[Window] = []
+        self.foreground: list[Window] = []
+        self._read_windows()
+        self.mean = self._mean(transformer)
+        self.pictures: dict[str, bytes] = {}
+        self.read: list[str] = []
+        transformer.seed_from(rng)
+        rng.draw(1)  # the prefetching thread's seed
+
+    def _read_windows(self) -> None:
+        p = self.param.window_data_param
+        try:
+            check_regular(Path(p.source))
+            tokens = iter(Path(p.source).read_text().split())
+        except (OSError, UnicodeDecodeError) as error:
+            raise self.fail(f"the window file {p.source!r} cannot be read ({error})") from None
+        images = 0
+        try:
+            for mark in tokens:
+                if mark != "#" or int(next(tokens)) != images:
+                    raise ValueError
+                images += 1
+                self._read_image(tokens)
+        except (StopIteration, ValueError):
+            raise self.fail(
+                f"the window file {p.source!r} is not as it should be around its image {images}; "
+                "each image is: # number, path, channels, height, width, number of windows, then "
+                "class, overlap, x1, y1, x2, y2 of each"
+            ) from None
+        for kind, windows in (("foreground", self.foreground), ("background", self.background)):
+            if not windows:
+                raise self.fail(f"the window file {p.source!r} has no {kind} window")
+
+    def _read_image(self, tokens: Iterator[str]) -> None:
+        p = self.param.window_data_param
+        path = p.root_folder + next(tokens)
+        channels, _, _, number = (int(next(tokens)) for _ in range(4))
+        if channels != 3:
+            raise self.fail(f"{path} is to have {channels} channels; pictures are read as 3")
+        for _ in range(number):
+            label, overlap = int(next(tokens)), np.float32(next(tokens))
+            box = (int(next(tokens)), int(next(tokens)), int(next(tokens)), int(next(tokens)))
+            if overlap >= np.float32(p.fg_threshold):
+                if label < 1:
+                    raise self.fail(f"a foreground window of {path} has class {label}, not above 0")
+                self.foreground.append(Window(path, label, box))
+            elif overlap < np.float32(p.bg_threshold):
+                self.background.append(Window(path, 0, box))
+
+    def _mean(self, transformer: DataTransformer) -> FloatArray:
+        """What is subtracted from a crop, (1, 1, C) or (crop, crop, C)."""
+        mean = transformer.mean
+        if mean is None:
+            return np.zeros((1, 1, 3), np.float32)
+        if mean.ndim == 1:
+            if len(mean) not in (1, 3):
+                raise self.fail("Specify either 1 mean_value or as many as channels: 3")
+            return np.broadcast_to(mean, (1, 1, 3))
+        start = (mean.shape[1] - self.crop) // 2  # of rows and columns
+        if start < 0 or mean.shape[0] < start + self.crop or mean.shape[2] != 3:
+            raise self.fail(
+                f"{self.param.transform_param.mean_file} is a mean of {mean.shape} (height, width, "
+                f"channels), the windows are {(self.crop, self.crop, 3)}"
+            )
+        return mean[start : start + self.crop, start : start + self.crop]
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        batch = self.param.window_data_param.batch_size
+        return [(batch, 3, self.crop, self.crop), (batch,)]
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        p = self.param.window_data_param
+        images = np.zeros((p.batch_size, self.crop, self.crop, 3), np.float32)
+        labels = np.empty(p.batch_size, np.float32)
+        foreground = int(np.float32(p.batch_size) * np.float32(p.fg_fraction))
+        self.read = []
+        for i in range(p.batch_size):
+            kind = self.background if i < p.batch_size - foreground else self.foreground
+            window = kind[int(self.rng.draw(1)[0]) % len(kind)]
+            mirror = self.param.transform_param.mirror and int(self.rng.draw(1)[0]) % 2 == 1
+            self._warp(window, mirror, images[i])
+            labels[i] = window.label
+            self.read.append(window.path)
+        device = self.context.device
+        data = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return [data.to(device), torch.from_numpy(labels).to(device)]
+
+    def _warp(self, window: Window, mirror: bool, out: FloatArray) -> None:
+        """Fill the crop `out` (crop, crop, C) from a window of its image."""
+        image = self._picture(window.path)
+        warp = self._plan(window.box, image.shape[0], image.shape[1], mirror)
+        x1, y1, x2, y2 = warp.box
+        inside = 0 <= x1 <= x2 < image.shape[1] and 0 <= y1 <= y2 < image.shape[0]
+        if not inside or min(warp.height, warp.width) < 1:
+            raise self.fail(
+                f"the window {window.box} of {window.path} is not in its image of "
+                f"{image.shape[0]}x{image.shape[1]}"
+            )
+        part = cv2.resize(image[y1 : y2 + 1, x1 : x2 + 1], (warp.width, warp.height))
+        if mirror:
+            part = cv2.flip(part, 1)
+        place = (
+            slice(warp.top, warp.top + warp.height),
+            slice(warp.left, warp.left + warp.width),
+        )
+        mean = self.mean if len(self.mean) == 1 else self.mean[place]
+        scale = np.float32(self.param.window_data_param.scale)
+        out[place] = (part.astype(np.float32) - mean) * scale
+
+    def _picture(self, path: str) -> Image:
+        try:
+            check_regular(Path(path))
+            data = self.pictures.get(path) or Path(path).read_bytes()
+            image = decode_picture(data, cv2.IMREAD_COLOR)
+        except InputError as error:
+            raise self.fail(f"{path}: {error}") from None
+        except OSError as error:
+            raise self.fail(f"Could not open or find file {path} ({error.strerror})") from None
+        if image is None:
+            raise self.fail(f"Could not open or find file {path}: not an image that can be read")
+        if self.param.window_data_param.cache_images:
+            self.pictures[path] = data
+        return image
+
+    def _plan(self, box: Box, rows: int, columns: int, mirror: bool) -> Warp:
+        """How a box of an image goes into the crop, with context around it if asked for."""
+        p, crop, single = self.param.window_data_param, self.crop, np.float32
+        x1, y1, x2, y2 = box
+        square = p.crop_mode == "square"
+        if not (p.context_pad or square):
+            return Warp(box, crop, crop, 0, 0)
+        # All in single precision, as genuine Caffe computes it.
+        grow = single(crop) / single(crop - 2 * p.context_pad)
+        half_height, half_width = single(y2 - y1 + 1) / single(2), single(x2 - x1 + 1) / single(2)
+        center_x, center_y = single(x1) + half_width, single(y1) + half_height
+        if square:
+            half_height = half_width = max(half_height, half_width)
+        x1, x2 = (_round(center_x + sign * half_width * grow) for sign in (single(-1), single(1)))
+        y1, y2 = (_round(center_y + sign * half_height * grow) for sign in (single(-1), single(1)))
+        scale_x, scale_y = single(crop) / single(x2 - x1 + 1), single(crop) / single(y2 - y1 + 1)
+        left, right = max(0, -x1), max(0, x2 - columns + 1)
+        top, bottom = max(0, -y1), max(0, y2 - rows + 1)
+        inner = (x1 + left, y1 + top, x2 - right, y2 - bottom)
+        height = _round(single(inner[3] - inner[1] + 1) * scale_y)
+        width = _round(single(inner[2] - inner[0] + 1) * scale_x)
+        top = _round(single(top) * scale_y)
+        left = _round(single(right if mirror else left) * scale_x)  # the mirrored side's
+        return Warp(inner, min(height, crop - top), min(width, crop - left), top, left)
+
+    def record_of(self, item: int) -> str:
+        return self.read[item] if item < len(self.read) else ""
+
+    def position(self) -> Position:
+        return rng_position(self.rng)
+
+    def restore_position(self, position: Position) -> None:
+        restore_rng(self.rng, position)
