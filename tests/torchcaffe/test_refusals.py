@@ -79,9 +79,9 @@ def nothing() -> None:
             r"stride must be at least 1",
         ),
         (
-            change(NET, "kernel_size: 5", "kernel_size: 5 axis: 2"),
+            change(NET, "kernel_size: 5", "kernel_size: 5 axis: 4"),
             TRAIN,
-            r"axis must be 1 \(the channels\), not 2",
+            "axis 4 is out of range",
         ),
         (
             change(NET, "kernel_size: 5", "kernel_size: 5 group: 5"),
