@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
@@ -226,14 +227,26 @@ class CoreNet:
 
     def forward(self, start: int = 0, end: int | None = None) -> float:
         """Run layers `start` to `end` (inclusive); returns their weighted loss."""
+        # Waits for the device, once.
+        return sum(weight * float(value) for weight, value in self.run(start, end))
+
+    def run(
+        self, start: int = 0, end: int | None = None, *, prepare: bool = True
+    ) -> list[tuple[float, Tensor]]:
+        """:meth:`forward` without waiting for a GPU; returns the losses with their weights.
+
+        With `prepare` false the layers' :meth:`Layer.prepare` was called already.
+        """
         losses = []
         for index in range(len(self.nodes))[start : None if end is None else end + 1]:
             self._call("before_forward", index)
+            if prepare:
+                self.nodes[index].layer.prepare()
             losses += self._forward_node(self.nodes[index])
             if self.debug_info:
                 debug.log_forward(self.nodes[index])
             self._call("after_forward", index)
-        return sum(weight * float(value) for weight, value in losses)  # waits for the device once
+        return losses
 
     def _call(self, moment: str, index: int) -> None:
         for function in self.callbacks[moment]:
@@ -252,18 +265,21 @@ class CoreNet:
         graph = self.context.train and node.needs_backward
         if overwritten and not graph and layer.type not in ("ReLU", "Dropout"):
             node.kept_inputs = inputs  # a later backward pass needs what the top overwrites
-        try:
+        with self.naming_records():
             outputs = layer.forward(inputs, node.bottom_needs, graph)
-        except LabelError as error:
-            raise CaffeError(f"{error}{self._record(error.item)}") from None
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
             blob.tensor = tensor
         return _losses(node)
 
-    def _record(self, item: int) -> str:
-        """The record that an item of the batch is, in brackets, if a data layer knows it."""
-        found = (node.layer.record_of(item) for node in self.nodes)
-        return next((f" ({record})" for record in found if record), "")
+    @contextlib.contextmanager
+    def naming_records(self) -> Iterator[None]:
+        """Add to the error of a wrong label the record it is of, if a data layer knows it."""
+        try:
+            yield
+        except LabelError as error:
+            found = (node.layer.record_of(error.item) for node in self.nodes)
+            record = next((f" ({record})" for record in found if record), "")
+            raise CaffeError(f"{error}{record}") from None
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run layers `start` down to `end`; diffs of parameters add up."""

@@ -15,8 +15,7 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.layers.neuron import dropout_mask
+from i2cnn.torchcaffe.core import kernels
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 from tests.helpers.single_layers import CASES, check_case, check_python, golden_modules
 
@@ -127,11 +126,15 @@ def test_golden_run(precision: str, tolerance: float, golden: Path) -> None:
                 )
 
 
-def test_a_resumed_run_repeats_itself(golden: Path) -> None:
+def with_dropout() -> None:
     text = Path("tiny_train_val.prototxt").read_text()
     drop = 'layer { name: "drop" type: "Dropout" bottom: "fc1" top: "fc1" }\n'
     text = text.replace('layer { name: "relu3"', drop + 'layer { name: "relu3"')
     Path("tiny_train_val.prototxt").write_text(text)
+
+
+def test_a_resumed_run_repeats_itself(golden: Path) -> None:
+    with_dropout()
     whole = caffe.get_solver("solver_sgd.prototxt")
     whole.step(20)
     resumed = caffe.get_solver("solver_sgd.prototxt")
@@ -144,9 +147,73 @@ def test_a_resumed_run_repeats_itself(golden: Path) -> None:
             )
 
 
-def test_dropout_masks_follow_from_the_generator() -> None:
-    device = torch.device("cuda")
-    masks = [dropout_mask(CaffeRNG(seed), (500, 400), 0.3, device) for seed in (1, 1, 2)]
-    assert torch.equal(masks[0], masks[1])
-    assert not torch.equal(masks[0], masks[2])
+DROPPED = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 500 dim: 400 } } }
+layer { name: "drop" type: "Dropout" bottom: "x" top: "y" dropout_param { dropout_ratio: 0.7 } }
+"""
+
+
+def test_dropout_masks_follow_from_the_seed(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(DROPPED)
+    masks = []
+    for seed in (1, 1, 2):
+        caffe.set_random_seed(seed)
+        net = caffe.Net(str(tmp_path / "net.prototxt"), phase=caffe.TRAIN)
+        net.blobs["x"].data[...] = 1
+        net.forward()
+        masks.append(net.blobs["y"].data > 0)
+        net.forward()
+        assert not np.array_equal(net.blobs["y"].data > 0, masks[-1])
+    assert np.array_equal(masks[0], masks[1])
+    assert not np.array_equal(masks[0], masks[2])
     assert float(masks[0].mean()) == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_recorded_pass_computes_what_an_unrecorded_one_does(golden: Path) -> None:
+    with_dropout()
+    found = []
+    for recordable in (True, False):
+        solver = caffe.get_solver("solver_sgd.prototxt")
+        solver._core._pass.recordable = recordable
+        losses = []
+        for step in range(12):
+            solver.step(1)
+            losses.append(solver._core.smoothed_loss)
+            if step == 8:  # a user's change reaches the recorded weights
+                solver.net.params["fc1"][0].data[...] *= 0.5
+        assert (solver._core._pass._replay is not None) == recordable
+        found.append((losses, solver.net.params["fc1"][0].data.copy()))
+    (losses, weights), (other_losses, other_weights) = found
+    np.testing.assert_allclose(losses, other_losses, rtol=1e-5)
+    assert_close(weights, other_weights, 1e-5, floor=1e-3, what="fc1")
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_the_lrn_kernel_computes_what_pytorch_does(
+    order: torch.memory_format, dtype: torch.dtype, tolerance: float
+) -> None:
+    torch.manual_seed(1)
+    x, grad = (3 * torch.randn(4, 96, 13, 11, device="cuda", dtype=dtype) for _ in range(2))
+    x = x.contiguous(memory_format=order)
+    y, scale = kernels.lrn_forward(x, 5, 0.02, 0.75, 2.0)
+    dx = kernels.lrn_backward(x, scale, grad, 5, 0.02, 0.75)
+    plain = x.double().requires_grad_()
+    squares = torch.nn.functional.pad(plain * plain, (0, 0, 0, 0, 2, 2))
+    total = sum(squares[:, i : i + 96] for i in range(5))
+    expected = plain * (2.0 + 0.02 * total) ** -0.75
+    expected.backward(grad.double())
+    for ours, theirs in ((y, expected), (dx, plain.grad)):
+        error = (ours.double() - theirs).abs().max() / theirs.abs().max()
+        assert float(error) < tolerance
+        assert ours.stride() == x.stride()
+
+
+def test_the_sgd_kernel_computes_what_pytorch_does() -> None:
+    torch.manual_seed(1)
+    weight, grad, history = torch.randn(3, 10_001, device="cuda").unbind()
+    step = 0.9 * history + 0.1 * (grad + 0.01 * weight)
+    expected = weight - step
+    kernels.sgd_update(weight, grad, history, 0.1, 0.9, 0.01)
+    torch.testing.assert_close(weight, expected)
+    torch.testing.assert_close(history, step)
+    torch.testing.assert_close(grad, step)

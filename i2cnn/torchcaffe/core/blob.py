@@ -88,7 +88,7 @@ class _Plane:
             self._host = self.tensor.contiguous()
             self._tensor = self._host
         elif not self._host_is_newer:
-            current = self.tensor.detach().cpu().contiguous()
+            current = self.tensor.detach().cpu().float().contiguous()
             if self._host is not None and self._host.shape == current.shape:
                 self._host.copy_(current)
             else:

@@ -31,14 +31,29 @@ class NetOptions:
     shard : Shard
         This process's place among those that train the net together (Caffe's solver_rank and
         solver_count).
-    bf16 : bool
-        True if convolutions and inner products multiply in bfloat16.
+    precision : {"float32", "tf32", "bf16"}
+        What convolutions and inner products multiply in.
     """
 
     device: torch.device
     rng: CaffeRNG
     shard: Shard = field(default_factory=Shard)
-    bf16: bool = False
+    precision: str = "float32"
+
+    @property
+    def bf16(self) -> bool:
+        """True if convolutions and inner products multiply in bfloat16."""
+        return self.precision == "bf16"
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Order of a convolution's bottom in memory.
+
+        Channels last is the fast order of oneDNN, of a GPU's tensor cores, of LRN and of pooling.
+        Where a GPU computes exact float32, without tensor cores, cuDNN is made for the other one.
+        """
+        exact = self.device.type == "cuda" and self.precision == "float32"
+        return torch.contiguous_format if exact else torch.channels_last
 
 
 @dataclass(frozen=True)

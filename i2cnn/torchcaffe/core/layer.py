@@ -63,6 +63,11 @@ class Layer:
     is_view: ClassVar[bool] = False
     #: True for layers that multiply matrices, to which precision bf16 applies.
     uses_matmul: ClassVar[bool] = False
+    #: True for layers that work in the precision of their bottom on a GPU; others get float32.
+    any_precision: bool = False
+    #: True for layers whose `compute` only queues work on the device, always the same, so that a
+    #: CUDA graph can repeat it. What changes from pass to pass comes from `prepare`.
+    recordable: bool = False
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
@@ -75,6 +80,8 @@ class Layer:
         #: True while `compute` repeats a forward pass only for its gradient: no random
         #: numbers are drawn and no statistics are gathered then.
         self.recomputing = False
+        #: Generators of a GPU's random numbers that `compute` draws from.
+        self.generators: list[torch.Generator] = []
         self._leaves: list[Tensor] = []
         self._outputs: list[Tensor] | None = None
 
@@ -95,6 +102,9 @@ class Layer:
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         """Tops from bottoms, with the parameters in `self.weights`."""
         raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Do what a forward pass needs of the host: read a batch, draw a seed."""
 
     # For layers with data or a memory to override -------------------------------------------------
 
@@ -149,10 +159,17 @@ class Layer:
     # For the net --------------------------------------------------------------------------------
 
     def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        if not (self.uses_matmul and self.context.options.bf16):
+        if not self.context.options.bf16:
+            return self.compute(bottoms)
+        # On a GPU activations stay bfloat16 from one product to the next: half the memory traffic.
+        narrow = self.any_precision and self.context.device.type == "cuda"
+        if not narrow:
+            bottoms = [bottom.float() for bottom in bottoms]
+        if not self.uses_matmul:
             return self.compute(bottoms)
         with torch.autocast(self.context.device.type, torch.bfloat16):
-            return [top.float() for top in self.compute(bottoms)]
+            tops = self.compute(bottoms)
+        return tops if narrow else [top.float() for top in tops]
 
     def forward(
         self, bottoms: Sequence[Tensor], needs: Sequence[bool], graph: bool
@@ -190,7 +207,9 @@ class Layer:
             self._recompute(bottoms, needs)
         outputs, self._outputs = self._outputs or [], None
         pairs = [
-            (o, g.reshape(o.shape)) for o, g in zip(outputs, grads, strict=True) if o.requires_grad
+            (o, g.reshape(o.shape).to(o.dtype))
+            for o, g in zip(outputs, grads, strict=True)
+            if o.requires_grad
         ]
         leaves, self._leaves = self._leaves, []
         if not pairs:

@@ -78,7 +78,7 @@ class Runtime:
         if device.type == "cpu":
             keep_freed_memory()
         shard = Shard(self.group.rank, self.group.size)
-        return NetOptions(device, self.rng, shard, self.precision == "bf16")
+        return NetOptions(device, self.rng, shard, self.precision)
 
     def seed(self, seed: int) -> None:
         """Restart the calling thread's random numbers from a seed."""

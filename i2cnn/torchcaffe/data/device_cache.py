@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe.core.memory import upload
+
 #: Share of the device's free memory that one data layer's images may take.
 SHARE = 0.25
 
@@ -59,7 +61,7 @@ class DeviceCache:
             return False
         number = min(len(keys), self.period)
         rows = (first + np.arange(number)) % self.period
-        self.images[torch.from_numpy(rows).to(images.device)] = images[:number]
+        self.images[upload(rows, images.device)] = images[:number]
         self.labels[rows] = labels[:number]
         for row, key in zip(rows, keys, strict=False):
             self.keys[row] = key
@@ -70,5 +72,5 @@ class DeviceCache:
         """Images, labels and keys of records `first` to `first + number`."""
         assert self.images is not None
         rows = (first + np.arange(number)) % self.period
-        images = self.images[torch.from_numpy(rows).to(self.images.device)]
+        images = self.images[upload(rows, self.images.device)]
         return images, self.labels[rows], [self.keys[row] for row in rows]

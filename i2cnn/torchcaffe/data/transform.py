@@ -18,6 +18,8 @@ from i2cnn.torchcaffe.proto import TransformationParameter
 Shape = tuple[int, int, int]
 #: (H, W, C), uint8 or float32.
 Image = npt.NDArray[Any]
+#: (3, N) of int64: top, left and mirror of each image.
+Windows = npt.NDArray[np.int64]
 
 
 class DataTransformer:
@@ -38,6 +40,7 @@ class DataTransformer:
         self.layer = layer
         self.random_crop = bool(param.crop_size) and train
         self.rng: CaffeRNG | None = None
+        self._device_mean: Tensor | None = None
         if param.HasField("mean_file") and param.mean_value:
             raise self._fail("Cannot specify mean_file and mean_value at the same time")
         self.mean: npt.NDArray[np.float32] | None = None
@@ -88,8 +91,7 @@ class DataTransformer:
         rows, columns = out.shape[:2]
         self.check_size(image, rows, columns)
         one = None if draws is None else draws[None]
-        tops, lefts, mirrors = self._windows(one, height, width, rows, columns)
-        top, left, mirror = int(tops[0]), int(lefts[0]), bool(mirrors[0])
+        top, left, mirror = self.windows(one, 1, height, width)[:, 0].tolist()
         window = (slice(top, top + rows), slice(left, left + columns))
         crop = image[window]
         if image.dtype == np.uint8 and self.mean is not None and self.mean.ndim == 3:
@@ -112,15 +114,35 @@ class DataTransformer:
         ):
             raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
 
-    def apply_batch(self, images: Tensor, draws: Draws | None, shape: Shape) -> Tensor:
+    def windows(self, draws: Draws | None, number: int, height: int, width: int) -> Windows:
+        """Top, left and whether to mirror (0 or 1) of `number` images, from :meth:`draws`.
+
+        Returns
+        -------
+        ndarray of int64
+            (3, number).
+        """
+        crop = self.param.crop_size
+        rows, columns = (crop or height), (crop or width)
+        found = np.empty((3, number), np.int64)
+        found[0], found[1], found[2] = (height - rows) // 2, (width - columns) // 2, 0
+        if draws is not None:
+            if self.param.mirror:
+                found[2] = draws[:, 0] % 2
+            if self.random_crop:
+                found[0] = draws[:, -2] % (height - rows + 1)
+                found[1] = draws[:, -1] % (width - columns + 1)
+        return found
+
+    def apply_windows(self, images: Tensor, windows: Tensor, shape: Shape) -> Tensor:
         """Transform images of one size on the device they are on, to the same bits as `apply`.
 
         Parameters
         ----------
         images : Tensor of uint8
             (N, H, W, C), C possibly 1 for gray ones that are to have more channels.
-        draws : ndarray or None
-            What :meth:`draws` gave for them.
+        windows : Tensor of int64
+            (3, N), what :meth:`windows` gave for them.
         shape : (int, int, int)
             (C, H, W) of the output.
 
@@ -129,38 +151,28 @@ class DataTransformer:
         Tensor of float32
             (N, h, w, C).
         """
-        number, height, width = images.shape[:3]
         channels, rows, columns = shape
         device = images.device
-        windows = self._windows(draws, height, width, rows, columns)
-        tops, lefts, mirrors = (torch.from_numpy(values).to(device) for values in windows)
+        tops, lefts, mirrors = windows
         across = torch.arange(columns, device=device)
-        across = torch.where(mirrors[:, None], columns - 1 - across, across)
-        y = (tops[:, None] + torch.arange(rows, device=device))[:, :, None].expand(number, -1, -1)
+        across = torch.where(mirrors[:, None] != 0, columns - 1 - across, across)
+        y = (tops[:, None] + torch.arange(rows, device=device))[:, :, None].expand(-1, -1, columns)
         x = (lefts[:, None] + across)[:, None, :]
-        out = images[torch.arange(number, device=device)[:, None, None], y, x].float()
+        number = torch.arange(len(images), device=device)[:, None, None]
+        out = images[number, y, x].float()
         if self.mean is not None:
-            mean = torch.from_numpy(self.mean).to(device)
+            mean = self._mean_on(device)
             out = out - (mean[y, x] if mean.ndim == 3 else mean)
         if self.param.scale != 1:
             out = out * self.param.scale
         return out.expand(-1, -1, -1, channels)
 
-    def _windows(
-        self, draws: Draws | None, height: int, width: int, rows: int, columns: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-        """Top, left and whether to mirror, for each row of `draws`; for all images if None."""
-        number = 1 if draws is None else len(draws)
-        tops = np.full(number, (height - rows) // 2)
-        lefts = np.full(number, (width - columns) // 2)
-        mirrors = np.zeros(number, bool)
-        if draws is not None:
-            if self.param.mirror:
-                mirrors = draws[:, 0] % 2 == 1
-            if self.random_crop:
-                tops = (draws[:, -2] % (height - rows + 1)).astype(np.int64)
-                lefts = (draws[:, -1] % (width - columns + 1)).astype(np.int64)
-        return tops, lefts, mirrors
+    def _mean_on(self, device: torch.device) -> Tensor:
+        """The mean on a device, copied there once: a copy makes the host wait for the device."""
+        assert self.mean is not None
+        if self._device_mean is None or self._device_mean.device != device:
+            self._device_mean = torch.from_numpy(self.mean).to(device)
+        return self._device_mean
 
     @staticmethod
     def _subtract_mean_image(

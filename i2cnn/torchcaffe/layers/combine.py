@@ -15,6 +15,8 @@ from i2cnn.torchcaffe.proto.torchcaffe_pb2 import EltwiseParameter, ReductionPar
 class Eltwise(Layer):
     """Sum (with coefficients), product or maximum of bottoms."""
 
+    recordable = True
+
     bottoms = (2, None)
 
     def setup(self, shapes: Sequence[Shape]) -> None:
@@ -48,6 +50,8 @@ class Eltwise(Layer):
 @register("Reduction")
 class Reduction(Layer):
     """SUM, ASUM, SUMSQ or MEAN over the axes from `axis` on."""
+
+    recordable = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         axis = canonical_axis(self, self.param.reduction_param.axis, len(shapes[0]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,6 +31,8 @@ class _ConvolutionBase(Spatial):
     top_per_bottom = True
     transposed = False
     uses_matmul = True
+    any_precision = True
+    recordable = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.convolution_param
@@ -113,8 +114,7 @@ class Convolution(_ConvolutionBase):
 
     def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
         if len(steps) == 2:
-            # The fast order of oneDNN and cuDNN, and LRN's and pooling's too.
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = x.contiguous(memory_format=self.context.options.memory_format)
         # What of a kernel lies beyond the bottom and its padding meets zeros.
         reach = [
             (self.padded(size, pad) - 1) // dilation + 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.position import Position
+from i2cnn.torchcaffe.data.feed import Feed
 from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.layers.source import DataSource
 
@@ -17,6 +19,8 @@ from i2cnn.torchcaffe.layers.source import DataSource
 @register("Data")
 class Data(DataSource):
     """Images and labels of a database in key order, prepared ahead by a thread."""
+
+    recordable = True
 
     tops = (1, 2)
 
@@ -33,20 +37,28 @@ class Data(DataSource):
         # Caffe's prefetching thread takes a seed too (InternalThread::StartInternalThread).
         self.context.rng.draw(1)
         self.keys: list[bytes] = []
+        #: Labels of the present batch.
+        self.host_labels = np.empty(0, np.float32)
+        self.feed = Feed(self.context.device)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         batch = self.param.data_param.batch_size
         return [(batch, *self.shape), (batch,)][: len(self.param.top)]
 
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+    def prepare(self) -> None:
         batch = self.reader.next()
-        self.keys = batch.keys
-        images = batch.images
+        self.keys, self.host_labels = batch.keys, batch.labels
+        windows = np.empty((3, 0), np.int64)
         if not batch.transformed:
-            images = self.reader.maker.transformer.apply_batch(images, batch.draws, self.shape)
-        images = images.permute(0, 3, 1, 2)
-        labels = torch.from_numpy(batch.labels).to(self.context.device)
-        return [images, labels][: len(self.param.top)]
+            windows = self.reader.maker.transformer.windows(batch.draws, *batch.images.shape[:3])
+        self.feed.load(batch, windows)
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        images = self.feed.images
+        if images.dtype == torch.uint8:
+            transformer = self.reader.maker.transformer
+            images = transformer.apply_windows(images, self.feed.windows, self.shape)
+        return [images.permute(0, 3, 1, 2), self.feed.labels][: len(self.param.top)]
 
     def record_of(self, item: int) -> str:
         if item >= len(self.keys):

@@ -14,6 +14,9 @@ from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, reg
 class InnerProduct(Layer):
     """Fully connected layer; weights are (out, in), the bottom is flattened from `axis` on."""
 
+    any_precision = True
+    recordable = True
+
     uses_matmul = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import LabelError, Layer, Shape, canonical_axis, count
+
+
+def recording(device: torch.device) -> bool:
+    """True while a CUDA graph is recorded, when no number can be read from the device."""
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
 def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
@@ -21,25 +28,37 @@ class Labelled(Layer):
 
     bottoms = (2, 2)
     labels_only = frozenset({1})
+    #: Number of classes, as the scores of the last pass had it.
+    classes = 0
 
     def check_labels(self, labels: Tensor, classes: int, ignore: int | None) -> Tensor:
         """Labels as integers; an error that names the first one outside [0, classes)."""
         index = labels.long()
+        self.classes = classes
+        if recording(labels.device):  # the net checks them where it reads them
+            return index
         bad = (index < 0) | (index >= classes)
         if ignore is not None:
             bad &= index != ignore
         if bool(bad.any()):
             item = int(torch.nonzero(bad.flatten())[0])
-            raise LabelError(
-                str(
-                    self.fail(
-                        f"label {int(index.flatten()[item])} is outside [0, {classes}): the layer "
-                        f"before has {classes} outputs; correct the label or num_output"
-                    )
-                ),
-                item,
-            )
+            raise self.label_error(int(index.flatten()[item]), item)
         return index
+
+    def check_host_labels(self, labels: npt.NDArray[np.float32]) -> None:
+        """:meth:`check_labels` of a batch that a recorded pass is about to use."""
+        index = labels.astype(np.int64)
+        bad = np.flatnonzero((index < 0) | (index >= self.classes))
+        if len(bad):
+            raise self.label_error(int(index[bad[0]]), int(bad[0]))
+
+    def label_error(self, label: int, item: int) -> LabelError:
+        """The error of a label outside the classes."""
+        reason = (
+            f"label {label} is outside [0, {self.classes}): the layer before has {self.classes} "
+            "outputs; correct the label or num_output"
+        )
+        return LabelError(str(self.fail(reason)), item)
 
     def label_shapes(self, shapes: Sequence[Shape], axis: int) -> None:
         """Scores (outer, classes, inner) need outer x inner labels."""

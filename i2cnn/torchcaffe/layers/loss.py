@@ -22,6 +22,8 @@ LOG_THRESHOLD = 1e-20
 class Softmax(Layer):
     """exp(x) / sum exp(x) along an axis."""
 
+    recordable = True
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         axis = canonical_axis(self, self.param.softmax_param.axis, bottoms[0].ndim)
         return [torch.softmax(bottoms[0], axis)]
@@ -52,6 +54,10 @@ class SoftmaxWithLoss(Labelled):
 
     tops = (1, 2)
     is_loss = True
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        # How many labels are ignored must be read from the device.
+        self.recordable = not self.param.loss_param.HasField("ignore_label")
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         check_batch(self, shapes)
@@ -109,6 +115,8 @@ class SigmoidCrossEntropyLoss(Labelled):
 @register("EuclideanLoss")
 class EuclideanLoss(Layer):
     """Half the mean squared distance; both bottoms get a gradient."""
+
+    recordable = True
 
     bottoms = (2, 2)
     is_loss = True

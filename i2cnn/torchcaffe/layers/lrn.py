@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from i2cnn import _native
+from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
@@ -64,6 +65,23 @@ class _AcrossChannelsNative(torch.autograd.Function):
         return _image(out, grads[0].shape), None, None, None
 
 
+class _AcrossChannelsFused(torch.autograd.Function):
+    """The same on a GPU, in one kernel each way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, window: int, alpha_n: float, beta: float, k: float) -> Tensor:
+        x = kernels.dense(x)
+        y, scale = kernels.lrn_forward(x, window, alpha_n, beta, k)
+        ctx.save_for_backward(x, scale)
+        ctx.settings = (window, alpha_n, beta)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        x, scale = ctx.saved_tensors
+        return kernels.lrn_backward(x, scale, grads[0], *ctx.settings), None, None, None, None
+
+
 def _rows(x: Tensor) -> Tensor:
     """Images (N, C, H, W) as rows of channels (N * H * W, C)."""
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).contiguous()
@@ -90,6 +108,8 @@ _WIDE_WINDOW = 1023
 class LRN(Layer):
     """Local response normalisation; alpha is divided by the window's size."""
 
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.lrn_param
         if p.local_size % 2 == 0:
@@ -103,7 +123,10 @@ class LRN(Layer):
         self.window = min(p.local_size, max(2 * channels - 1, _WIDE_WINDOW))
         across = p.norm_region == LRNParameter.ACROSS_CHANNELS
         self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
-        if across and not self.native:
+        on_gpu = self.context.device.type == "cuda" and kernels.available()
+        self.fused = across and on_gpu and self.window <= kernels.WIDEST_WINDOW
+        self.any_precision = self.fused
+        if across and not (self.native or self.fused):
             self.check_memory(4 * channels**2, "its window over the channels")
             index = torch.arange(channels)
             near = (index[:, None] - index[None, :]).abs() <= p.local_size // 2
@@ -113,6 +136,8 @@ class LRN(Layer):
         p, x = self.param.lrn_param, bottoms[0]
         if p.norm_region == LRNParameter.ACROSS_CHANNELS:
             alpha_n = p.alpha / p.local_size
+            if self.fused:
+                return [apply(_AcrossChannelsFused, x, self.window, alpha_n, p.beta, p.k)]
             if self.native:
                 return [apply(_AcrossChannelsNative, x, self.window, alpha_n, p.k)]
             return [apply(_AcrossChannels, x, self.band, alpha_n, p.beta, p.k)]

@@ -100,6 +100,7 @@ class DummyData(DataSource):
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.dummy_data_param
         self.constant: dict[int, Tensor] = {}
+        self.recordable = all(filler.type == "constant" for filler in p.data_filler)
         legacy = (p.num, p.channels, p.height, p.width)
         if p.shape and any(legacy):
             raise self.fail("give either shape or num, channels, height and width, not both")

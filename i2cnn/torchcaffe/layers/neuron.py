@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
-from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 
 
 @register("ReLU")
 class ReLU(Layer):
     """max(0, x), with an optional slope for negative x."""
+
+    any_precision = True
+    recordable = True
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         slope = self.param.relu_param.negative_slope
@@ -26,6 +28,8 @@ class ReLU(Layer):
 @register("PReLU")
 class PReLU(Layer):
     """ReLU with a learned slope per channel."""
+
+    recordable = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.prelu_param
@@ -44,6 +48,8 @@ class PReLU(Layer):
 class ELU(Layer):
     """x, or alpha * (exp(x) - 1) for negative x."""
 
+    recordable = True
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [functional.elu(bottoms[0], self.param.elu_param.alpha)]
 
@@ -51,6 +57,8 @@ class ELU(Layer):
 @register("Sigmoid")
 class Sigmoid(Layer):
     """1 / (1 + exp(-x))."""
+
+    recordable = True
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [torch.sigmoid(bottoms[0])]
@@ -60,6 +68,8 @@ class Sigmoid(Layer):
 class TanH(Layer):
     """Hyperbolic tangent."""
 
+    recordable = True
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [torch.tanh(bottoms[0])]
 
@@ -67,6 +77,8 @@ class TanH(Layer):
 @register("AbsVal")
 class AbsVal(Layer):
     """|x|."""
+
+    recordable = True
 
     may_be_in_place = False
 
@@ -78,6 +90,8 @@ class AbsVal(Layer):
 class BNLL(Layer):
     """log(1 + exp(x))."""
 
+    recordable = True
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [functional.softplus(bottoms[0])]
 
@@ -85,6 +99,8 @@ class BNLL(Layer):
 @register("Power")
 class Power(Layer):
     """(shift + scale * x) ^ power."""
+
+    recordable = True
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = self.param.power_param
@@ -95,6 +111,8 @@ class Power(Layer):
 @register("Exp")
 class Exp(Layer):
     """base ^ (shift + scale * x); base -1 is e."""
+
+    recordable = True
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = self.param.exp_param
@@ -108,6 +126,8 @@ class Exp(Layer):
 class Log(Layer):
     """Logarithm of (shift + scale * x) to a base; base -1 is e."""
 
+    recordable = True
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = self.param.log_param
         if p.base != -1 and (p.base <= 0 or p.base == 1):
@@ -120,37 +140,44 @@ class Log(Layer):
 class Dropout(Layer):
     """Keeps each number with probability 1 - ratio, scaled by 1 / (1 - ratio); copies in TEST."""
 
+    any_precision = True
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= ratio < 1:
             raise self.fail(f"dropout_ratio {ratio} is not in [0, 1)")
         self.mask: Tensor | None = None
+        if self.context.train and self.context.device.type != "cpu":
+            self.generators = [torch.Generator(self.context.device)]
+
+    def prepare(self) -> None:
+        # Genuine Caffe's masks on a GPU are cuRAND's, and a GPU would wait for millions of the
+        # CPU's numbers per pass; so there Caffe's generator only gives a seed.
+        for generator in self.generators:
+            generator.manual_seed(int(self.context.rng.draw(1)[0]))
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         if not self.context.train:
             return [x]
-        keep = 1.0 - self.param.dropout_param.dropout_ratio
         if self.mask is None or not self.recomputing:
-            self.mask = dropout_mask(self.context.rng, x.shape, keep, x.device) * (1.0 / keep)
+            keep = 1.0 - self.param.dropout_param.dropout_ratio
+            self.mask = self._draw(x, keep).mul_(1.0 / keep)
         return [x * self.mask]
 
-
-def dropout_mask(rng: CaffeRNG, shape: Shape, keep: float, device: torch.device) -> Tensor:
-    """1 with probability `keep`, else 0: genuine Caffe's numbers on the CPU, the device's on a GPU.
-
-    Genuine Caffe's masks on a GPU are cuRAND's, and a GPU would wait for millions of numbers
-    per pass; so there `rng` only gives a seed.
-    """
-    if device.type == "cpu":
-        return torch.from_numpy(rng.bernoulli(count(shape), keep)).view(shape).float()
-    generator = torch.Generator(device).manual_seed(int(rng.draw(1)[0]))
-    return torch.empty(shape, device=device).bernoulli_(keep, generator=generator)
+    def _draw(self, x: Tensor, keep: float) -> Tensor:
+        """1 with probability `keep`, else 0; on the CPU genuine Caffe's numbers."""
+        if self.generators:
+            return torch.empty_like(x).bernoulli_(keep, generator=self.generators[0])
+        return torch.from_numpy(self.context.rng.bernoulli(x.numel(), keep)).view(x.shape).float()
 
 
 @register("Swish")
 class Swish(Layer):
     """x / (1 + exp(-beta * x))."""
+
+    recordable = True
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
@@ -160,6 +187,8 @@ class Swish(Layer):
 @register("Clip")
 class Clip(Layer):
     """x limited to the range from `min` to `max`; the limits themselves pass a gradient."""
+
+    recordable = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         if not self.param.HasField("clip_param"):

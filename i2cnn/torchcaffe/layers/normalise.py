@@ -31,11 +31,15 @@ class BatchNorm(Layer):
                     raise self.fail("lr_mult of BatchNorm's parameters must be 0 (or left out)")
             else:
                 self.param.param.add(lr_mult=0)
+        p = self.param.batch_norm_param
+        #: Whether the stored statistics are used, not the batch's.
+        given = p.HasField("use_global_stats")
+        self.stored = p.use_global_stats if given else not self.context.train
+        self.recordable = not self.stored
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.batch_norm_param, bottoms[0]
-        stored = p.use_global_stats if p.HasField("use_global_stats") else not self.context.train
-        if stored:
+        if self.stored:
             # The parameters are statistics: they never get a gradient.
             total_mean, total_variance, weight = (w.detach() for w in self.weights)
             factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
@@ -92,6 +96,8 @@ class _UnitVariance(torch.autograd.Function):
 @register("MVN")
 class MVN(Layer):
     """Zero mean and unit variance per image and channel (or per image)."""
+
+    recordable = True
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         if len(shapes[0]) > 4:

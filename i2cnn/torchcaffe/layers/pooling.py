@@ -26,10 +26,13 @@ class Pooling(Spatial):
 
     tops = (1, 2)
 
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.pooling_param
         if len(self.param.top) > 1 and p.pool != PoolingParameter.MAX:
             raise self.fail("only MAX pooling has a second top, the mask")
+        self.any_precision = len(self.param.top) == 1  # places are not for bfloat16
         self.round_up = p.round_mode == PoolingParameter.CEIL
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
@@ -53,6 +56,7 @@ class Pooling(Spatial):
         if self.pad[0] >= self.kernel[0] or self.pad[1] >= self.kernel[1]:
             raise self.fail("pad must be smaller than the kernel")
         if p.pool == PoolingParameter.STOCHASTIC:
+            self.recordable = False
             if self.context.train and self.context.device.type == "cpu":
                 raise self.fail(
                     "STOCHASTIC pooling in phase TRAIN needs a GPU, as in genuine Caffe"

@@ -40,6 +40,8 @@ class _Broadcast(Layer):
 class Scale(_Broadcast):
     """x * factor, plus an optional bias."""
 
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.scale_param
         self._span(shapes[0], p.axis, p.num_axes, shapes)
@@ -61,6 +63,8 @@ class Scale(_Broadcast):
 @register("Bias")
 class Bias(_Broadcast):
     """x + bias."""
+
+    recordable = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.bias_param

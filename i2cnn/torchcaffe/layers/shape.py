@@ -15,6 +15,9 @@ from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, reg
 class Split(Layer):
     """One bottom for several readers; gradients add up."""
 
+    any_precision = True
+    recordable = True
+
     is_view = True
     may_be_in_place = False
 
@@ -30,6 +33,9 @@ class Split(Layer):
 @register("Flatten")
 class Flatten(Layer):
     """Joins the axes from `axis` to `end_axis` into one."""
+
+    any_precision = True
+    recordable = True
 
     is_view = True
     may_be_in_place = False
@@ -48,6 +54,9 @@ class Flatten(Layer):
 @register("Reshape")
 class Reshape(Layer):
     """New dimensions: 0 copies one, -1 is inferred."""
+
+    any_precision = True
+    recordable = True
 
     is_view = True
     may_be_in_place = False
@@ -81,6 +90,8 @@ class Reshape(Layer):
 class Concat(Layer):
     """Joins bottoms along an axis."""
 
+    recordable = True
+
     bottoms = (1, None)
 
     def _axis(self, ndim: int) -> int:
@@ -104,6 +115,8 @@ class Concat(Layer):
 @register("Slice")
 class Slice(Layer):
     """Cuts the bottom into several tops along an axis."""
+
+    recordable = True
 
     tops = (1, None)
 
@@ -137,6 +150,8 @@ class Slice(Layer):
 class Silence(Layer):
     """Consumes bottoms so that they are not printed as outputs."""
 
+    recordable = True
+
     bottoms = (1, None)
     tops = (0, 0)
 
@@ -150,6 +165,8 @@ class Silence(Layer):
 @register("Tile")
 class Tile(Layer):
     """Repeats the bottom along an axis; gradients add up."""
+
+    recordable = True
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.tile_param
@@ -174,6 +191,8 @@ class Tile(Layer):
 @register("Crop")
 class Crop(Layer):
     """Cuts the axes of the first bottom from `axis` on to the second's size, at `offset`."""
+
+    recordable = True
 
     bottoms = (2, 2)
     labels_only = frozenset({1})

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.parallel import Request
@@ -21,6 +22,7 @@ from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import SolverParameter
+from i2cnn.torchcaffe.recorded import TrainingPass
 from i2cnn.torchcaffe.solvers.nets import test_nets, train_net
 from i2cnn.torchcaffe.solvers.plateau import Plateau
 from i2cnn.torchcaffe.solvers.resume import (
@@ -31,6 +33,9 @@ from i2cnn.torchcaffe.solvers.resume import (
     write_positions,
 )
 from i2cnn.torchcaffe.solvers.updates import Slot, Step, learning_rate, make_update
+
+#: On a GPU losses are checked after this many iterations, and whenever one is displayed.
+_CHECK_INTERVAL = 20
 
 
 class CoreSolver:
@@ -77,10 +82,12 @@ class CoreSolver:
             torch.zeros_like(self.net.learnable[i % len(self.net.learnable)].blob.tensor)
             for i in range(number)
         ]
-        self._losses: deque[float] = deque(maxlen=max(1, param.average_loss))
+        #: Latest losses; on a GPU numbers that may still have to be computed.
+        self._losses: deque[float | Tensor] = deque(maxlen=max(1, param.average_loss))
+        on_gpu = self.net.context.device.type == "cuda"
+        self._pass = TrainingPass(self.net) if on_gpu and param.iter_size == 1 else None
         self._timer = time.monotonic()
         self._iterations_last = 0
-        self.smoothed_loss = 0.0
         #: What a signal asked for; handled at the end of the iteration.
         self.request = Request.NONE
         self.stopped = False
@@ -116,6 +123,11 @@ class CoreSolver:
 
     # Training -----------------------------------------------------------------------------------
 
+    @property
+    def smoothed_loss(self) -> float:
+        """Mean of the latest `average_loss` losses; waits for a GPU."""
+        return sum(map(float, self._losses)) / max(1, len(self._losses))
+
     def step(self, iterations: int) -> None:
         """Do that many iterations (Caffe's Solver::Step)."""
         stop, self.stopped = self.iter + iterations, False
@@ -124,6 +136,7 @@ class CoreSolver:
         try:
             while self.iter < stop and not self.stopped:
                 self._iterate()
+            self._check_loss()
         except BaseException:
             self.group.fail()
             raise
@@ -159,15 +172,27 @@ class CoreSolver:
             on_start()
         display = bool(p.display) and self.iter % p.display == 0
         self.net.debug_info = display and p.debug_info
-        loss = 0.0
-        for _ in range(p.iter_size):
-            loss += self.net.forward()
-            self.net.backward()
-        loss /= p.iter_size
+        loss: float | Tensor = 0.0
+        if self._pass is not None:
+            loss = self._pass.run()
+        else:
+            for _ in range(p.iter_size):
+                loss += self.net.forward()
+                self.net.backward()
+            loss /= p.iter_size
         self._losses.append(loss)
-        self.smoothed_loss = sum(self._losses) / len(self._losses)
         if display:
             self._display()
+        # To read a loss is to wait for the GPU, which idles meanwhile.
+        if display or self._pass is None or self.iter % _CHECK_INTERVAL == 0:
+            self._check_loss()
+            # Weights are good once a loss has been computed with them.
+            self._good_snapshot = self._latest_snapshot
+        return display
+
+    def _check_loss(self) -> None:
+        """Refuse to go on from a loss that is not a number."""
+        loss = float(self._losses[-1]) if self._losses else 0.0
         if not math.isfinite(loss):
             good = self._good_snapshot
             raise CaffeError(
@@ -175,9 +200,6 @@ class CoreSolver:
                 f"{f'the last good snapshot is {good}' if good else 'no snapshot was taken before'}"
                 ". Lower base_lr, check mean and scale of the data, or set clip_gradients"
             )
-        # Weights are good once a loss has been computed with them.
-        self._good_snapshot = self._latest_snapshot
-        return display
 
     def _display(self) -> None:
         now = time.monotonic()
@@ -252,7 +274,6 @@ class CoreSolver:
             return
         if p.display and self.iter % p.display == 0:
             self._losses.append(self.net.forward())
-            self.smoothed_loss = sum(self._losses) / len(self._losses)
             log.info("solver.cpp:327", f"Iteration {self.iter}, loss = {self.smoothed_loss:g}")
         if self.test_nets and p.test_interval and self.iter % p.test_interval == 0:
             self.test_all()
@@ -293,6 +314,7 @@ class CoreSolver:
     def snapshot(self) -> str:
         """Write weights and solver state (the root does); returns the path of the state."""
         p = self.param
+        self._check_loss()
         positions = self.group.gather(training_position(self._nets, self.net.context.rng))
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from i2cnn import _native
+from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import SolverParameter
 
@@ -105,11 +106,15 @@ class SGD(Update):
         return history[0].mul_(self.param.momentum).add_(grad, alpha=step.rate)
 
     def apply_fused(self, slot: Slot, step: Step) -> bool:
-        """One pass on a CPU instead of five; the same numbers."""
+        """One pass instead of five; the same numbers."""
         tensors = (slot.weight, slot.grad, slot.history[0])
         contiguous = all(tensor.is_contiguous() for tensor in tensors)
-        on_cpu = slot.weight.device.type == "cpu"
-        if not (on_cpu and contiguous and self.param.regularization_type == "L2"):
+        if not contiguous or self.param.regularization_type != "L2":
+            return False
+        if kernels.serves(slot.weight):
+            kernels.sgd_update(*tensors, step.rate, self.param.momentum, step.decay)
+            return True
+        if slot.weight.device.type != "cpu":
             return False
         weight, grad, history = (tensor.numpy() for tensor in tensors)
         _native.sgd_update(

@@ -30,9 +30,9 @@ def test_data_layer(name: str, device: str, golden: Path, monkeypatch) -> None:
     if device == "caches":
         reader.cache = DeviceCache(reader.maker.records.count, 1 << 30)
     calls = []
-    batch = DataTransformer.apply_batch
+    batch = DataTransformer.apply_windows
     monkeypatch.setattr(
-        DataTransformer, "apply_batch", lambda *words: calls.append(1) or batch(*words)
+        DataTransformer, "apply_windows", lambda *words: calls.append(1) or batch(*words)
     )
     stored = arrays_of("data_layer.npz", name)
     rows = len(stored["label"])

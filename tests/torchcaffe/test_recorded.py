@@ -1,0 +1,144 @@
+"""Recorded passes, with a recorder for the CPU in place of CUDA graphs (see test_gpu.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.layers.data import Data
+from i2cnn.torchcaffe.recorded import WARM_UP, TrainingPass
+from i2cnn.util.errors import InputError
+
+
+class CpuGraph:
+    """Repeats a pass into the tensors that its recording left, as a graph does."""
+
+    def __init__(self, solver: caffe.SGDSolver) -> None:
+        self.net = solver.net._core
+        self.recorded = self.replayed = 0
+        for node in self.net.nodes:
+            if isinstance(node.layer, Data):
+                node.layer.feed.fixed = True
+        solver._core._pass = self.training_pass = TrainingPass(self.net, self.record)
+
+    def tensors(self) -> list[torch.Tensor]:
+        tops = [top.tensor for node in self.net.nodes for top in node.tops]
+        grads = [entry.blob.grad for entry in self.net.learnable]
+        return [*tops, *grads, self.training_pass._loss]
+
+    def record(self, work: Callable[[], None], generators: object) -> Callable[[], None]:
+        self.recorded += 1
+        work()
+        places = self.tensors()
+
+        def replay() -> None:
+            self.replayed += 1
+            work()
+            for place, tensor in zip(places, self.tensors(), strict=True):
+                place.copy_(tensor)
+            self.training_pass._loss = places[-1]
+
+        return replay
+
+
+def steps(solver: caffe.SGDSolver, number: int) -> list[float]:
+    losses = []
+    for _ in range(number):
+        solver.step(1)
+        losses.append(solver._core.smoothed_loss)
+    return losses
+
+
+def test_the_first_passes_are_plain_and_all_others_replayed(golden: Path) -> None:
+    plain = caffe.get_solver("solver_sgd.prototxt")
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    graph = CpuGraph(solver)
+    # Recording does the pass once here, which a GPU would not: its data layer is ready by then.
+    assert steps(solver, 12) == pytest.approx(steps(plain, 12), rel=1e-6)
+    assert (graph.recorded, graph.replayed) == (1, 12 - WARM_UP)
+    for name, blobs in plain.net.params.items():
+        for ours, theirs in zip(solver.net.params[name], blobs, strict=True):
+            np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-6, atol=1e-9)
+
+
+def test_what_a_user_writes_into_a_weight_reaches_the_recorded_pass(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    graph = CpuGraph(solver)
+    steps(solver, 6)
+    blob = solver.net._core.learnable[0].blob
+    place = blob.tensor
+    blob.tensor = torch.zeros_like(place)
+    before = graph.replayed
+    solver._core._pass.run()
+    assert graph.replayed == before + 1
+    assert blob.tensor.data_ptr() == place.data_ptr()
+    assert not place.any()
+
+
+def test_a_watched_net_runs_plainly(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    graph = CpuGraph(solver)
+    steps(solver, 5)
+    seen: list[int] = []
+    solver.net._core.callbacks["after_forward"].append(seen.append)
+    before = graph.replayed
+    steps(solver, 2)
+    assert graph.replayed == before
+    assert len(seen) == 2 * len(solver.net._core.nodes)
+
+
+def test_a_label_outside_the_classes_names_its_record(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    CpuGraph(solver)
+    steps(solver, 5)
+    data = solver.net._core.nodes[0].layer
+    prepare = data.prepare
+
+    def spoil() -> None:
+        prepare()
+        data.host_labels = data.host_labels.copy()
+        data.host_labels[2] = 99
+
+    data.prepare = spoil
+    with pytest.raises(InputError, match=r"label 99 is outside .* \(record .* of "):
+        solver.step(1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "recordable"),
+    [
+        ('type: "Accuracy" bottom: "fc2" bottom: "label" top: "score"', False),
+        ('type: "SoftmaxWithLoss" bottom: "fc2" bottom: "label" top: "more"', True),
+        (
+            'type: "SoftmaxWithLoss" bottom: "fc2" bottom: "label" top: "more" '
+            "loss_param { ignore_label: 1 }",
+            False,
+        ),
+        ('type: "ArgMax" bottom: "fc2" top: "best"', False),
+    ],
+)
+def test_what_needs_numbers_from_the_device_is_not_recorded(
+    layer: str, recordable: bool, golden: Path
+) -> None:
+    text = Path("tiny_train_val.prototxt").read_text()
+    Path("tiny_train_val.prototxt").write_text(text + f'layer {{ name: "extra" {layer} }}')
+    net = caffe.get_solver("solver_sgd.prototxt").net._core
+    assert TrainingPass(net).recordable == recordable
+
+
+def test_a_device_that_refuses_to_record_trains_on(
+    golden: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(work: Callable[[], None], generators: object) -> Callable[[], None]:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    plain = caffe.get_solver("solver_sgd.prototxt")
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver._core._pass = TrainingPass(solver.net._core, refuse)
+    assert steps(solver, 8) == pytest.approx(steps(plain, 8), rel=1e-6)
+    assert "not recorded as a CUDA graph: operation not permitted" in capfd.readouterr().err
