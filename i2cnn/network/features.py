@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tokenize import TokenError
@@ -27,6 +29,8 @@ from i2cnn.util.turns import Turns
 _LAST_LAYER = "relu7"
 #: The progress file is written after this many faces.
 _CHECKPOINT = 16
+#: Faces whose patches are made ahead, each by a thread of its own.
+_AHEAD = 4
 
 
 class Blob(Protocol):
@@ -92,11 +96,18 @@ class FeatureExtractor:
         InputError
             The landmarks do not belong to this picture, or are not those of a face.
         """
-        return self(face_patches(image, points, chosen, self.transform.size))
+        return self.forward(self.inputs(image, points, chosen))
+
+    def inputs(self, image: UInt8Array, points: Float64Array, chosen: PatchSet) -> Float32Array:
+        """What :meth:`forward` takes of a face; arguments and errors as for :meth:`describe`."""
+        return self.transform(face_patches(image, points, chosen, self.transform.size))
 
     def __call__(self, patches: UInt8Array) -> Float32Array:
         """fc7 (n, dim) of patches (n, size, size[, 3]) uint8."""
-        inputs = self.transform(patches)
+        return self.forward(self.transform(patches))
+
+    def forward(self, inputs: Float32Array) -> Float32Array:
+        """fc7 (n, dim) of transformed patches (n, 3, height, width)."""
         with self._turn:
             blob = self.net.blobs["data"]
             if tuple(blob.data.shape) != inputs.shape:
@@ -160,8 +171,9 @@ def extract_features(
         # Before the old features go, so that half of the new ones are not taken for all.
         _note_progress(out, key, faces_key, 0)
     store = _open_store(out, None if done else shape)
-    for i in range(done, len(faces)):
-        store[i] = _features_of(extractor, root / faces[i].image, faces[i], chosen)
+    ahead = _inputs_ahead(extractor, faces[done:], root, chosen)
+    for i, inputs in enumerate(ahead, done):
+        store[i] = extractor.forward(inputs)
         if update is not None:
             update(i + 1, len(faces))
         if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
@@ -191,14 +203,27 @@ def _open_store(
     return store
 
 
-def _features_of(
-    extractor: FeatureExtractor, path: Path, face: Face, chosen: PatchSet
-) -> Float32Array:
-    image = read_image(path)
-    try:
-        return extractor.describe(image, face.points, chosen)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+def _inputs_ahead(
+    extractor: FeatureExtractor, faces: Sequence[Face], root: Path, chosen: PatchSet
+) -> Iterator[Float32Array]:
+    """The net's inputs of each face, made by threads while the net computes."""
+
+    def inputs(face: Face) -> Float32Array:
+        path = root / face.image
+        image = read_image(path)
+        try:
+            return extractor.inputs(image, face.points, chosen)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    threads = min(_AHEAD, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque(pool.submit(inputs, face) for face in faces[:threads])
+        for i in range(len(faces)):
+            result = waiting.popleft().result()
+            if i + threads < len(faces):
+                waiting.append(pool.submit(inputs, faces[i + threads]))
+            yield result
 
 
 def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Array:
