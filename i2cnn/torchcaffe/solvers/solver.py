@@ -22,9 +22,9 @@ from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import SolverParameter
-from i2cnn.torchcaffe.recorded import TrainingPass
 from i2cnn.torchcaffe.solvers.nets import test_nets, train_net
 from i2cnn.torchcaffe.solvers.plateau import Plateau
+from i2cnn.torchcaffe.solvers.recorded import TrainingPass
 from i2cnn.torchcaffe.solvers.resume import (
     read_position,
     restore_position,

@@ -1,4 +1,4 @@
-"""Recorded passes, with a recorder for the CPU in place of CUDA graphs (see test_gpu.py)."""
+"""Recorded passes, with a recorder for the CPU in place of CUDA graphs (see ../test_gpu.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.layers.data import Data
-from i2cnn.torchcaffe.recorded import WARM_UP, TrainingPass
+from i2cnn.torchcaffe.solvers.recorded import WARM_UP, TrainingPass
 from i2cnn.util.errors import InputError
 
 
