@@ -12,6 +12,8 @@ from i2cnn.svm.variants import TRAINED
 RIVAL, FLOOR = "rival", "floor"
 #: Group of networks whose Gram matrix a rival's is added to.
 FUSED = "fused"
+#: Group of networks that answer themselves, and name of the method within its job.
+VOTE = "vote"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,18 @@ class Method:
     k: int = 0
     protocol: str = ""
     reference: str = ""
+
+
+def vote_method(network: Method) -> Method:
+    """The softmax vote of a network whose features an SVM tells apart."""
+    return replace(
+        network,
+        name=VOTE,
+        id=network.id.removesuffix(network.name) + VOTE,
+        title=f"{network.title}, softmax vote",
+        group=VOTE,
+        protocol="The network's own softmax, averaged over a face's patches, in place of the SVM.",
+    )
 
 
 def referenced_name(name: str, reference: str) -> str:

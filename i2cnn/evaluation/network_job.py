@@ -7,6 +7,9 @@ train_lmdb, validation_lmdb, mean.binaryproto, *.prototxt
     Where genuine Caffe can be started by hand; databases are removed at the end.
 training.json, snapshots/
     State of the training; the best snapshot is kept as net.caffemodel.
+votes.npy
+    Probabilities of the tested faces' classes by the net's softmax, in the order of the
+    predictions.
 svm.npz
     The linear SVM on the trained net's features, one weight vector per pair of classes.
 """
@@ -20,7 +23,7 @@ from pathlib import Path
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
-from i2cnn.evaluation.methods import Method, fused_methods, with_references
+from i2cnn.evaluation.methods import Method, fused_methods, vote_method, with_references
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.network.features import remove_features
@@ -91,6 +94,8 @@ class NetworkJob(Job):
             if variant.method not in WEIGHTS:
                 found.append(plain)
                 continue
+            if variant.method == TRAINED:
+                found.append(vote_method(plain))
             reference = inputs.settings.reference
             found += with_references(
                 [plain, *fused_methods(plain, inputs.settings.fuse)], reference

@@ -10,8 +10,10 @@ import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
-from i2cnn.evaluation.methods import fused_name, referenced_name
+from i2cnn.evaluation.methods import VOTE, fused_name, referenced_name
 from i2cnn.evaluation.references import FoldReferences
+from i2cnn.network.training_folder import NET_FILE
+from i2cnn.network.vote import softmax_vote
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
@@ -20,7 +22,11 @@ from i2cnn.svm.pair_weights import SVM_FILE, collapse
 from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
+from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress
+
+#: Probabilities by the network's softmax, in a job's folder.
+VOTES_FILE = "votes.npy"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class NetworkScores:
         """The net's own patches: as they are, fused with rivals, and measured from references."""
         model, methods = self._plain(net, gram)
         if net == TRAINED:
+            methods |= self._vote(features)
             methods[net] |= self._save_linear(model, gram, features)
         fitted, _ = self.inputs.sides(self.fold)
         fused = {net: gram}
@@ -87,6 +94,15 @@ class NetworkScores:
             for name, products in fused.items():
                 methods |= self._referenced(net, name, products)
         return methods
+
+    def _vote(self, features: Float32Array) -> dict[str, Any]:
+        """The network's own answers, without an SVM."""
+        _, tested = self.inputs.sides(self.fold)
+        votes = softmax_vote(features[tested], self.folder.path / NET_FILE)
+        with atomic_path(self.folder.path / VOTES_FILE) as partial, open(partial, "wb") as file:
+            np.save(file, votes.astype(np.float32))
+        named = votes.argmax(axis=1).astype(np.int64)
+        return {VOTE: {"accuracy": self.folder.save_predictions(VOTE, tested, named)}}
 
     def _plain(self, method: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
         fitted, tested = self.inputs.sides(self.fold)

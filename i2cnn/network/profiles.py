@@ -22,10 +22,10 @@ from i2cnn.util.errors import InputError
 
 FEATURE_BLOB = "fc7"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
-JITTER = {"better": 4}
+JITTER = {"better": 8}
 #: Side in pixels of the patches that a profile takes; the paper's where it has no entry.
 SIZES = {"better": 64}
-_CLASSIFIER = "fc8"
+CLASSIFIER = "fc8"
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def _data_layer(net: NetParameter, phase: int) -> LayerParameter:
 
 
 def _set_classes(net: NetParameter, classes: int) -> None:
-    layer = next((x for x in net.layer if x.name == _CLASSIFIER), None)
+    layer = next((x for x in net.layer if x.name == CLASSIFIER), None)
     if layer is None:
-        raise InputError(f"net {net.name!r} has no layer {_CLASSIFIER}")
+        raise InputError(f"net {net.name!r} has no layer {CLASSIFIER}")
     layer.inner_product_param.num_output = classes

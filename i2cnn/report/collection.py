@@ -19,6 +19,7 @@ from typing import Any
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Job
+from i2cnn.evaluation.methods import VOTE
 from i2cnn.evaluation.predictions import Prediction, predictions_csv
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, jobs_of
 from i2cnn.report.records import FinishedJob, parse_job
@@ -111,6 +112,8 @@ def _read_job(
         )
     predictions = {}
     for method in job.methods(inputs):
+        if method.group == VOTE and method.name not in record.digests:
+            continue  # jobs of earlier versions took no vote
         column = column_of(job, method.name)
         rows = [
             Prediction(job.fold, row["image"], row["subject"], row["truth"], row[column])

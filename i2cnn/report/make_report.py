@@ -114,7 +114,7 @@ def _references(
             choice.reference
             for done in results.jobs
             for method in done.predictions
-            if method == row.method and (choice := done.record.choices[method.name])
+            if method == row.method and (choice := done.record.choices.get(method.name))
         ]
         known = [record for record in records if record is not None]
         found.append(

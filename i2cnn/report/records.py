@@ -137,6 +137,7 @@ class JobRecord:
     Parameters
     ----------
     choices : mapping of str to Choice
+        By method; none for methods without an SVM.
         By method.
     training : TrainingRecord or None
         None for rivals.
@@ -197,6 +198,7 @@ def parse_job(content: Any, source: str) -> JobRecord:
                     _calibration(m),
                 )
                 for name, m in content["methods"].items()
+                if "kernel" in m
             },
             None if training is None else _training(training),
             {

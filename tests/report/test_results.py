@@ -35,6 +35,7 @@ def copy(run: Path, tmp_path: Path) -> Path:
 def test_methods_are_in_the_reports_order(results: Results) -> None:
     assert [method.id for method in results.repetitions()] == [
         "k1_trained",
+        "k1_vote",
         "rival_boosted-lbp_linear",
         "rival_boosted-lbp_polynomial",
         "rival_boosted-lbp_rbf",

@@ -52,8 +52,12 @@ class NetOptions:
         Channels last is the fast order of oneDNN, of a GPU's tensor cores, of LRN and of pooling.
         Where a GPU computes exact float32, without tensor cores, cuDNN is made for the other one.
         """
-        exact = self.device.type == "cuda" and self.precision == "float32"
-        return torch.contiguous_format if exact else torch.channels_last
+        return torch.contiguous_format if self.exact_gpu else torch.channels_last
+
+    @property
+    def exact_gpu(self) -> bool:
+        """True for exact float32 on a GPU, which leaves its tensor cores idle."""
+        return self.device.type == "cuda" and self.precision == "float32"
 
 
 @dataclass(frozen=True)

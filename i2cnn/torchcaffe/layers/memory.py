@@ -22,6 +22,8 @@ T = TypeVar("T")
 class Input(DataSource):
     """Blobs that the user fills."""
 
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         given = len(self.param.input_param.shape)
         if given not in (0, 1, len(self.param.top)):

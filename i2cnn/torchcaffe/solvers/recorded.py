@@ -16,9 +16,8 @@ from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.data import Data
 from i2cnn.torchcaffe.layers.labels import Labelled
-from i2cnn.torchcaffe.layers.memory import DummyData
+from i2cnn.torchcaffe.layers.memory import DummyData, Input
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.nodes import Node
 
 #: Passes before the recording: cuDNN chooses its algorithms, libraries take their memory.
 WARM_UP = 3
@@ -34,7 +33,8 @@ def record(work: Callable[[], None], generators: Sequence[torch.Generator]) -> R
     graph = torch.cuda.CUDAGraph()
     for generator in generators:
         graph.register_generator_state(generator)
-    with torch.cuda.graph(graph):
+    # Data layers' threads go on taking pinned memory, which they must not do to a "global" capture.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         work()
     return graph.replay
 
@@ -63,8 +63,12 @@ class TrainingPass:
         )
         self._passes = 0
         self._replay: Replay | None = None
-        self._places: tuple[int, ...] = ()
-        self._weights: list[tuple[Blob, Tensor]] = []
+        self._places: tuple[object, ...] = ()
+        self._inputs = [
+            blob for node in net.nodes if isinstance(node.layer, Input) for blob in node.tops
+        ]
+        #: What a user may set, and where the recorded pass reads it.
+        self._given: list[tuple[Blob, Tensor]] = []
         self._tops: list[tuple[Blob, Tensor]] = []
         self._grads: list[tuple[Blob, Tensor]] = []
         self._loss = torch.empty(0)
@@ -78,15 +82,17 @@ class TrainingPass:
         for node in self.net.nodes:
             node.layer.prepare()
         with self.net.naming_records():
-            for layer, source in self._sources or []:
-                layer.check_host_labels(source.host_labels)
+            for layer, source, _ in self._sources or []:
+                if isinstance(source, Data):
+                    layer.check_host_labels(source.host_labels)
         if self._replay is None or self._places != self._feeds():
             self._record()
         if self._replay is None:
             return self._plain(prepare=False)
-        for blob, place in self._weights:  # a user may have set them through NumPy
+        for blob, place in self._given:
             if blob.tensor.data_ptr() != place.data_ptr():
                 blob.tensor = place.copy_(blob.tensor)
+                self._check_given(blob)
         self._replay()
         for blob, tensor in self._tops:
             blob.tensor = tensor
@@ -112,41 +118,54 @@ class TrainingPass:
             self._loss = self._plain(prepare=False)
 
         nodes = self.net.nodes
-        self._weights = [(b, b.tensor) for node in nodes for b in node.layer.blobs]
+        given = [*self._inputs, *(b for node in nodes for b in node.layer.blobs)]
+        self._given = [(blob, blob.tensor) for blob in given]
+        for blob in self._inputs:
+            self._check_given(blob)
         generators = [g for node in nodes for g in node.layer.generators]
         try:
             self._replay = self._recorder(work, generators)
         except RuntimeError as error:
             self.recordable = False
-            log.warning("solver.cpp", f"passes are not recorded as a CUDA graph: {error}")
+            reason = str(error).splitlines()[0]
+            log.warning("solver.cpp", f"passes are not recorded as a CUDA graph: {reason}")
+            for node in nodes:  # those of a broken recording can draw nothing any more
+                node.layer.generators = [
+                    torch.Generator(g.device).manual_seed(g.initial_seed())
+                    for g in node.layer.generators
+                ]
             return
         self._tops = [(top, top.tensor) for node in nodes for top in node.tops]
         self._grads = [(entry.blob, entry.blob.grad) for entry in self.net.learnable]
 
-    def _feeds(self) -> tuple[int, ...]:
-        """Where the data layers' batches lie; a batch of another size lies elsewhere."""
-        data = (node.layer for node in self.net.nodes if isinstance(node.layer, Data))
-        return tuple(place for layer in data for place in layer.feed.places)
+    def _check_given(self, blob: Blob) -> None:
+        """Check labels that a user has set."""
+        with self.net.naming_records():
+            for layer, _, labels in self._sources or []:
+                if labels is blob:
+                    layer.check_labels(blob.tensor, layer.classes, None)
+
+    def _feeds(self) -> tuple[object, ...]:
+        """Where batches lie, and what shape a user's have; a recording holds for one of each."""
+        data = [node.layer for node in self.net.nodes if isinstance(node.layer, Data)]
+        return (*(layer.feed.places for layer in data), *(blob.shape for blob in self._inputs))
 
 
-def _label_sources(net: CoreNet) -> list[tuple[Labelled, Data]] | None:
-    """Layers that read labels, with the data layers they come from.
+def _label_sources(net: CoreNet) -> list[tuple[Labelled, Layer, Blob]] | None:
+    """Layers that read labels, with the layers and blobs that these come from.
 
-    None if some come from elsewhere, so that only the device could check them.
+    None if some are computed, so that only the device could check them.
     """
-    makers: dict[str, Layer] = {}
-    found = []
+    makers: dict[str, tuple[Layer, Blob]] = {}
+    found: list[tuple[Labelled, Layer, Blob]] = []
     for node in net.nodes:
-        maker = makers.get(node.bottom_names[1]) if _reads_labels(node) else None
-        if isinstance(node.layer, Labelled) and isinstance(maker, Data):
-            found.append((node.layer, maker))
-        elif _reads_labels(node) and not isinstance(maker, DummyData):  # constant, checked at first
-            return None
-        for name in node.top_names:
-            split = node.layer.type == "Split"
-            makers[name] = makers.get(node.bottom_names[0], node.layer) if split else node.layer
+        layer = node.layer
+        if isinstance(layer, Labelled):
+            maker, blob = makers[node.bottom_names[1]]
+            if not isinstance(maker, (Data, Input, DummyData)):  # DummyData's never change
+                return None
+            found.append((layer, maker, blob))
+        for name, top in zip(node.top_names, node.tops, strict=True):
+            split = layer.type == "Split"
+            makers[name] = makers[node.bottom_names[0]] if split else (layer, top)
     return found
-
-
-def _reads_labels(node: Node) -> bool:
-    return isinstance(node.layer, Labelled)

@@ -142,3 +142,38 @@ def test_a_device_that_refuses_to_record_trains_on(
     solver._core._pass = TrainingPass(solver.net._core, refuse)
     assert steps(solver, 8) == pytest.approx(steps(plain, 8), rel=1e-6)
     assert "not recorded as a CUDA graph: operation not permitted" in capfd.readouterr().err
+
+
+INPUTS = """
+layer { name: "in" type: "Input" top: "x" top: "label"
+  input_param { shape { dim: 6 dim: 4 } shape { dim: 6 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" }
+"""
+
+
+def test_what_a_user_feeds_reaches_the_recorded_pass_and_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(INPUTS)
+    file = tmp_path / "solver.prototxt"
+    file.write_text(f'net: "{tmp_path}/net.prototxt" base_lr: 0.1 lr_policy: "fixed"')
+    rng = np.random.RandomState(1)
+    images = rng.randn(12, 6, 4).astype(np.float32)
+    found = []
+    for recorded in (True, False):
+        caffe.set_random_seed(1)
+        solver = caffe.get_solver(str(file))
+        graph = CpuGraph(solver) if recorded else None
+        core = solver.net._core
+        losses = []
+        for image in images:
+            core.blobs["x"].tensor = torch.from_numpy(image.copy())
+            solver.step(1)
+            losses.append(solver._core.smoothed_loss)
+        found.append(losses)
+        if graph is not None:
+            assert (graph.recorded, graph.replayed) == (1, len(images) - WARM_UP)
+            core.blobs["label"].tensor = torch.full((6,), 3.0)
+            with pytest.raises(InputError, match=r"label 3 is outside \[0, 3\)"):
+                solver.step(1)
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
