@@ -12,7 +12,7 @@ SECONDS ?= 600
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test coverage wheel distribution docs lint format conformance sanitize fuzz proto clean
+.PHONY: help setup demo test coverage wheel distribution caffe-shim docs lint format conformance sanitize fuzz proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
@@ -20,6 +20,7 @@ help:
 	@echo "make coverage     all tests, with line and branch coverage of the Python code"
 	@echo "make wheel        a self-contained Linux wheel and the sdist, in dist/"
 	@echo "make distribution both of them, installed and tried in bare environments"
+	@echo "make caffe-shim   the distribution i2cnn-caffe: import caffe and the program caffe, in dist/"
 	@echo "make docs         the documentation site, in build/site"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
@@ -36,7 +37,7 @@ $(READY): pyproject.toml constraints.txt tools/system_packages.sh
 	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	  $(PIP) --upgrade pip setuptools wheel "pybind11>=2.12"; \
 	  $(PIP) torch; \
-	  $(PIP) --no-build-isolation --editable ".[test,cluster,docs,serve]"'
+	  $(PIP) --no-build-isolation --editable ".[test,cluster,docs,draw,serve]"'
 	@touch $(READY) $(NATIVE)
 
 $(NATIVE): $(READY) $(CPP) CMakeLists.txt setup.py
@@ -60,6 +61,11 @@ wheel: setup
 # What users install, in bare environments outside the checkout.
 distribution: wheel
 	sh tools/check_distribution.sh $(PYTHON) dist
+
+# The package and the program called caffe, for those who want the names that genuine Caffe has.
+caffe-shim: setup
+	@rm -rf build/caffe-shim && mkdir -p build && cp -r i2cnn/torchcaffe/shim build/caffe-shim
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist build/caffe-shim
 
 # Warnings are errors: a dead link, a heading that is gone, a page that no menu has.
 docs: setup

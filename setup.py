@@ -69,6 +69,7 @@ setup(
         "i2cnn.datasets.synthetic_v1",
         "i2cnn.pages.static",
         "i2cnn.report.templates",
+        "i2cnn.torchcaffe.shim.caffe",
     ],
     package_data={
         "i2cnn": ["py.typed", "*.pyi"],

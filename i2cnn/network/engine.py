@@ -36,6 +36,8 @@ def get_engine(name: str = "torch") -> ModuleType:
             f"genuine pycaffe cannot be imported ({error}); build it from BVLC's source "
             "or use --engine torch"
         ) from error
+    if module.__name__ != "caffe":
+        raise InputError("import caffe is torchcaffe in this process; use --engine torch")
     if not hasattr(module, "Net"):
         raise InputError(
             "the installed package 'caffe' is not pycaffe (it has no Net); uninstall it, "

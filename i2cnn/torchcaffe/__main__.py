@@ -4,4 +4,11 @@ import sys
 
 from i2cnn.util.errors import enter
 
-sys.exit(enter("i2cnn.torchcaffe.cli"))
+
+def main() -> int:
+    """Run the command line."""
+    return enter("i2cnn.torchcaffe.cli")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

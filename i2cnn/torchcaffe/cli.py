@@ -1,9 +1,13 @@
-"""`i2cnn caffe`: Caffe's command line, train | test | time | device_query, with Caffe's flags."""
+"""`i2cnn caffe`: Caffe's command line, train | test | time | device_query, with Caffe's flags.
+
+Caffe's other programs, and our own, are modules with a function that takes their words.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import signal
 import sys
@@ -234,6 +238,8 @@ def device_query(flags: dict[str, str]) -> None:
 
 
 _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": device_query}
+#: Module and function of each other program; all of them come to their names first.
+_PROGRAMS = {"run": "dropin:run"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -245,10 +251,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if {"-version", "--version"} & set(words):
         show(f"caffe version {CAFFE_VERSION} (torchcaffe)")
         return 0
+    if words[0] in _PROGRAMS:
+        return _guarded(functools.partial(_program, words[0], words[1:]), words[0])
     command = next((w for w in words if w in _COMMANDS), None)
     try:
         if command is None:
-            raise CaffeError(f"Unknown command: {words[0]} (known: {', '.join(_COMMANDS)})")
+            known = ", ".join([*_COMMANDS, *_PROGRAMS])
+            raise CaffeError(f"Unknown command: {words[0]} (known: {known})")
         words.remove(command)
         flags = parse_flags(words)
     except InputError as error:
@@ -257,9 +266,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> int:
-    try:
+    def work() -> int:
         apply_log_flags(flags)
         command(flags)
+        return 0
+
+    return _guarded(work, flags["solver"] or flags["model"] or "caffe")
+
+
+def _program(name: str, words: Sequence[str]) -> int:
+    module, _, function = _PROGRAMS[name].partition(":")
+    program = getattr(importlib.import_module(f"i2cnn.torchcaffe.{module}"), function)
+    return int(program(words) or 0)
+
+
+def _guarded(work: Callable[[], int], name: str) -> int:
+    """Exit status of some work, whatever it raises."""
+    try:
+        return work()
     except (InputError, OSError, torch.OutOfMemoryError) as error:
         return _say(error)
     except KeyboardInterrupt:
@@ -267,10 +291,9 @@ def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> in
     except SystemExit as end:
         return int(end.code or 0)
     except Exception as error:
-        return _say(f"{flags['solver'] or flags['model'] or 'caffe'}: {unforeseen(error)}")
+        return _say(f"{name}: {unforeseen(error)}")
     finally:
         log.reset_options()
-    return 0
 
 
 def _say(error: Exception | str, status: int = 1) -> int:

@@ -47,7 +47,7 @@ class CoreNet:
         self.nodes: list[Node] = []
         self.learnable: list[Learnable] = []
         #: Functions by moment, called with the number of each layer.
-        self.callbacks: dict[str, list[Callable[[int], None]]] = {name: [] for name in MOMENTS}
+        self.callbacks: dict[str, list[Callable[[int], object]]] = {name: [] for name in MOMENTS}
         #: Whether the magnitudes of blobs and gradients are logged after each layer.
         self.debug_info = param.debug_info
         self._shared: dict[str, Learnable] = {}

@@ -44,17 +44,18 @@ class Request(IntEnum):
 
 
 class Group:
-    """The processes that train one net together: this one alone.
+    """The processes that train one net together, not connected: usually this one alone.
 
-    Attributes
+    Parameters
     ----------
     rank, size : int
         This process's number, 0 for the root, and how many there are (Caffe's solver_rank and
         solver_count).
     """
 
-    rank = 0
-    size = 1
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank = rank
+        self.size = size
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite the tensors with the root's."""
@@ -78,7 +79,7 @@ class ProcessGroup(Group):
     """Processes connected by torch.distributed, this one included."""
 
     def __init__(self) -> None:
-        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        super().__init__(dist.get_rank(), dist.get_world_size())
         self.broken = False
 
     @contextlib.contextmanager
@@ -132,15 +133,40 @@ def joined() -> Iterator[Group]:
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         yield Group()
         return
-    # Messages between processes go through gloo and so never wait for a GPU.
-    cuda = torch.cuda.is_available() and dist.is_nccl_available()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
+    dist.init_process_group(_backend(), timeout=TIMEOUT)
     group = ProcessGroup()
     try:
         yield group
     finally:
         if not group.broken:
             dist.destroy_process_group()
+
+
+def _backend() -> str:
+    # Messages between processes go through gloo and so never wait for a GPU.
+    cuda = torch.cuda.is_available() and dist.is_nccl_available()
+    return "cpu:gloo,cuda:nccl" if cuda else "gloo"
+
+
+def connect(address: str, rank: int, size: int) -> ProcessGroup:
+    """The group of `size` processes that meet at an address (host:port), which the root opens.
+
+    A group that this process was in before is left.
+    """
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    dist.init_process_group(
+        _backend(), init_method=f"tcp://{address}", rank=rank, world_size=size, timeout=TIMEOUT
+    )
+    return ProcessGroup()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _start(rank: int, size: int, port: int, run: Callable[[], None]) -> None:
@@ -172,11 +198,8 @@ def launch(run: Callable[[], None], size: int) -> int:
     """
     from torch.multiprocessing.spawn import ProcessContext, ProcessExitedException, start_processes
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     start: Callable[..., ProcessContext] = start_processes
-    context = start(_start, (size, port, run), nprocs=size, join=False, start_method="spawn")
+    context = start(_start, (size, free_port(), run), nprocs=size, join=False, start_method="spawn")
     root: int = context.processes[0].pid
 
     def pass_on(number: int, frame: object) -> None:

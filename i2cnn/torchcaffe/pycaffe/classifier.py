@@ -12,7 +12,33 @@ from i2cnn.torchcaffe.pycaffe import io
 from i2cnn.torchcaffe.pycaffe.net import Net
 
 
-class Classifier(Net):
+class PreprocessingNet(Net):
+    """A net with the preprocessing of its one image input, in phase TEST."""
+
+    def __init__(
+        self,
+        model_file: str,
+        pretrained_file: str,
+        mean: AnyArray | None,
+        input_scale: float | None,
+        raw_scale: float | None,
+        channel_swap: Sequence[int] | None,
+    ) -> None:
+        super().__init__(model_file, phase=TEST, weights=pretrained_file)
+        name = self.inputs[0]
+        self.transformer = io.Transformer({name: self.blobs[name].shape})
+        self.transformer.set_transpose(name, (2, 0, 1))
+        if mean is not None:
+            self.transformer.set_mean(name, mean)
+        if input_scale is not None:
+            self.transformer.set_input_scale(name, input_scale)
+        if raw_scale is not None:
+            self.transformer.set_raw_scale(name, raw_scale)
+        if channel_swap is not None:
+            self.transformer.set_channel_swap(name, channel_swap)
+
+
+class Classifier(PreprocessingNet):
     """A net with the preprocessing of its one image input.
 
     Parameters
@@ -39,18 +65,8 @@ class Classifier(Net):
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(model_file, phase=TEST, weights=pretrained_file)
+        super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap)
         name = self.inputs[0]
-        self.transformer = io.Transformer({name: self.blobs[name].shape})
-        self.transformer.set_transpose(name, (2, 0, 1))
-        if mean is not None:
-            self.transformer.set_mean(name, mean)
-        if input_scale is not None:
-            self.transformer.set_input_scale(name, input_scale)
-        if raw_scale is not None:
-            self.transformer.set_raw_scale(name, raw_scale)
-        if channel_swap is not None:
-            self.transformer.set_channel_swap(name, channel_swap)
         self.crop_dims: tuple[int, ...] = self.blobs[name].shape[2:]
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 

@@ -113,6 +113,20 @@ class Net:
         return list(self.blobs)
 
     @property
+    def _blobs(self) -> list[Blob]:
+        return list(self.blobs.values())
+
+    @property
+    def _blob_loss_weights(self) -> list[float]:
+        return list(self.blob_loss_weights.values())
+
+    def _top_ids(self, layer: int) -> list[int]:
+        return [self._blob_names.index(name) for name in self._core.nodes[layer].top_names]
+
+    def _bottom_ids(self, layer: int) -> list[int]:
+        return [self._blob_names.index(name) for name in self._core.nodes[layer].bottom_names]
+
+    @property
     def _inputs(self) -> list[int]:
         return [self._blob_names.index(name) for name in self.inputs]
 
@@ -157,6 +171,14 @@ class Net:
             return self._layer_names.index(layer)
         except ValueError:
             raise CaffeValueError(f"{self._core.source}: no layer is called {layer!r}") from None
+
+    def _forward(self, start: int, end: int) -> float:
+        """Run the layers with these numbers, both included; returns their loss."""
+        return self._core.forward(start, end)
+
+    def _backward(self, start: int, end: int) -> None:
+        """Run backward from the layer numbered `start` down to `end`."""
+        self._core.backward(start, end)
 
     def forward(
         self,
@@ -244,19 +266,19 @@ class Net:
                 batch[name] = np.concatenate([part, padding])
             yield batch
 
-    def before_forward(self, function: Callable[[int], None]) -> None:
+    def before_forward(self, function: Callable[[int], object]) -> None:
         """Call a function with the number of each layer before its forward pass."""
         self._core.callbacks["before_forward"].append(function)
 
-    def after_forward(self, function: Callable[[int], None]) -> None:
+    def after_forward(self, function: Callable[[int], object]) -> None:
         """Call a function with the number of each layer after its forward pass."""
         self._core.callbacks["after_forward"].append(function)
 
-    def before_backward(self, function: Callable[[int], None]) -> None:
+    def before_backward(self, function: Callable[[int], object]) -> None:
         """Call a function with the number of each layer before its backward pass."""
         self._core.callbacks["before_backward"].append(function)
 
-    def after_backward(self, function: Callable[[int], None]) -> None:
+    def after_backward(self, function: Callable[[int], object]) -> None:
         """Call a function with the number of each layer after its backward pass."""
         self._core.callbacks["after_backward"].append(function)
 
@@ -270,6 +292,9 @@ class Net:
 
     def set_input_arrays(self, data: AnyArray, labels: AnyArray) -> None:
         """Give images (N, C, H, W) and N labels to the net's first layer, a MemoryData."""
+        self._set_input_arrays(data, labels)
+
+    def _set_input_arrays(self, data: AnyArray, labels: AnyArray) -> None:
         layer = self.layers[0]
         if not isinstance(layer, MemoryData):
             raise CaffeError("set_input_arrays needs a net whose first layer is MemoryData")

@@ -20,12 +20,17 @@ from typing import Any
 from i2cnn.torchcaffe.errors import CaffeAttributeError, CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
 
-#: Type of a layer -> its field in LayerParameter: Convolution -> convolution_param.
-_FIELDS = {
-    field.message_type.name.removesuffix("Parameter"): field.name
-    for field in LayerParameter.DESCRIPTOR.fields
-    if field.message_type is not None and field.name.endswith("_param")
-}
+
+def param_name_dict() -> dict[str, str]:
+    """Type of a layer -> name of its settings: "Convolution" -> "convolution"."""
+    return {
+        field.message_type.name.removesuffix("Parameter"): field.name.removesuffix("_param")
+        for field in LayerParameter.DESCRIPTOR.fields
+        if field.message_type is not None and field.name.endswith("_param")
+    }
+
+
+_PARAM_NAMES = param_name_dict()
 
 
 class Top:
@@ -43,20 +48,20 @@ class Top:
 class Function:
     """A layer with its bottoms and settings; tops are named when the net is written."""
 
-    def __init__(self, type_name: str, inputs: Iterable[Any], settings: dict[str, Any]) -> None:
+    def __init__(self, type_name: str, inputs: Iterable[Any], params: dict[str, Any]) -> None:
         self.type_name = type_name
         self.inputs = list(inputs)
         for i, bottom in enumerate(self.inputs):
             if not isinstance(bottom, Top):
                 # pycaffe's own words, which programs look for.
                 raise TypeError(f"{type_name} input {i} is not a Top (type is {type(bottom)})")
-        self.name: str | None = settings.pop("name", None)
-        self.in_place = bool(settings.pop("in_place", False))
-        number = settings.pop("ntop", 1)
-        if self.in_place and (len(self.inputs) != 1 or number != 1):
+        self.name: str | None = params.pop("name", None)
+        self.in_place = bool(params.pop("in_place", False))
+        self.ntop: int = params.pop("ntop", 1)
+        if self.in_place and (len(self.inputs) != 1 or self.ntop != 1):
             raise CaffeError(f"{type_name}: in_place needs one bottom and one top")
-        self.settings = settings
-        self.tops = tuple(Top(self, i) for i in range(number))
+        self.params = params
+        self.tops = tuple(Top(self, i) for i in range(self.ntop))
 
 
 class _Writer:
@@ -87,7 +92,7 @@ class _Writer:
         layer.bottom.extend(self.top_name(bottom) for bottom in function.inputs)
         layer.top.extend(self.top_name(top) for top in function.tops)
         layer.name = self._layer_name(function)
-        for key, value in function.settings.items():
+        for key, value in function.params.items():
             _assign_setting(layer, key, value)
         self.written[function] = layer
 
@@ -117,18 +122,18 @@ def _write(tops: Iterable[Top | Function], names: dict[Top | Function, str]) -> 
 
 def _assign_setting(layer: Any, key: str, value: Any) -> None:
     """Set a field of the layer's own parameter message, or else of the layer."""
-    field = _FIELDS.get(layer.type)
-    if field and not key.endswith("param"):
-        message = getattr(layer, field)
+    name = _PARAM_NAMES.get(layer.type)
+    if name and not key.endswith("param"):
+        message = getattr(layer, f"{name}_param")
         if key in message.DESCRIPTOR.fields_by_name:
-            _assign(message, key, value)
+            assign_proto(message, key, value)
             return
     if key not in layer.DESCRIPTOR.fields_by_name:
         raise CaffeAttributeError(f"{layer.type} has no setting called {key!r}")
-    _assign(layer, key, value)
+    assign_proto(layer, key, value)
 
 
-def _assign(message: Any, name: str, value: Any) -> None:
+def assign_proto(message: Any, name: str, value: Any) -> None:
     """Set a field from a number, string, dict, or list of these."""
     if name not in message.DESCRIPTOR.fields_by_name:
         raise CaffeAttributeError(f"{message.DESCRIPTOR.name} has no field called {name!r}")
@@ -140,7 +145,7 @@ def _assign(message: Any, name: str, value: Any) -> None:
             target = field.add() if repeated else field
             target.SetInParent()
             for key, part in item.items():
-                _assign(target, key, part)
+                assign_proto(target, key, part)
     elif repeated:
         field.extend(values)
     else:
@@ -156,17 +161,17 @@ class MissingTopError(AttributeError, KeyError):
 class NetSpec:
     """Attributes and items are tops; their names become the blobs' and layers' names."""
 
-    _tops: OrderedDict[str, Any]
+    tops: OrderedDict[str, Any]
 
     def __init__(self) -> None:
-        super().__setattr__("_tops", OrderedDict())
+        super().__setattr__("tops", OrderedDict())
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._tops[name] = value
+        self.tops[name] = value
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._tops[name]
+            return self.tops[name]
         except KeyError:
             raise MissingTopError(f"the net has no top called {name!r}") from None
 
@@ -177,12 +182,12 @@ class NetSpec:
     __getitem__ = __getattr__
 
     def __delitem__(self, name: str) -> None:
-        del self._tops[name]
+        del self.tops[name]
 
     def to_proto(self) -> Any:
         """NetParameter with all layers."""
-        names = {top: name for name, top in self._tops.items()}
-        return _write(self._tops.values(), names)
+        names = {top: name for name, top in self.tops.items()}
+        return _write(self.tops.values(), names)
 
 
 class Layers:

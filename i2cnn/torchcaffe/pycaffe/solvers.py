@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from i2cnn.torchcaffe.core.runtime import runtime
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.errors import CaffeError, CaffeTypeError
 from i2cnn.torchcaffe.formats.prototext import read_solver
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
+
+
+@runtime_checkable
+class SolverCallback(Protocol):
+    """What a solver calls in each iteration."""
+
+    def on_start(self) -> None:
+        """Before the forward pass."""
+
+    def on_gradients_ready(self) -> None:
+        """Before the update."""
 
 
 class SGDSolver:
@@ -63,9 +75,22 @@ class SGDSolver:
         """Let the training net use another net's parameters."""
         self.net.share_with(net)
 
-    def add_callback(self, on_start: Callable[[], None], on_gradients: Callable[[], None]) -> None:
-        """Call these in each iteration: before the forward pass, and before the update."""
-        self._core.callbacks.append((on_start, on_gradients))
+    def add_callback(
+        self,
+        on_start: Callable[[], object] | SolverCallback,
+        on_gradients: Callable[[], object] | None = None,
+    ) -> None:
+        """Call these in each iteration: before the forward pass, and before the update.
+
+        An :class:`NCCL`, given alone, has both.
+        """
+        if isinstance(on_start, SolverCallback):
+            both = on_start
+            self._core.callbacks.append((both.on_start, both.on_gradients_ready))
+        elif on_gradients is None:
+            raise CaffeTypeError("add_callback needs two functions, or an NCCL")
+        else:
+            self._core.callbacks.append((on_start, on_gradients))
 
     def apply_update(self) -> None:
         """Update the parameters from their diffs."""

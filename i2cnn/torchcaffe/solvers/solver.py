@@ -64,7 +64,7 @@ class CoreSolver:
         self.iter = 0
         self.current_step = 0
         #: Pairs of functions, called before the forward pass and before the update.
-        self.callbacks: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
         self.update = make_update(param)
         learning_rate(param, 0, 0)
         options = runtime.prepare_net()
