@@ -239,24 +239,24 @@ def device_query(flags: dict[str, str]) -> None:
 
 _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": device_query}
 #: Module and function of each other program; all of them come to their names first.
-_PROGRAMS = {"run": "dropin:run"}
+PROGRAMS = {"run": "dropin:run"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status: 0, or 1 where Caffe would abort."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if words and words[0] in PROGRAMS:
+        return _guarded(functools.partial(_program, words[0], words[1:]), words[0])
     if not words or {"-h", "-help", "--help"} & set(words):
         print(USAGE, end="", file=sys.stderr if not words else sys.stdout)
         return 0
     if {"-version", "--version"} & set(words):
         show(f"caffe version {CAFFE_VERSION} (torchcaffe)")
         return 0
-    if words[0] in _PROGRAMS:
-        return _guarded(functools.partial(_program, words[0], words[1:]), words[0])
     command = next((w for w in words if w in _COMMANDS), None)
     try:
         if command is None:
-            known = ", ".join([*_COMMANDS, *_PROGRAMS])
+            known = ", ".join([*_COMMANDS, *PROGRAMS])
             raise CaffeError(f"Unknown command: {words[0]} (known: {known})")
         words.remove(command)
         flags = parse_flags(words)
@@ -275,7 +275,7 @@ def _run(command: Callable[[dict[str, str]], None], flags: dict[str, str]) -> in
 
 
 def _program(name: str, words: Sequence[str]) -> int:
-    module, _, function = _PROGRAMS[name].partition(":")
+    module, _, function = PROGRAMS[name].partition(":")
     program = getattr(importlib.import_module(f"i2cnn.torchcaffe.{module}"), function)
     return int(program(words) or 0)
 

@@ -16,6 +16,7 @@ commands:
   test            score a model
   device_query    show GPU diagnostic information
   time            benchmark model execution time
+  run             run a Python program that imports caffe: run script.py args...
 
 flags (with one dash or two, as -flag value or -flag=value):
   -solver         solver definition (train)

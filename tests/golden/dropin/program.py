@@ -163,4 +163,4 @@ if __name__ == "__main__":
     skimage = importlib.import_module("skimage.io")
     caffe.io.load_image = lambda name: np.float32(skimage.imread(name) / 255.0)
     with open(os.path.join(here, "program.json"), "w") as file:
-        json.dump(run(caffe), file, indent=1)
+        json.dump(run(caffe), file)
