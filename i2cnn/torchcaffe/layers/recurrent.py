@@ -78,7 +78,7 @@ class LSTMUnit(Layer):
 class _Recurrent(Layer):
     """Runs one step after the other; its last state is the first of the next forward pass.
 
-    Bottoms are x (T, N, ...), cont (T, N), which is 0 where a sequence begins, if given a static
+    Bottoms are x (T, N, D ...), cont (T, N), which is 0 where a sequence begins, if given a static
     input (N, ...), and with `expose_hidden` the first states; the tops are the outputs (T, N, D),
     and with `expose_hidden` the last states.
     """
@@ -133,8 +133,8 @@ class _Recurrent(Layer):
 
     def _check(self, shapes: Sequence[Shape]) -> None:
         x, cont = shapes[:2]
-        if len(x) < 2 or cont != x[:2]:
-            raise self.fail(f"its bottoms must be (T, N, ...) and (T, N), not {x} and {cont}")
+        if len(x) < 3 or cont != x[:2]:
+            raise self.fail(f"its bottoms must be (T, N, D ...) and (T, N), not {x} and {cont}")
         if self.steps and x[0] != self.steps:
             raise self.fail(f"input number of timesteps changed from {self.steps} to {x[0]}")
         if x[0] < 1:

@@ -133,7 +133,8 @@ REFUSED = [
         r"\(1, N, D\), \(1, N, 4 D\) and \(1, N\)",
     ),
     ("LSTM", [(2, 3, 4), (2, 3)], 1, "", "num_output must be at least 1"),
-    ("LSTM", [(2, 3, 4), (3, 2)], 1, RECURRENT, r"must be \(T, N, ...\) and \(T, N\)"),
+    ("LSTM", [(2, 3, 4), (3, 2)], 1, RECURRENT, r"must be \(T, N, D ...\) and \(T, N\)"),
+    ("LSTM", [(2, 3), (2, 3)], 1, RECURRENT, r"must be \(T, N, D ...\) and \(T, N\)"),
     ("LSTM", [(2, 3, 4), (2, 3), (2, 4)], 1, RECURRENT, r"the static input must be \(3, ...\)"),
     ("RNN", [(2, 3, 4), (2, 3), (3, 2), (1, 3, 2)], 1, RECURRENT, "RNN takes 2 or 3 bottom blobs"),
     (

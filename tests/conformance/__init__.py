@@ -1,0 +1,1 @@
+"""Random nets beside a genuine Caffe: `make conformance`, or `python -m tests.conformance`."""

@@ -1,0 +1,135 @@
+"""Compares random nets with a genuine Caffe: forward, backward, initial weights and refusals.
+
+`python -m tests.conformance --python DIR/python`, where DIR is what tools/get_caffe.sh unpacked
+with python3-caffe. Nets follow from --seed alone. Nets that differ are kept in --keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tests.conformance import compare
+from tests.conformance.nets import write_case
+from tests.helpers.golden import GOLDEN
+
+PROGRAM = Path(__file__).with_name("program.py")
+#: Cases that genuine Caffe runs while ours runs others.
+AHEAD = 8
+
+
+@dataclass
+class Case:
+    """A net in its folder."""
+
+    number: int
+    folder: Path
+    types: list[str]
+    refused: str = field(default="")
+
+
+def main() -> int:
+    """Run nets until their number or the time is up; status 1 if one differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("--python", required=True, help="a Python that has genuine pycaffe")
+    parser.add_argument("--seed", type=int, help="default: another one each time")
+    parser.add_argument("--nets", type=int, default=2000, help="number of nets (default 2000)")
+    parser.add_argument("--first", type=int, default=0, help="number of the first net")
+    parser.add_argument("--seconds", type=float, default=600.0, help="at most (default 600)")
+    parser.add_argument("--keep", type=Path, help="folder for the nets that differ")
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    compare.prepare(GOLDEN / "layers")
+    end = time.monotonic() + options.seconds
+    outcomes: collections.Counter[str] = collections.Counter()
+    types: collections.Counter[str] = collections.Counter()
+    with tempfile.TemporaryDirectory() as base:
+        cases = _cases(options.python, seed, options.first, options.nets, Path(base), end)
+        for case in cases:
+            outcome = compare.outcome(case.folder, case.refused)
+            outcomes[outcome.kind] += 1
+            if outcome.kind == "same":
+                types.update(set(case.types))
+            if outcome.words:
+                kept = _keep(case, options.keep)
+                entry = {"net": case.number, "kind": outcome.kind, "words": outcome.words}
+                print(json.dumps(entry | {"types": case.types, "kept": kept}), flush=True)
+            shutil.rmtree(case.folder)
+    result = {"nets": sum(outcomes.values()), "seed": seed, **outcomes}
+    print(json.dumps(result | {"nets by type": dict(sorted(types.items()))}))
+    return int(bool(outcomes["different"]))
+
+
+def _cases(
+    python: str, seed: int, first: int, number: int, base: Path, end: float
+) -> Iterator[Case]:
+    """Cases that genuine Caffe has run, one by one; it runs some ahead meanwhile."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(GOLDEN / "layers"),
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with subprocess.Popen(
+        [python, str(PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=base,
+        env=environment,
+    ) as genuine:
+        assert genuine.stdin
+        assert genuine.stdout
+        waiting: collections.deque[Case] = collections.deque()
+        for i in range(first, first + number):
+            if time.monotonic() > end:
+                break
+            waiting.append(_new_case(seed, i, base))
+            genuine.stdin.write(f"{waiting[-1].folder}\n")
+            genuine.stdin.flush()
+            if len(waiting) > AHEAD:
+                yield _answered(genuine, waiting.popleft())
+        while waiting:
+            yield _answered(genuine, waiting.popleft())
+        genuine.stdin.close()
+
+
+def _new_case(seed: int, number: int, base: Path) -> Case:
+    folder = base / str(number)
+    folder.mkdir()
+    types, refused = write_case(np.random.default_rng([seed, number]), folder)
+    return Case(number, folder, types, refused)
+
+
+def _answered(genuine: subprocess.Popen[str], case: Case) -> Case:
+    assert genuine.stdout
+    if not genuine.stdout.readline():
+        sys.exit("The genuine Caffe ended; does its Python have pycaffe?")
+    return case
+
+
+def _keep(case: Case, folder: Path | None) -> str:
+    if folder is None:
+        return ""
+    target = folder / str(case.number)
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(case.folder, target)
+    return str(target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

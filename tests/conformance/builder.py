@@ -1,0 +1,206 @@
+"""A random net as it grows: its text, its blobs and what is put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.context import Context, NetOptions
+from i2cnn.torchcaffe.core.layer import Shape, create_layer
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.formats.prototext import parse
+from i2cnn.torchcaffe.layers.python import Python
+from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.util.errors import InputError
+
+#: Tops that share memory with their bottom in genuine Caffe, so that in-place layers change both.
+VIEWS = {"Flatten", "Reshape", "Split", "Slice", "Concat", "Input", "Parameter", "DummyData"}
+#: Layers whose gradient reads their own top, which an in-place layer would overwrite.
+READ_TOP = {"ELU", "Sigmoid", "TanH", "Exp", "MVN", "Softmax", "LRN", "Power", "Eltwise", "Swish"}
+READ_TOP |= {"LSTM", "RNN", "LSTMUnit", "BNLL", "Log", "Pooling", "Python", "SPP", "BatchNorm"}
+
+
+@dataclass(eq=False)
+class Top:
+    """A blob of the net.
+
+    Attributes
+    ----------
+    grad : bool
+        Whether a gradient can reach something learned through it.
+    bound : float
+        What no number is larger than; infinite if not known.
+    """
+
+    name: str
+    shape: Shape
+    producer: str
+    grad: bool = False
+    bound: float = np.inf
+    readers: int = 0
+
+
+class Refused(Exception):
+    """Our own layer refused; the net ends there and genuine Caffe must refuse it, too."""
+
+
+class Builder:
+    """Collects layers.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        What makes all choices.
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.train = bool(rng.integers(2))
+        self.force = bool(rng.random() < 0.5)
+        self.passes = 2 if rng.random() < 0.2 else 1
+        self.layers: list[str] = []
+        self.types: list[str] = []
+        self.tops: list[Top] = []
+        self.inputs: dict[str, np.ndarray] = {}
+        self.loss = False
+
+    # Choices ------------------------------------------------------------------------------------
+
+    def one_of(self, *choices):
+        """One of these."""
+        return choices[int(self.rng.integers(len(choices)))]
+
+    def chance(self, p: float) -> bool:
+        """True with that probability."""
+        return bool(self.rng.random() < p)
+
+    def some(self, *settings: str) -> str:
+        """Each of these settings with a probability of one half."""
+        return " ".join(setting for setting in settings if self.chance(0.5))
+
+    def number(self, low: float, high: float) -> str:
+        """A number in that range, with two digits."""
+        return f"{self.rng.uniform(low, high):.2f}"
+
+    def integer(self, low: int, high: int) -> int:
+        """An integer from low to high."""
+        return int(self.rng.integers(low, high + 1))
+
+    def filler(self, name: str) -> str:
+        """A filler for parameters, or none."""
+        kind = self.one_of(
+            "",
+            'type: "xavier"',
+            'type: "xavier" variance_norm: AVERAGE',
+            'type: "gaussian" std: 0.4',
+            'type: "uniform" min: -0.4 max: 0.6',
+            'type: "msra" variance_norm: FAN_OUT',
+            'type: "constant" value: 0.3',
+            'type: "positive_unitball"',
+        )
+        return f"{name} {{ {kind} }}" if kind else ""
+
+    def pick(self, wanted: Callable[[Top], bool] = lambda top: True) -> Top:
+        """One of the blobs that will do, mostly a late one; StopIteration if there is none."""
+        found = [top for top in self.tops if wanted(top) and 0 < np.prod(top.shape) < 5000]
+        if not found:
+            raise StopIteration
+        return found[-1] if self.chance(0.6) else self.one_of(*found)
+
+    # Growth -------------------------------------------------------------------------------------
+
+    def source(self, values: np.ndarray, prefix: str = "label") -> Top:
+        """A new Input blob; only those called x... are numbers that may change a little."""
+        name = f"{prefix}{len(self.inputs)}"
+        values = np.asarray(values, np.float32)
+        self.inputs[name] = values
+        dims = " ".join(f"dim: {n}" for n in values.shape)
+        self.layers.append(
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" '
+            f"input_param {{ shape {{ {dims} }} }} }}"
+        )
+        top = Top(name, values.shape, "Input", bound=float(np.abs(values).max(initial=0)))
+        if prefix == "x":
+            self.tops.append(top)
+        return top
+
+    def floats(self, *shape: int) -> np.ndarray:
+        """Normal numbers, sometimes rounded, so that there are ties."""
+        values = self.rng.standard_normal(shape)
+        return np.round(values) if self.chance(0.15) else values
+
+    def add(
+        self,
+        kind: str,
+        bottoms: Sequence[Top],
+        settings: str = "",
+        tops: int = 1,
+        in_place: bool = False,
+        **facts,
+    ) -> list[Top]:
+        """A new layer; `facts` are attributes of its tops.
+
+        Raises
+        ------
+        Refused
+            Our layer does not take these bottoms or settings; the net ends with it.
+        """
+        number = len(self.types)
+        names = [bottoms[0].name] if in_place else [f"y{number}_{i}" for i in range(tops)]
+        # Its type is in its name, by which the program knows what parameters may be.
+        text = f'name: "{kind}{number}" type: "{kind}" ' + " ".join(
+            [*(f'bottom: "{b.name}"' for b in bottoms), *(f'top: "{n}"' for n in names), settings]
+        )
+        self.layers.append(f"layer {{ {text} }}")
+        self.types.append(kind)
+        options = NetOptions(torch.device("cpu"), CaffeRNG(1))
+        context = Context("net", self.train, options)
+        try:
+            layer = create_layer(parse(text, LayerParameter(), "layer"), context)
+            if isinstance(layer, Python):
+                shapes = [
+                    blob.shape for blob in layer.setup_blobs([Blob(b.shape) for b in bottoms])
+                ]
+            else:
+                layer.setup([bottom.shape for bottom in bottoms])
+                shapes = layer.reshape([bottom.shape for bottom in bottoms])
+        except InputError as error:
+            raise Refused(str(error)) from None
+        for bottom in bottoms:
+            bottom.readers += 1
+        grad = layer.differentiable and (bool(layer.blobs) or any(b.grad for b in bottoms))
+        if in_place:
+            bottoms[0].producer, bottoms[0].bound = kind, np.inf
+            bottoms[0].readers -= 1
+            bottoms[0].grad = bottoms[0].grad or grad
+            return [bottoms[0]]
+        made = [
+            Top(name, tuple(shape), kind, grad, **facts)
+            for name, shape in zip(names, shapes, strict=True)
+        ]
+        self.tops += made
+        self.loss = self.loss or layer.is_loss
+        return made
+
+    def may_be_in_place(self, top: Top) -> bool:
+        """True if a layer may overwrite this blob as in genuine Caffe, which shares memory."""
+        return top.readers == 0 and top.producer not in VIEWS | READ_TOP
+
+    def text(self) -> str:
+        """The prototxt."""
+        force = "force_backward: true\n" if self.force else ""
+        return force + "\n".join(self.layers) + "\n"
+
+    def diffs(self) -> dict[str, np.ndarray]:
+        """Gradients for the outputs, if no loss gives them."""
+        if self.loss or not self.force:
+            return {}
+        return {
+            f"diff/{top.name}": self.rng.standard_normal(top.shape).astype(np.float32)
+            for top in self.tops
+            if not top.readers and top.name not in self.inputs
+        }
