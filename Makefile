@@ -9,6 +9,7 @@ NATIVE := $(VENV)/.native
 PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO   ?= runs/demo
 SECONDS ?= 600
+NETS   ?= 2000
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
@@ -22,7 +23,7 @@ help:
 	@echo "make distribution both of them, installed and tried in bare environments"
 	@echo "make caffe-shim   the distribution i2cnn-caffe: import caffe and the program caffe, in dist/"
 	@echo "make docs         the documentation site, in build/site"
-	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe)"
+	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe), also NETS=2000 random nets"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
 	@echo "make fuzz         damaged and hostile inputs for every verb, for SECONDS=600"
 	@echo "make format       format all sources"
@@ -83,10 +84,14 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP) benchmarks/limits.cpp
 
+# Its tests, then random nets, for SECONDS at most; those that differ are kept in build/conformance.
 conformance: setup
-	test -x build/caffe/caffe || sh tools/get_caffe.sh build/caffe || echo "No genuine Caffe can be unpacked here: its tests are skipped."
+	test -x build/caffe/root/usr/bin/python3.9 || sh tools/get_caffe.sh build/caffe python3-caffe || echo "No genuine Caffe can be unpacked here: its tests are skipped."
 	OPENBLAS_CORETYPE=HASWELL sh -c \
 	  'test -x build/caffe/caffe && export I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe; exec $(BIN)/python -m pytest -q tests/torchcaffe/test_conformance.py'
+	test ! -x build/caffe/root/usr/bin/python3.9 || \
+	  OPENBLAS_CORETYPE=HASWELL OMP_NUM_THREADS=1 $(BIN)/python -m tests.conformance \
+	  --python build/caffe/python --nets $(NETS) --seconds $(SECONDS) --keep build/conformance
 
 sanitize: setup
 	sh tools/sanitize.sh $(BIN)/python

@@ -65,20 +65,16 @@ def outcome(folder: Path, refused: str) -> Outcome:
 
 
 def _gradients(net) -> set[str]:
-    """Names `diff/BLOB` of the gradients that mean something; others are genuine Caffe's scratch."""
-    found = set()
+    """Names of the gradients that mean something; others are genuine Caffe's scratch."""
+    found = []
     for node in net._core.nodes:
         if node.needs_backward:
-            found |= {
-                n for n, need in zip(node.bottom_names, node.bottom_needs, strict=True) if need
-            }
-        found |= {n for n, weight in zip(node.top_names, node.loss_weights, strict=True) if weight}
-    return {f"diff/{name}" for name in found}
+            found += zip(node.bottom_names, node.bottom_needs, strict=True)
+        found += zip(node.top_names, node.loss_weights, strict=True)
+    return {f"diff/{name}" for name, wanted in found if wanted}
 
 
-def _ours(
-    folder: Path, noise: int | None = None, seen=lambda net: None
-) -> tuple[list[Arrays], str]:
+def _ours(folder: Path, noise: int | None = None, seen=id) -> tuple[list[Arrays], str]:
     found: list[Arrays] = []
     try:
         for step in steps(caffe, str(folder), noise, seen):

@@ -98,9 +98,14 @@ def exp(b: Builder) -> None:
     b.add("Exp", [b.pick(small)], f"exp_param {{ {base} {numbers} }}")
 
 
+def _squashed(b: Builder) -> Top:
+    """A blob with numbers up to 1, made for the purpose."""
+    return b.add(b.one_of("Sigmoid", "TanH"), [b.pick()], bound=1)[0]
+
+
 @maker("Log")
 def log(b: Builder) -> None:
-    top = b.pick(lambda top: top.bound <= 1)
+    top = b.pick(lambda top: top.bound <= 1) if b.chance(0.5) else _squashed(b)
     base = b.some(f"base: {b.one_of('2', '0.5', '10')}")
     numbers = f"scale: {b.number(-0.8, 0.8)} shift: {b.number(1, 2)}"
     b.add("Log", [top], f"log_param {{ {base} {numbers} }}")
@@ -199,8 +204,9 @@ def softmax(b: Builder) -> None:
 
 @maker("Flatten")
 def flatten(b: Builder) -> None:
-    # A Reshape before it lets no gradient pass in genuine Caffe.
-    top = b.pick(lambda top: len(top.shape) >= 2 and top.producer != "Reshape")
+    # After some layers it lets no gradient pass in genuine Caffe.
+    shared = ("Reshape", "Parameter", "RNN", "LSTM")
+    top = b.pick(lambda top: len(top.shape) >= 2 and top.producer not in shared)
     first = b.integer(0, len(top.shape) - 1)
     end = b.integer(first, len(top.shape) - 1)
     settings = f"axis: {first} end_axis: {end if b.chance(0.5) else end - len(top.shape)}"

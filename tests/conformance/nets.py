@@ -34,7 +34,8 @@ def write_case(rng: np.random.Generator, folder: Path) -> tuple[list[str], str]:
 
 def _grow(b: Builder) -> None:
     images = [b.integer(1, 3), b.integer(1, 6), b.integer(1, 8), b.integer(1, 8)]
-    shape = b.one_of(images, images, images, images[:2], images[:3], [*images, b.integer(1, 3)])
+    other = (images[:1], images[:2], images[:3], [*images, b.integer(1, 3)])
+    shape = images if b.chance(0.6) else b.one_of(*other)
     b.source(b.floats(*shape), "x")
     number = b.integer(1, 6)
     if not b.force and b.chance(0.7):

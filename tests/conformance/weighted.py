@@ -204,7 +204,9 @@ def end_with(b: Builder, tops: Sequence[Top]) -> None:
 @maker("HingeLoss", "MultinomialLogisticLoss")
 def one_label_each(b: Builder) -> None:
     kind = b.one_of("HingeLoss", "MultinomialLogisticLoss")
-    top = b.pick(lambda top: len(top.shape) == 2 and (kind == "HingeLoss" or top.bound <= 1))
+    top = b.pick(lambda top: len(top.shape) == 2)
+    if kind == "MultinomialLogisticLoss":
+        (top,) = b.add("Softmax", [top], bound=1)
     bottoms = [top, labels(b, top.shape[:1], top.shape[1])]
     settings = _loss_weight(b, 1)
     if kind == "HingeLoss":

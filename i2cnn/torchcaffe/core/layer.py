@@ -207,7 +207,7 @@ class Layer:
             self._recompute(bottoms, needs)
         outputs, self._outputs = self._outputs or [], None
         pairs = [
-            (o, g.reshape(o.shape).to(o.dtype))
+            (o, (g if g.shape == o.shape else g.reshape(o.shape)).to(o.dtype))
             for o, g in zip(outputs, grads, strict=True)
             if o.requires_grad
         ]

@@ -45,7 +45,9 @@ class BatchNorm(Layer):
             factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
             return [self._normalise(x, total_mean * factor, total_variance * factor)]
         samples = x.numel() // x.shape[1] if x.ndim > 1 else x.numel()
-        if samples == 1 or x.ndim == 1:  # PyTorch's has no variance then, or wants channels
+        # PyTorch's has no variance of one number, wants channels, and of a single item may take a
+        # gradient's strides for those of another order.
+        if samples == 1 or x.ndim == 1 or len(x) == 1:
             axes = [axis for axis in range(x.ndim) if axis != 1]
             variance, mean = torch.var_mean(x, axes, correction=0)
             top = self._normalise(x, mean, variance)

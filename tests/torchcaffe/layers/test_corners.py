@@ -234,3 +234,21 @@ def test_missing_axes_are_1(build) -> None:
 def test_axes_that_are_not_there_are_refused(build, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         build(text)
+
+
+def test_batch_norm_of_one_item_takes_any_order_of_its_gradient(build) -> None:
+    # PyTorch takes some strides of a single item for those of another order.
+    more = "batch_norm_param { use_global_stats: false }"
+    loss = layer("InfogainLoss", "y n h", "l")
+    shape = (1, 4, 3, 2)
+    sources = source("x", *shape) + source("n", 1, 3, 2) + source("h", 4, 4)
+    learned = layer("Bias", "x", "b", "bias_param { axis: 0 num_axes: -1 }")
+    net = build(sources + learned + layer("BatchNorm", "b", "y", more) + loss)
+    generator = np.random.RandomState(0)
+    x, h = generator.randn(*shape), generator.randn(4, 4)
+    net.forward(x=x, h=h, n=generator.randint(0, 4, (1, 3, 2)))
+    net.backward()
+    y, dy = net.blobs["y"].data.astype(float), net.blobs["y"].diff
+    mean = dy.mean((2, 3), keepdims=True) + y * (dy * y).mean((2, 3), keepdims=True)
+    expected = (dy - mean) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(net.params["b"][0].diff, expected, rtol=1e-3, atol=1e-6)

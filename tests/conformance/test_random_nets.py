@@ -1,0 +1,74 @@
+"""The fuzzer's own parts, with our runtime in the place of genuine Caffe's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.layers.neuron import ELU
+from tests.conformance import compare
+from tests.conformance.layers import LAYERS
+from tests.conformance.nets import write_case
+from tests.conformance.program import steps
+from tests.helpers.single_layers import golden_modules
+
+REASON = "only genuine Caffe refuses: net.cpp:1] Check failed: x"
+#: Made by users' files, which tests of their own compare bit by bit, or without a top to compare.
+ELSEWHERE = {"Data", "HDF5Data", "HDF5Output", "ImageData", "Input", "MemoryData", "WindowData"}
+
+
+@pytest.fixture(autouse=True)
+def modules(monkeypatch) -> None:
+    golden_modules(monkeypatch)
+
+
+def record(folder: Path, number: int) -> tuple[list[str], str]:
+    """A case with what "genuine" Caffe, which is ours here, leaves in its folder."""
+    folder.mkdir(exist_ok=True)
+    made = write_case(np.random.default_rng([1, number]), folder)
+    try:
+        for i, found in enumerate(steps(caffe, str(folder))):
+            np.savez(folder / f"{i}.npz", **found)
+    except RuntimeError as error:
+        (folder / "stderr.txt").write_text(f"RuntimeError: {error}")
+    return made
+
+
+def test_every_type_is_among_the_nets() -> None:
+    assert set(LAYERS) == set(caffe.layer_type_list()) - ELSEWHERE
+
+
+def test_nets_follow_from_the_seed(tmp_path: Path) -> None:
+    texts = []
+    for name in ("a", "b"):
+        record(tmp_path / name, 5)
+        texts.append((tmp_path / name / "net.prototxt").read_text())
+    assert texts[0] == texts[1]
+
+
+def test_a_wrong_layer_is_found_and_a_right_one_is_not(tmp_path: Path, monkeypatch) -> None:
+    with_elu = []
+    for number in range(40):
+        folder = tmp_path / str(number)
+        types, refused = record(folder, number)
+        found = compare.outcome(folder, refused)
+        assert found.kind in ("same", "refused", "deliberate"), found.words
+        if "ELU" in types and found.kind == "same":
+            with_elu.append((folder, refused))
+    assert with_elu
+    compute = ELU.compute
+    monkeypatch.setattr(ELU, "compute", lambda self, x: [1.001 * compute(self, x)[0]])
+    for folder, refused in with_elu:
+        assert compare.outcome(folder, refused).kind == "different"
+
+
+def test_what_only_one_refuses_is_told(tmp_path: Path) -> None:
+    number = next(n for n in range(20) if not record(tmp_path / "net", n)[1])
+    record(tmp_path / "net", number)
+    (tmp_path / "net" / "2.npz").unlink()
+    (tmp_path / "net" / "stderr.txt").write_text("F1127 10:00:00.1 7 net.cpp:1] Check failed: x")
+    found = compare.outcome(tmp_path / "net", "")
+    assert (found.kind, found.words) == ("laxer", REASON)
