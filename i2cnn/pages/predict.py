@@ -24,7 +24,7 @@ from i2cnn.util.text import printable, warn
 
 MOST_BYTES, MOST_PIXELS = 20_000_000, 25_000_000
 #: Until a body has come, until it is a request's turn, and until its work is done.
-BODY_SECONDS, WAIT_SECONDS, WORK_SECONDS = 20.0, 60.0, 30.0
+BODY_SECONDS, WAIT_SECONDS, WORK_SECONDS = 20.0, 180.0, 30.0
 _LONGEST_NAME = 200
 _TYPES = ("image/", "application/octet-stream")
 
