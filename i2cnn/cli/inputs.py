@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.datasets.labels import Task, get_task, task_of
-from i2cnn.faces.table import Face, read_faces_csv
+from i2cnn.faces.table import Face, left_out_rows, read_faces_csv
+from i2cnn.util.progress import say
 
 
 def load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
-    """Faces of the CSV, and the folder that their images' paths are relative to."""
-    return read_faces_csv(options.faces), options.root or options.faces.parent
+    """Faces of the CSV, and the folder that their images' paths are relative to.
+
+    Says how many rows are left out.
+    """
+    faces = read_faces_csv(options.faces)
+    for why, images in left_out_rows(options.faces).items():
+        say(f"{options.faces}: {len(images)} rows are {why}: not used")
+    return faces, options.root or options.faces.parent
 
 
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:

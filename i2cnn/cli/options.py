@@ -109,7 +109,7 @@ def port(text: str) -> int:
     return int(text)
 
 
-def add_address(parser: argparse.ArgumentParser) -> None:
+def add_address(parser: argparse._ActionsContainer) -> None:
     """`--host` and `--port` of a page."""
     parser.add_argument(
         "--host",

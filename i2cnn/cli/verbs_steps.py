@@ -9,6 +9,13 @@ from i2cnn.cli import options
 from i2cnn.cli.arguments import Verbs
 from i2cnn.patches import PATCH_SIZE
 
+FACES = """\
+Find the face of each picture, and its five landmarks; or correct them on a page.
+
+  i2cnn faces --dataset jaffe PATH --out faces.csv
+  i2cnn faces --review faces.csv --root PATH
+  i2cnn faces --review RUN
+"""
 FACES_END = """\
 Stop it at any time; the same command continues where it stopped (what was found so far is kept in
 faces.csv.partial until faces.csv is written).
@@ -37,7 +44,7 @@ def add_faces(verbs: Verbs) -> None:
     faces = verbs.add_parser(
         "faces",
         help="step 1: find faces and landmarks -> faces.csv",
-        description="Find the face of each picture, and its five landmarks.",
+        description=FACES,
         epilog=FACES_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,6 +56,20 @@ def add_faces(verbs: Verbs) -> None:
     faces.add_argument(
         "--sheet", type=Path, metavar="PNG", help="also draw a contact sheet, to check landmarks"
     )
+    review = faces.add_argument_group("review (needs pip install 'i2cnn[serve]')")
+    review.add_argument(
+        "--review",
+        type=Path,
+        metavar="RUN|CSV",
+        help="open a page to correct the faces of a table, or of a run without results: drag "
+        "points, say what is no face or left out. Every decision is saved at once",
+    )
+    review.add_argument(
+        "--root",
+        type=Path,
+        help="folder that image paths in the CSV are relative to (default: the CSV's folder)",
+    )
+    options.add_address(review)
 
 
 def add_patches(verbs: Verbs) -> None:

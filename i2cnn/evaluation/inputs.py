@@ -185,7 +185,7 @@ def _run_task(settings: Settings, task: Task) -> Task:
     return Task(settings.task, tuple(label for label in task.labels if label != NEUTRAL))
 
 
-def _data_root(settings: Settings) -> Path:
+def data_root(settings: Settings) -> Path:
     """Folder that the image paths start from, without reading the data set; it may have moved."""
     root = settings.path or embedded_root()
     return root.parent if is_list_file(root) else root
@@ -248,7 +248,7 @@ def read_inputs(run: Path) -> Inputs:
     faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
     task = _run_task(settings, _read_task(run / DATASET_FILE))
     extras = read_extras(run, settings, task)
-    return Inputs(settings, task, _data_root(settings), faces, folds, extras)
+    return Inputs(settings, task, data_root(settings), faces, folds, extras)
 
 
 def _read_task(path: Path) -> Task:

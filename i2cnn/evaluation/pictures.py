@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from i2cnn.datasets import Dataset
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import LeaveOut, Located, locate_faces
-from i2cnn.faces.table import GUESSED, Face, read_faces_csv, write_faces_csv
+from i2cnn.faces.table import GUESSED, Face, left_out_rows, read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
@@ -21,6 +22,8 @@ DATASET_FILE = "dataset.json"
 PICTURES_FILE = "pictures.json"
 #: Key of dataset.json: pictures that the run does without.
 _LEFT_OUT = "faces_left_out"
+#: Reasons in dataset.json of what a person has left out in faces.csv.
+_BY_HAND = {"no-face": "without a face, as a person saw", "left-out": "by a person's decision"}
 
 
 def run_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveOut) -> list[Face]:
@@ -51,6 +54,7 @@ def run_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveO
     else:
         _find_faces(run, dataset, settings, leave_out)
     faces = read_faces_csv(path)  # what later calls will read, digit for digit
+    _note_left_out(run, dataset)
     guessed = sum(face.found == GUESSED for face in faces)
     if guessed and leave_out.guessed:
         raise InputError(
@@ -80,7 +84,8 @@ def _find_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: Leav
             )
     counts = dict(sorted(Counter(face.found for face in located.faces).items()))
     say("  faces      " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
-    remedy = f"stop and correct them in {path}, or start a new run with --drop-guessed"
+    remedy = f"stop and correct them (i2cnn faces --review {run}), or start a new run with "
+    remedy += "--drop-guessed"
     for line in (*located.notes, *located.account(remedy)):
         say(f"  {line}")
     account = located.kept_of(dataset).to_json()
@@ -90,6 +95,25 @@ def _find_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: Leav
     if not path.exists():
         contact_sheets(located.faces, dataset.root, run / "faces.png")
         write_faces_csv(path, located.faces)
+
+
+def _note_left_out(run: Path, dataset: Dataset) -> None:
+    """Enter into dataset.json what a person has left out of faces.csv, or taken in again."""
+    before = _read_account(run)
+    rows = {_BY_HAND[why]: names for why, names in left_out_rows(run / FACES_FILE).items()}
+    stored = before.get("left_out", {})
+    by_hand = {reason: stored[reason] for reason in _BY_HAND.values() if reason in stored}
+    if rows == by_hand:
+        return
+    gone = {name for names in by_hand.values() for name in names}
+    others = [name for name in left_out_pictures(run) if name not in gone]
+    names = [*others, *(name for found in rows.values() for name in found)]
+    samples = [sample for sample in dataset.samples if sample.image not in set(names)]
+    reasons = {k: v for k, v in stored.items() if k not in by_hand} | rows
+    account = before | replace(dataset, samples=samples, left_out=reasons).to_json()
+    counts = Counter(face.found for face in read_faces_csv(run / FACES_FILE))
+    account["faces_found"] = dict(sorted(counts.items()))
+    write_json(run / DATASET_FILE, account | {_LEFT_OUT: names})
 
 
 def left_out_pictures(run: Path) -> list[str]:

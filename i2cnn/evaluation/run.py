@@ -23,16 +23,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from i2cnn.evaluation.inputs import Inputs, prepare
-from i2cnn.evaluation.jobs import Execution, Job
+from i2cnn.evaluation.inputs import FOLDS_FILE, Inputs, data_root, prepare
+from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job
 from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
-from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge
+from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge, read_settings
 from i2cnn.evaluation.workers import Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import try_lock
+from i2cnn.util.files import file_digest, try_lock
 
 RECOGNISER = "recogniser"
 #: A published run has this file in place of a folder per job (see i2cnn.report.collection).
@@ -95,7 +96,7 @@ def evaluate(
     """
     jobs = jobs_of(settings, only_folds)
     check_out(run, settings)
-    with _locked(run):
+    with locked_run(run):
         inputs = prepare(run, settings, leave_out)
         todo = []
         for job in jobs:
@@ -113,7 +114,7 @@ def evaluate(
 
 
 @contextmanager
-def _locked(run: Path) -> Iterator[None]:
+def locked_run(run: Path) -> Iterator[None]:
     """One command works on a run at a time; the lock ends with the process, however it ends."""
     run.mkdir(parents=True, exist_ok=True)
     with open(run / _LOCK_FILE, "w") as file:
@@ -122,6 +123,40 @@ def _locked(run: Path) -> Iterator[None]:
                 f"{run}: another command is working on this run; wait for it, or stop it"
             )
         yield
+
+
+@contextmanager
+def reviewed_run(run: Path) -> Iterator[tuple[Path, Path]]:
+    """A run whose faces a person reviews, before it has results.
+
+    No command works on the run meanwhile. If its table of faces is another one afterwards, what was
+    begun with the old one is removed.
+
+    Yields
+    ------
+    Path
+        Its faces.csv.
+    Path
+        Folder that the image paths start from.
+
+    Raises
+    ------
+    InputError
+        It is no run, or already has results.
+    """
+    settings, table = read_settings(run / SETTINGS_FILE), run / FACES_FILE
+    with locked_run(run):
+        if any(run.glob(f"fold_*/*/{RESULT_FILE}")):
+            raise InputError(
+                f"{run}: already has results of these faces; copy {table} to a new folder, review "
+                "it there, and evaluate with that --out"
+            )
+        before = file_digest(table)
+        yield table, data_root(settings)
+        if file_digest(table) != before:
+            (run / FOLDS_FILE).unlink(missing_ok=True)
+            for folder in run.glob("fold_*"):
+                shutil.rmtree(folder)
 
 
 def _bundle(run: Path, inputs: Inputs) -> None:

@@ -166,7 +166,7 @@ class _Search:
             reason = check_points(points)
             if reason:
                 raise _BadPicture(f"{path}: the data set's own landmarks: {reason}")
-            return Detection(_box_around(points), points, "given"), 1
+            return Detection(box_around(points), points, "given"), 1
         # Its own error is not the picture's.
         self.finder = self.finder or FaceFinder()
         image = _read(path)
@@ -219,7 +219,7 @@ def _face(sample: Sample, detection: Detection) -> Face:
     )
 
 
-def _box_around(points: Float64Array) -> Box:
+def box_around(points: Float64Array) -> Box:
     """A box like the detector's around known landmarks: 2.3 eye distances wide."""
     iod = interocular_distance(points)
     x, y = points.mean(0)

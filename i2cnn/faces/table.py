@@ -26,6 +26,10 @@ GUESSED = "prior"
 #: Those of FOUND that a person should check.
 FLAGGED = ("dlib-padded", "dlib-doubtful", GUESSED)
 
+#: In place of how it was found: a person saw no face there, or leaves the picture out. Such rows
+#: are kept in the table, and nothing uses them.
+LEFT_OUT = ("no-face", "left-out")
+
 #: Coordinates beyond are outside of any picture.
 MOST_PIXELS = 1e6
 #: x, y, width, height in pixels.
@@ -60,7 +64,7 @@ class Face:
     points : ndarray of float64, (5, 2)
         left_eye, right_eye, nose, left_mouth, right_mouth (viewer's left), x and y in pixels.
     found : str
-        One of FOUND.
+        One of FOUND, or of LEFT_OUT in rows that nothing uses.
     """
 
     image: str
@@ -92,13 +96,28 @@ def journal_of(table: Path) -> Path:
 
 
 def read_faces_csv(path: Path) -> list[Face]:
-    """Read `faces.csv`, as written or edited by hand.
+    """Read `faces.csv`, as written or edited by hand, without the rows that are left out.
 
     Raises
     ------
     InputError
         Names the line and what is wrong with it.
     """
+    faces = [face for face in read_all_rows(path) if face.found not in LEFT_OUT]
+    if not faces:
+        raise InputError(f"{path}: there are no faces in it")
+    return faces
+
+
+def left_out_rows(path: Path) -> dict[str, list[str]]:
+    """Images of the rows of `faces.csv` that are left out, by why: one of LEFT_OUT."""
+    rows = read_all_rows(path)
+    images = {why: [row.image for row in rows if row.found == why] for why in LEFT_OUT}
+    return {why: names for why, names in images.items() if names}
+
+
+def read_all_rows(path: Path) -> list[Face]:
+    """As :func:`read_faces_csv`, with the rows that are left out."""
     faces, seen = [], dict[str, int]()
     for line, row in csv_rows(path, COLUMNS, "; `i2cnn faces` writes it"):
         face = _parse_row(row, f"{path}:{line}")
@@ -106,8 +125,6 @@ def read_faces_csv(path: Path) -> list[Face]:
             raise InputError(f"{path}:{line}: {face.image} is already in line {seen[face.image]}")
         seen[face.image] = line
         faces.append(face)
-    if not faces:
-        raise InputError(f"{path}: there are no faces in it")
     return faces
 
 
@@ -117,8 +134,9 @@ def _parse_row(cells: dict[str, str], where: str) -> Face:
     for name in ("image", "subject", "label"):
         if not row[name]:
             raise InputError(f"{where}: {name} is empty")
-    if row["found"] not in FOUND:
-        raise InputError(f"{where}: found is {row['found']!r}, not one of {', '.join(FOUND)}")
+    known = (*FOUND, *LEFT_OUT)
+    if row["found"] not in known:
+        raise InputError(f"{where}: found is {row['found']!r}, not one of {', '.join(known)}")
     try:
         frame = whole_number(row["frame"] or "0")
     except ValueError:

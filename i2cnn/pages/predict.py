@@ -15,12 +15,12 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse
 from i2cnn import __version__
 from i2cnn.faces.table import FLAGGED
 from i2cnn.models.card import read_card
+from i2cnn.pages.answers import fault, refused
 from i2cnn.pages.listen import STATIC, static_files
 from i2cnn.pages.turns import Refusal, WorkTurns
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
-from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.images import decode_image
-from i2cnn.util.text import printable, warn
+from i2cnn.util.text import printable
 
 MOST_BYTES, MOST_PIXELS = 20_000_000, 25_000_000
 #: Until a body has come, until it is a request's turn, and until its work is done.
@@ -181,21 +181,12 @@ class PredictPage:
             )
         except Refusal as refusal:
             return fault(refusal.status, str(refusal))
-        except InputError as error:
-            return fault(400, str(error))
         except Exception as error:
-            warn(f"i2cnn: error: {unforeseen(error)}")
-            return fault(500, "an error that was not foreseen; the server's screen names its log")
+            return refused(error)
 
     def model(self) -> Model:
         """The recogniser that answers, and what it can't do."""
         return self._model
-
-
-def fault(status: int, reason: str) -> JSONResponse:
-    """The answer to a request that cannot be done; the connection ends with it."""
-    headers = {"connection": "close", **({"retry-after": "10"} if status == 503 else {})}
-    return JSONResponse({"error": reason}, status, headers)
 
 
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}

@@ -72,7 +72,15 @@ def _warm_up() -> None:
     for name in _HEAVY:
         importlib.import_module(name)
     if importlib.util.find_spec("fastapi"):
-        importlib.import_module("i2cnn.pages.predict")
+        for name in (
+            "i2cnn.pages.predict",
+            "i2cnn.pages.review",
+            "anyio._backends._asyncio",
+            "uvicorn.lifespan.off",
+            "uvicorn.loops.auto",
+            "uvicorn.protocols.http.h11_impl",
+        ):
+            importlib.import_module(name)
     # Every finder loads the landmark model anew.
     for name in ("shape_predictor", "get_frontal_face_detector"):
         setattr(dlib, name, functools.cache(getattr(dlib, name)))

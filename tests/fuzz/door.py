@@ -11,16 +11,18 @@ from urllib.parse import urlsplit
 from tests.helpers.pages import serving
 
 #: Words that begin a "command line" of this kind.
-PREDICT = "http-predict"
+PREDICT, REVIEW = "http-predict", "http-review"
 
 
 def knock(words: list[str]) -> int:
     """Status 0 if the request is answered, 1 if it is refused, 7 if the server fails."""
     kind, name = words
-    with serving(_APPS[kind]()) as url:
-        answer = _answer(url, Path(name).read_bytes())
-        # Whatever came before, the next request is answered.
-        probe = _answer(url, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    # The server ends with the process, which is the case's own.
+    server = serving(_APPS[kind]())
+    url = server.__enter__()
+    answer = _answer(url, Path(name).read_bytes())
+    # Whatever came before, the next request is answered.
+    probe = _answer(url, b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     status = answer.split(b" ", 2)[1:2]
     print(answer[:2000], flush=True)
     if not probe.startswith(b"HTTP/1.1 200 ") or status == [b"500"]:
@@ -30,11 +32,11 @@ def knock(words: list[str]) -> int:
 
 def _answer(url: str, content: bytes) -> bytes:
     """What comes back; a request that the server still waits for is ended by hanging up."""
-    with socket.create_connection(urlsplit(url).netloc.split(":"), timeout=2) as connection:
+    with socket.create_connection(urlsplit(url).netloc.split(":")) as connection:
         with suppress(ConnectionError):  # the server has closed it
             connection.sendall(content)
         answer = b""
-        for patience in (2, 10):
+        for patience in (0.2, 10):
             connection.settimeout(patience)
             with suppress(ConnectionError, TimeoutError):
                 while chunk := connection.recv(65536):
@@ -52,4 +54,10 @@ def _predict() -> Any:
     return predict_app(Recogniser("smile"), "smile")
 
 
-_APPS = {PREDICT: _predict}
+def _review() -> Any:
+    from i2cnn.pages.review import Review, review_app
+
+    return review_app(Review(Path("faces.csv"), Path()))
+
+
+_APPS = {PREDICT: _predict, REVIEW: _review}

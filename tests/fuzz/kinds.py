@@ -20,10 +20,10 @@ from PIL import Image
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.labels import SEVEN
 from i2cnn.faces.locate import locate_faces
-from i2cnn.faces.table import write_faces_csv
+from i2cnn.faces.table import read_faces_csv, write_faces_csv
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet, get_scheme
-from tests.fuzz.door import PREDICT
+from tests.fuzz.door import PREDICT, REVIEW
 from tests.helpers.faces import some_faces
 from tests.helpers.golden import GOLDEN, copy_golden
 from tests.helpers.runs import write_run
@@ -48,7 +48,7 @@ class Kind:
         The command line, run in the folder; it writes into `out`.
     is_text : bool
     writes : str
-        Folder that it also writes into.
+        Folder that it also writes into, or file that it writes.
     """
 
     name: str
@@ -281,7 +281,17 @@ def _requests() -> list[Kind]:
         )
         (folder / "x.http").write_bytes(head.encode() + content.getvalue())
 
+    def decision(folder: Path) -> None:
+        _faces(folder)
+        points = read_faces_csv(folder / "faces.csv")[1].points + 1
+        body = json.dumps({"decision": "manual", "points": points.tolist()})
+        (folder / "x.http").write_text(
+            "POST /api/faces/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        )
+
     return [
+        Kind("decision", decision, "x.http", f"{REVIEW} x.http", True, "faces.csv"),
         Kind("request's head", picture, "x.http", f"{PREDICT} x.http", True),
         Kind("request's picture", picture, "x.http", f"{PREDICT} x.http"),
     ]

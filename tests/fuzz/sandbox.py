@@ -77,7 +77,7 @@ def run(folder: Path, words: Sequence[str], writes: str = "out") -> Outcome:
     strays = {
         name
         for name, what in (_tree(folder).items() ^ before.items())
-        if not name.startswith(f"{writes}/")
+        if name != writes and not name.startswith(f"{writes}/")
     }
     if strays:
         reasons.append(f"wrote {', '.join(sorted(strays))}")
