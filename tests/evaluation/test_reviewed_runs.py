@@ -89,9 +89,7 @@ def test_a_review_that_changes_nothing_keeps_what_was_begun(
     assert (tmp_path / "run" / FOLDS_FILE).exists()
 
 
-def test_nobody_evaluates_a_run_meanwhile(
-    words: list[str], tmp_path: Path, capsys: Output
-) -> None:
+def test_nobody_evaluates_a_run_meanwhile(words: list[str], tmp_path: Path, capsys: Output) -> None:
     with reviewed_run(tmp_path / "run"):
         assert main(words) == 1
     assert "another command is working on this run" in capsys.readouterr().err
