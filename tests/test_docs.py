@@ -80,7 +80,7 @@ def check_command(words: list[str]) -> None:
         build_parser().parse_args(words[1:])
     elif words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), words
-    elif words[0] == "python":
+    elif words[0] in ("python", "sh"):
         assert (ROOT / words[1]).is_file(), words
     elif words[0] == "torchrun":
         parse_flags(words[words.index("i2cnn.torchcaffe") + 2 :])

@@ -29,7 +29,9 @@ def check_machine(out: Path, settings: Settings, execution: Execution, workers: 
 
     A cluster's login node need not have the workers' engine and devices.
     """
-    missing = [name for name, module, _ in DEPENDENCIES if not _is_there(module)]
+    # dlib is missed by those whose faces must be found, at the run's very beginning.
+    needed = [(name, module) for name, module, _ in DEPENDENCIES if module != "dlib"]
+    missing = [name for name, module in needed if not _is_there(module)]
     if (workers.slurm or (workers.jobs or 1) > 1) and not _is_there("submitit"):
         missing.append("submitit")
     if missing:

@@ -117,11 +117,17 @@ class FaceDetector:
     Raises
     ------
     InputError
-        The model is missing.
+        dlib or the model is missing.
     """
 
     def __init__(self, model: Path | None = None) -> None:
-        import dlib
+        try:
+            import dlib
+        except ImportError as error:
+            raise InputError(
+                f"faces cannot be found without dlib ({error}): pip install dlib-bin, or bring the "
+                "faces.csv that `i2cnn faces` wrote on another machine"
+            ) from None
 
         model = model or find_landmark_model()
         if model is None or not model.is_file():

@@ -12,7 +12,7 @@ import pytest
 from i2cnn.cli.doctor import DEPENDENCIES
 from i2cnn.cli.main import main
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "doctor_without.py"
+PROGRAM = Path(__file__).parents[1] / "programs" / "without.py"
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
@@ -33,7 +33,10 @@ def test_a_complete_installation_is_well(capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_a_missing_dependency_is_named(subject: str, module: str) -> None:
     result = subprocess.run(
-        [sys.executable, str(PROGRAM), module], capture_output=True, text=True, check=False
+        [sys.executable, str(PROGRAM), module, "doctor", "--device=cpu"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stderr

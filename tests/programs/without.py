@@ -1,4 +1,4 @@
-"""`i2cnn doctor` where one module cannot be imported: `doctor_without.py MODULE`."""
+"""`i2cnn` where one module cannot be imported: `without.py MODULE WORDS...`."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ class Blocker(MetaPathFinder):
 
 
 sys.meta_path.insert(0, Blocker(sys.argv[1]))
-sys.exit(main(["doctor", "--device=cpu"]))
+sys.exit(main(sys.argv[2:]))
