@@ -54,6 +54,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
         reference_classes=options.reference_classes,
         train_also=_source(options.train_also),
         fuse=options.fuse,
+        precision=options.precision,
     )
 
 

@@ -22,7 +22,7 @@ def features(options: argparse.Namespace) -> None:
     """Extract fc7 of every patch of every face."""
     check_writable(options.out)
     chosen, root = load_faces(options)
-    engine = start_engine(options.engine, options.device)
+    engine = start_engine(options.engine, options.device, options.precision)
     weights = options.net / NET_FILE
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; `i2cnn train` writes it")
@@ -37,7 +37,7 @@ def features(options: argparse.Namespace) -> None:
     extractor = FeatureExtractor(
         net,
         Transform.from_training_folder(options.net),
-        fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns]),
+        fingerprint=digest([str(weights.resolve()), weights.stat().st_mtime_ns, options.precision]),
     )
     patches = PatchSet.of(scheme, options.k)
     with progress("features") as update:

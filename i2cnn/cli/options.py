@@ -13,7 +13,7 @@ from i2cnn.datasets import DATASETS
 from i2cnn.datasets.labels import TASKS
 from i2cnn.faces import POINTS
 from i2cnn.network import PROFILES
-from i2cnn.network.engine import ENGINES
+from i2cnn.network.engine import ENGINES, PRECISIONS
 from i2cnn.pages import LOOPBACK, PORT
 from i2cnn.patches import ENCODINGS, LARGEST_SIZE, MOST_COPIES, SMALLEST_SIZE
 
@@ -99,6 +99,17 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--device",
         default="auto",
         help="cpu, cuda, cuda:N or auto (default), which uses a GPU if there is one",
+    )
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """`--precision`."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="what products are computed in: float32 (default, exact), tf32 (GPUs) or bf16 (GPUs, "
+        "and CPUs with its instructions), faster and rounded more",
     )
 
 

@@ -12,7 +12,7 @@ from i2cnn.evaluation.cost_table import total_words
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
-from i2cnn.network.engine import choose_device, get_engine
+from i2cnn.network.engine import check_precision, choose_device, get_engine
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable, free_space
 from i2cnn.util.machine import memory_limit
@@ -40,9 +40,10 @@ def check_machine(out: Path, settings: Settings, execution: Execution, workers: 
             "`i2cnn doctor` says what else is missing"
         )
     if not workers.slurm:
-        choose_device(execution.device)
+        device = choose_device(execution.device)
         if settings.patch_counts:
             get_engine(execution.engine)
+            check_precision(settings.precision, execution.engine, device)
     check_writable(out / "run.json")
     free = free_space(out)
     if free < _LEAST_DISK:

@@ -33,6 +33,7 @@ def train(options: argparse.Namespace) -> None:
             schedule,
             options.seed,
             (str(options.train.resolve()), str(options.validation.resolve())),
+            precision=options.precision,
         )
         device = choose_device(options.device)
         training = train_network(options.out, setup, options.engine, device)

@@ -55,6 +55,7 @@ def add_evaluate(verbs: Verbs) -> None:
     options.add_scheme(evaluate)
     options.add_encoding(evaluate)
     options.add_engine(evaluate)
+    options.add_precision(evaluate)
 
 
 def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:

@@ -155,6 +155,7 @@ def add_train(verbs: Verbs) -> None:
         "--seed", type=options.seed, default=0, help="seed of the training (default: 0)"
     )
     options.add_engine(train)
+    options.add_precision(train)
 
 
 def add_features(verbs: Verbs) -> None:
@@ -171,6 +172,7 @@ def add_features(verbs: Verbs) -> None:
     options.add_patch_count(features)
     options.add_scheme(features)
     options.add_engine(features)
+    options.add_precision(features)
 
 
 def add_svm(verbs: Verbs) -> None:

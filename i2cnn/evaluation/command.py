@@ -56,6 +56,7 @@ def _options(settings: Settings, public: bool) -> dict[str, str]:
         "fuse": (settings.fuse, ()),
         "scheme": (Path(settings.scheme).name if public else settings.scheme, "deepid"),
         "encoding": (settings.encoding, "png"),
+        "precision": (settings.precision, "float32"),
     }
     return {name: _text(value) for name, (value, usual) in given.items() if value != usual}
 

@@ -70,7 +70,11 @@ class NetworkWork:
             self._write_databases()
             settings, execution = self.inputs.settings, self.execution
             setup = TrainingSetup(
-                settings.profile, len(self.inputs.task), settings.schedule, self.job.seed
+                settings.profile,
+                len(self.inputs.task),
+                settings.schedule,
+                self.job.seed,
+                precision=settings.precision,
             )
             with self.folder.steps("training"):
                 training = train_network(self.path, setup, execution.engine, execution.device)
@@ -161,7 +165,9 @@ class NetworkWork:
 
     def _features(self, net: str) -> Float32Array:
         weights = self.path / WEIGHTS[net]
-        engine = start_engine(self.execution.engine, self.execution.device)
+        engine = start_engine(
+            self.execution.engine, self.execution.device, self.inputs.settings.precision
+        )
         deploy = engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights))
         extractor = FeatureExtractor(
             deploy,

@@ -11,6 +11,7 @@ from i2cnn.datasets import DATASETS
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.evaluation.folds import FEWEST
 from i2cnn.faces import POINTS
+from i2cnn.network.engine import PRECISIONS
 from i2cnn.network.profiles import Schedule
 from i2cnn.patches.schemes import SCHEMES, Scheme, get_scheme
 from i2cnn.rivals import RIVALS
@@ -34,6 +35,7 @@ _ADDED: dict[str, Any] = {
     "reference_classes": (),
     "train_also": None,
     "fuse": (),
+    "precision": "float32",
 }
 _LISTS = (*_EXTENDABLE, "reference_pictures", "reference_classes", "fuse")
 
@@ -79,6 +81,8 @@ class Settings:
         "synthetic" or a folder: faces whose people join the training side of every fold.
     fuse : tuple of str
         Rivals whose Gram matrices are also added to the network's.
+    precision : {"float32", "tf32", "bf16"}
+        What the networks' convolutions and inner products multiply in.
     """
 
     dataset: str
@@ -99,6 +103,7 @@ class Settings:
     reference_classes: tuple[int, ...] = ()
     train_also: str | None = None
     fuse: tuple[str, ...] = ()
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.dataset not in DATASETS:
@@ -111,6 +116,10 @@ class Settings:
         for name in (*self.rivals, *self.fuse):
             if name not in RIVALS:
                 raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"unknown precision {self.precision!r}; choose {', '.join(PRECISIONS)}"
+            )
         if self.reference not in REFERENCES:
             raise InputError(
                 f"unknown reference {self.reference!r}; choose {', '.join(REFERENCES)}"

@@ -107,7 +107,7 @@ def measure(
             encoded=settings.encoding != "raw",
             gpu=execution.device != "cpu",
         )
-        engine = start_engine(execution.engine, execution.device)
+        engine = start_engine(execution.engine, execution.device, settings.precision)
         iteration, validation = _measure_solver(folder, engine)
         feature, numbers = _measure_features(folder, settings, engine, faces[0], root)
         return Speed(

@@ -9,6 +9,8 @@ from types import ModuleType
 from i2cnn.util.errors import InputError
 
 ENGINES = ("torch", "caffe")
+#: As torchcaffe names them, which is slow to import.
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 def get_engine(name: str = "torch") -> ModuleType:
@@ -75,7 +77,17 @@ def set_device(engine: ModuleType, device: str) -> None:
     engine.set_mode_gpu()
 
 
-def start_engine(name: str = "torch", device: str = "auto") -> ModuleType:
+def check_precision(precision: str, engine: str, device: str) -> None:
+    """InputError unless an engine computes in a precision on a device of :func:`choose_device`."""
+    if precision != "float32" and engine != "torch":
+        raise InputError(f"--precision {precision} needs --engine torch; genuine Caffe has float32")
+    if precision == "tf32" and device == "cpu":
+        raise InputError("--precision tf32 needs a CUDA device; a CPU has float32 and bf16")
+
+
+def start_engine(
+    name: str = "torch", device: str = "auto", precision: str = "float32"
+) -> ModuleType:
     """Module of an engine that is ready to work on a device, with Caffe's log lines silenced.
 
     This is where a process of ours starts its engine. Caffe's log lines belong to `i2cnn caffe`,
@@ -88,14 +100,19 @@ def start_engine(name: str = "torch", device: str = "auto") -> ModuleType:
         As for :func:`get_engine`.
     device : str
         As for :func:`choose_device`.
+    precision : {"float32", "tf32", "bf16"}
+        What convolutions and inner products multiply in.
 
     Raises
     ------
     InputError
-        The engine is unknown or not installed, or the device is not available.
+        The engine is unknown or not installed, or the device or the precision is not available.
     """
     os.environ.setdefault("GLOG_minloglevel", "1")
     device = choose_device(device)
     engine = get_engine(name)
+    check_precision(precision, name, device)
+    if name == "torch":
+        engine.set_precision(precision)
     set_device(engine, device)
     return engine

@@ -88,6 +88,8 @@ class TrainingSetup:
         LMDBs of training and validation, relative to the training folder or absolute.
     mean_file : str
         Mean image of the training patches, likewise.
+    precision : {"float32", "tf32", "bf16"}
+        What convolutions and inner products multiply in.
     """
 
     profile: str
@@ -96,6 +98,7 @@ class TrainingSetup:
     seed: int = 0
     databases: tuple[str, str] = (TRAIN_DB, VALIDATION_DB)
     mean_file: str = MEAN_FILE
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.classes < 2:
@@ -190,12 +193,15 @@ def fill_solver(
     """Solver for our training loop.
 
     Validation and snapshots are the loop's, which watches the accuracy; the solver's own test and
-    snapshot intervals are set beyond its end. The steps of the rate shrink with `max_iter`, so that
-    a shorter schedule has the same shape; the policy `poly` follows `max_iter` by itself.
+    snapshot intervals are set beyond its end. In the small profiles the steps of the rate shrink
+    with `max_iter`, so that a shorter schedule has the same shape (the policy `poly` follows
+    `max_iter` by itself). The paper's steps stay where the paper has them: a training that ends
+    earlier never reaches them, and one whose rate fell after a few hundred iterations would not
+    even leave the plateau at ln(classes).
     """
     solver = read_solver(template_dir(setup.profile) / SOLVER_FILE)
     max_iter = setup.schedule.max_iter
-    if solver.HasField("stepsize"):
+    if solver.HasField("stepsize") and setup.profile != "paper":
         solver.stepsize = max(1, round(solver.stepsize * max_iter / solver.max_iter))
     solver.max_iter = max_iter
     solver.test_iter[:] = [validation_batches]

@@ -52,7 +52,7 @@ def train_network(
     write_training_files(
         folder, setup, validation, encoded=is_encoded(databases[0]), gpu=device != "cpu"
     )
-    module = start_engine(engine, device)
+    module = start_engine(engine, device, setup.precision)
     with progress("training") as update:
         return train(module, folder, setup.schedule, validation.batches, update)
 
@@ -103,6 +103,8 @@ def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None
     """Note what a folder trains with; InputError if it was begun with something else."""
     data = [file_digest(folder / setup.mean_file), *map(database_fingerprint, databases)]
     settings = [setup.profile, setup.classes, asdict(setup.schedule), setup.seed, data]
+    if setup.precision != "float32":
+        settings.append(setup.precision)
     path = folder / SETTINGS_FILE
     if not path.exists():
         write_json(path, settings)

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from i2cnn.network.engine import get_engine
+from i2cnn.network.engine import PRECISIONS, check_precision, get_engine
 from i2cnn.torchcaffe import pycaffe
 from i2cnn.util.errors import InputError
 
@@ -43,3 +43,18 @@ def test_the_public_address_is_the_same_engine() -> None:
 
     assert engine.get_engine is get_engine
     assert all(hasattr(engine, name) for name in engine.__all__)
+
+
+@pytest.mark.parametrize(
+    ("precision", "engine", "reason"),
+    [("bf16", "caffe", "genuine Caffe has float32"), ("tf32", "torch", "needs a CUDA device")],
+)
+def test_a_precision_that_is_not_to_be_had(precision: str, engine: str, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        check_precision(precision, engine, "cpu")
+
+
+def test_precisions_are_torchcaffes() -> None:
+    from i2cnn.torchcaffe.core.runtime import PRECISIONS as known
+
+    assert known == PRECISIONS

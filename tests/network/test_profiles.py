@@ -110,12 +110,14 @@ def test_filling_the_net() -> None:
     assert train.transform_param.mean_file == test.transform_param.mean_file == "m"
 
 
-def test_a_shorter_schedule_keeps_its_shape(tmp_path: Path) -> None:
-    setup = TrainingSetup("paper", 6, SHORT, seed=9)
+@pytest.mark.parametrize(("profile", "stepsize"), [("quick", 800), ("paper", 50_000)])
+def test_a_shorter_schedule_keeps_its_shape_and_the_papers_its_steps(
+    profile: str, stepsize: int, tmp_path: Path
+) -> None:
+    setup = TrainingSetup(profile, 6, SHORT, seed=9)
     write_training_files(tmp_path, setup, ValidationPass(4, 3))
     solver = read_solver(tmp_path / "solver.prototxt")
-    # Four steps of the rate, as in 200 000 iterations.
-    assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, 250, 9)
+    assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, stepsize, 9)
     assert list(solver.test_iter) == [3]
 
 
@@ -147,7 +149,7 @@ def test_only_the_better_profile_jitters() -> None:
     assert {profile: JITTER.get(profile, 0) for profile in PROFILES} == {
         "paper": 0,
         "quick": 0,
-        "better": 4,
+        "better": 8,
     }
 
 

@@ -196,7 +196,7 @@ def test_the_lrn_kernel_computes_what_pytorch_does(
     x, grad = (3 * torch.randn(4, 96, 13, 11, device="cuda", dtype=dtype) for _ in range(2))
     x = x.contiguous(memory_format=order)
     y, scale = kernels.lrn_forward(x, 5, 0.02, 0.75, 2.0)
-    dx = kernels.lrn_backward(x, scale, grad, 5, 0.02, 0.75)
+    dx = kernels.lrn_backward(x, y, scale, grad, 5, 0.02, 0.75)
     plain = x.double().requires_grad_()
     squares = torch.nn.functional.pad(plain * plain, (0, 0, 0, 0, 2, 2))
     total = sum(squares[:, i : i + 96] for i in range(5))

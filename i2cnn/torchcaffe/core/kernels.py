@@ -25,6 +25,8 @@ except ImportError:  # PyTorch for CPUs comes without it
 #: Windows up to this size are unrolled.
 WIDEST_WINDOW = 15
 _SGD_BLOCK = 4096
+#: Elements of the largest tensor, whose offsets are 32-bit numbers.
+MOST_ELEMENTS = 2**31 - 1
 
 
 @functools.cache
@@ -49,7 +51,7 @@ def _place(
     """Offsets, channels and limits of a block of pixels by channels."""
     row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     col = tl.program_id(1) * COLS + tl.arange(0, COLS)
-    start = (row // inner).to(tl.int64) * stride_n + (row % inner).to(tl.int64) * stride_s
+    start = (row // inner) * stride_n + (row % inner) * stride_s
     return start[:, None], col[None, :], (row < total)[:, None]
 
 
@@ -77,27 +79,26 @@ def _lrn_forward(
 
 @_jit
 def _lrn_backward(
-    x, scale, grad, out, channels, inner, total, stride_n, stride_c, stride_s, alpha_n, beta,
+    x, y, scale, grad, out, channels, inner, total, stride_n, stride_c, stride_s, alpha_n, beta,
     WINDOW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
 ):  # pragma: no cover  # fmt: skip
     start, col, inside = _place(channels, inner, total, stride_n, stride_c, stride_s, ROWS, COLS)
     ratio = tl.zeros((ROWS, COLS), tl.float32)
-    centre = tl.zeros((ROWS, COLS), tl.float32)
-    through = tl.zeros((ROWS, COLS), tl.float32)
+    power = tl.zeros((ROWS, COLS), tl.float32)
     for i in tl.static_range(WINDOW):
         c = col + (i - WINDOW // 2)
         here = inside & (c >= 0) & (c < channels)
         at = start + c * stride_c
-        value = tl.load(x + at, mask=here, other=0.0).to(tl.float32)
+        top = tl.load(y + at, mask=here, other=0.0).to(tl.float32)
         s = tl.load(scale + at, mask=here, other=1.0).to(tl.float32)
         g = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
-        g = g * tl.exp(-beta * tl.log(s))
-        ratio += g * value / s
+        ratio += g * top / s
         if i == WINDOW // 2:
-            centre = value
-            through = g
-    result = through - 2.0 * alpha_n * beta * centre * ratio
-    tl.store(out + start + col * stride_c, result, mask=inside & (col < channels))
+            power = g * tl.exp(-beta * tl.log(s))
+    at = start + col * stride_c
+    here = inside & (col < channels)
+    centre = tl.load(x + at, mask=here, other=0.0).to(tl.float32)
+    tl.store(out + at, power - 2.0 * alpha_n * beta * centre * ratio, mask=here)
 
 
 @_jit
@@ -146,14 +147,14 @@ def lrn_forward(
 
 
 def lrn_backward(
-    x: Tensor, scale: Tensor, grad: Tensor, window: int, alpha_n: float, beta: float
+    x: Tensor, y: Tensor, scale: Tensor, grad: Tensor, window: int, alpha_n: float, beta: float
 ) -> Tensor:
-    """Gradient of the bottom `x`; `scale` is :func:`lrn_forward`'s."""
+    """Gradient of the bottom `x`; `y` and `scale` are :func:`lrn_forward`'s."""
     memory_format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
     grad = grad.contiguous(memory_format=memory_format)
     out = torch.empty_like(x)
     grid, sizes, blocks = _blocks(x)
-    _lrn_backward[grid](x, scale, grad, out, *sizes, alpha_n, beta, WINDOW=window, **blocks)
+    _lrn_backward[grid](x, y, scale, grad, out, *sizes, alpha_n, beta, WINDOW=window, **blocks)
     return out
 
 

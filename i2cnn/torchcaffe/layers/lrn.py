@@ -12,7 +12,7 @@ from torch.nn import functional
 from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.function import apply
-from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
 
@@ -72,14 +72,15 @@ class _AcrossChannelsFused(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, window: int, alpha_n: float, beta: float, k: float) -> Tensor:
         x = kernels.dense(x)
         y, scale = kernels.lrn_forward(x, window, alpha_n, beta, k)
-        ctx.save_for_backward(x, scale)
+        ctx.save_for_backward(x, y, scale)
         ctx.settings = (window, alpha_n, beta)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        x, scale = ctx.saved_tensors
-        return kernels.lrn_backward(x, scale, grads[0], *ctx.settings), None, None, None, None
+        x, y, scale = ctx.saved_tensors
+        gradient = kernels.lrn_backward(x, y, scale, grads[0], *ctx.settings)
+        return gradient, None, None, None, None
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -124,7 +125,8 @@ class LRN(Layer):
         across = p.norm_region == LRNParameter.ACROSS_CHANNELS
         self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
         on_gpu = self.context.device.type == "cuda" and kernels.available()
-        self.fused = across and on_gpu and self.window <= kernels.WIDEST_WINDOW
+        small = self.window <= kernels.WIDEST_WINDOW and count(shapes[0]) <= kernels.MOST_ELEMENTS
+        self.fused = across and on_gpu and small
         self.any_precision = self.fused
         if across and not (self.native or self.fused):
             self.check_memory(4 * channels**2, "its window over the channels")
