@@ -22,12 +22,13 @@ from i2cnn.torchcaffe import CAFFE_VERSION, log
 from i2cnn.torchcaffe.core.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.flags import EFFECTS, USAGE, apply_log_flags, parse_flags
+from i2cnn.torchcaffe.flags import EFFECTS, USAGE, apply_log_flags, is_true, parse_flags
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
 from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
+from i2cnn.torchcaffe.tools.timing import log_times
 from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.text import show, warn
 
@@ -141,6 +142,8 @@ def _train(flags: dict[str, str]) -> None:
         log.info("caffe.cpp:155", f"Finetuning from {path}")
         for net in (solver.net, *solver.test_nets):
             net.copy_from(path)
+    if is_true(flags["timing"]) and not runtime.group.rank:
+        log_times(solver)
     log.info("caffe.cpp:248", "Starting Optimization")
     try:
         with _signals(solver, flags):
@@ -239,7 +242,21 @@ def device_query(flags: dict[str, str]) -> None:
 
 _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": device_query}
 #: Module and function of each other program; all of them come to their names first.
-PROGRAMS = {"run": "dropin:run"}
+PROGRAMS = {
+    "run": "dropin:run",
+    "convert_imageset": "tools.convert_imageset:main",
+    "compute_image_mean": "tools.compute_image_mean:main",
+    "extract_features": "tools.extract_features:main",
+    "upgrade_net_proto_text": "tools.upgrade:net_text",
+    "upgrade_net_proto_binary": "tools.upgrade:net_binary",
+    "upgrade_solver_proto_text": "tools.upgrade:solver_text",
+    "classify": "tools.classify:main",
+    "detect": "tools.detect:main",
+    "draw_net": "tools.draw_net:main",
+    "parse_log": "tools.logs:parse_log",
+    "plot_training_log": "tools.plot_training_log:main",
+    "extract_seconds": "tools.logs:extract_seconds",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

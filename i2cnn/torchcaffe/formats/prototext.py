@@ -57,7 +57,14 @@ def _hint(message: Message, owner: str, field: str) -> str:
     return ""
 
 
-def _read(path: str | Path, message: M) -> M:
+def read_message(path: str | Path, message: M) -> M:
+    """Fill `message` from a prototxt file, as it is there: nothing is upgraded.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty or not text, or holds another message.
+    """
     path = Path(path)
     try:
         # A pipe is read too, as a shell's <(...) is one; a device may have no end.
@@ -100,7 +107,7 @@ def read_net(path: str | Path) -> NetParameter:
     InputError
         The file is missing, empty, not text or not a net; names file, line, column and field.
     """
-    return upgrade_net(_read(path, NetParameter()), str(path))
+    return upgrade_net(read_message(path, NetParameter()), str(path))
 
 
 def read_solver(path: str | Path) -> SolverParameter:
@@ -111,7 +118,7 @@ def read_solver(path: str | Path) -> SolverParameter:
     InputError
         The file is missing, empty, not text or not a solver.
     """
-    solver = upgrade_solver(_read(path, SolverParameter()), str(path))
+    solver = upgrade_solver(read_message(path, SolverParameter()), str(path))
     for field in ("net_param", "train_net_param"):
         if solver.HasField(field):
             upgrade_net(getattr(solver, field), str(path))

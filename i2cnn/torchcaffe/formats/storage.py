@@ -162,6 +162,11 @@ def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     return {name: arrays for name, arrays in read_layers(path) if arrays}
 
 
+def read_net_binary(path: str | Path) -> NetParameter:
+    """Message of a .caffemodel, or of a net in binary form, as it is there: not upgraded."""
+    return _read_message(Path(path), NetParameter(), "a .caffemodel")
+
+
 def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
     """Layers of a .caffemodel or .caffemodel.h5 file: names and parameters, often none.
 
@@ -177,8 +182,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
                 (name, [read_dataset(group[str(i)]) for i in range(len(group))])
                 for name, group in file["data"].items()
             ]
-    net = _read_message(path, NetParameter(), "a .caffemodel")
-    net = upgrade_net(net, str(path))
+    net = upgrade_net(read_net_binary(path), str(path))
     if not net.layer:
         raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:

@@ -1,0 +1,177 @@
+"""parse_log and extract_seconds: tables of what a training's log says."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.flags import show_usage
+from i2cnn.util.files import atomic_path, write_text
+from i2cnn.util.text import show
+
+#: A row of a table: value by column.
+Row = dict[str, float]
+
+_NUMBER = r"([-+]?(?:[\d.]+(?:[eE][-+]?\d+)?|nan|inf))"
+_STAMP = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d:\d\d:\d\d)\.(\d+)")
+_ITERATION = re.compile(r"Iteration (\d+)")
+_RATE = re.compile(rf"lr = {_NUMBER}")
+_LOSS = re.compile(rf", loss = {_NUMBER}")
+_OUTPUT = re.compile(rf"(Train|Test) net output #\d+: (\S+) = {_NUMBER}")
+
+
+@dataclass
+class Training:
+    """What a log says.
+
+    Attributes
+    ----------
+    train, test : list of dict
+        A row for each display and each test: NumIters, Seconds, LearningRate and the outputs.
+    losses, rates : list of dict
+        NumIters, Seconds and `loss` or `LearningRate` of each line that has one.
+    """
+
+    train: list[Row] = field(default_factory=list)
+    test: list[Row] = field(default_factory=list)
+    losses: list[Row] = field(default_factory=list)
+    rates: list[Row] = field(default_factory=list)
+
+
+class _Clock:
+    """Seconds since the training began; the lines tell no year."""
+
+    def __init__(self, path: Path) -> None:
+        self.year = datetime.fromtimestamp(path.stat().st_ctime).year
+        self.start: datetime | None = None
+        self.last = datetime.min
+
+    def read(self, line: str) -> float | None:
+        """Seconds of a line; None if it has no time, or comes before the training began."""
+        found = _STAMP.match(line)
+        if found is None:
+            return None
+        text = f"{self.year}-{found[1]}-{found[2]} {found[3]}.{found[4][:6].ljust(6, '0')}"
+        now = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
+        if self.start is not None and now.month < self.last.month:
+            self.year += 1
+            now = now.replace(year=self.year)
+        self.last = now
+        if self.start is None and "Solving" in line:
+            self.start = now
+        return None if self.start is None else (now - self.start).total_seconds()
+
+
+def read_log(path: str) -> Training:
+    """Rows of a training's log.
+
+    Raises
+    ------
+    InputError
+        The file is missing, or no training begins in it.
+    """
+    lines = _lines(path)
+    clock = _Clock(Path(path))
+    found = Training()
+    iteration: float | None = None
+    rate = float("nan")
+    for line in lines:
+        seconds = clock.read(line)
+        if seconds is None:
+            continue
+        match = _ITERATION.search(line)
+        iteration = float(match[1]) if match else iteration
+        if iteration is None:
+            continue
+        head = {"NumIters": iteration, "Seconds": seconds}
+        if match := _RATE.search(line):
+            rate = float(match[1])
+            found.rates.append({**head, "LearningRate": rate})
+        if match := _LOSS.search(line):
+            found.losses.append({**head, "loss": float(match[1])})
+        if match := _OUTPUT.search(line):
+            table = found.train if match[1] == "Train" else found.test
+            if not table or table[-1]["NumIters"] != iteration:
+                table.append({**head, "LearningRate": rate})
+            table[-1][match[2]] = float(match[3])
+    if clock.start is None:
+        raise _no_start(path)
+    for table in (found.train, found.test):
+        if len(table) > 1:  # the first is logged before the first rate
+            table[0]["LearningRate"] = table[1]["LearningRate"]
+    return found
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        raise MissingFileError(f"File not found: {path}") from None
+
+
+def _no_start(path: str) -> CaffeError:
+    return CaffeError(f"{path}: no training begins in it (there is no line with Solving)")
+
+
+def parse_log(words: Sequence[str]) -> int:
+    """`parse_log LOG FOLDER`: writes FOLDER/LOG.train and FOLDER/LOG.test, as CSV."""
+    parser = argparse.ArgumentParser(
+        "i2cnn caffe parse_log",
+        description="Parse a Caffe training log into two CSV files, LOG.train and LOG.test.",
+    )
+    parser.add_argument("logfile_path", help="Path to log file")
+    parser.add_argument("output_dir", help="Directory in which to place output CSV files")
+    parser.add_argument("--verbose", action="store_true", help="Print the output filenames")
+    parser.add_argument(
+        "--delimiter", default=",", help="Column delimiter in output files (default: ',')"
+    )
+    options = parser.parse_args(words)
+    if len(options.delimiter) != 1:
+        raise CaffeError(f"flag --delimiter: {options.delimiter!r} is not one character")
+    training = read_log(options.logfile_path)
+    for name, table in (("train", training.train), ("test", training.test)):
+        target = Path(options.output_dir, f"{Path(options.logfile_path).name}.{name}")
+        _write_csv(target, table, options.delimiter, options.verbose)
+    return 0
+
+
+def _write_csv(path: Path, table: Sequence[Row], delimiter: str, verbose: bool) -> None:
+    if not table:
+        if verbose:
+            show(f"Not writing {path}; no lines to write")
+        return
+    columns = list(dict.fromkeys(name for row in table for name in row))
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(table)
+    if verbose:
+        show(f"Wrote {path}")
+
+
+def extract_seconds(words: Sequence[str]) -> int:
+    """`extract_seconds LOG FILE`: seconds since the start of each line that names an iteration."""
+    if len(words) != 2:
+        return show_usage("usage: i2cnn caffe extract_seconds INPUT_FILE OUTPUT_FILE")
+    path, target = words
+    write_text(Path(target), "".join(f"{s:f}\n" for s in _iteration_seconds(path)))
+    return 0
+
+
+def _iteration_seconds(path: str) -> Iterable[float]:
+    clock = _Clock(Path(path)) if Path(path).is_file() else None
+    seconds = []
+    for line in _lines(path):
+        assert clock is not None
+        now = clock.read(line)
+        if now is not None and "Iteration" in line:
+            seconds.append(now)
+    if clock is None or clock.start is None:
+        raise _no_start(path)
+    return seconds
