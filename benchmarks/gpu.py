@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,8 +109,8 @@ def tasks_of(options: Options) -> list[tuple[str, str, float]]:
     ]
 
 
-def run_part(options: Options, part: str, precision: str, limit: float) -> str:
-    """Run a part in a process of its own; returns what went wrong, or an empty text."""
+def run_part(options: Options, part: str, precision: str, limit: float) -> tuple[str, list[str]]:
+    """Run a part in a process of its own; (what went wrong or "", torchcaffe's warnings)."""
     command = [
         *(sys.executable, str(Path(__file__).with_name("gpu_parts.py")), "--part", part),
         *("--precision", precision, "--precisions", ",".join(options.precisions)),
@@ -134,7 +135,9 @@ def run_part(options: Options, part: str, precision: str, limit: float) -> str:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         log.seek(0)
-        return f"{failure}\n{log.read()[-3000:]}" if failure else ""
+        text = log.read()
+    warnings = list(dict.fromkeys(re.findall(r"^W\d{4} .*?\] (.*)", text, re.M)))
+    return f"{failure}\n{text[-3000:]}" if failure else "", warnings
 
 
 def run_all(options: Options, console: Console) -> None:
@@ -144,15 +147,17 @@ def run_all(options: Options, console: Console) -> None:
         begun = time.monotonic()
         left = 60 * options.minutes - (begun - start)
         if left < 5:
-            failure = "not run: the time was over"
+            failure, warnings = "not run: the time was over", list[str]()
         else:
-            failure = run_part(options, part, precision, min(most, left))
+            failure, warnings = run_part(options, part, precision, min(most, left))
         title = f"{part}, {precision}"
         console.print(f"{title:20} {time.monotonic() - begun:6.1f} s  {failure}", markup=False)
-        if failure:
-            record = {"part": part, "precision": precision, "failure": failure}
-            with options.json.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+        told = [{"failure": failure}] if failure else []
+        told += [{"warning": warning} for warning in warnings]
+        with options.json.open("a") as file:
+            for record in told:
+                line = json.dumps({"part": part, "precision": precision, **record})
+                file.write(f"{line}\n")
 
 
 def main() -> int:
