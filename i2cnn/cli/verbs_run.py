@@ -8,7 +8,7 @@ from pathlib import Path
 from i2cnn.cli import options
 from i2cnn.cli.arguments import Verbs
 from i2cnn.evaluation import PATCH_COUNTS
-from i2cnn.rivals import RIVALS
+from i2cnn.rivals import QUICK_RIVALS, RIVALS
 from i2cnn.svm import REFERENCES
 
 EVALUATE = """\
@@ -75,10 +75,10 @@ def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rivals",
         type=options.names,
-        default=tuple(RIVALS),
+        default=QUICK_RIVALS,
         metavar="NAME,...",
-        help=f"other methods on the same faces and folds: {', '.join(RIVALS)} (default: all), "
-        "or none",
+        help=f"other methods on the same faces and folds: {', '.join(RIVALS)}, or none (default: "
+        f"{', '.join(QUICK_RIVALS)}; the others take minutes per fold)",
     )
 
 

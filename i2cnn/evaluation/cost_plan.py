@@ -8,8 +8,8 @@ it can stop to the schedule's last.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from i2cnn.datasets import Dataset
 from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
@@ -62,15 +62,15 @@ class Plan:
     faces, subjects : int
         Size of the data set.
     estimates : tuple of Estimate
-    rivals : int
-        Number of rival jobs, which are not estimated.
+    rivals : mapping of str to int
+        Jobs of each rival.
     """
 
     speed: Speed
     faces: int
     subjects: int
     estimates: tuple[Estimate, ...]
-    rivals: int = 0
+    rivals: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -135,8 +135,8 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
     svm = svm_seconds(sizes.training + sizes.validation, sizes.classes)
-    by_patches = Counter(job.patch_count for job in jobs)
-    rivals = by_patches.pop(0, 0)
+    by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
+    rivals = Counter(job.kind.removeprefix("rival_") for job in jobs if not job.patch_count)
     estimates = tuple(
         replace(_network_job(settings, speed, sizes, k, svm), jobs=number)
         for k, number in sorted(by_patches.items())

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from i2cnn.evaluation.cost_plan import Plan
 from i2cnn.evaluation.workers import Workers
+from i2cnn.rivals import RIVALS
 from i2cnn.util.console import PlainConsole
 from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
@@ -30,12 +31,28 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     console.print(_speed_words(plan))
     free = free_space(out)
     console.print(total_words(plan, at_a_time, free))
-    if plan.rivals:
-        console.print(
-            f"{plan.rivals} rival jobs, not estimated: seconds each, some minutes in all."
-        )
+    for line in rival_lines(plan):
+        console.print(line, soft_wrap=True)
     if plan.peak_bytes(at_a_time) > free:
         console.print(f"The disk of {out} is too small: choose another --out or fewer --jobs.")
+
+
+def rival_lines(plan: Plan) -> list[str]:
+    """What the rivals take, and which slow ones are not asked for."""
+    lines = []
+    quick = sum(jobs for name, jobs in plan.rivals.items() if not RIVALS[name].minutes)
+    if quick:
+        lines.append(f"{quick} rival jobs, not estimated: seconds each, some minutes in all.")
+    slow = {name: rival.minutes * plan.faces / 400 for name, rival in RIVALS.items()}
+    slow = {name: minutes for name, minutes in slow.items() if minutes}
+    for name, minutes in slow.items():
+        if jobs := plan.rivals.get(name):
+            lines.append(f"{jobs} jobs of {name}: about {duration(60 * minutes)} each on one core.")
+    left = [n for n in slow if n not in plan.rivals]
+    if left:
+        words = ", ".join(f"{name} (about {duration(60 * slow[name])} per fold)" for name in left)
+        lines.append(f"Slow rivals, not asked for: {words}; --rivals NAME,... adds them.")
+    return lines
 
 
 def _table(plan: Plan) -> Table:

@@ -103,6 +103,10 @@ class Job(ABC):
     def methods(self, inputs: Inputs) -> Sequence[Method]:
         """The methods whose predictions the job writes."""
 
+    def not_applicable(self, inputs: Inputs) -> Mapping[Method, str]:
+        """Methods that predict nothing because the data set lacks something, and what it lacks."""
+        return {}
+
     def prepare(self, run: Path, inputs: Inputs) -> None:  # noqa: B027
         """Make what the job shares with others; called before any job runs, in one process."""
 

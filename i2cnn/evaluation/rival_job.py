@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from i2cnn.datasets.labels import NEUTRAL
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, Job, JobFolder
 from i2cnn.evaluation.methods import FLOOR, RIVAL, Method, referenced_name, with_references
@@ -55,23 +56,46 @@ class RivalJob(Job):
         return f"rival_{self.rival}"
 
     def methods(self, inputs: Inputs) -> Sequence[Method]:
+        if self.not_applicable(inputs):
+            return []
+        plain = self._methods
+        return with_references(plain, inputs.settings.reference) if self._has_svms else plain
+
+    def not_applicable(self, inputs: Inputs) -> Mapping[Method, str]:
+        if not RIVALS[self.rival].clips:
+            return {}
+        tested = [face for face, c in zip(inputs.faces, inputs.labels, strict=False) if c >= 0]
+        if not all(face.sequence for face in tested):
+            reason = "it needs clips, and there are still images"
+        elif any(face.label == NEUTRAL for face in tested):
+            reason = "it names whole clips, and a neutral first frame is none; --task six"
+        else:
+            return {}
+        return dict.fromkeys(self._methods, reason)
+
+    @property
+    def _has_svms(self) -> bool:
+        return bool(RIVALS[self.rival].kernels)
+
+    @property
+    def _methods(self) -> list[Method]:
+        """All methods of the rival, without references."""
         rival = RIVALS[self.rival]
-        plain = [
+        return [
             Method(
-                kernel,
-                f"rival_{rival.name}_{kernel}",
-                f"SVM ({_KERNEL_TITLES[kernel]}) + {rival.title}",
+                name,
+                f"rival_{rival.name}_{name}",
+                f"SVM ({_KERNEL_TITLES[name]}) + {rival.title}" if rival.kernels else rival.title,
                 FLOOR if rival.name == "pixels" else RIVAL,
                 protocol=rival.protocol,
             )
-            for kernel in rival.kernels
+            for name in rival.methods
         ]
-        return with_references(plain, inputs.settings.reference)
 
     def prepare(self, run: Path, inputs: Inputs) -> None:
         """Describe all faces, once for all folds."""
         path = self._features_file(run, inputs)
-        if path.exists():
+        if path.exists() or self.not_applicable(inputs):
             return
         from i2cnn.rivals.describe import describe
 
@@ -96,11 +120,19 @@ class RivalJob(Job):
         return RivalFold(self.rival, features, inputs.labels, inputs.subjects, *sides)
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
-        """Fit the rival's SVMs and write their predictions of the test faces."""
+        """Fit the rival's classifiers and write their predictions of the test faces."""
+        if missing := self.not_applicable(inputs):
+            folder.finish({})
+            for method, reason in missing.items():
+                say(f"{self.title}: {method.title} is not applicable: {reason}")
+            return
         fold = self.fold_of(run, inputs)
-        methods = self._plain(fold, folder, inputs)
-        if inputs.settings.reference != "none":
-            methods |= self._referenced(fold, folder, inputs)
+        if self._has_svms:
+            methods = self._plain(fold, folder, inputs)
+            if inputs.settings.reference != "none":
+                methods |= self._referenced(fold, folder, inputs)
+        else:
+            methods = self._classified(fold, folder, inputs, execution.device)
         folder.finish(methods)
         say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
 
@@ -117,6 +149,17 @@ class RivalJob(Job):
                     np.savez_compressed(partial, windows=result.windows)
             methods[kernel] = {"accuracy": accuracy, **result.choice}
         return methods
+
+    def _classified(
+        self, fold: RivalFold, folder: JobFolder, inputs: Inputs, device: str
+    ) -> dict[str, Any]:
+        """The rival with its own classifier."""
+        _, tested = inputs.sides(self.fold)
+        name = RIVALS[self.rival].classifier
+        with folder.steps(name):
+            result = fold.classify(inputs.judged(self.fold), device)
+        accuracy = folder.save_predictions(name, tested, result.predicted)
+        return {name: {"accuracy": accuracy, **result.choice}}
 
     def _referenced(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
         """The rival measured from references, with each of its kernels."""

@@ -120,6 +120,12 @@ class Settings:
             raise InputError(
                 f"unknown precision {self.precision!r}; choose {', '.join(PRECISIONS)}"
             )
+        for name in self.fuse:
+            if not RIVALS[name].kernels:
+                raise InputError(
+                    f"--fuse {name}: it has no Gram matrix that the network's could be added to; "
+                    f"choose {', '.join(r.name for r in RIVALS.values() if r.kernels)}"
+                )
         if self.reference not in REFERENCES:
             raise InputError(
                 f"unknown reference {self.reference!r}; choose {', '.join(REFERENCES)}"

@@ -82,8 +82,8 @@ GLOSSARY: dict[str, str] = {
         "protocol; results with references stand in a table of their own."
     ),
     "rival": (
-        "A method that the paper's is compared with (LBP, boosted LBP, Gabor or HOG with an SVM), "
-        "run on the same faces and folds. The paper's Tables 1 and 2 list such methods; HOG is our "
+        "A method that the paper's is compared with, such as LBP, Gabor or HOG with an SVM, run on "
+        "the same faces and folds. The paper's Tables 1 and 2 list such methods; HOG is our "
         "addition."
     ),
     "scheme": (

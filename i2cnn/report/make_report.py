@@ -58,6 +58,11 @@ def make_report(results: Results) -> RunReport:
         versions=versions(),
         machine=machine(),
         calibration=_calibration(results),
+        not_applicable={
+            method: reason
+            for done in results.jobs
+            for method, reason in done.job.not_applicable(results.inputs).items()
+        },
     )
 
 

@@ -44,6 +44,12 @@ def to_json(report: RunReport) -> dict[str, object]:
             if report.calibration
             else {}
         ),
+        # Only where the data set lacks something for a rival.
+        **(
+            {"not_applicable": {m.id: reason for m, reason in report.not_applicable.items()}}
+            if report.not_applicable
+            else {}
+        ),
         # Only in runs with references.
         **({"references": [_reference(r) for r in report.references]} if report.references else {}),
     }

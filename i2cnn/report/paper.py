@@ -38,10 +38,20 @@ def _own(k60: float, k5: float, k1: float, comparison: int) -> tuple[Published, 
     )
 
 
-#: The works that Tables 1 and 2 cite, and how they split people, as far as it is known.
+#: The works that Tables 1 and 2 cite, and how they measured, as far as it is known: which pictures,
+#: classes and folds, and whether people were kept apart.
 PROTOCOLS = {
-    "[22]": "Shan, Gong and McOwan 2009; 10 folds, person-independent",
-    "[23]": "boosted deep belief network; person-independent",
+    "[3]": "Lv, Feng and Xu 2014; pictures, folds and people not known here",
+    "[13]": "Cohen et al. 2003; CK, 53 people, frames of clips, 7 classes, people apart",
+    "[22]": "Shan, Gong and McOwan 2009; CK, last three frames and the first as neutral, or all of "
+    "JAFFE; 6 or 7 classes, 10 folds, people apart",
+    "[23]": "Liu et al. 2014; CK+, last three frames, 6 classes, each against the rest, 8 folds, "
+    "people apart",
+    "[56]": "Zhong et al. 2012; CK+, peak frames, 6 classes, 10 folds, people apart",
+    "[57]": "Jabid, Kabir and Chae 2010; CK, last three frames and the first as neutral, 7 "
+    "classes; folds and people not known here",
+    "[58]": "Wang, Wang and Ji 2013; CK+, whole clips, 7 classes with contempt and without "
+    "neutral, 15 folds, people apart",
 }
 
 #: (data set, task) -> the paper's rows.
@@ -56,21 +66,27 @@ PUBLISHED: dict[tuple[str, str], tuple[Published, ...]] = {
     ),
     ("ckplus", "six"): (
         *_own(98.3, 94.7, 92.2, 2),
-        Published("BDBN [23]", 96.7, (2,), certain=False),
+        Published("BDBN [23]", 96.7, (2,), "rival_bdbn_boosted", certain=False),
         Published("SVM (RBF) + boosted LBP [22]", 95.1, (2,), "rival_boosted-lbp_rbf"),
         Published("SVM (RBF) + LBP [22]", 92.6, (2,), "rival_lbp_rbf"),
         Published("SVM (RBF) + Gabor [22]", 89.8, (2,), "rival_gabor_rbf"),
-        Published("CSPL + SVM [56]", 89.9, (2,), certain=False),
+        Published("CSPL + SVM [56]", 89.9, (2,), "rival_cspl_rbf", certain=False),
     ),
     ("ckplus", "seven"): (
         *_own(96.2, 93.5, 89.7, 2),
         Published("SVM (RBF) + boosted LBP [22]", 91.4, (2,), "rival_boosted-lbp_rbf"),
-        Published("FP + SAE [3]", 91.1, (2,), certain=False),
+        Published("FP + SAE [3]", 91.1, (2,), "rival_sae_logistic", certain=False),
         Published("SVM (RBF) + LBP [22]", 88.9, (2,), "rival_lbp_rbf"),
         Published("SVM (RBF) + Gabor [22]", 86.8, (2,), "rival_gabor_rbf"),
-        Published("LDP + template matching [57]", 86.9, (2,), certain=False),
+        Published("LDP + template matching [57]", 86.9, (2,), "rival_ldp_template", certain=False),
         Published("ITBN [58]", 86.3, (2,), certain=False),
-        Published("geometric features + Gaussian TAN Bayes [13]", 73.2, (2,), certain=False),
+        Published(
+            "geometric features + Gaussian TAN Bayes [13]",
+            73.2,
+            (2,),
+            "rival_geometric_tan",
+            certain=False,
+        ),
     ),
 }
 

@@ -73,12 +73,14 @@ class ReferenceRecord:
 
 @dataclass(frozen=True)
 class Choice:
-    """The SVM of one method in one fold.
+    """The classifier of one method in one fold.
 
     Parameters
     ----------
     kernel : str
+        Of its SVM; empty for other classifiers.
     C : float
+        0 for other classifiers.
     accuracy : float
         On the test faces.
     reference : ReferenceRecord or None
@@ -191,8 +193,8 @@ def parse_job(content: Any, source: str) -> JobRecord:
         return JobRecord(
             {
                 str(name): Choice(
-                    str(m["kernel"]),
-                    float(m["C"]),
+                    str(m.get("kernel", "")),
+                    float(m.get("C", 0)),
                     float(m["accuracy"]),
                     _reference(m),
                     _calibration(m),

@@ -153,6 +153,8 @@ class RunReport:
     calibration : mapping of int to float
         Expected calibration error of the probabilities that a recogniser of this run gives, over
         all tested faces, by the network's patches per face.
+    not_applicable : mapping of Method to str
+        Methods that the data set lacks something for, and what.
     """
 
     run: Path
@@ -172,6 +174,7 @@ class RunReport:
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     calibration: Mapping[int, float] = field(default_factory=dict)
+    not_applicable: Mapping[Method, str] = field(default_factory=dict)
 
     @property
     def page(self) -> Path:

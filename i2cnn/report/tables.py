@@ -31,6 +31,8 @@ class Cell:
         95 % interval of the pooled accuracy.
     flat : bool
         True if the loss of one of its trainings never left ln(classes).
+    lacks : str
+        Why the method cannot be applied to the run's data; empty if it can.
     """
 
     published: float | None = None
@@ -41,6 +43,7 @@ class Cell:
     low: float | None = None
     high: float | None = None
     flat: bool = False
+    lacks: str = ""
 
     @property
     def difference(self) -> float | None:
@@ -104,6 +107,8 @@ def _rows(reports: Sequence[RunReport], tables: tuple[int, ...]) -> tuple[Row, .
             for m in report.main_methods:
                 if m.method.k in (0, report.most_patches):
                     keys.setdefault(m.method.id, (m.method.title, ""))
+            for method in report.not_applicable:
+                keys.setdefault(method.id, (method.title, ""))
     rows = [
         Row(title, words, tuple(_cell(key, report) for report in reports))
         for key, (title, words) in keys.items()
@@ -122,7 +127,8 @@ def _all_published(reports: Sequence[RunReport]) -> list[Published]:
 def _cell(key: str, report: RunReport) -> Cell:
     theirs = next((r for r in report.published if key in (r.ours, r.method)), None)
     ours = report.find(key)
-    cell = _our_cell(ours) if ours else Cell()
+    lacks = {m.id: reason for m, reason in report.not_applicable.items()}.get(key, "")
+    cell = _our_cell(ours) if ours else Cell(lacks=lacks)
     if theirs is None:
         return cell
     return replace(cell, published=theirs.accuracy, certain=theirs.certain)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from i2cnn.report.paper import Published
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import Cell, PaperTable
 from i2cnn.util.console import PlainConsole
@@ -25,15 +26,18 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     )
     for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
         table.add_column(column, justify="left" if column == "method" else "right")
-    published = {p.ours: p.accuracy for p in report.published if p.ours}
+    published = {p.ours: _published_text(p) for p in report.published if p.ours}
     for row in report.main_methods:
-        table.add_row(*_method_cells(row, published.get(row.method.id)))
+        table.add_row(*_method_cells(row, published.pop(row.method.id, "")))
+    for method in report.not_applicable:
+        table.add_row(method.title, "", "n/a", "", "", "", published.pop(method.id, ""))
     table.add_row("chance", "", f"{100 * report.chance:.1f}", "", "", "", "")
     for p in report.published:
-        if not p.ours:
-            paper = f"{p.accuracy:g}" + ("" if p.certain else " ?")
-            table.add_row(f"{p.method} (published)", "", "", "", "", "", paper)
+        if p.ours.startswith("rival_") and p.ours in published:
+            table.add_row(f"{p.method} (published)", "", "", "", "", "", published[p.ours])
     console.print(table)
+    for method, reason in report.not_applicable.items():
+        console.print(f"n/a: {method.title} is not applicable: {reason}.", soft_wrap=True)
     if report.references:
         console.print(_reference_table(report))
     console.print(report.summary, soft_wrap=True)
@@ -73,7 +77,11 @@ def _reference_table(report: RunReport) -> Table:
     return table
 
 
-def _method_cells(row: MethodReport, published: float | None) -> tuple[str, ...]:
+def _published_text(published: Published) -> str:
+    return f"{published.accuracy:g}" + ("" if published.certain else " ?")
+
+
+def _method_cells(row: MethodReport, published: str) -> tuple[str, ...]:
     scores = row.scores
     low, high = scores.interval
     folds = len(scores.fold_accuracies)
@@ -84,7 +92,7 @@ def _method_cells(row: MethodReport, published: float | None) -> tuple[str, ...]
         f"{100 * scores.std:.1f}" if folds > 1 else "-",
         f"{100 * low:.1f} - {100 * high:.1f}",
         f"{scores.macro_f1:.3f}",
-        "" if published is None else f"{published:g}",
+        published,
     )
 
 
@@ -102,7 +110,10 @@ def print_comparison(tables: Sequence[PaperTable], console: Console | None = Non
 
 
 def _cell_text(cell: Cell) -> str:
-    ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
+    if cell.lacks:
+        ours = "n/a"
+    else:
+        ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
     if cell.published is None:
         return ours
     return f"{ours} ({cell.published:g}{'' if cell.certain else ' ?'})"

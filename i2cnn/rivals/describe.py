@@ -10,10 +10,11 @@ import numpy as np
 
 from i2cnn.faces.table import Face
 from i2cnn.patches.schemes import DEEPID, Scheme
-from i2cnn.rivals import gabor, hog, lbp
+from i2cnn.rivals import cspl, gabor, hog, lbp, ldp, points68
 from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
+from i2cnn.rivals.components import components
 from i2cnn.rivals.table import get_rival
-from i2cnn.util.arrays import AnyArray, Float32Array, UInt8Array
+from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
@@ -43,9 +44,9 @@ def describe(
     Returns
     -------
     ndarray, (faces, d)
-        float32: pixels 4125, lbp 2478, gabor 42 560 values per face; hog 1764 per patch that is
-        not a mirrored copy. boosted-lbp: the 16 500 patterns of the aligned face as uint8, of
-        which a fold counts what it needs.
+        float32: pixels 4125, lbp 2478, gabor 42 560, ldp 2352, cspl 3776, geometric 104, sae 1232,
+        bdbn 16 500 values per face; hog 1764 per patch that is not a mirrored copy. boosted-lbp:
+        the 16 500 patterns of the aligned face as uint8, of which a fold counts what it needs.
 
     Raises
     ------
@@ -55,11 +56,16 @@ def describe(
     rival = get_rival(rival_name)
     if not faces:
         raise InputError("there are no faces to describe")
-    described = (
-        _patches_described(faces, root, scheme, update)
-        if rival.name == "hog"
-        else _faces_described(rival.name, faces, root, update)
-    )
+    if rival.name == "hog":
+        described = _pictures_described(
+            lambda image, points: hog.histograms(image, points, scheme).ravel(), faces, root, update
+        )
+    elif rival.name == "sae":
+        described = _pictures_described(components, faces, root, update)
+    elif rival.name == "geometric":
+        described = _points_described(faces, root, update)
+    else:
+        described = _faces_described(rival.name, faces, root, update)
     first = next(described)
     features = np.empty((len(faces), len(first)), first.dtype)
     features[0] = first
@@ -76,17 +82,30 @@ def _faces_described(
         yield describe_one(face)
 
 
-def _patches_described(
-    faces: Sequence[Face], root: Path, scheme: Scheme, update: Callback | None
+def _pictures_described(
+    describe_one: Callable[[UInt8Array, Float64Array], AnyArray],
+    faces: Sequence[Face],
+    root: Path,
+    update: Callback | None,
 ) -> Iterator[AnyArray]:
+    """What a function makes of each picture and its landmarks."""
     for number, face in enumerate(faces, 1):
         path = root / face.image
         try:
-            yield hog.histograms(read_image(path), face.points, scheme).ravel()
+            yield describe_one(read_image(path), face.points)
         except InputError as error:
             # Reading a picture names the file, sampling it does not.
             named = str(error).startswith(str(path))
             raise error if named else InputError(f"{path}: {error}") from None
+        if update is not None:
+            update(number, len(faces))
+
+
+def _points_described(
+    faces: Sequence[Face], root: Path, update: Callback | None
+) -> Iterator[AnyArray]:
+    for number, points in enumerate(points68.displacements(faces, root), 1):
+        yield points.astype(np.float32).ravel()
         if update is not None:
             update(number, len(faces))
 
@@ -102,6 +121,14 @@ def _region_histograms(face: UInt8Array) -> Float32Array:
     return lbp.region_histograms(lbp.patterns(face))
 
 
+def _values(face: UInt8Array) -> Float32Array:
+    return face.astype(np.float32).ravel()
+
+
+def _patch_histograms(face: UInt8Array) -> Float32Array:
+    return cspl.patch_histograms(lbp.patterns(face))
+
+
 def _patterns(face: UInt8Array) -> UInt8Array:
     return lbp.patterns(face).ravel()
 
@@ -112,4 +139,7 @@ _DESCRIPTORS: dict[str, tuple[int, Callable[[UInt8Array], AnyArray]]] = {
     "lbp": (lbp.RADIUS, _region_histograms),
     "boosted-lbp": (lbp.RADIUS, _patterns),
     "gabor": (0, gabor.magnitudes),
+    "bdbn": (0, _values),
+    "cspl": (lbp.RADIUS, _patch_histograms),
+    "ldp": (ldp.RADIUS, ldp.histograms),
 }

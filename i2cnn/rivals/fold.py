@@ -1,4 +1,4 @@
-"""A rival on one fold: an SVM on its features, fitted and tuned within the fold."""
+"""A rival on one fold: fitted and tuned within the fold, by SVMs or a classifier of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from i2cnn.rivals import boosting
 from i2cnn.rivals.align import HEIGHT, WIDTH
+from i2cnn.rivals.classifiers import make_classifier
+from i2cnn.rivals.cspl import ActivePatches
 from i2cnn.rivals.table import get_rival
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
@@ -35,7 +37,7 @@ class RivalResult:
     ----------
     predicted : ndarray of int, (m,)
     choice : dict
-        Values that JSON can hold: kernel, C, gamma or degree, inner_accuracy, dimensions.
+        Values that JSON can hold: of SVMs kernel, C, gamma or degree, inner_accuracy, dimensions.
     windows : ndarray of int, (w, 4), optional
         Sub-windows that boosted LBP selected: left, top, width and height in pixels of the
         aligned face.
@@ -48,12 +50,13 @@ class RivalResult:
 
 @dataclass(frozen=True)
 class RivalFold:
-    """A rival on one fold, for all of its kernels.
+    """A rival on one fold, for all of its methods.
 
-    Whatever is learned (selected sub-windows, scaling, C, gamma, degree) is learned from the
-    fitted faces; the tuning keeps people apart too. As Hsu, Chang and Lin (2003) advise, each
+    Whatever is learned (selected sub-windows or patches, scaling, C, gamma, degree) is learned from
+    the fitted faces; the tuning keeps people apart too. As Hsu, Chang and Lin (2003) advise, each
     feature is scaled before the SVM: to mean 0 and deviation 1 over the fitted faces. The inner
-    accuracy of boosted-lbp is optimistic, since its sub-windows were selected on all fitted faces.
+    accuracy of boosted-lbp and cspl is optimistic, since their sub-windows or patches were selected
+    on all fitted faces.
 
     Parameters
     ----------
@@ -110,7 +113,7 @@ class RivalFold:
         rival = get_rival(self.rival_name)
         if kernel not in rival.kernels:
             raise InputError(
-                f"{rival.name} has no kernel {kernel!r}; choose one of {', '.join(rival.kernels)}"
+                f"{rival.name} has no kernel {kernel!r}; choose one of {', '.join(rival.methods)}"
             )
         fitted = self.fitted
         model, predicted = fit_and_predict(
@@ -126,7 +129,34 @@ class RivalFold:
         choice |= {"degree": best.degree} if kernel == "polynomial" else {}
         windows = None if self._windows is None else _in_pixels(self._windows)
         choice |= {"dimensions": self._sides[0].shape[1]}
+        choice |= {} if self._patches is None else self._patches.choice
         return model, RivalResult(predicted, choice, windows)
+
+    def classify(self, judged: BoolArray | None = None, device: str = "cpu") -> RivalResult:
+        """Fit the rival's own classifier and predict the tested faces.
+
+        Parameters
+        ----------
+        judged : ndarray of bool, (n,), optional
+            As for :meth:`predict`.
+        device : str
+            Where PyTorch works, for those that use it.
+
+        Raises
+        ------
+        InputError
+            The rival has SVMs, or the fitted faces have one class or one subject only.
+        """
+        rival, fitted = get_rival(self.rival_name), self.fitted
+        if not rival.classifier:
+            raise InputError(f"{rival.name} has no classifier of its own, but SVMs")
+        labels, subjects = self.labels[fitted], self.subjects[fitted]
+        if len(set(labels)) < 2 or len(set(subjects)) < 2:
+            raise InputError(f"{rival.name} needs training faces of two classes and two subjects")
+        model = make_classifier(rival.name, device)
+        counted = np.ones(len(fitted), bool) if judged is None else judged[fitted]
+        choice = model.fit(self.features[fitted], labels, subjects, counted)
+        return RivalResult(model.predict(self.features[self.tested]), choice)
 
     @cached_property
     def whole_gram(self) -> Float64Array:
@@ -144,6 +174,14 @@ class RivalFold:
         return boosting.select_windows(histograms, self.labels[self.fitted])
 
     @cached_property
+    def _patches(self) -> ActivePatches | None:
+        """Patches that CSPL selects on the fitted faces; None for other rivals."""
+        if self.rival_name != "cspl":
+            return None
+        rows = self.fitted
+        return ActivePatches().fit(self.features[rows], self.labels[rows], self.subjects[rows])
+
+    @cached_property
     def _sides(self) -> tuple[Float32Array, Float32Array]:
         """Scaled features of the fitted and of the tested faces."""
         return self._scaled(self.tested)
@@ -153,6 +191,8 @@ class RivalFold:
         known, new = self.features[self.fitted], self.features[rows]
         if self._windows is not None:
             known, new = (_histograms(codes).joined(self._windows) for codes in (known, new))
+        if self._patches is not None:
+            known, new = known[:, self._patches.columns], new[:, self._patches.columns]
         return _standardise(known, new) if get_rival(self.rival_name).standardised else (known, new)
 
     @cached_property

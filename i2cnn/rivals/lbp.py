@@ -36,7 +36,7 @@ def patterns(face: UInt8Array) -> UInt8Array:
     return codes[RADIUS:-RADIUS, RADIUS:-RADIUS].astype(np.uint8)
 
 
-def region_histograms(codes: UInt8Array) -> Float32Array:
+def region_histograms(codes: UInt8Array, bins: int = BINS) -> Float32Array:
     """Histograms of the 42 regions, row by row, as shares of a region's pixels.
 
     The regions cover 108 x 147 pixels, one pixel inside the 110 x 150 of the aligned face.
@@ -44,10 +44,12 @@ def region_histograms(codes: UInt8Array) -> Float32Array:
     Parameters
     ----------
     codes : ndarray of uint8, (150, 110)
+    bins : int
+        Number of different codes.
 
     Returns
     -------
-    ndarray of float32, (2478,)
+    ndarray of float32, (42 x bins,)
     """
     width, height = COLUMNS * REGION_WIDTH, ROWS * REGION_HEIGHT
     top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
@@ -55,5 +57,5 @@ def region_histograms(codes: UInt8Array) -> Float32Array:
     blocks = inside.reshape(ROWS, REGION_HEIGHT, COLUMNS, REGION_WIDTH).swapaxes(1, 2)
     pixels = REGION_WIDTH * REGION_HEIGHT
     blocks = blocks.reshape(ROWS * COLUMNS, pixels)
-    counts = np.stack([np.bincount(block, minlength=BINS) for block in blocks])
+    counts = np.stack([np.bincount(block, minlength=bins) for block in blocks])
     return (counts / pixels).astype(np.float32).ravel()

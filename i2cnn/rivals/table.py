@@ -20,11 +20,18 @@ class Rival:
     title : str
         For tables.
     kernels : tuple of {"linear", "polynomial", "rbf"}
-        Kernels its SVM is reported with.
+        Kernels its SVM is reported with; empty for a rival with a classifier of its own.
     protocol : str
         One sentence: what it is and after whom.
     standardised : bool
         Whether each feature is scaled to mean 0 and deviation 1 over the fitted faces.
+    classifier : str
+        Name of its own classifier; empty for one with SVMs.
+    minutes : float
+        About how long a fold of 400 faces takes on one CPU core, if that is minutes: such a rival
+        runs only where it is asked for. 0 for seconds.
+    clips : bool
+        Whether it needs all frames of a clip, so that still images cannot be named.
     """
 
     name: str
@@ -32,6 +39,14 @@ class Rival:
     kernels: tuple[str, ...]
     protocol: str
     standardised: bool = True
+    classifier: str = ""
+    minutes: float = 0.0
+    clips: bool = False
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of its methods: its kernels, or its own classifier."""
+        return self.kernels or (self.classifier,)
 
 
 RIVALS = {
@@ -74,8 +89,51 @@ RIVALS = {
             "Triggs (2005).",
             standardised=False,  # blocks are normalised already
         ),
+        Rival(
+            "ldp",
+            "LDP + template matching",
+            (),
+            "Local directional patterns in 42 regions, nearest mean histogram of an expression in "
+            "weighted chi-square distance, after Jabid, Kabir and Chae (2010).",
+            classifier="template",
+        ),
+        Rival(
+            "cspl",
+            "CSPL",
+            KERNELS,
+            "LBP histograms of the patches of an 8 x 8 grid that multi-task group-sparse learning "
+            "selects, common to all expressions or specific to one, after Zhong et al. (2012).",
+        ),
+        Rival(
+            "geometric",
+            "geometric features + Gaussian TAN Bayes",
+            (),
+            "52 facial points, from those of the clip's first frame where there are clips, and a "
+            "tree-augmented naive Bayes classifier with Gaussians, after Cohen et al. (2003).",
+            classifier="tan",
+        ),
+        Rival(
+            "sae",
+            "FP + SAE",
+            (),
+            "Autoencoders stacked on eyes, nose and mouth, placed by the landmarks rather than a "
+            "parser, with a logistic layer on top, after Lv, Feng and Xu (2014).",
+            classifier="logistic",
+        ),
+        Rival(
+            "bdbn",
+            "BDBN",
+            (),
+            "Deep belief networks on 80 patches, boosted and tuned together for each expression "
+            "against the rest, after Liu et al. (2014).",
+            classifier="boosted",
+            minutes=1.0,
+        ),
     )
 }
+
+#: Those that run unless others are asked for.
+QUICK_RIVALS = tuple(rival.name for rival in RIVALS.values() if not rival.minutes)
 
 
 def get_rival(name: str) -> Rival:

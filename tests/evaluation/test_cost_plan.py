@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.evaluation.cost_plan import Estimate, Plan, make_plan
+from i2cnn.evaluation.cost_table import rival_lines
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.speed import Speed
 from i2cnn.network.profiles import Schedule
+from i2cnn.rivals import RIVALS
+from i2cnn.util.progress import duration
 from tests.helpers.small_runs import arguments, copy_of, settings_of, small_set
 
 
@@ -100,3 +104,15 @@ def test_runs_are_compared(run: Path, tmp_path: Path, capsys) -> None:
     assert ">published<" not in html
     assert "Table 4: number of patches" in html
     assert "http" not in html
+
+
+def test_slow_rivals_are_named_with_their_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, minutes in (("ldp", 2.0), ("geometric", 3.0)):
+        monkeypatch.setitem(RIVALS, name, replace(RIVALS[name], minutes=minutes))
+    plan = Plan(Speed(1, 1, 1, 1, 1, 1, 1, 1, 1), 800, 9, (), {"lbp": 4, "ldp": 2})
+    assert rival_lines(plan)[:2] == [
+        "4 rival jobs, not estimated: seconds each, some minutes in all.",
+        f"2 jobs of ldp: about {duration(240)} each on one core.",
+    ]
+    assert f"geometric (about {duration(360)} per fold)" in rival_lines(plan)[-1]
+    assert "ldp" not in rival_lines(plan)[-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from i2cnn.report.paper import PUBLISHED, protocol, published
+from i2cnn.rivals import RIVALS
 
 KEYS = list(PUBLISHED)
 
@@ -36,4 +37,12 @@ def test_the_protocol_is_that_of_the_cited_work() -> None:
     rows = {r.method: protocol(r) for r in published("ckplus", "six")}
     assert rows["I2CNN-60"].startswith("this paper")
     assert rows["SVM (RBF) + LBP [22]"].startswith("Shan")
-    assert rows["CSPL + SVM [56]"] == "not stated in the paper"
+    assert "last three frames, 6 classes" in rows["BDBN [23]"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_rival_has_a_protocol_and_a_method_here(key: tuple[str, str]) -> None:
+    ids = {f"rival_{r.name}_{method}" for r in RIVALS.values() for method in r.methods}
+    for row in published(*key):
+        assert protocol(row) != "not stated in the paper"
+        assert not row.ours or row.ours in ids or row.ours.endswith("_trained")

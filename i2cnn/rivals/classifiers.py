@@ -1,0 +1,56 @@
+"""Rivals that have a classifier of their own in place of an SVM, by name."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from i2cnn.util.arrays import AnyArray, BoolArray, IntArray
+
+
+class Classifier(Protocol):
+    """Fitted on some faces, predicts others; everything random has a fixed seed."""
+
+    def fit(
+        self, features: AnyArray, labels: IntArray, subjects: AnyArray, judged: BoolArray
+    ) -> dict[str, Any]:
+        """Learn from faces.
+
+        Parameters
+        ----------
+        features : ndarray, (n, d)
+        labels : ndarray of int, (n,)
+        subjects : ndarray of str, (n,)
+            Whoever tunes keeps people apart.
+        judged : ndarray of bool, (n,)
+            Faces that tuning counts as right or wrong.
+
+        Returns
+        -------
+        dict
+            What was chosen: values that JSON can hold.
+        """
+        ...
+
+    def predict(self, features: AnyArray) -> IntArray:
+        """Classes of faces, (m,)."""
+        ...
+
+
+def make_classifier(rival_name: str, device: str = "cpu") -> Classifier:
+    """A rival's own classifier, not yet fitted; PyTorch's work is done on the device."""
+    # PyTorch takes seconds to load, so each is imported where it is used.
+    if rival_name == "ldp":
+        from i2cnn.rivals.ldp import LdpTemplates
+
+        return LdpTemplates()
+    if rival_name == "sae":
+        from i2cnn.rivals.sae import ComponentSAE
+
+        return ComponentSAE(device)
+    if rival_name == "bdbn":
+        from i2cnn.rivals.bdbn import BoostedDBN
+
+        return BoostedDBN(device)
+    from i2cnn.rivals.tan_bayes import GaussianTAN
+
+    return GaussianTAN()
