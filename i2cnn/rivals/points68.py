@@ -83,8 +83,8 @@ def points_of_frame(path: Path) -> Float64Array:
     found, number = shared_finder().find_one(image)
     if not number:
         raise InputError(
-            f"{path}: no face is found in this frame of a clip; the rivals that need it (geometric, "
-            "itbn) cannot be run: name the others in --rivals"
+            f"{path}: no face is found in this frame of a clip; the rivals that need it "
+            "(geometric, itbn) cannot be run: name the others in --rivals"
         )
     return locate(image, found.points)
 

@@ -36,3 +36,21 @@ def test_damaged_features_are_named(run: Path, tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"{path.name}: damaged .*; delete it and repeat"):
         job.run(copy, inputs, Execution())
+
+
+def test_only_rivals_with_svms_are_fused(run: Path) -> None:
+    settings = read_inputs(run).settings
+    with pytest.raises(InputError, match=r"--fuse ldp: it has no Gram matrix .*; choose pixels"):
+        replace(settings, fuse=("ldp",))
+
+
+def test_a_rival_with_its_own_classifier_has_no_reference(run: Path, tmp_path: Path) -> None:
+    copy = copy_of(run, tmp_path / "copy")
+    inputs = read_inputs(copy)
+    inputs = replace(inputs, settings=replace(inputs.settings, rivals=("ldp",), reference="person"))
+    job = RivalJob(1, "ldp")
+    (method,) = job.methods(inputs)
+    assert (method.id, method.title) == ("rival_ldp_template", "LDP + template matching")
+    job.prepare(copy, inputs)
+    job.run(copy, inputs, Execution())
+    assert set(job.result(copy)["methods"]) == {"template"}
