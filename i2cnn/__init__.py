@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from i2cnn.network.engine import get_engine
     from i2cnn.patches.extract import extract_patches
     from i2cnn.patches.schemes import get_scheme
+    from i2cnn.recogniser.patch_features import PatchFeatures
     from i2cnn.recogniser.recogniser import Recogniser
+    from i2cnn.svm.gram_svc import GramSVC
 
 __version__ = "0.1.0"
 
@@ -25,6 +27,8 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys(
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 __all__ = [
+    "GramSVC",
+    "PatchFeatures",
     "Recogniser",
     "__version__",
     "extract_patches",
@@ -34,6 +38,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GramSVC": "i2cnn.svm.gram_svc",
+    "PatchFeatures": "i2cnn.recogniser.patch_features",
     "Recogniser": "i2cnn.recogniser.recogniser",
     "extract_patches": "i2cnn.patches.extract",
     "get_engine": "i2cnn.network.engine",

@@ -11,13 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from i2cnn.cli.answers import Answer
+from i2cnn.faces.table import BOX_COLUMNS, POINT_COLUMNS
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.errors import InputError
-from i2cnn.util.landmarks import POINT_NAMES
 from i2cnn.util.text import printable, put
 
-_BOX = ("box_x", "box_y", "box_width", "box_height")
-_POINTS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
+_PLACES = (*BOX_COLUMNS, *POINT_COLUMNS)
 
 #: As :meth:`FacePrediction.to_dict` where there is no face.
 _NO_FACE: dict[str, Any] = {
@@ -95,15 +94,14 @@ class CsvFile:
                 raise self._refusal(error) from None
         whose, pictures = (("person",), ("reference",)) if people else ((), ())
         scores = [f"score_{label}" for label in labels]
-        places = (*_BOX, *_POINTS)
         self._add(
-            ["file", *whose, "face", *places, "found", "label", *scores, *pictures, "warnings"]
+            ["file", *whose, "face", *_PLACES, "found", "label", *scores, *pictures, "warnings"]
         )
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Add the row of an entry."""
         if entry["label"] is None:
-            places, scores = [""] * len(_BOX + _POINTS), [""] * len(self._labels)
+            places, scores = [""] * len(_PLACES), [""] * len(self._labels)
         else:
             numbers = [*entry["box"], *(v for point in entry["points"] for v in point)]
             places = [f"{v:.2f}" for v in numbers]

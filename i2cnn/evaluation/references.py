@@ -86,7 +86,7 @@ class FoldReferences:
                 rows = self._tested[groups == person]
                 pictures[choose(rows, inputs.labels, count, rng)] = True
             gram = self._fold.gram(pictures)
-            named = model.predict(gram.tested, gram.diagonal)
+            named = model.predict_gram(gram.tested, gram.diagonal)
             accuracies.append(float(np.mean(named == labels)))
         return accuracies
 

@@ -35,16 +35,16 @@ MOST_PIXELS = 1e6
 #: x, y, width, height in pixels.
 Box = tuple[float, float, float, float]
 
-_BOX_COLUMNS = ("box_x", "box_y", "box_width", "box_height")
-_POINT_COLUMNS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
+BOX_COLUMNS = ("box_x", "box_y", "box_width", "box_height")
+POINT_COLUMNS = tuple(f"{name}_{axis}" for name in POINT_NAMES for axis in "xy")
 COLUMNS = (
     "image",
     "subject",
     "sequence",
     "frame",
     "label",
-    *_BOX_COLUMNS,
-    *_POINT_COLUMNS,
+    *BOX_COLUMNS,
+    *POINT_COLUMNS,
     "found",
 )
 
@@ -141,10 +141,10 @@ def _parse_row(cells: dict[str, str], where: str) -> Face:
         frame = whole_number(row["frame"] or "0")
     except ValueError:
         raise InputError(f"{where}: frame is {row['frame']!r}, not a number") from None
-    x, y, width, height = (_number(row, name, where) for name in _BOX_COLUMNS)
+    x, y, width, height = (_number(row, name, where) for name in BOX_COLUMNS)
     if width <= 0 or height <= 0:
         raise InputError(f"{where}: the box is {width:g} x {height:g}; its sides must be above 0")
-    points = np.array([_number(row, name, where) for name in _POINT_COLUMNS]).reshape(-1, 2)
+    points = np.array([_number(row, name, where) for name in POINT_COLUMNS]).reshape(-1, 2)
     reason = check_points(points)
     if reason:
         raise InputError(f"{where}: {reason}; correct the points")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,9 @@ from i2cnn.svm.person_reference import PersonReference, Population
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_picture
+
+if TYPE_CHECKING:
+    from i2cnn.recogniser.many import PicturePrediction
 
 #: What a recogniser takes as a picture.
 Picture = str | Path | Image.Image | UInt8Array
@@ -142,6 +145,32 @@ class Recogniser:
         """
         seen = as_picture(image)
         return [self.predict_face(seen, d, reference) for d in self.finder.find_all(seen)]
+
+    def predict_many(
+        self,
+        pictures: Iterable[Picture],
+        workers: int | None = None,
+        reference: PersonReference | None = None,
+    ) -> Iterator[PicturePrediction]:
+        """Expressions in many pictures, as a generator; a bad picture does not stop it.
+
+        Parameters
+        ----------
+        pictures : iterable of what :meth:`predict` takes
+            Read as it is needed, so it may be endless.
+        workers : int, optional
+            Threads; as many as there are cores by default.
+        reference : PersonReference, optional
+            As for :meth:`predict`.
+
+        Yields
+        ------
+        PicturePrediction
+            One per picture, in their order; with the reason if a picture cannot be used.
+        """
+        from i2cnn.recogniser.many import predict_many
+
+        return predict_many(self, pictures, workers, reference)
 
     def predict_face(
         self, image: Picture, detection: Detection, reference: PersonReference | None = None

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from i2cnn.svm.gram import FoldGram
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
@@ -54,8 +58,11 @@ class Choice:
         return "rbf" if self.gamma else "polynomial" if self.degree else "linear"
 
 
-class GramSVC:
+class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """SVC (one against one, as libsvm) on a Gram matrix, tuned within the training subjects.
+
+    An estimator of scikit-learn: `fit` and `predict` take features. The Gram matrix is all that is
+    needed of them: who has it already gives it to `fit_gram` and `predict_gram`.
 
     Parameters
     ----------
@@ -74,15 +81,53 @@ class GramSVC:
         linear, polynomial, rbf, smaller degree or gamma, smaller C: the simplest.
     svc_ : sklearn.svm.SVC
         Fitted with kernel="precomputed".
+    classes_ : ndarray
+        The labels, sorted; after `fit`.
     """
 
     def __init__(
         self, kernels: Sequence[str] = ("linear", "rbf"), inner_folds: int = INNER_FOLDS
     ) -> None:
-        self.kernels = tuple(kernels)
+        self.kernels = kernels
         self.inner_folds = inner_folds
 
-    def fit(
+    def fit(self, X: AnyArray, y: AnyArray, groups: AnyArray | None = None) -> GramSVC:
+        """Tune and fit on features.
+
+        Parameters
+        ----------
+        X : ndarray, (n, dim)
+        y : ndarray, (n,)
+            Labels.
+        groups : ndarray, (n,), optional
+            Subject of each face; by default, nobody has two. In a pipeline,
+            `set_fit_request(groups=True)` asks scikit-learn for them.
+
+        Raises
+        ------
+        ValueError
+            The faces are of one class or of one subject only.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        people = np.arange(len(y)) if groups is None else np.asarray(groups)
+        check_consistent_length(X, people)
+        self.fitted_ = X
+        try:
+            return self.fit_gram(X @ X.T, labels, people)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+
+    def predict(self, X: AnyArray) -> AnyArray:
+        """Labels (m,) of faces with features (m, dim)."""
+        check_is_fitted(self, "fitted_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        numbers = self.predict_gram(X @ self.fitted_.T, np.einsum("ij,ij->i", X, X))
+        labels: AnyArray = self.classes_[numbers]
+        return labels
+
+    def fit_gram(
         self,
         gram: Float64Array,
         labels: IntArray,
@@ -107,7 +152,7 @@ class GramSVC:
             The faces are of one class or of one subject only.
         """
         if len(set(labels)) < 2:
-            raise InputError("an SVM needs training faces of at least two classes")
+            raise InputError("an SVM needs faces of at least two classes, these are of one class")
         gram, labels = np.asarray(gram, np.float64), np.asarray(labels)
         self.diagonal_: Float64Array = np.diag(gram).copy()
         self.scale_ = float(self.diagonal_.mean()) or 1.0
@@ -121,7 +166,7 @@ class GramSVC:
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
         return self
 
-    def predict(self, gram: Float64Array, diagonal: Float64Array) -> IntArray:
+    def predict_gram(self, gram: Float64Array, diagonal: Float64Array) -> IntArray:
         """Classes of faces.
 
         Parameters
@@ -212,7 +257,7 @@ def fit_and_predict(
         Their subjects.
     kernels : sequence of {"linear", "polynomial", "rbf"}
     judged : ndarray of bool, (n,), optional
-        As for :meth:`GramSVC.fit`.
+        As for :meth:`GramSVC.fit_gram`.
 
     Returns
     -------
@@ -221,5 +266,5 @@ def fit_and_predict(
     ndarray of int, (m,)
         Predicted classes of the tested faces.
     """
-    model = GramSVC(kernels).fit(fold.fitted, labels, subjects, judged)
-    return model, model.predict(fold.tested, fold.diagonal)
+    model = GramSVC(kernels).fit_gram(fold.fitted, labels, subjects, judged)
+    return model, model.predict_gram(fold.tested, fold.diagonal)

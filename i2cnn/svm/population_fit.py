@@ -66,12 +66,12 @@ def fit_by_rule(
     # References are differences, so centring changes none, and large common parts lose no digits.
     centred = features - mean
     gram = linear_gram(centred)
-    plain = GramSVC(("linear",)).fit(gram, labels, people)
+    plain = GramSVC(("linear",)).fit_gram(gram, labels, people)
     sides = People(Album(people), labels, np.ones(len(features), bool))
     referenced = ReferencedGram(gram, sides, rule)
     measured = _measured(referenced, centred)
     inner = referenced.fold().fitted
-    svm = GramSVC(("linear",)).fit(inner, labels, people)
+    svm = GramSVC(("linear",)).fit_gram(inner, labels, people)
     effects, judge = centred[:0], None
     if rule.mix:
         effects = _combined(sides.effects, centred)

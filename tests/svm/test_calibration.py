@@ -37,7 +37,7 @@ def error(pairs: PairWeights, features: Float32Array, labels: IntArray) -> float
 def test_unseen_people_are_named_as_surely_as_the_scores_say() -> None:
     features, labels, people = faces(40, 0)
     gram = linear_gram(features)
-    model = GramSVC(("linear",)).fit(gram, labels, people)
+    model = GramSVC(("linear",)).fit_gram(gram, labels, people)
     pairs = collapse(model, features, np.arange(len(labels)))
     slope = calibrate(gram, labels, people, model.choice_.C)
     strangers = faces(100, 1)[:2]

@@ -23,10 +23,10 @@ def test_patches_are_selected_from_their_gram_matrices(tmp_path) -> None:
     assert selected.dtype == np.float64
     alone = linear_gram(features[:, chosen])
     np.testing.assert_allclose(selected, alone, rtol=1e-5, atol=1e-4)
-    a, b = (GramSVC(("linear",), 3).fit(g, labels, groups) for g in (selected, alone))
+    a, b = (GramSVC(("linear",), 3).fit_gram(g, labels, groups) for g in (selected, alone))
     assert a.choice_ == b.choice_
     np.testing.assert_array_equal(
-        a.predict(selected, np.diag(selected)), b.predict(alone, np.diag(alone))
+        a.predict_gram(selected, np.diag(selected)), b.predict_gram(alone, np.diag(alone))
     )
 
 

@@ -22,11 +22,11 @@ def test_linear_equals_svc_on_the_wide_matrix(classes: int) -> None:
     wide = features.reshape(len(labels), -1)
     gram = linear_gram(features)
     np.testing.assert_allclose(gram, wide @ wide.T, rtol=1e-4, atol=1e-3)
-    model = GramSVC(("linear",)).fit(gram, labels, groups)
+    model = GramSVC(("linear",)).fit_gram(gram, labels, groups)
     reference = SVC(
         kernel="linear", C=model.choice_.C / model.scale_, decision_function_shape="ovo"
     ).fit(wide, labels)
-    predicted = model.predict(gram, np.diag(gram))
+    predicted = model.predict_gram(gram, np.diag(gram))
     np.testing.assert_array_equal(predicted, reference.predict(wide))
     pairs = collapse(model, features, np.arange(len(labels)))
     decisions = np.array([pairs.decisions(f) for f in features])
@@ -39,13 +39,13 @@ def test_rbf_equals_svc_on_the_wide_matrix() -> None:
     features, labels, groups = problem(3)
     wide = features.reshape(len(labels), -1)
     gram = linear_gram(features)
-    model = GramSVC(("rbf",)).fit(gram, labels, groups)
+    model = GramSVC(("rbf",)).fit_gram(gram, labels, groups)
     assert model.choice_.kernel == "rbf"
     gamma = model.choice_.gamma / model.distance_
     reference = SVC(kernel="rbf", C=model.choice_.C, gamma=gamma).fit(wide, labels)
     new = problem(3, seed=1)[0].reshape(60, -1)
     products, diagonal = new @ wide.T, (new**2).sum(1)
-    np.testing.assert_array_equal(model.predict(products, diagonal), reference.predict(new))
+    np.testing.assert_array_equal(model.predict_gram(products, diagonal), reference.predict(new))
     np.testing.assert_allclose(
         model.svc_.decision_function(model._kernel(products, diagonal, model.choice_.gamma)),
         reference.decision_function(new),
@@ -79,7 +79,7 @@ def test_tuning_is_the_plain_formula(classes: int) -> None:
     features, labels, groups = problem(classes, spread=0.15)
     order = np.random.RandomState(1).permutation(len(labels))
     gram = linear_gram(features[order])
-    model = GramSVC(inner_folds=4).fit(gram, labels[order], groups[order])
+    model = GramSVC(inner_folds=4).fit_gram(gram, labels[order], groups[order])
     expected = plain_choice(gram, labels[order], groups[order], 4)
     assert model.choice_ == expected
     assert C_GRID[0] < expected.C
@@ -88,10 +88,10 @@ def test_tuning_is_the_plain_formula(classes: int) -> None:
 def test_of_equal_points_the_simplest_is_chosen() -> None:
     """Classes so far apart that nearly every point is right everywhere."""
     features, labels, groups = problem(2, spread=50)
-    choice = GramSVC(inner_folds=2).fit(linear_gram(features), labels, groups).choice_
+    choice = GramSVC(inner_folds=2).fit_gram(linear_gram(features), labels, groups).choice_
     assert choice.accuracy == 1
     assert choice.kernel == "linear"
-    choice = GramSVC(("rbf",), 2).fit(linear_gram(features), labels, groups).choice_
+    choice = GramSVC(("rbf",), 2).fit_gram(linear_gram(features), labels, groups).choice_
     assert choice == Choice(C_GRID[0], GAMMA_GRID[0], 1.0)
 
 
@@ -128,7 +128,7 @@ def test_gram_route_equals_the_wide_matrix(
     np.testing.assert_allclose(gram, wide @ wide.T, rtol=1e-12, atol=1e-9)
     np.testing.assert_array_equal(gram, gram.T)
     squares = ((wide[:, None] - wide) ** 2).sum(-1)
-    model = GramSVC(("linear",), 2).fit(gram, labels, np.arange(faces))
+    model = GramSVC(("linear",), 2).fit_gram(gram, labels, np.arange(faces))
     kernel = model._kernel(gram, np.diag(gram), 1.0)
     np.testing.assert_allclose(kernel, np.exp(-squares / model.distance_), atol=1e-5)
     reference = SVC(
@@ -137,7 +137,7 @@ def test_gram_route_equals_the_wide_matrix(
     # libsvm stops within 0.001 of the solution: what is nearer to the border may fall either way.
     clear = np.abs(reference.decision_function(wide).reshape(faces, -1)).min(axis=1) > 0.01
     np.testing.assert_array_equal(
-        model.predict(gram, np.diag(gram))[clear], reference.predict(wide)[clear]
+        model.predict_gram(gram, np.diag(gram))[clear], reference.predict(wide)[clear]
     )
 
 
@@ -148,7 +148,7 @@ def test_faces_nearly_equal_keep_their_distances() -> None:
     wide = features.reshape(30, -1)
     differences = wide.astype(np.float64)[:, None] - wide
     squares = (differences**2).sum(-1)
-    model = GramSVC(("rbf",), 3).fit(linear_gram(features), np.arange(30) % 2, np.arange(30))
+    model = GramSVC(("rbf",), 3).fit_gram(linear_gram(features), np.arange(30) % 2, np.arange(30))
     gram = linear_gram(features)
     np.testing.assert_allclose(model._squares(gram, np.diag(gram)), squares, rtol=1e-5, atol=1e-6)
     norms = (wide**2).sum(1)
@@ -159,7 +159,7 @@ def test_faces_nearly_equal_keep_their_distances() -> None:
 def test_equal_faces_are_at_distance_zero() -> None:
     features = np.full((12, 3, 7), 0.1, np.float32)
     gram = linear_gram(features)
-    model = GramSVC(("rbf",), 3).fit(gram, np.arange(12) % 2, np.arange(12))
+    model = GramSVC(("rbf",), 3).fit_gram(gram, np.arange(12) % 2, np.arange(12))
     assert model.distance_ == 1
     np.testing.assert_allclose(model._kernel(gram, np.diag(gram), 1.0), 1)
 
@@ -169,12 +169,12 @@ def test_classes_absent_from_inner_folds() -> None:
     features, _, _ = problem(4, spread=3)
     labels = np.repeat(np.arange(4), 20)
     groups = np.where(labels < 1, np.arange(80) % 3, labels + 10)
-    model = GramSVC(("linear",), 6).fit(linear_gram(features), labels, groups)
+    model = GramSVC(("linear",), 6).fit_gram(linear_gram(features), labels, groups)
     assert model.choice_.accuracy == 0.25
     gram = linear_gram(features)
-    assert set(model.predict(gram, np.diag(gram))) == {0, 1, 2, 3}
+    assert set(model.predict_gram(gram, np.diag(gram))) == {0, 1, 2, 3}
     # Two classes, two subjects, a class each: every inner fold trains on one class.
-    lost = GramSVC(("linear",)).fit(gram[:40, :40], labels[:40], labels[:40])
+    lost = GramSVC(("linear",)).fit_gram(gram[:40, :40], labels[:40], labels[:40])
     assert lost.choice_ == Choice(C_GRID[0], 0.0, 0.0)
 
 
@@ -182,13 +182,13 @@ def test_polynomial_equals_svc_on_the_wide_matrix() -> None:
     features, labels, groups = problem(3)
     wide = features.reshape(len(labels), -1)
     gram = sum_gram(per_patch_gram(features))
-    model = GramSVC(("polynomial",)).fit(gram, labels, groups)
+    model = GramSVC(("polynomial",)).fit_gram(gram, labels, groups)
     best = model.choice_
     assert (best.kernel, best.degree in (2, 3), best.gamma) == ("polynomial", True, 0)
     reference = SVC(kernel="poly", C=best.C, degree=best.degree, gamma=1 / model.scale_, coef0=1)
     reference.fit(wide, labels)
     new = problem(3, seed=1)[0].reshape(60, -1)
-    predicted = model.predict(new @ wide.T, (new**2).sum(1))
+    predicted = model.predict_gram(new @ wide.T, (new**2).sum(1))
     np.testing.assert_array_equal(predicted, reference.predict(new))
     with pytest.raises(InputError, match="only a linear SVM"):
         collapse(model, features, np.arange(len(labels)))
@@ -201,14 +201,14 @@ def test_tuning_keeps_people_apart() -> None:
     labels = rng.randint(0, 2, 40)[people]
     features = (rng.randn(40, 1, 60)[people] + 0.01 * rng.randn(160, 1, 60)).astype(np.float32)
     gram = linear_gram(features)
-    honest = GramSVC(("linear",)).fit(gram, labels, people)
-    mixed = GramSVC(("linear",)).fit(gram, labels, rng.permutation(160))
+    honest = GramSVC(("linear",)).fit_gram(gram, labels, people)
+    mixed = GramSVC(("linear",)).fit_gram(gram, labels, rng.permutation(160))
     assert mixed.choice_.accuracy == 1
     assert honest.choice_.accuracy < 0.75
 
 
 def test_one_class_or_one_subject_cannot_be_fitted() -> None:
     with pytest.raises(InputError, match="two classes"):
-        GramSVC().fit(np.eye(4), np.zeros(4), list("abcd"))
+        GramSVC().fit_gram(np.eye(4), np.zeros(4), list("abcd"))
     with pytest.raises(InputError, match="two subjects"):
-        GramSVC().fit(np.eye(4), np.array([0, 1, 0, 1]), list("aaaa"))
+        GramSVC().fit_gram(np.eye(4), np.array([0, 1, 0, 1]), list("aaaa"))

@@ -44,7 +44,7 @@ def test_features_are_measured_as_in_gram_matrices(rule: ReferenceRule, classes:
     gram = ReferencedGram(linear_gram(centred), People(Album(people), labels, fitted), rule)
     gram.settle(labels[fitted])
     fold = gram.fold()
-    svm = GramSVC(("linear",)).fit(fold.fitted, labels[fitted], people[fitted])
+    svm = GramSVC(("linear",)).fit_gram(fold.fitted, labels[fitted], people[fitted])
     svm.svc_.decision_function_shape = "ovo"
     expected = svm.svc_.decision_function(fold.tested / svm.scale_).reshape(len(decisions), -1)
     sign = -1 if classes == 2 else 1  # of scikit-learn's two-class decisions
