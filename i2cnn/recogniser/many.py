@@ -85,7 +85,8 @@ def predict_many(
 def to_frame(results: Iterable[PicturePrediction]) -> pandas.DataFrame:
     """A table of answers with a row per face, and one for each picture without a face.
 
-    Its columns are those of `i2cnn predict --csv`, with `error` in place of `warnings`. Needs pandas.
+    Its columns are those of `i2cnn predict --csv`, with `error` in place of `warnings`. It
+    needs pandas.
 
     Parameters
     ----------
@@ -111,5 +112,6 @@ def to_frame(results: Iterable[PicturePrediction]) -> pandas.DataFrame:
                 }
             )
     # A row with a face has all columns, in their order.
-    frame = pandas.DataFrame(rows, columns=list(max(rows, key=lambda row: len(row), default={})))
+    widest = max(rows, key=len) if rows else {}
+    frame = pandas.DataFrame(rows, columns=list(widest))
     return frame.astype({"face": "Int64"}) if "face" in frame else frame
