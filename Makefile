@@ -13,7 +13,7 @@ NETS   ?= 2000
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test coverage wheel distribution caffe-shim docs lint format conformance sanitize fuzz proto clean
+.PHONY: help setup demo test coverage wheel distribution offline caffe-shim docs lint format conformance sanitize fuzz proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
@@ -22,6 +22,7 @@ help:
 	@echo "make wheel        a self-contained Linux wheel and the sdist, in dist/"
 	@echo "make distribution both of them, installed and tried in bare environments"
 	@echo "make caffe-shim   the distribution i2cnn-caffe: import caffe and the program caffe, in dist/"
+	@echo "make offline      a bundle for machines without network, tried in a namespace without one"
 	@echo "make docs         the documentation site, in build/site"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe), also NETS=2000 random nets"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
@@ -67,6 +68,10 @@ distribution: wheel
 caffe-shim: setup
 	@rm -rf build/caffe-shim && mkdir -p build && cp -r i2cnn/torchcaffe/shim build/caffe-shim
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist build/caffe-shim
+
+# With a Python of another version that has PyTorch: sh tools/check_offline.sh PYTHON.
+offline: setup
+	PYTHON=$(BIN)/python sh tools/check_offline.sh $(BIN)/python
 
 # Warnings are errors: a dead link, a heading that is gone, a page that no menu has.
 docs: setup
