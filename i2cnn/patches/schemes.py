@@ -62,6 +62,12 @@ class Region:
     width: float
     height: float
 
+    @property
+    def words(self) -> str:
+        """Its name in words."""
+        name = f"{self.name}_corner" if self.name.endswith("t_mouth") else self.name
+        return name.replace("strip_", "strip at the ").replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Scheme:

@@ -38,7 +38,7 @@ def confused_faces(results: Results, report: RunReport) -> list[ConfusedFace]:
     report : RunReport
         The report of these results; where no network is finished, its first method is shown.
     """
-    shown = report.find(f"k{report.most_patches}_trained") or report.methods[0]
+    shown = report.network or report.methods[0]
     first_seed = results.repetitions()[shown.method][0]
     wrong = [p for p in first_seed if p.truth != p.predicted]
     pairs = Counter((p.truth, p.predicted) for p in wrong)

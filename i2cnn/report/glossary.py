@@ -38,6 +38,10 @@ GLOSSARY: dict[str, str] = {
         "Histograms of oriented gradients: how strong the edges of each direction are in each cell "
         "of a patch. A description of shape that needs no training (Dalal and Triggs 2005)."
     ),
+    "Holm's correction": (
+        "Of many comparisons some look significant by chance. Holm's method raises each p value by "
+        "how many there are, so that all that are called significant hold together."
+    ),
     "inner accuracy": (
         "Accuracy of an SVM in the cross-validation, within the fitted people, that chooses its "
         "kernel and parameters. It says nothing about the tested people."
@@ -58,9 +62,18 @@ GLOSSARY: dict[str, str] = {
         "Harmonic mean of precision and recall, computed per class and averaged, so that rare "
         "expressions count as much as frequent ones."
     ),
+    "p": (
+        "How often chance alone would make a difference as large. Below 0.05 it is called "
+        "significant; above, it may be chance, which does not prove that there is none."
+    ),
     "patch": (
         "A part of the face (portrait, strip, or square on a landmark) at one of three scales, "
         "as it is or mirrored: 10 regions x 3 scales x 2 = 60 patches."
+    ),
+    "permutation test": (
+        "Two methods' answers are swapped for whole people, at random or in all ways, and p is how "
+        "often the difference in accuracy is then at least as large as the one found. People are "
+        "swapped, not faces, because faces of one person are not independent."
     ),
     "person-independent": (
         "No person is on two sides of a fold, so that every face is tested by a model that has "
@@ -75,6 +88,10 @@ GLOSSARY: dict[str, str] = {
         "unchanged; `quick` is a small network for CPUs, a demonstration and not a replication; "
         "`better` is a small residual network trained on jittered patches, which is not a "
         "replication either."
+    ),
+    "rank": (
+        "For each person the method that names most faces rightly has rank 1, the next 2; equal "
+        "ones share their ranks. The mean over people says how often a method is ahead."
     ),
     "reference": (
         "The mean of a person's own unlabelled pictures, from which that person's faces are "

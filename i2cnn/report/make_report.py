@@ -10,6 +10,8 @@ from i2cnn.evaluation.folds import Folds
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.evaluation.run import jobs_of
+from i2cnn.report.comparisons import comparisons
+from i2cnn.report.paired import differences, person_table, shares
 from i2cnn.report.paper import published
 from i2cnn.report.results import Results
 from i2cnn.report.run_report import (
@@ -20,7 +22,7 @@ from i2cnn.report.run_report import (
     StepReport,
     TrainingReport,
 )
-from i2cnn.report.scores import Scores, chance, paired_difference
+from i2cnn.report.scores import Scores, chance
 from i2cnn.svm.probabilities import Bin, calibration_error
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
@@ -50,6 +52,7 @@ def make_report(results: Results) -> RunReport:
         jobs_total=len(jobs_of(settings)),
         methods=methods,
         references=_references(results, methods, repetitions),
+        comparisons=comparisons(repetitions),
         trainings=_trainings(results),
         steps=_steps(results),
         chance=chance([face.label for face in results.inputs.faces]),
@@ -114,7 +117,10 @@ def _references(
         if not row.method.reference:
             continue
         plain = twins[row.method.id.removesuffix(f"_{row.method.reference}")]
-        pooled = [[p for rows in repetitions[m.method] for p in rows] for m in (plain, row)]
+        rights = person_table([shares(repetitions[m.method]) for m in (plain, row)])
+        if not rights.people:
+            continue  # the run is not complete
+        (gain,) = differences(rights, [(0, 1)])
         records = [
             choice.reference
             for done in results.jobs
@@ -126,7 +132,7 @@ def _references(
             ReferenceReport(
                 plain,
                 row,
-                paired_difference(*pooled),
+                gain,
                 _curve([record.pictures for record in known]),
                 _curve([record.classes for record in known]),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from i2cnn.report.comparisons import Comparison, Pair
 from i2cnn.report.records import DatasetRecord
 from i2cnn.report.run_report import MethodReport, ReferenceReport, RunReport
 from i2cnn.util.files import write_json
@@ -50,6 +51,12 @@ def to_json(report: RunReport) -> dict[str, object]:
             if report.not_applicable
             else {}
         ),
+        # Only where at least two people are tested, since 0.2.
+        **(
+            {"comparisons": [_comparison(c) for c in report.comparisons]}
+            if report.comparisons
+            else {}
+        ),
         # Only in runs with references.
         **({"references": [_reference(r) for r in report.references]} if report.references else {}),
     }
@@ -59,10 +66,32 @@ def _reference(row: ReferenceReport) -> dict[str, object]:
     return {
         "id": row.referenced.method.id,
         "plain": row.plain.method.id,
-        "gain": row.difference[0],
-        "gain_interval95": list(row.difference[1:]),
+        "gain": row.difference.value,
+        "gain_interval95": [row.difference.low, row.difference.high],
         "pictures": {str(n): list(values) for n, values in row.pictures.items()},
         "classes": {str(n): list(values) for n, values in row.classes.items()},
+    }
+
+
+def _comparison(compared: Comparison) -> dict[str, object]:
+    return {
+        "reference": compared.reference,
+        "people": compared.people,
+        "faces": compared.faces,
+        "ranks": dict(compared.ranks),
+        "network": [_pair(pair) for pair in compared.network],
+        "pairs": [_pair(pair) for pair in compared.pairs],
+    }
+
+
+def _pair(pair: Pair) -> dict[str, object]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "difference": pair.difference.value,
+        "interval95": [pair.difference.low, pair.difference.high],
+        "p": pair.difference.p,
+        "p_holm": pair.p_holm,
     }
 
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
+from i2cnn.report import words
 from i2cnn.report.confused import ConfusedFace, confused_faces
+from i2cnn.report.downloads import text_tables
 from i2cnn.report.glossary import GLOSSARY
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
-from i2cnn.report.pictures import draw_pictures
+from i2cnn.report.pictures import Picture, draw_pictures
 from i2cnn.report.results import read_results
 from i2cnn.report.run_report import RunReport
-from i2cnn.report.tables import PaperTable, paper_tables
+from i2cnn.report.tables import (
+    PaperTable,
+    by_accuracy,
+    network_rows,
+    page_tables,
+    paper_tables,
+    protocols,
+)
 from i2cnn.util.files import atomic_path, write_text
 from i2cnn.util.progress import duration
 
@@ -35,22 +45,22 @@ def write_report(run: Path) -> RunReport:
     pictures = draw_pictures(report)
     for old in folder.glob("*.png"):
         old.unlink()
-    for name, png in pictures.items():
+    for name, picture in pictures.items():
         with atomic_path(folder / name) as partial:
-            partial.write_bytes(png)
+            partial.write_bytes(picture.png)
     write_text(report.page, report_html(report, pictures, confused_faces(results, report)))
     return report
 
 
 def report_html(
-    report: RunReport, pictures: Mapping[str, bytes], confused: Sequence[ConfusedFace]
+    report: RunReport, pictures: Mapping[str, Picture], confused: Sequence[ConfusedFace]
 ) -> str:
     """One run's page, complete in itself.
 
     Parameters
     ----------
     report : RunReport
-    pictures : mapping of str to bytes
+    pictures : mapping of str to Picture
         From :func:`i2cnn.report.pictures.draw_pictures`.
     confused : sequence of ConfusedFace
         Wrongly named faces to show.
@@ -60,10 +70,18 @@ def report_html(
         .get_template("report.html")
         .render(
             report=report,
-            tables=paper_tables([report]),
-            images={name: data_uri(png) for name, png in pictures.items()},
+            heading=words.heading(report),
+            summary=words.summary(report),
+            words=words,
+            by_accuracy=by_accuracy,
+            network_rows=network_rows,
+            protocols=protocols(report),
+            tables=page_tables(report),
+            downloads=text_tables(report),
+            images=pictures,
             confused=confused,
             glossary=GLOSSARY,
+            run_name=report.run.resolve().name,
         )
     )
 
@@ -95,6 +113,21 @@ def data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
+def text_uri(text: str, kind: str) -> str:
+    """A text file as a link that contains it."""
+    return f"data:{kind};charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
+
+
+def glue(text: str) -> str:
+    """A text that is not broken between a number and its unit, nor within `p = 0.1`."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\d)", "\N{NO-BREAK SPACE}", text)
+
+
+def p_value(p: float) -> str:
+    """A p value in a table's cell."""
+    return glue(words.p_words(p).removeprefix("p ").removeprefix("= "))
+
+
 def environment() -> Environment:
     """Templates with the filters they use."""
     environment = Environment(
@@ -104,6 +137,10 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}"
+    environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
+    environment.filters["p_value"] = p_value
+    environment.filters["glue"] = glue
+    environment.filters["text_uri"] = text_uri
     environment.filters["duration"] = duration
     environment.filters["megabytes"] = lambda value: f"{value / 1e6:,.0f} MB"
     environment.filters["data_uri"] = data_uri

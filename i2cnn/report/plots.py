@@ -11,7 +11,11 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 import numpy.typing as npt
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
+
+from i2cnn.report.colours import INK, PUBLISHED, QUIET
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -19,15 +23,13 @@ from matplotlib import pyplot as plt
 # People's labels may have dollar signs, which are not meant for TeX.
 matplotlib.rcParams.update({"text.parse_math": False, "text.usetex": False})
 
-_GRAY = "#999999"
-_COLOURS = {
-    "trained": "#1f6f54",
-    "rival": "#5c8db8",
-    "untrained": "#a8a8a0",
-    "floor": "#a8a8a0",
-    "published": "#b85c38",
-}
-_CYCLE = ("#1f6f54", "#5c8db8", "#c9a227", "#b85c38", "#7a6f9b", "#4aa3a2", "#8a6d3b", "#777777")
+#: So narrow that its letters can be read on a telephone.
+_WIDTH = 4.8
+_SMALL = 8.5
+#: Height of a method in a chart, in inches.
+_LINE = 0.23
+#: Least contrast of letters to what they stand on (WCAG 2, level AA).
+_LEAST_CONTRAST = 4.5
 
 
 def _png(figure: Figure) -> bytes:
@@ -35,7 +37,7 @@ def _png(figure: Figure) -> bytes:
     with warnings.catch_warnings():
         # A box stands for a letter that the font does not have.
         warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
+        figure.savefig(buffer, format="png", dpi=170)
     plt.close(figure)
     return buffer.getvalue()
 
@@ -43,20 +45,37 @@ def _png(figure: Figure) -> bytes:
 def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title: str) -> bytes:
     """Confusion matrix as in the paper's Figure 7: percent of each true class, by row."""
     share = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    side = 0.75 * len(labels) + 1.2
-    figure, axes = plt.subplots(figsize=(side, side))
-    axes.imshow(share, cmap="Greens", vmin=0, vmax=100)
+    side = 0.56 * len(labels) + 1.2
+    figure, axes = plt.subplots(figsize=(side, side), layout="constrained")
+    axes.tick_params(labelsize=_SMALL)
+    image = axes.imshow(share, cmap="Greens", vmin=0, vmax=100)
     for i, row in enumerate(share):
         for j, value in enumerate(row):
             text = f"{value:.1f}" if confusion[i, j] else "0"
-            colour = "white" if value > 55 else "#222222" if confusion[i, j] else "#aaaaaa"
-            axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
+            colour = ink_on(to_rgb(image.cmap(value / 100)))
+            axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=_SMALL)
     axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("predicted", fontsize=_SMALL)
+    axes.set_ylabel("true", fontsize=_SMALL)
+    axes.set_title(title, fontsize=10)
     return _png(figure)
+
+
+def ink_on(colour: Sequence[float]) -> str:
+    """Black letters on a colour (red, green, blue from 0 to 1), or white ones where these fail."""
+    return "black" if contrast(colour, (0, 0, 0)) >= _LEAST_CONTRAST else "white"
+
+
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """Contrast of two colours after WCAG 2, from 1 to 21."""
+    light, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in colour[:3]]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))
 
 
 @dataclass(frozen=True)
@@ -69,46 +88,59 @@ class Curve:
     accuracy: Sequence[float]
 
 
-def curves_png(curves: Mapping[str, Sequence[Curve]], classes: int) -> bytes:
+@dataclass(frozen=True)
+class Line:
+    """What a method of a chart is called, and its colour."""
+
+    title: str
+    colour: str
+
+
+def curves_png(curves: Mapping[Line, Sequence[Curve]], classes: int) -> bytes:
     """Learning curves: one colour per number of patches, one thin line per training."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
-    for colour, (name, group) in zip(_CYCLE, curves.items(), strict=False):
+    figure, (upper, lower) = plt.subplots(
+        2, 1, figsize=(_WIDTH, 5.4), sharex=True, layout="constrained"
+    )
+    for name, group in curves.items():
         for i, c in enumerate(group):
             width = 1.4 if len(group) == 1 else 0.8
             marker = "o" if len(c.iterations) == 1 else None
-            line = {"color": colour, "linewidth": width, "marker": marker, "markersize": 3}
-            left.plot(c.iterations, c.train_loss, "--", **line)
-            left.plot(c.iterations, c.loss, **line)
+            line = {"color": name.colour, "linewidth": width, "marker": marker, "markersize": 3}
+            upper.plot(c.iterations, c.train_loss, "--", **line)
+            upper.plot(c.iterations, c.loss, **line)
             percent = [100 * v for v in c.accuracy]
-            right.plot(c.iterations, percent, label=name if i == 0 else None, **line)
-    left.axhline(math.log(classes), color=_GRAY, linewidth=0.8, linestyle=":")
-    left.set_title("loss (dashed: training; dotted: ln of classes)", fontsize=10)
-    left.set_ylim(bottom=0)
-    right.axhline(100 / classes, color=_GRAY, linewidth=0.8, linestyle=":")
-    right.set_title("accuracy by patch in validation, % (dotted: chance)", fontsize=10)
-    for axes in (left, right):
-        axes.set_xlabel("iteration")
+            lower.plot(c.iterations, percent, label=name.title if i == 0 else None, **line)
+    upper.axhline(math.log(classes), color=QUIET, linewidth=0.8, linestyle=":")
+    upper.set_ylabel("loss of single patches", fontsize=_SMALL)
+    upper.set_title("dashed: training, solid: validation, dotted: guessing", fontsize=_SMALL)
+    upper.set_ylim(bottom=0)
+    lower.axhline(100 / classes, color=QUIET, linewidth=0.8, linestyle=":")
+    lower.set_ylabel("accuracy of single patches, %", fontsize=_SMALL)
+    lower.set_xlabel("iteration", fontsize=_SMALL)
+    for axes in (upper, lower):
+        axes.tick_params(labelsize=_SMALL)
         axes.spines[["top", "right"]].set_visible(False)
-    right.legend(fontsize=8, frameon=False)
+    lower.legend(fontsize=_SMALL, frameon=False)
     return _png(figure)
 
 
-def folds_png(rows: Mapping[str, Mapping[int, float]], chance: float) -> bytes:
+def folds_png(rows: Mapping[Line, Mapping[int, float]], chance: float) -> bytes:
     """Accuracy in each fold: one group of bars per fold, one colour per method."""
     folds = sorted({fold for row in rows.values() for fold in row})
-    figure, axes = plt.subplots(figsize=(max(4.0, 0.8 * len(folds) + 2), 3))
+    figure, axes = plt.subplots(figsize=(_WIDTH, 2.8), layout="constrained")
     width = 0.8 / max(1, len(rows))
     for i, (name, row) in enumerate(rows.items()):
         x = [folds.index(fold) + (i - (len(rows) - 1) / 2) * width for fold in row]
-        colour = _CYCLE[i % len(_CYCLE)]
-        axes.bar(x, [100 * v for v in row.values()], width, label=name, color=colour)
-    axes.axhline(100 * chance, color=_GRAY, linewidth=0.8, linestyle=":")
+        heights = [100 * v for v in row.values()]
+        axes.bar(x, heights, width, label=name.title, color=name.colour)
+    axes.axhline(100 * chance, color=QUIET, linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(folds)), [str(fold) for fold in folds])
-    axes.set_xlabel("fold")
-    axes.set_ylabel("accuracy, %")
+    axes.set_xlabel("fold", fontsize=_SMALL)
+    axes.set_ylabel("accuracy, %", fontsize=_SMALL)
     axes.set_ylim(0, 100)
+    axes.tick_params(labelsize=_SMALL)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.legend(loc="outside lower center", fontsize=_SMALL, frameon=False, ncol=2)
     return _png(figure)
 
 
@@ -117,28 +149,109 @@ class Bar:
     """A method in a chart: its accuracy, 95 % interval and published accuracy, in percent."""
 
     title: str
-    group: str
+    colour: str
     value: float
     low: float
     high: float
     published: float | None = None
 
 
-def bars_png(bars: Sequence[Bar], chance: float, title: str) -> bytes:
-    """Accuracies with intervals, one line per method, the published number as a diamond."""
-    figure, axes = plt.subplots(figsize=(8, 0.32 * len(bars) + 1.1))
+def bars_png(bars: Sequence[Bar], chance: float, winner: bool = False) -> bytes:
+    """Accuracies with intervals, one line per method, the published number as a diamond.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        From the top.
+    chance : float
+        From 0 to 1.
+    winner : bool
+        Mark the first bar as the best.
+    """
+    figure, axes = plt.subplots(figsize=(_WIDTH, _LINE * len(bars) + 0.7), layout="constrained")
     for y, bar in enumerate(bars):
-        colour = _COLOURS.get(bar.group, _COLOURS["trained"])
-        axes.barh(y, bar.value, 0.66, color=colour, alpha=0.85)
-        axes.plot([bar.low, bar.high], [y, y], color="#222222", linewidth=1)
-        axes.text(1, y, f"{bar.value:.1f}", va="center", fontsize=8, color="white")
+        axes.barh(y, bar.value, 0.66, color=bar.colour)
+        axes.plot([bar.low, bar.high], [y, y], color="white", linewidth=3)
+        axes.plot([bar.low, bar.high], [y, y], color=INK, linewidth=1.2)
+        best = winner and y == 0
+        text = f"{bar.value:.1f}" + (" best" if best else "")
+        weight = "bold" if best else "normal"
+        axes.text(102, y, text, va="center", fontsize=_SMALL, color=INK, weight=weight)
         if bar.published is not None:
-            axes.plot(bar.published, y, "D", color=_COLOURS["published"], markersize=5)
-    axes.axvline(100 * chance, color=_GRAY, linewidth=0.8, linestyle=":")
-    axes.set_yticks(range(len(bars)), [bar.title for bar in bars], fontsize=8)
+            axes.plot(bar.published, y, "D", color=PUBLISHED, markersize=5, mec="white")
+    axes.axvline(100 * chance, color=INK, linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(bars)), [bar.title for bar in bars], fontsize=_SMALL)
+    if winner:
+        axes.get_yticklabels()[0].set_fontweight("bold")
     axes.invert_yaxis()
+    axes.tick_params(labelsize=_SMALL)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("accuracy, % (black: 95 % interval; dotted: chance)", fontsize=9)
-    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("accuracy, %", fontsize=_SMALL)
     axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def ranks_png(ranks: Mapping[Line, float], groups: Sequence[Sequence[int]]) -> bytes:
+    """Mean ranks, best on top; a line joins methods of which no two differ significantly.
+
+    Parameters
+    ----------
+    ranks : mapping of Line to float
+        From the best to the worst.
+    groups : sequence of sequence of int
+        Places of the methods that a line joins, of neighbours in the order of ranks.
+    """
+    figure, axes = plt.subplots(figsize=(_WIDTH, _LINE * len(ranks) + 0.7), layout="constrained")
+    for y, (line, rank) in enumerate(ranks.items()):
+        axes.plot(rank, y, "o", color=line.colour, markersize=7, zorder=3)
+        axes.axhline(y, color="#dddddd", linewidth=0.8)
+    right = len(ranks) + 0.5
+    for i, group in enumerate(groups):
+        x = right + 0.03 * right * (i + 1)
+        axes.plot([x, x], [group[0] - 0.3, group[-1] + 0.3], color=INK, linewidth=2.5)
+    axes.set_yticks(range(len(ranks)), [line.title for line in ranks], fontsize=_SMALL)
+    axes.invert_yaxis()
+    axes.tick_params(labelsize=_SMALL)
+    axes.set_xlim(0.5, right + 0.03 * right * (len(groups) + 1))
+    axes.set_xticks(range(1, len(ranks) + 1, max(1, len(ranks) // 6)))
+    axes.set_xlabel("mean rank over people (1 is best)", fontsize=_SMALL)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A region of the face: what stands above it, and its corners in pixels (4, 2)."""
+
+    title: str
+    corners: npt.NDArray[np.float64]
+
+
+def regions_png(face: npt.NDArray[np.uint8], panels: Sequence[Panel]) -> bytes:
+    """Each region's frame on a gray face (height, width), what lies outside it faded."""
+    columns = 5
+    rows = math.ceil(len(panels) / columns)
+    every = np.concatenate([panel.corners for panel in panels])
+    (left, top), (right, bottom) = every.min(axis=0) - 5, every.max(axis=0) + 5
+    height = _WIDTH / columns * float((bottom - top) / (right - left))
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(_WIDTH, rows * (height + 0.45)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        axes.set_facecolor("white")
+        extent = (-0.5, face.shape[1] - 0.5, face.shape[0] - 0.5, -0.5)
+        axes.imshow(face, cmap="gray", vmin=0, vmax=255, alpha=0.35, extent=extent)
+        inside = axes.imshow(face, cmap="gray", vmin=0, vmax=255, extent=extent)
+        frame = Polygon(panel.corners, closed=True, fill=False, color=PUBLISHED, linewidth=1.6)
+        axes.add_patch(frame)
+        inside.set_clip_path(frame)
+        axes.set_xlim(left, right)
+        axes.set_ylim(bottom, top)
+        axes.set_title(panel.title, fontsize=7.5, pad=3)
     return _png(figure)

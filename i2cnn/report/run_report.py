@@ -13,10 +13,13 @@ from i2cnn.evaluation.folds import Folds
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.profiles import template_schedule
+from i2cnn.report.comparisons import Comparison
+from i2cnn.report.paired import Difference
 from i2cnn.report.paper import Published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS
 from i2cnn.report.scores import Scores
+from i2cnn.svm.variants import TRAINED
 
 REPORT_FOLDER = "report"
 PAGE_FILE = "report.html"
@@ -65,8 +68,8 @@ class ReferenceReport:
     Parameters
     ----------
     plain, referenced : MethodReport
-    difference : tuple of float
-        Gain in pooled accuracy, and the ends of its 95 % interval over people.
+    difference : Difference
+        Gain in pooled accuracy.
     pictures, classes : mapping of int to (float, float, float)
         Mean accuracy over folds with references of only so many pictures, or expressions, and the
         2.5 and 97.5 percentiles over the random choices of them.
@@ -74,14 +77,14 @@ class ReferenceReport:
 
     plain: MethodReport
     referenced: MethodReport
-    difference: tuple[float, float, float]
+    difference: Difference
     pictures: Mapping[int, tuple[float, float, float]]
     classes: Mapping[int, tuple[float, float, float]]
 
     @property
     def helps(self) -> bool:
         """True if the interval of the gain excludes zero."""
-        return self.difference[1] > 0
+        return self.difference.low > 0
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,8 @@ class RunReport:
         In the order of the tables.
     references : tuple of ReferenceReport
         Methods that were also measured from references.
+    comparisons : tuple of Comparison
+        All methods compared as they are, and with references.
     trainings : tuple of TrainingReport
         One per finished network job.
     steps : tuple of StepReport
@@ -166,6 +171,7 @@ class RunReport:
     jobs_total: int
     methods: tuple[MethodReport, ...]
     references: tuple[ReferenceReport, ...]
+    comparisons: tuple[Comparison, ...]
     trainings: tuple[TrainingReport, ...]
     steps: tuple[StepReport, ...]
     chance: float
@@ -224,6 +230,15 @@ class RunReport:
         return max((m.method.k for m in self.methods), default=0)
 
     @property
+    def network(self) -> MethodReport | None:
+        """The network with the most patches, without references; None if only rivals are done."""
+        return self.find(f"k{self.most_patches}_{TRAINED}")
+
+    def comparison(self, reference: str = "") -> Comparison | None:
+        """Methods compared with each other, as they are or with a reference."""
+        return next((c for c in self.comparisons if c.reference == reference), None)
+
+    @property
     def departures(self) -> tuple[str, ...]:
         """How the run departs from its profile, in words."""
         return departures(self.settings)
@@ -242,39 +257,6 @@ class RunReport:
     def profile_words(self) -> str:
         """The profile, and how the run departs from it."""
         return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
-
-    @property
-    def summary(self) -> str:
-        """What the run found, in one or two plain sentences."""
-        best = max(self.main_methods, key=lambda m: m.scores.mean, default=None)
-        if best is None:
-            return ""
-        people = sum(len(self.folds.folds[number - 1].test) for number in self.folds_done)
-        found = (
-            f"{best.method.title} classifies {100 * best.scores.mean:.1f} % of {best.faces} faces "
-            f"of {people} unseen people correctly; always naming the most frequent expression "
-            f"would reach {100 * self.chance:.1f} %."
-        )
-        referenced = self.best_reference
-        if referenced is None:
-            return found
-        return (
-            f"{found} Measured from {self.reference_words} (unlabelled), "
-            f"{referenced.plain.method.title} reaches "
-            f"{100 * referenced.referenced.scores.mean:.1f} %, and "
-            f"{100 * referenced.plain.scores.mean:.1f} % without."
-        )
-
-    @property
-    def calibration_words(self) -> str:
-        """How well the probabilities of a recogniser hold; empty where nothing is known."""
-        if not self.calibration:
-            return ""
-        errors = ", ".join(f"{100 * e:.1f} % (k = {k})" for k, e in self.calibration.items())
-        return (
-            "The scores that i2cnn predict gives with this run's recogniser are probabilities; "
-            f"expected calibration error on the tested faces: {errors}."
-        )
 
     @property
     def reference_words(self) -> str:

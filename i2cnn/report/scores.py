@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -133,40 +132,6 @@ def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def paired_difference(
-    first: Sequence[Prediction], second: Sequence[Prediction]
-) -> tuple[float, float, float]:
-    """Gain in pooled accuracy of a second method on the same faces, with its 95 % interval.
-
-    Parameters
-    ----------
-    first, second : sequence of Prediction
-        Of the same faces, over all repetitions.
-
-    Returns
-    -------
-    tuple of float
-        Difference of the pooled accuracies, and the ends of its interval from resampling people.
-
-    Raises
-    ------
-    InputError
-        The faces are not the same.
-    """
-    if Counter(p.image for p in first) != Counter(p.image for p in second):
-        raise InputError("two methods can only be compared on the same faces")
-    subjects, index = np.unique([p.subject for p in [*first, *second]], return_inverse=True)
-    signs = np.repeat([-1.0, 1.0], [len(first), len(second)])
-    right = np.array([p.truth == p.predicted for p in [*first, *second]])
-    gained = np.bincount(index, signs * right, len(subjects))
-    faces = np.bincount(index[: len(first)], minlength=len(subjects))
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(subjects), size=(_RESAMPLES, len(subjects)))
-    shares = gained[drawn].sum(axis=1) / faces[drawn].sum(axis=1)
-    low, high = np.percentile(shares, [2.5, 97.5])
-    return float(gained.sum() / faces.sum()), float(low), float(high)
-
-
 def wilson(hits: float, number: int) -> tuple[float, float]:
     """95 % Wilson interval of a share."""
     share = hits / number
@@ -181,5 +146,9 @@ def wilson(hits: float, number: int) -> tuple[float, float]:
 
 def chance(truth: Sequence[str]) -> float:
     """Accuracy of always naming the most frequent label."""
-    _, counts = np.unique(truth, return_counts=True)
-    return float(counts.max() / counts.sum())
+    return truth.count(most_frequent(truth)) / len(truth)
+
+
+def most_frequent(truth: Sequence[str]) -> str:
+    """The most frequent label; of equal ones, the first in the alphabet."""
+    return max(sorted(set(truth)), key=truth.count)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from i2cnn.datasets.labels import TASKS
+from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.paper import TABLES, Published, protocol, published
 from i2cnn.report.run_report import MethodReport, RunReport
 
@@ -96,6 +98,12 @@ def paper_tables(reports: Sequence[RunReport]) -> list[PaperTable]:
     ]
 
 
+def page_tables(report: RunReport) -> list[PaperTable]:
+    """Tables of a run's own page: those that say more than its table of methods."""
+    found = paper_tables([report])
+    return [table for table in found if any(table.beside) and len(table.rows) > 1]
+
+
 def _rows(reports: Sequence[RunReport], tables: tuple[int, ...]) -> tuple[Row, ...]:
     keys: dict[str, tuple[str, str]] = {}
     for row in _all_published(reports):
@@ -145,3 +153,40 @@ def _our_cell(row: MethodReport) -> Cell:
         high=100 * high,
         flat=bool(row.flat_folds),
     )
+
+
+def by_accuracy(rows: Sequence[MethodReport]) -> list[MethodReport]:
+    """The best first."""
+    return sorted(rows, key=lambda row: -row.scores.mean)
+
+
+def protocols(report: RunReport) -> dict[str, str]:
+    """What each of the other methods is, whatever its SVM's kernel, by name."""
+    return {
+        re.sub(r"^SVM \(.*?\) \+ ", "", row.method.title): row.method.protocol
+        for row in report.main_methods
+        if row.method.protocol
+    }
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """The network against another method: as they are, and both with references."""
+
+    method: str
+    pairs: tuple[Pair | None, ...]
+
+
+def network_rows(report: RunReport) -> list[NetworkRow]:
+    """The network against each other method, the best of these first; chance last."""
+    compared = [c for c in report.comparisons if c.network]
+    found = []
+    for row in by_accuracy(report.main_methods):
+        ids = [row.method.id + (f"_{c.reference}" if c.reference else "") for c in compared]
+        found.append(NetworkRow(row.method.title, _against(compared, ids)))
+    found.append(NetworkRow("chance", _against(compared, [CHANCE] * len(compared))))
+    return [row for row in found if any(row.pairs)]
+
+
+def _against(compared: Sequence[Comparison], ids: Sequence[str]) -> tuple[Pair | None, ...]:
+    return tuple(c.against(method) for c, method in zip(compared, ids, strict=True))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from i2cnn.report import words
 from i2cnn.report.paper import Published
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import Cell, PaperTable
@@ -40,9 +41,10 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
         console.print(f"n/a: {method.title} is not applicable: {reason}.", soft_wrap=True)
     if report.references:
         console.print(_reference_table(report))
-    console.print(report.summary, soft_wrap=True)
+    for paragraph in words.summary(report):
+        console.print(paragraph, soft_wrap=True)
     if report.calibration:
-        console.print(report.calibration_words, soft_wrap=True)
+        console.print(words.calibration(report), soft_wrap=True)
     if not report.is_complete:
         console.print(
             f"{report.jobs_done} of {report.jobs_total} jobs are done; this does the rest:\n"
@@ -66,13 +68,13 @@ def _reference_table(report: RunReport) -> Table:
     for column in ("method", "as is %", "with reference %", "gain", "95 % *"):
         table.add_column(column, justify="left" if column == "method" else "right")
     for row in report.references:
-        gain, low, high = (100 * value for value in row.difference)
+        gain = row.difference
         table.add_row(
             row.plain.method.title,
             f"{100 * row.plain.scores.mean:.1f}",
             f"{100 * row.referenced.scores.mean:.1f}",
-            f"{gain:+.1f}",
-            f"{low:+.1f} - {high:+.1f}",
+            f"{100 * gain.value:+.1f}",
+            f"{100 * gain.low:+.1f} - {100 * gain.high:+.1f}",
         )
     return table
 

@@ -56,7 +56,7 @@ def variants(scheme: Scheme, k: int) -> tuple[Variant, ...]:
         add(f"select{fewer}", f"{fewer} of the {k}", "selected", scheme.select(fewer))
     for i, region in enumerate(scheme.regions):
         chosen = tuple(range(2 * scales * i, 2 * scales * (i + 1)))
-        add(f"region_{region.name}", f"only {region.name}", "region", chosen)
+        add(f"region_{region.name}", f"only the {region.words}", "region", chosen)
     for i, scale in enumerate(scheme.scales):
         chosen = tuple(p for p in every if p // 2 % scales == i)
         add(f"scale_{scale:g}", f"only scale {scale:g}", "scale", chosen)

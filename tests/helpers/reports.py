@@ -14,6 +14,7 @@ from i2cnn.evaluation.settings import Settings
 from i2cnn.network.loop import Validation
 from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import get_scheme
+from i2cnn.report.comparisons import Comparison
 from i2cnn.report.paper import published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.run_report import (
@@ -71,6 +72,7 @@ def report_of(
     seeds: tuple[int, ...] = (0,),
     trainings: Sequence[TrainingReport] = (),
     references: Sequence[ReferenceReport] = (),
+    comparisons: Sequence[Comparison] = (),
     reference: str = "none",
 ) -> RunReport:
     """A finished run of three folds, with the given rows and trainings."""
@@ -111,6 +113,7 @@ def report_of(
         jobs_total=3,
         methods=tuple(rows),
         references=tuple(references),
+        comparisons=tuple(comparisons),
         trainings=tuple(trainings),
         steps=(StepReport("k = 60", "training", 3, 183.0, 10**9, 0),),
         chance=1 / len(task),

@@ -7,8 +7,23 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 
-from i2cnn.report.plots import Bar, Curve, bars_png, confusion_png, curves_png, folds_png
+from i2cnn.report.plots import (
+    Bar,
+    Curve,
+    Line,
+    Panel,
+    bars_png,
+    confusion_png,
+    contrast,
+    curves_png,
+    folds_png,
+    ink_on,
+    ranks_png,
+    regions_png,
+)
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -31,32 +46,54 @@ def test_a_label_is_text_and_no_formula(label: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert size_of(confusion_png(np.eye(2, dtype=np.int64), [label, label], label))
-        assert size_of(bars_png([Bar(label, "rival", 50, 40, 60)], 0.1, label))
-        assert size_of(folds_png({label: {1: 0.5}}, 0.1))
+        assert size_of(bars_png([Bar(label, "#123456", 50, 40, 60)], 0.1))
+        assert size_of(folds_png({Line(label, "#123456"): {1: 0.5}}, 0.1))
         curve = Curve([1, 2], [2.0, 1.0], [2.0, 1.5], [0.1, 0.5])
-        assert size_of(curves_png({label: [curve]}, 2))
+        assert size_of(curves_png({Line(label, "#123456"): [curve]}, 2))
 
 
 def test_more_methods_make_a_higher_chart() -> None:
-    bars = [Bar(f"method {i}", "rival", 50, 40, 60, published=55) for i in range(12)]
-    few, many = size_of(bars_png(bars[:3], 0.1, "few")), size_of(bars_png(bars, 0.1, "many"))
+    bars = [Bar(f"method {i}", "#123456", 50, 40, 60, published=55) for i in range(12)]
+    few, many = size_of(bars_png(bars[:3], 0.1)), size_of(bars_png(bars, 0.1, winner=True))
     assert few[0] < many[0]
+    assert few[1] == many[1]
 
 
-def test_a_group_of_unknown_name_is_drawn() -> None:
-    assert size_of(bars_png([Bar("m", "another", 50, 40, 60)], 0.1, "t"))
-
-
-def test_curves_stand_side_by_side() -> None:
+def test_curves_are_narrow_enough_for_a_telephone() -> None:
     curve = Curve([1, 2], [2.0, 1.0], [2.0, 1.5], [0.1, 0.5])
-    height, width = size_of(curves_png({"k = 1": [curve, curve], "k = 5": [curve]}, 7))
-    assert width > 2 * height
+    curves = {Line("k = 1", "#123456"): [curve, curve], Line("k = 5", "#654321"): [curve]}
+    height, width = size_of(curves_png(curves, 7))
+    assert width < height
 
 
 def test_a_curve_of_one_point_is_drawn() -> None:
-    one = size_of(curves_png({"k = 1": [Curve([1], [2.0], [2.0], [0.1])]}, 7))
-    assert one[1] > one[0]
+    assert size_of(curves_png({Line("k = 1", "red"): [Curve([1], [2.0], [2.0], [0.1])]}, 7))
 
 
 def test_methods_may_have_different_folds() -> None:
-    assert size_of(folds_png({"one": {1: 0.5, 2: 0.6}, "other": {2: 0.4}}, 0.1))
+    assert size_of(
+        folds_png({Line("one", "red"): {1: 0.5, 2: 0.6}, Line("other", "blue"): {2: 0.4}}, 0.1)
+    )
+
+
+def test_ranks_are_drawn_with_and_without_groups() -> None:
+    ranks = {Line(name, "#123456"): rank for name, rank in (("a", 1.5), ("b", 2.0), ("c", 2.5))}
+    assert size_of(ranks_png(ranks, [])) == size_of(ranks_png(ranks, [[0, 1], [1, 2]]))
+
+
+def test_many_regions_have_more_rows() -> None:
+    face = np.full((60, 50), 128, np.uint8)
+    corners = np.array([[-9.0, 5], [40, 5], [40, 50], [-9, 50]])
+    few, many = (size_of(regions_png(face, [Panel("x", corners)] * n)) for n in (3, 7))
+    assert few[0] < many[0]
+
+
+def test_the_contrast_is_wcags() -> None:
+    assert contrast((1, 1, 1), (0, 0, 0)) == pytest.approx(21)
+    assert contrast(to_rgb("#777777"), (1, 1, 1)) == pytest.approx(4.48, abs=0.01)
+
+
+def test_numbers_of_a_confusion_matrix_can_be_read() -> None:
+    for share in np.linspace(0, 1, 101):
+        cell = colormaps["Greens"](share)[:3]
+        assert contrast(cell, to_rgb(ink_on(cell))) >= 4.5

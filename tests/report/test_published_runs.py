@@ -78,6 +78,23 @@ def test_the_documentations_references_are_the_runs(run: Path) -> None:
         assert f"| {plain['method']} | {cells} |" in page
 
 
+def test_the_documentations_comparisons_are_the_runs() -> None:
+    content = json.loads((ROOT / "results/synthetic-better/report/metrics.json").read_text())
+    titles = {row["id"]: row["method"] for row in content["methods"]} | {"chance": "chance"}
+    page = (ROOT / "docs" / "results.md").read_text()
+    plain, referenced = ({p["second"]: p for p in c["network"]} for c in content["comparisons"])
+
+    def cells(pair: dict) -> str:
+        low, high = (f"{100 * v:+.1f}" for v in pair["interval95"])
+        return (
+            f"{100 * pair['difference']:+.1f} ({low} to {high}) | {max(pair['p_holm'], 0.001):.3f}"
+        )
+
+    for name, pair in plain.items():
+        twin = referenced["chance" if name == "chance" else f"{name}_person"]
+        assert f"| {titles[name]} | {cells(pair)} | {cells(twin)} |" in page
+
+
 def test_the_readmes_numbers_are_the_runs() -> None:
     every = (cells for run in RUNS for cells in rows_of(run).values())
     numbers = {(mean, interval) for mean, _, interval in every}

@@ -9,7 +9,6 @@ import pytest
 from i2cnn.evaluation.folds import Fold, Folds
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.make_report import leak_audit
-from i2cnn.report.run_report import ReferenceReport
 from i2cnn.util.errors import InputError
 from tests.helpers.reports import report_of, row_of, training_of
 
@@ -62,28 +61,3 @@ def test_the_audit_counts_the_predictions() -> None:
 def test_a_person_who_does_not_test_is_a_leak(subject: str) -> None:
     with pytest.raises(InputError, match=f"leak: a.png of subject {subject}"):
         leak_audit(FOLDS, [Prediction(1, "a.png", subject, "x", "x")])
-
-
-def test_the_summary_says_what_was_found_in_plain_words() -> None:
-    report = report_of([row_of("k60_trained", 0.9), row_of("rival_hog_rbf", 0.7)])
-    assert report.summary.startswith("I2CNN-60, trained classifies 90.0 %")
-    assert "% of 12 faces of 3 unseen people correctly" in report.summary
-    assert "unlabelled" not in report.summary
-
-
-def test_the_summary_sets_references_apart() -> None:
-    plain, referenced = row_of("rival_hog_rbf", 0.7), row_of("rival_hog_rbf_person", 0.95)
-    twin = ReferenceReport(plain, referenced, (0.25, 0.2, 0.3), {}, {})
-    report = report_of([plain], references=[twin], reference="person")
-    assert "Measured from all pictures of the tested person (unlabelled)" in report.summary
-    assert "reaches 95.0 %, and 70.0 % without" in report.summary
-    assert twin.helps
-
-
-def test_the_calibration_error_is_told_where_it_is_known() -> None:
-    report = report_of([row_of("k60_trained", 0.9)])
-    assert report.calibration_words == ""
-    calibrated = replace(report, calibration={60: 0.042, 5: 0.1})
-    assert "calibration error on the tested faces: 4.2 % (k = 60), 10.0 % (k = 5)." in (
-        calibrated.calibration_words
-    )

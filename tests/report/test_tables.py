@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from i2cnn.datasets.labels import SEVEN, SIX
+from i2cnn.report.comparisons import CHANCE, Comparison, Pair
+from i2cnn.report.paired import Difference
 from i2cnn.report.run_report import RunReport
-from i2cnn.report.tables import Cell, PaperTable, paper_tables
+from i2cnn.report.tables import (
+    Cell,
+    PaperTable,
+    network_rows,
+    page_tables,
+    paper_tables,
+    protocols,
+)
 from tests.helpers.reports import report_of, row_of
 
 
@@ -93,3 +103,34 @@ def test_runs_of_one_title_are_told_apart_by_their_directories() -> None:
     runs = [report_of(rows, run=Path(name)) for name in ("first", "second")]
     compared, _, _ = paper_tables(runs)
     assert compared.columns == ("synthetic (6), first", "synthetic (6), second")
+
+
+def test_a_page_leaves_out_tables_of_one_row_and_those_without_published_numbers() -> None:
+    rows = [row_of("k60_trained", 0.9), row_of("k5_trained", 0.8)]
+    assert page_tables(report_of(rows)) == []
+    jaffe = page_tables(report_of(rows, dataset="jaffe", task=SEVEN))
+    assert [len(table.rows) for table in jaffe] == [4, 2, 3]
+
+
+def test_rows_of_the_network_stand_beside_those_with_references() -> None:
+    rows = [row_of(i, 0.5) for i in ("k60_trained", "rival_lbp_rbf")]
+    plain = Pair("k60_trained", "rival_lbp_rbf", Difference(0.1, 0, 0.2, 0.1), 0.1)
+    referenced = replace(plain, first="k60_trained_person", second="rival_lbp_rbf_person")
+    compared = [
+        Comparison("", 3, 12, {}, (), (plain, replace(plain, second=CHANCE))),
+        Comparison("person", 3, 12, {}, (), (referenced,)),
+    ]
+    found = network_rows(report_of(rows, comparisons=compared))
+    assert [(row.method, row.pairs) for row in found] == [
+        ("rival_lbp_rbf", (plain, referenced)),
+        ("chance", (replace(plain, second=CHANCE), None)),
+    ]
+
+
+def test_methods_are_explained_once_for_all_kernels() -> None:
+    rows = []
+    for kernel in ("linear", "RBF"):
+        row = row_of(f"rival_lbp_{kernel}", 0.5)
+        method = replace(row.method, title=f"SVM ({kernel}) + LBP", protocol="Patterns.")
+        rows.append(replace(row, method=method))
+    assert protocols(report_of(rows)) == {"LBP": "Patterns."}

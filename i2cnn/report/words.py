@@ -1,0 +1,161 @@
+"""What a report says in plain words; every number comes from the report."""
+
+from __future__ import annotations
+
+from i2cnn.datasets import NAMES
+from i2cnn.evaluation.methods import RIVAL, referenced_name
+from i2cnn.report.comparisons import CHANCE, Comparison, Pair
+from i2cnn.report.run_report import MethodReport, RunReport
+from i2cnn.svm.variants import UNTRAINED
+
+_SOURCES = {
+    **NAMES,
+    "synthetic": "rendered faces",
+    "folder": "a folder of faces",
+    "subjects": "a folder of faces",
+}
+
+
+def source(report: RunReport) -> str:
+    """The data set in words."""
+    return _SOURCES.get(report.settings.dataset, report.settings.dataset)
+
+
+def heading(report: RunReport) -> str:
+    """Title of a page: the data set's name first."""
+    name = source(report)
+    return f"{name[0].upper()}{name[1:]}: {len(report.task)} facial expressions"
+
+
+def summary(report: RunReport) -> list[str]:
+    """What the run found, in plain sentences: as faces are, compared, and with references."""
+    main = report.network or max(report.main_methods, key=lambda m: m.scores.mean, default=None)
+    if main is None:
+        return []
+    compared = [_training(report), _rival(report)] if report.network else []
+    paragraphs = [
+        [_found(report, main), _chance(report)],
+        compared,
+        [_reference(report)],
+    ]
+    return [text for part in paragraphs if (text := " ".join(filter(None, part)))]
+
+
+def _found(report: RunReport, main: MethodReport) -> str:
+    low, high = main.scores.interval
+    people = sum(len(report.folds.folds[number - 1].test) for number in report.folds_done)
+    return (
+        f"On {source(report)}, {main.method.title} names {100 * main.scores.mean:.1f} % of "
+        f"{main.faces} faces of {people} unseen people correctly (95 % interval {100 * low:.1f} to "
+        f"{100 * high:.1f} %). The profile is {report.settings.profile}: {report.profile_words}."
+    )
+
+
+def _chance(report: RunReport) -> str:
+    would = f"Always naming the most frequent expression would reach {100 * report.chance:.1f} %"
+    pair = _pair(report.comparison(), CHANCE)
+    return f"{would}." if pair is None else f"{would}: {verdict(pair, 'the network')}."
+
+
+def _training(report: RunReport, reference: str = "") -> str:
+    pair = _pair(
+        report.comparison(reference), _id(f"k{report.most_patches}_{UNTRAINED}", reference)
+    )
+    if pair is None:
+        return ""
+    return f"{verdict(pair, 'The trained network', 'its untrained self')}."
+
+
+def _rival(report: RunReport, reference: str = "") -> str:
+    comparison = report.comparison(reference)
+    rivals = [m for m in report.methods if m.method.group == RIVAL]
+    rivals = [m for m in rivals if m.method.reference == reference]
+    if comparison is None or not rivals:
+        return ""
+    best = max(rivals, key=lambda m: m.scores.mean)
+    pair = comparison.against(best.method.id)
+    if pair is None:
+        return ""
+    return (
+        f"The best of the other methods, {best.method.title}, reaches "
+        f"{100 * best.scores.mean:.1f} %: {verdict(pair, 'the network')}."
+    )
+
+
+def _reference(report: RunReport) -> str:
+    reference = report.settings.reference
+    shown = next((r for r in report.references if r.plain is report.network), None)
+    shown = shown or report.best_reference
+    if shown is None:
+        return ""
+    gain = shown.difference
+    found = (
+        f"Measured from {report.reference_words} (unlabelled), {shown.plain.method.title} reaches "
+        f"{100 * shown.referenced.scores.mean:.1f} %, {100 * gain.value:+.1f} points (95 % "
+        f"interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})."
+    )
+    return " ".join(filter(None, [found, _training(report, reference), _rival(report, reference)]))
+
+
+def _id(method_id: str, reference: str) -> str:
+    return referenced_name(method_id, reference) if reference else method_id
+
+
+def _pair(comparison: Comparison | None, other: str) -> Pair | None:
+    return None if comparison is None else comparison.against(other)
+
+
+def verdict(pair: Pair, first: str, second: str = "that") -> str:
+    """How the first method of a pair stands to the second, and whether that may be chance."""
+    points = f"{abs(100 * pair.difference.value):.1f} points"
+    where = "above" if pair.difference.value > 0 else "below"
+    if points.startswith("0.0 "):
+        points, where = "on a level", "with"
+    chance = "" if pair.is_significant else ", which may be chance"
+    raw, corrected = p_words(pair.difference.p), p_words(pair.p_holm)
+    p = raw if raw == corrected else f"{raw}, corrected {corrected.removeprefix('p = ')}"
+    return f"{first} is {points} {where} {second}{chance} ({p})"
+
+
+def p_words(p: float) -> str:
+    """A p value as people print it."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def calibration(report: RunReport) -> str:
+    """How well the probabilities of a recogniser hold; empty where nothing is known."""
+    if not report.calibration:
+        return ""
+    errors = ", ".join(f"{100 * e:.1f} % (k = {k})" for k, e in report.calibration.items())
+    return (
+        "The scores that i2cnn predict gives with this run's recogniser are probabilities; "
+        f"expected calibration error on the tested faces: {errors}."
+    )
+
+
+def confusions(report: RunReport, most: int = 5) -> list[tuple[str, int]]:
+    """The network's most frequent confusions, `true -> predicted`, and their numbers of faces.
+
+    Over several seeds the numbers are sums. Without a network, they are the first method's.
+    """
+    row = report.network or report.methods[0]
+    labels = report.task.labels
+    found = [
+        (f"{true} \N{RIGHTWARDS ARROW} {named}", int(row.scores.confusion[i, j]))
+        for i, true in enumerate(labels)
+        for j, named in enumerate(labels)
+        if i != j and row.scores.confusion[i, j]
+    ]
+    return sorted(found, key=lambda item: -item[1])[:most]
+
+
+def key_of_curves(report: RunReport) -> str:
+    """A warning for readers of the learning curves of several numbers of patches."""
+    counts = sorted({training.k for training in report.trainings})
+    if len(counts) < 2:
+        return ""
+    return (
+        f"k = {counts[0]} looks best here because curves count patches, not faces: its one kind of "
+        "patch shows most of the face, while the others average over small parts that say less. "
+        "The accuracies of faces are in the tables."
+    )

@@ -1,0 +1,113 @@
+"""What a report says in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from i2cnn.report import words
+from i2cnn.report.comparisons import CHANCE, Comparison, Pair
+from i2cnn.report.paired import Difference
+from i2cnn.report.run_report import ReferenceReport
+from tests.helpers.reports import report_of, row_of, training_of
+
+NETWORK, UNTRAINED, RIVAL = "k60_trained", "k60_untrained", "rival_hog_rbf"
+
+
+def pair_of(second: str, value: float, p: float, p_holm: float) -> Pair:
+    difference = Difference(value, value - 0.1, value + 0.1, p)
+    return Pair(NETWORK, second, difference, p_holm)
+
+
+def compared(*pairs: Pair, reference: str = "") -> Comparison:
+    return Comparison(reference, 3, 12, {}, pairs, pairs)
+
+
+def test_the_data_sets_name_is_the_title() -> None:
+    report = report_of([row_of(NETWORK, 0.5)], dataset="ckplus")
+    assert words.heading(report) == "CK+: 6 facial expressions"
+    assert words.heading(report_of([row_of(NETWORK, 0.5)])).startswith("Rendered faces: 6")
+
+
+def test_the_summary_says_what_was_found_and_on_whom() -> None:
+    (text,) = words.summary(report_of([row_of(NETWORK, 0.8)]))
+    assert text.startswith("On rendered faces, I2CNN-60, trained names 80.0 % of 12 faces of 3")
+    assert "(95 % interval 70.0 to 90.0 %). The profile is paper: the paper's AlexNet" in text
+    assert text.endswith("the most frequent expression would reach 16.7 %.")
+
+
+def test_rivals_alone_have_a_summary() -> None:
+    (text,) = words.summary(report_of([row_of(RIVAL, 0.7), row_of("rival_lbp_rbf", 0.6)]))
+    assert text.startswith("On rendered faces, rival_hog_rbf names 70.0 %")
+
+
+def test_the_summary_compares_with_chance_the_untrained_net_and_the_best_rival() -> None:
+    rows = [row_of(NETWORK, 0.8), row_of(UNTRAINED, 0.7), row_of(RIVAL, 0.9)]
+    rows.append(row_of("rival_lbp_rbf", 0.6))
+    pairs = compared(
+        pair_of(UNTRAINED, 0.1, 0.004, 0.016),
+        pair_of(RIVAL, -0.1, 0.2, 0.6),
+        pair_of("rival_lbp_rbf", 0.2, 0.001, 0.004),
+        pair_of(CHANCE, 0.63, 0.0001, 0.0004),
+    )
+    first, second = words.summary(report_of(rows, comparisons=[pairs]))
+    assert first.endswith("would reach 16.7 %: the network is 63.0 points above that (p < 0.001).")
+    assert second == (
+        "The trained network is 10.0 points above its untrained self (p = 0.004, corrected 0.016). "
+        "The best of the other methods, rival_hog_rbf, reaches 90.0 %: the network is 10.0 points "
+        "below that, which may be chance (p = 0.20, corrected 0.60)."
+    )
+
+
+def test_the_summary_sets_references_apart() -> None:
+    plain, referenced = row_of(NETWORK, 0.7), row_of("k60_trained", 0.95)
+    twin = ReferenceReport(plain, referenced, Difference(0.25, 0.2, 0.3, 0.01), {}, {})
+    report = report_of([plain], references=[twin], reference="person")
+    _, text = words.summary(report)
+    assert text == (
+        "Measured from all pictures of the tested person (unlabelled), I2CNN-60, trained reaches "
+        "95.0 %, +25.0 points (95 % interval +20.0 to +30.0)."
+    )
+    assert twin.helps
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "p_holm", "expected"),
+    [
+        (0.05, 0.01, 0.01, "A is 5.0 points above B (p = 0.010)"),
+        (
+            -0.05,
+            0.3,
+            1.0,
+            "A is 5.0 points below B, which may be chance (p = 0.30, corrected 1.00)",
+        ),
+        (0.0001, 1.0, 1.0, "A is on a level with B, which may be chance (p = 1.00)"),
+    ],
+)
+def test_a_verdict(value: float, p: float, p_holm: float, expected: str) -> None:
+    assert words.verdict(pair_of(RIVAL, value, p, p_holm), "A", "B") == expected
+
+
+def test_the_calibration_error_is_told_where_it_is_known() -> None:
+    report = report_of([row_of(NETWORK, 0.9)])
+    assert words.calibration(report) == ""
+    calibrated = replace(report, calibration={60: 0.042, 5: 0.1})
+    assert "calibration error on the tested faces: 4.2 % (k = 60), 10.0 % (k = 5)." in (
+        words.calibration(calibrated)
+    )
+
+
+def test_confusions_are_named_true_first() -> None:
+    row = row_of(NETWORK, 0.5)
+    row.scores.confusion[0, 3] = 4
+    row.scores.confusion[1, 0] = 7
+    found = words.confusions(report_of([row]))
+    assert found == [("disgust → anger", 7), ("anger → happy", 4)]
+
+
+def test_curves_of_several_k_have_a_warning() -> None:
+    one, two = training_of(60, 1), training_of(1, 1)
+    assert words.key_of_curves(report_of([row_of(NETWORK, 0.5)], trainings=[one])) == ""
+    report = report_of([row_of(NETWORK, 0.5)], trainings=[one, two])
+    assert words.key_of_curves(report).startswith("k = 1 looks best here because curves count")
