@@ -21,9 +21,16 @@ def test_a_colour_does_not_depend_on_the_other_rivals_of_a_run() -> None:
 
 
 def test_networks_are_told_apart_by_their_patches_and_by_training() -> None:
-    ids = ["k60_trained", "k5_trained", "k1_trained", "k60_untrained", "k60_trained_hog"]
-    groups = ["trained", "trained", "trained", "untrained", "fused"]
-    counts = [60, 5, 1, 60, 60]
+    ids = [
+        "k60_trained",
+        "k5_trained",
+        "k1_trained",
+        "k60_untrained",
+        "k60_trained_hog",
+        "k60_vote",
+    ]
+    groups = ["trained", "trained", "trained", "untrained", "fused", "vote"]
+    counts = [60, 5, 1, 60, 60, 60]
     methods = [Method("", i, "", g, k) for i, g, k in zip(ids, groups, counts, strict=True)]
     assert len(set(colours(methods).values())) == len(ids)
     whole, part = Method("", "k60_trained", "", "trained", 60), Method("", "p", "", "region", 60)
