@@ -244,6 +244,7 @@ _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": dev
 #: Module and function of each other program; all of them come to their names first.
 PROGRAMS = {
     "run": "dropin:run",
+    "check": "check:main",
     "convert_imageset": "tools.convert_imageset:main",
     "compute_image_mean": "tools.compute_image_mean:main",
     "extract_features": "tools.extract_features:main",

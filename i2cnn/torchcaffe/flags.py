@@ -18,6 +18,7 @@ commands:
   device_query    show GPU diagnostic information
   time            benchmark model execution time
   run             run a Python program that imports caffe: run script.py args...
+  check           all that keeps nets from running: check net.prototxt...
 
 programs with flags of their own:
   convert_imageset, compute_image_mean, extract_features, upgrade_net_proto_text,

@@ -20,6 +20,7 @@ from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.forks import about_layer
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
@@ -253,8 +254,8 @@ def create_layer(param: LayerParameter, context: Context) -> Layer:
     """Layer of a LayerParameter; an unknown type is an error that lists the known ones."""
     if param.type not in REGISTRY:
         raise CaffeError(
-            f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type} "
-            f"(known types: {', '.join(sorted(REGISTRY))})"
+            f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type}"
+            f"{about_layer(param.type, REGISTRY)} (known types: {', '.join(sorted(REGISTRY))})"
         )
     layer = REGISTRY[param.type](param, context)
     for what, names, (least, most) in (

@@ -11,8 +11,9 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.forks import about_field
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
-from i2cnn.torchcaffe.proto import NetParameter, SolverParameter
+from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.files import write_text
 
 M = TypeVar("M", bound=Message)
@@ -33,11 +34,12 @@ def parse(text: str, message: M, source: str) -> M:
     try:
         text_format.Parse(text, message)
     except text_format.ParseError as error:
-        raise CaffeError(_explain(error, message, source)) from None
+        raise CaffeError(explain(error, message, source)) from None
     return message
 
 
-def _explain(error: text_format.ParseError, message: Message, source: str) -> str:
+def explain(error: text_format.ParseError, message: Message, source: str) -> str:
+    """A line that names file, line and column, and for an unknown field what may be meant."""
     reason = re.sub(r"^\d+:\d+ : ", "", str(error)).replace("torchcaffe.", "")
     unknown = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', str(error))
     if unknown:
@@ -47,6 +49,8 @@ def _explain(error: text_format.ParseError, message: Message, source: str) -> st
 
 def _hint(message: Message, owner: str, field: str) -> str:
     """What the author of an unknown field may have meant."""
+    if owner == LayerParameter.DESCRIPTOR.full_name and about_field(field):
+        return about_field(field)
     names = message.DESCRIPTOR.file.pool.FindMessageTypeByName(owner).fields_by_name.keys()
     close = difflib.get_close_matches(field, names, n=3)
     if close:
@@ -57,13 +61,13 @@ def _hint(message: Message, owner: str, field: str) -> str:
     return ""
 
 
-def read_message(path: str | Path, message: M) -> M:
-    """Fill `message` from a prototxt file, as it is there: nothing is upgraded.
+def read_text(path: str | Path) -> str:
+    """Text of a prototxt file.
 
     Raises
     ------
     InputError
-        The file is missing, empty or not text, or holds another message.
+        The file is missing, too large or not text.
     """
     path = Path(path)
     try:
@@ -82,7 +86,18 @@ def read_message(path: str | Path, message: M) -> M:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if b"\0" in content:
         raise CaffeError(f"{path}: not a text file; a prototxt file is expected here")
-    parse(_decode(content), message, str(path))
+    return _decode(content)
+
+
+def read_message(path: str | Path, message: M) -> M:
+    """Fill `message` from a prototxt file, as it is there: nothing is upgraded.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty or not text, or holds another message.
+    """
+    parse(read_text(path), message, str(path))
     if not message.ListFields():
         raise CaffeError(f"{path}: the file is empty")
     missing = message.FindInitializationErrors()  # type: ignore[attr-defined]
