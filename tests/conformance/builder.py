@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from i2cnn.util.errors import InputError
 VIEWS = {"Flatten", "Reshape", "Split", "Slice", "Concat", "Input", "Parameter", "DummyData"}
 #: Layers whose gradient reads their own top, which an in-place layer would overwrite.
 READ_TOP = {"ELU", "Sigmoid", "TanH", "Exp", "MVN", "Softmax", "LRN", "Power", "Eltwise", "Swish"}
+#: Layers that do not look at propagate_down.
+DO_NOT_ASK = {"BatchNorm", "Flatten", "Im2col", "LSTM", "MVN", "RNN", "Softmax"}
 READ_TOP |= {"LSTM", "RNN", "LSTMUnit", "BNLL", "Log", "Pooling", "Python", "SPP", "BatchNorm"}
 
 
@@ -34,6 +37,10 @@ class Top:
         Whether a gradient can reach something learned through it.
     bound : float
         What no number is larger than; infinite if not known.
+    overwritten : bool
+        Whether a layer in place has changed it.
+    constant : bool
+        Whether all its numbers are the same, or may be: then MVN leaves but rounding.
     """
 
     name: str
@@ -42,6 +49,8 @@ class Top:
     grad: bool = False
     bound: float = np.inf
     readers: int = 0
+    overwritten: bool = False
+    constant: bool = False
 
 
 class Refused(Exception):
@@ -120,8 +129,7 @@ class Builder:
         self.inputs[name] = values
         dims = " ".join(f"dim: {n}" for n in values.shape)
         self.layers.append(
-            f'layer {{ name: "{name}" type: "Input" top: "{name}" '
-            f"input_param {{ shape {{ {dims} }} }} }}"
+            f'name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }}'
         )
         top = Top(name, values.shape, "Input", bound=float(np.abs(values).max(initial=0)))
         if prefix == "x":
@@ -149,13 +157,14 @@ class Builder:
         Refused
             Our layer does not take these bottoms or settings; the net ends with it.
         """
+        settings = self._spoilt(kind, settings)
         number = len(self.types)
         names = [bottoms[0].name] if in_place else [f"y{number}_{i}" for i in range(tops)]
         # Its type is in its name, by which the program knows what parameters may be.
         text = f'name: "{kind}{number}" type: "{kind}" ' + " ".join(
             [*(f'bottom: "{b.name}"' for b in bottoms), *(f'top: "{n}"' for n in names), settings]
         )
-        self.layers.append(f"layer {{ {text} }}")
+        self.layers.append(text)
         self.types.append(kind)
         options = NetOptions(torch.device("cpu"), CaffeRNG(1))
         context = Context("net", self.train, options)
@@ -168,16 +177,21 @@ class Builder:
             else:
                 layer.setup([bottom.shape for bottom in bottoms])
                 shapes = layer.reshape([bottom.shape for bottom in bottoms])
+                layer.check_shapes(shapes)
         except InputError as error:
             raise Refused(str(error)) from None
+        self.layers[-1] += self._specs(kind, layer.blobs) + self._propagate_down(kind, bottoms)
         for bottom in bottoms:
             bottom.readers += 1
         grad = layer.differentiable and (bool(layer.blobs) or any(b.grad for b in bottoms))
+        grad = grad or "propagate_down: true" in self.layers[-1]
         if in_place:
             bottoms[0].producer, bottoms[0].bound = kind, np.inf
             bottoms[0].readers -= 1
+            bottoms[0].overwritten = True
             bottoms[0].grad = bottoms[0].grad or grad
             return [bottoms[0]]
+        facts.setdefault("constant", all(bottom.constant for bottom in bottoms))
         made = [
             Top(name, tuple(shape), kind, grad, **facts)
             for name, shape in zip(names, shapes, strict=True)
@@ -186,6 +200,33 @@ class Builder:
         self.loss = self.loss or layer.is_loss
         return made
 
+    def _spoilt(self, kind: str, settings: str) -> str:
+        """The settings, rarely with another number in them: both must refuse the same."""
+        numbers = list(re.finditer(r"(?<=: )-?\d+(?= |$)", settings))
+        if kind == "Embed" or not numbers or not self.chance(0.04):
+            return settings  # genuine Caffe does not look at Embed's indices
+        place = self.one_of(*numbers)
+        other = self.one_of(-7, -3, -2, -1, 0, 1, 2, 3, 5, 9)
+        return f"{settings[: place.start()]}{other}{settings[place.end() :]}"
+
+    def _specs(self, kind: str, blobs: Sequence[Blob]) -> str:
+        """Sometimes names, by which parameters of one shape are shared, or a fixed parameter."""
+        if not blobs or kind in ("BatchNorm", "LSTM", "RNN") or self.chance(0.7):
+            return ""
+        specs = ""
+        for i, blob in enumerate(blobs):
+            shape = "x".join(map(str, blob.shape))
+            name = f'name: "{i} {shape}" ' if self.chance(0.6) else ""
+            specs += f" param {{ {name}{self.some('lr_mult: 0') if not name else ''} }}"
+        return specs
+
+    def _propagate_down(self, kind: str, bottoms: Sequence[Top]) -> str:
+        if len(bottoms) != 1 or bottoms[0].name.startswith("label") or self.chance(0.9):
+            return ""
+        if kind in DO_NOT_ASK or bottoms[0].producer == "Parameter":
+            return ""
+        return f" propagate_down: {self.one_of('true', 'false')}"
+
     def may_be_in_place(self, top: Top) -> bool:
         """True if a layer may overwrite this blob as in genuine Caffe, which shares memory."""
         return top.readers == 0 and top.producer not in VIEWS | READ_TOP
@@ -193,7 +234,7 @@ class Builder:
     def text(self) -> str:
         """The prototxt."""
         force = "force_backward: true\n" if self.force else ""
-        return force + "\n".join(self.layers) + "\n"
+        return force + "".join(f"layer {{ {text} }}\n" for text in self.layers)
 
     def diffs(self) -> dict[str, np.ndarray]:
         """Gradients for the outputs, if no loss gives them."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
+from torch import Tensor
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.layer import Layer
 from i2cnn.util.errors import InputError
 from tests.conformance.program import steps
 
-#: Of the largest value of an array; what rounding may change besides is found by changing inputs.
-TOLERANCE = 2e-5
+#: Of the largest value of an array and of a gradient; what rounding may change besides is found by
+#: trying.
+TOLERANCE, OF_GRADIENTS = 2e-5, 2e-4
+#: Two units in the last place of 1: a small loss is the logarithm of nearly 1.
+ONE = 2.4e-7
 #: What is refused although genuine Caffe runs it (docs/torchcaffe.md, Deliberate differences).
 DELIBERATE = re.compile(r"the last window begins beyond|does not fit into")
 
@@ -111,14 +120,33 @@ def _differences(
                 continue
             apart = _apart(mine[name], other[name])
             scale = float(np.abs(other[name][np.isfinite(other[name])]).max(initial=1e-6))
-            if apart <= TOLERANCE * scale:
+            allowed = max(scale * (OF_GRADIENTS if i == 2 else TOLERANCE), ONE)
+            if apart <= allowed:
                 continue
             if changed is None:
-                changed = [_ours(folder, noise)[0] for noise in (1, 2, 3)]
+                with _rounded_otherwise():
+                    changed = [_ours(folder, noise)[0] for noise in (1, 2, 3)]
             spread = max(_apart(mine[name], run[i][name]) for run in changed)
-            if apart > TOLERANCE * scale + 20 * spread:
+            if apart > allowed + 20 * spread:
                 found.append(f"{name}: {apart / scale:.2g} of the largest value")
     return found
+
+
+@contextmanager
+def _rounded_otherwise() -> Iterator[None]:
+    """Let what layers compute differ in its last digits, as other sums would round it."""
+    generator = torch.Generator().manual_seed(1)
+    forward, backward = Layer.forward, Layer.backward
+
+    def changed(value: Tensor | None) -> Tensor | None:
+        if value is None or torch.equal(value, value.round()):  # indices, masks, labels
+            return value
+        return value * (1 + 2e-7 * torch.randn(value.shape, generator=generator))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Layer, "forward", lambda *a, **k: [*map(changed, forward(*a, **k))])
+        patch.setattr(Layer, "backward", lambda *a, **k: [*map(changed, backward(*a, **k))])
+        yield
 
 
 def _apart(a: np.ndarray, b: np.ndarray) -> float:

@@ -187,7 +187,9 @@ def lrn(b: Builder) -> None:
 
 @maker("MVN")
 def mvn(b: Builder) -> None:
-    top = b.pick(lambda top: 2 <= len(top.shape) <= 4 and np.prod(top.shape[2:]) > 2)
+    top = b.pick(
+        lambda top: 2 <= len(top.shape) <= 4 and np.prod(top.shape[2:]) > 2 and not top.constant
+    )
     settings = b.some("normalize_variance: false", "across_channels: true", "eps: 0.1")
     b.add("MVN", [top], f"mvn_param {{ {settings} }}")
 
@@ -196,7 +198,8 @@ def mvn(b: Builder) -> None:
 def softmax(b: Builder) -> None:
     top = b.pick(lambda top: len(top.shape) >= 1)
     axis = axis_of(b, top) if len(top.shape) < 2 or b.chance(0.6) else 1
-    b.add("Softmax", [top], f"softmax_param {{ axis: {axis} }}", bound=1)
+    facts = {"bound": 1} | ({"constant": True} if top.shape[axis] == 1 else {})
+    b.add("Softmax", [top], f"softmax_param {{ axis: {axis} }}", **facts)
 
 
 # Shapes -------------------------------------------------------------------------------------------
@@ -215,7 +218,8 @@ def flatten(b: Builder) -> None:
 
 @maker("Reshape")
 def reshape(b: Builder) -> None:
-    top = b.pick(lambda top: len(top.shape) >= 2)
+    # Its diff is that of its bottom, which a layer in place changes once more.
+    top = b.pick(lambda top: len(top.shape) >= 2 and not top.overwritten)
     rank = len(top.shape)
     choice = b.integer(0, 3)
     if choice == 0:

@@ -56,9 +56,7 @@ def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dic
     found = {f"data/{name}": blob.data.copy() for name, blob in net.blobs.items()}
     yield {**found, **{f"after/{name}": blob.data.copy() for name, blob in params.items()}}
 
-    for blob in params.values():
-        blob.diff[...] = 0
-    for name, values in inputs.items():  # later: the top of Parameter shares its diff
+    for name, values in inputs.items():
         if name.startswith("diff/"):
             net.blobs[name[5:]].diff[...] = values
     net.backward()

@@ -18,17 +18,22 @@ class _Broadcast(Layer):
 
     def _span(self, shape: Shape, axis: int, num_axes: int, shapes: Sequence[Shape]) -> None:
         self.axis = canonical_axis(self, axis, len(shape))
-        if len(shapes) == 2:
-            self.shape = tuple(shapes[1])
-        else:
+        if len(shapes) == 1:
             if num_axes < -1:
                 raise self.fail("num_axes must be at least 0, or -1 for all")
             end = len(shape) if num_axes == -1 else self.axis + num_axes
             if end > len(shape):
                 raise self.fail(f"{num_axes} axes from axis {self.axis} are more than {shape} has")
             self.shape = tuple(shape[self.axis : end])
+        self.reshape(shapes)
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        shape = shapes[0]
+        if len(shapes) == 2:
+            self.shape = tuple(shapes[1])
         if tuple(shape[self.axis : self.axis + len(self.shape)]) != self.shape:
             raise self.fail(f"{self.shape} does not fit {shape} at axis {self.axis}")
+        return [shape]
 
     def spread(self, values: Tensor, like: Tensor) -> Tensor:
         """View of `values` that broadcasts over `like`."""

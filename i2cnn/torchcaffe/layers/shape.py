@@ -44,6 +44,8 @@ class Flatten(Layer):
         p, shape = self.param.flatten_param, shapes[0]
         self.axis = canonical_axis(self, p.axis, len(shape))
         self.end = canonical_axis(self, p.end_axis, len(shape))
+        if self.axis > self.end + 1:
+            raise self.fail(f"axis {p.axis} is behind end_axis {p.end_axis} of {shape}")
         joined = count(shape[self.axis : self.end + 1])
         return [(*shape[: self.axis], joined, *shape[self.end + 1 :])]
 

@@ -174,6 +174,14 @@ def test_batch_norm_gathers_in_forward_passes_only(build, phase: int) -> None:
     assert number == 1
 
 
+@pytest.mark.parametrize("kind", ["Scale", "Bias"])
+def test_scales_of_another_size_are_not_spread_over_the_bottom(build, kind: str) -> None:
+    net = build(source("x", 2, 3) + layer(kind, more=f"{kind.lower()}_param {{ axis: 0 }}"))
+    net.blobs["x"].reshape(1, 3)
+    with pytest.raises(InputError, match=r"\(2,\) does not fit \(1, 3\) at axis 0"):
+        net.forward()
+
+
 def test_batch_norm_of_one_number_per_channel_is_zero(build) -> None:
     more = "batch_norm_param { use_global_stats: false }"
     net = build(FORCE + source("x", 1, 3) + layer("BatchNorm", more=more))

@@ -94,6 +94,7 @@ REFUSED = [
     ("SPP", [(1, 8, 8)], 1, "spp_param { pyramid_height: 1 }", r"must be \(N, C, H, W\)"),
     ("SPP", [(1, 1, 8, 3)], 1, "spp_param { pyramid_height: 3 }", "8x3 is too small for 4x4 bins"),
     ("Im2col", [(1, 1, 8, 8)], 1, "", "kernel_size must be given"),
+    ("Flatten", [(2, 3, 4)], 1, "flatten_param { axis: 2 end_axis: 0 }", "axis 2 is behind"),
     (
         "Im2col",
         [(1, 1, 8)],
