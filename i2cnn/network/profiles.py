@@ -22,7 +22,7 @@ from i2cnn.util.errors import InputError
 
 FEATURE_BLOB = "fc7"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
-JITTER = {"better": 8}
+JITTER = {"better": 4}
 #: Side in pixels of the patches that a profile takes; the paper's where it has no entry.
 SIZES = {"better": 64}
 CLASSIFIER = "fc8"

@@ -149,7 +149,7 @@ def test_only_the_better_profile_jitters() -> None:
     assert {profile: JITTER.get(profile, 0) for profile in PROFILES} == {
         "paper": 0,
         "quick": 0,
-        "better": 8,
+        "better": 4,
     }
 
 
