@@ -159,7 +159,7 @@ def test_shared_blobs_add_their_gradients(tmp_path: Path) -> None:
         (('top: "prob"', 'top: "conv"'), "'conv' produced by multiple sources"),
         (
             ('type: "Softmax"', 'type: "Softmix"'),
-            "Unknown layer type: Softmix; did you mean Softmax\? .known types: AbsVal",
+            r"Unknown layer type: Softmix; did you mean Softmax\? .known types: AbsVal",
         ),
         (("kernel_size: 3", "kernel_size: 30"), "'conv'.*does not fit into a 9x9"),
         (("num_output: 5 kernel_size: 3", "num_output: 5 kernel_size: 3 group: 2"), "group 2"),
