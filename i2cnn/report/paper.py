@@ -79,7 +79,7 @@ PUBLISHED: dict[tuple[str, str], tuple[Published, ...]] = {
         Published("SVM (RBF) + LBP [22]", 88.9, (2,), "rival_lbp_rbf"),
         Published("SVM (RBF) + Gabor [22]", 86.8, (2,), "rival_gabor_rbf"),
         Published("LDP + template matching [57]", 86.9, (2,), "rival_ldp_template", certain=False),
-        Published("ITBN [58]", 86.3, (2,), certain=False),
+        Published("ITBN [58]", 86.3, (2,), "rival_itbn_clips", certain=False),
         Published(
             "geometric features + Gaussian TAN Bayes [13]",
             73.2,

@@ -51,6 +51,10 @@ def make_classifier(rival_name: str, device: str = "cpu") -> Classifier:
         from i2cnn.rivals.bdbn import BoostedDBN
 
         return BoostedDBN(device)
+    if rival_name == "itbn":
+        from i2cnn.rivals.itbn import IntervalNetworks
+
+        return IntervalNetworks()
     from i2cnn.rivals.tan_bayes import GaussianTAN
 
     return GaussianTAN()

@@ -10,7 +10,7 @@ import numpy as np
 
 from i2cnn.faces.table import Face
 from i2cnn.patches.schemes import DEEPID, Scheme
-from i2cnn.rivals import cspl, gabor, hog, lbp, ldp, points68
+from i2cnn.rivals import cspl, events, gabor, hog, lbp, ldp, points68
 from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
 from i2cnn.rivals.components import components
 from i2cnn.rivals.table import get_rival
@@ -45,8 +45,9 @@ def describe(
     -------
     ndarray, (faces, d)
         float32: pixels 4125, lbp 2478, gabor 42 560, ldp 2352, cspl 3776, geometric 104, sae 1232,
-        bdbn 16 500 values per face; hog 1764 per patch that is not a mirrored copy. boosted-lbp:
-        the 16 500 patterns of the aligned face as uint8, of which a fold counts what it needs.
+        bdbn 16 500 values per face, itbn 760 per clip; hog 1764 per patch that is not a mirrored
+        copy. boosted-lbp: the 16 500 patterns of the aligned face as uint8, of which a fold counts
+        what it needs.
 
     Raises
     ------
@@ -63,7 +64,9 @@ def describe(
     elif rival.name == "sae":
         described = _pictures_described(components, faces, root, update)
     elif rival.name == "geometric":
-        described = _points_described(faces, root, update)
+        described = _counted(points68.displacements(faces, root), len(faces), update)
+    elif rival.name == "itbn":
+        described = _counted(events.displacements(faces, root), len(faces), update)
     else:
         described = _faces_described(rival.name, faces, root, update)
     first = next(described)
@@ -101,13 +104,14 @@ def _pictures_described(
             update(number, len(faces))
 
 
-def _points_described(
-    faces: Sequence[Face], root: Path, update: Callback | None
+def _counted(
+    described: Iterator[Float64Array], number: int, update: Callback | None
 ) -> Iterator[AnyArray]:
-    for number, points in enumerate(points68.displacements(faces, root), 1):
+    """Rows of float32, with each reported."""
+    for done, points in enumerate(described, 1):
         yield points.astype(np.float32).ravel()
         if update is not None:
-            update(number, len(faces))
+            update(done, number)
 
 
 def _pixels(face: UInt8Array) -> Float32Array:

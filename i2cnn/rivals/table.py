@@ -129,6 +129,16 @@ RIVALS = {
             classifier="boosted",
             minutes=1.0,
         ),
+        Rival(
+            "itbn",
+            "ITBN",
+            (),
+            "Interval temporal Bayesian networks of the events of facial points in a whole clip, "
+            "after Wang, Wang and Ji (2013); each of a clip's peak frames gets the clip's label.",
+            classifier="clips",
+            minutes=1.0,
+            clips=True,
+        ),
     )
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from i2cnn.evaluation.inputs import read_inputs
+from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.util.errors import InputError
@@ -54,3 +54,32 @@ def test_a_rival_with_its_own_classifier_has_no_reference(run: Path, tmp_path: P
     job.prepare(copy, inputs)
     job.run(copy, inputs, Execution())
     assert set(job.result(copy)["methods"]) == {"template"}
+
+
+def of_clips(inputs: Inputs, labels: tuple[str, ...]) -> Inputs:
+    """The same faces as frames of clips, of these labels only."""
+    faces = [replace(f, sequence="001") for f in inputs.faces if f.label in labels]
+    return replace(inputs, faces=faces)
+
+
+def test_a_rival_of_clips_is_not_applicable_to_still_images(run: Path, tmp_path: Path) -> None:
+    copy = copy_of(run, tmp_path / "copy")
+    inputs = read_inputs(copy)
+    inputs = replace(inputs, settings=replace(inputs.settings, rivals=("itbn",)))
+    job = RivalJob(1, "itbn")
+    ((method, reason),) = job.not_applicable(inputs).items()
+    assert (method.title, reason) == ("ITBN", "it needs clips, and there are still images")
+    assert job.methods(inputs) == []
+    job.prepare(copy, inputs)
+    job.run(copy, inputs, Execution())
+    assert job.result(copy)["methods"] == {}
+    assert not (copy / FEATURES_FOLDER).exists()
+
+
+def test_a_rival_of_clips_needs_expressions_that_are_clips(run: Path) -> None:
+    inputs = read_inputs(run)
+    neutral, *others = inputs.task.labels
+    job = RivalJob(1, "itbn")
+    (reason,) = job.not_applicable(of_clips(inputs, (neutral, *others))).values()
+    assert "a neutral first frame is none; --task six" in reason
+    assert not job.not_applicable(of_clips(inputs, tuple(others)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.datasets.labels import SEVEN, SIX
+from i2cnn.evaluation.methods import Method
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.paired import Difference
 from i2cnn.report.run_report import RunReport
@@ -134,3 +135,12 @@ def test_methods_are_explained_once_for_all_kernels() -> None:
         method = replace(row.method, title=f"SVM ({kernel}) + LBP", protocol="Patterns.")
         rows.append(replace(row, method=method))
     assert protocols(report_of(rows)) == {"LBP": "Patterns."}
+
+
+def test_a_method_that_cannot_be_applied_has_a_row_that_says_why() -> None:
+    lacking = Method("clips", "rival_itbn_clips", "ITBN", "rival")
+    for dataset, published in (("ckplus", 86.3), ("synthetic", None)):
+        run = report_of([row_of("k60_trained", 0.7)], dataset=dataset, task=SEVEN)
+        compared, _, _ = paper_tables([replace(run, not_applicable={lacking: "it needs clips"})])
+        (cell,) = cells_of(compared)["ITBN [58]"]
+        assert (cell.published, cell.ours, cell.lacks) == (published, None, "it needs clips")

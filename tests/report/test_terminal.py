@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from i2cnn.datasets.labels import SEVEN
+from i2cnn.evaluation.methods import Method
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import paper_tables
 from i2cnn.report.terminal import print_comparison, print_report
@@ -27,6 +29,14 @@ def test_the_table_puts_the_published_number_beside_ours() -> None:
 def test_published_methods_that_are_not_run_here_have_rows() -> None:
     text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
     assert "BDBN [23] (published) │ │ │ │ │ │ 96.7 ?" in text
+
+
+def test_methods_that_cannot_be_applied_have_rows_and_a_reason() -> None:
+    lacking = Method("clips", "rival_itbn_clips", "ITBN", "rival")
+    report = report_of([row_of("k60_trained", 0.9)], dataset="ckplus", task=SEVEN)
+    text = printed(replace(report, not_applicable={lacking: "it needs clips"}))
+    assert "ITBN │ │ n/a │ │ │ │ 86.3 ?" in text
+    assert "n/a: ITBN is not applicable: it needs clips." in text
 
 
 def test_parts_of_the_patches_are_not_printed() -> None:
