@@ -39,7 +39,7 @@ $(READY): pyproject.toml constraints.txt tools/system_packages.sh
 	  test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 	  $(PIP) --upgrade pip setuptools wheel "pybind11>=2.12"; \
 	  $(PIP) torch; \
-	  $(PIP) --no-build-isolation --editable ".[test,cluster,docs,draw,serve]"'
+	  $(PIP) --no-build-isolation --editable ".[test,cluster,docs,draw,export,serve]"'
 	@touch $(READY) $(NATIVE)
 
 $(NATIVE): $(READY) $(CPP) CMakeLists.txt setup.py

@@ -245,6 +245,7 @@ _COMMANDS = {"train": train, "test": test, "time": time_net, "device_query": dev
 PROGRAMS = {
     "run": "dropin:run",
     "check": "check:main",
+    "export": "export:main",
     "convert_imageset": "tools.convert_imageset:main",
     "compute_image_mean": "tools.compute_image_mean:main",
     "extract_features": "tools.extract_features:main",

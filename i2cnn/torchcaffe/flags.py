@@ -19,6 +19,7 @@ commands:
   time            benchmark model execution time
   run             run a Python program that imports caffe: run script.py args...
   check           all that keeps nets from running: check net.prototxt...
+  export          write a net as ONNX or for torch.export, verified
 
 programs with flags of their own:
   convert_imageset, compute_image_mean, extract_features, upgrade_net_proto_text,
