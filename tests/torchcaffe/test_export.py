@@ -142,7 +142,7 @@ INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { di
         (
             INPUT
             + SELECTOR
-            + 'layer { name: "f" type: "Filter" bottom: "data" bottom: "s" top: "f" }',
+            + 'layer { name: "l" type: "SoftmaxWithLoss" bottom: "data" bottom: "s" top: "l" }',
             [],
             "net.prototxt: cannot be exported (",
         ),
