@@ -101,6 +101,49 @@ def leaks(rows: list[dict[str, str]], folds: list[dict[str, list[str]]]) -> list
     return found
 
 
+def rights(rows_by_seed: dict[int, list[dict[str, str]]]) -> dict[str, dict[str, float]]:
+    """Share of seeds in which each face was named rightly, by person and picture."""
+    hits: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for table in rows_by_seed.values():
+        for row in table:
+            hits[row["subject"]][row["image"]].append(row["truth"] == row["predicted"])
+    return {p: {i: statistics.fmean(h) for i, h in own.items()} for p, own in hits.items()}
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's correction, in the same order."""
+    found = [0.0] * len(p_values)
+    highest = 0.0
+    for place, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, p_values[i] * (len(p_values) - place))
+        found[i] = min(1.0, highest)
+    return found
+
+
+def check_comparison(compared: dict, rows: dict[str, dict[int, list[dict[str, str]]]]) -> list[str]:
+    """What does not agree of methods compared over people."""
+    named = {name: rights(rows[name]) for name in compared["ranks"]}
+    first = next(iter(named.values()))
+    people = [
+        p for p in first if all(r.get(p, {}).keys() == first[p].keys() for r in named.values())
+    ]
+    faces = sum(len(first[p]) for p in people)
+    faults = []
+    if (compared["people"], compared["faces"]) != (len(people), faces):
+        faults.append(f"compared: {len(people)} people and {faces} faces, not as reported")
+    right = {name: sum(sum(r[p].values()) for p in people) for name, r in named.items()}
+    for pairs in (compared["network"], compared["pairs"]):
+        for pair in pairs:
+            one, other = pair["first"], pair["second"]
+            if other != "chance" and not close(
+                (right[one] - right[other]) / faces, pair["difference"]
+            ):
+                faults.append(f"{one} against {other}: the difference does not follow")
+        if not all(map(close, holm([p["p"] for p in pairs]), [p["p_holm"] for p in pairs])):
+            faults.append("compared: the corrected p values do not follow")
+    return faults
+
+
 def check(run: Path) -> list[str]:
     """What does not agree; empty if all does."""
     metrics = json.loads((run / "report" / "metrics.json").read_text())
@@ -117,6 +160,8 @@ def check(run: Path) -> list[str]:
         for key, value in recompute(rows[name], metrics["labels"]).items():
             if not close(value, reported[name][key]):
                 faults.append(f"{name}: {key} is {reported[name][key]}, but follows as {value}")
+    for compared in metrics.get("comparisons", []):
+        faults += check_comparison(compared, rows)
     return faults
 
 

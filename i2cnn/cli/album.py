@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2cnn.cli.answers import Answer, note, refuse
+from i2cnn.cli.answers import Answer, note, read, refuse
 from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.people import FaceDescriptor, group_by_person
@@ -23,7 +23,6 @@ from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
-from i2cnn.util.images import read_image
 from i2cnn.util.progress import progress
 from i2cnn.util.text import show
 
@@ -38,11 +37,14 @@ class AlbumFace:
     face : DescribedFace
     who : ndarray, (128,), optional
         dlib's descriptor of whom it shows, where people are told apart by it.
+    notes : sequence of str
+        What a reader should know of the picture.
     """
 
     picture: Picture
     face: DescribedFace
     who: Float64Array | None = None
+    notes: Sequence[str] = ()
 
 
 def predict_album(
@@ -132,16 +134,16 @@ def _find_faces(
     with progress("describing faces") as update:
         for number, picture in enumerate(pictures, 1):
             try:
-                image = read_image(picture.path)
+                image, notes = read(picture)
                 found = recogniser.finder.find_all(image)
                 if not found:
-                    without.append(Answer(picture, []))
+                    without.append(Answer(picture, [], notes=notes))
                 elif not every and len(found) > 1:
                     note(f"{picture.path}: {len(found)} faces, the largest is used")
                 for detection in found if every else _largest(found):
                     face = DescribedFace(detection, recogniser.describe(image, detection))
                     who = None if describe_who is None else describe_who(image, detection)
-                    faces.append(AlbumFace(picture, face, who))
+                    faces.append(AlbumFace(picture, face, who, notes))
             except Exception as error:
                 without.append(refuse(picture, error))
             update(number, len(pictures))
@@ -159,7 +161,8 @@ def _named(
     person: str,
 ) -> Iterator[Answer]:
     named = name_faces(recogniser, [f.face for f in faces], reference)
-    yield from (Answer(face.picture, [one], person) for face, one in zip(faces, named, strict=True))
+    for face, one in zip(faces, named, strict=True):
+        yield Answer(face.picture, [one], person, notes=face.notes)
 
 
 def _all_one(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:

@@ -13,9 +13,10 @@ from i2cnn.faces.table import FLAGGED
 from i2cnn.recogniser.draw import annotate
 from i2cnn.recogniser.heat_map import HeatMap
 from i2cnn.recogniser.recogniser import FacePrediction
+from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.console import PlainConsole, bold
 from i2cnn.util.errors import InputError, unforeseen
-from i2cnn.util.images import read_image, write_image
+from i2cnn.util.images import read_image_noted, write_image
 from i2cnn.util.text import printable, show, warn
 
 
@@ -32,23 +33,34 @@ class Answer:
         Whose they are, where that is told.
     error : str
         Why the picture cannot be used; empty if it can.
+    notes : sequence of str
+        What a reader should know of the picture: only the first of several in a file was read.
     """
 
     picture: Picture
     faces: list[FacePrediction]
     person: str = ""
     error: str = ""
+    notes: Sequence[str] = ()
 
     def warnings_of(self, face: FacePrediction | None) -> list[str]:
         """What a reader should know of a face, or of a picture without one."""
         if face is None:
-            return [self.error or "no face found"]
-        return _doubts(face)
+            return [*self.notes, self.error or "no face found"]
+        return [*self.notes, *_doubts(face)]
 
 
 def note(text: str) -> None:
     """Say one thing that a user should know, on standard error."""
     warn(f"i2cnn: {text}")
+
+
+def read(picture: Picture) -> tuple[UInt8Array, list[str]]:
+    """Read a picture, and say on standard error what a reader should know of it; both returned."""
+    image, notes = read_image_noted(picture.path)
+    for text in notes:
+        note(text)
+    return image, notes
 
 
 def refuse(picture: Picture, error: Exception) -> Answer:
@@ -144,7 +156,8 @@ def save_drawing(
     folder: Path, picture: Picture, faces: Sequence[FacePrediction], maps: Sequence[HeatMap]
 ) -> None:
     """Draw faces into a copy of their picture, with their heat maps if there are any."""
-    write_image(folder / drawing_name(picture), annotate(read_image(picture.path), faces, maps))
+    image, _ = read_image_noted(picture.path)  # its notes were told when it was first read
+    write_image(folder / drawing_name(picture), annotate(image, faces, maps))
 
 
 def drawing_name(picture: Picture) -> Path:

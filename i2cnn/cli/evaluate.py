@@ -18,6 +18,7 @@ from i2cnn.evaluation.run import evaluate as run_evaluation
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
+from i2cnn.network.tensorboard import check_tensorboard
 from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.report.page import write_report
 from i2cnn.report.terminal import print_report
@@ -67,7 +68,11 @@ def evaluate(options: argparse.Namespace) -> int:
     """The whole run, then its report; status 1 if a job failed, 3 if pictures were left out."""
     settings = make_settings(options)
     workers = Workers(options.jobs, options.slurm)
-    execution = Execution(options.engine, options.device, options.keep)
+    if options.tensorboard:
+        check_tensorboard()
+    execution = Execution(
+        options.engine, options.device, options.keep, tensorboard=options.tensorboard
+    )
     jobs = jobs_of(settings, options.only_folds)
     check_out(options.out, settings)
     check_machine(options.out, settings, execution, workers)

@@ -7,6 +7,7 @@ import argparse
 from i2cnn.models import find_model, models
 from i2cnn.models.card import CARD_FILE, read_card
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_text
 from i2cnn.util.text import show
 
 
@@ -19,12 +20,16 @@ def list_models(options: argparse.Namespace) -> int:
 
 
 def print_card(options: argparse.Namespace) -> int:
-    """Print the card of a recogniser."""
+    """Print the card of a recogniser, or write it into a file."""
     folder = find_model(options.model)
     card = read_card(folder)
     if card is None:
         raise InputError(
             f"{folder / CARD_FILE}: no such file; repeat the evaluate command that made it"
         )
-    show(*card.text().splitlines())
+    if options.out is None:
+        show(*card.text().splitlines())
+    else:
+        write_text(options.out, card.text())
+        show(f"card: {options.out}")
     return 0

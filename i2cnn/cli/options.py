@@ -102,6 +102,16 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """`--tensorboard`."""
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write each training's curve for TensorBoard, which shows a folder of them with "
+        "tensorboard --logdir (needs pip install 'i2cnn[tensorboard]')",
+    )
+
+
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """`--precision`."""
     parser.add_argument(

@@ -15,6 +15,7 @@ from i2cnn.cli.answers import (
     note,
     print_people,
     print_picture,
+    read,
     refuse,
     save_drawing,
 )
@@ -25,7 +26,6 @@ from i2cnn.models.card import read_card
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
-from i2cnn.util.images import read_image
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -122,6 +122,7 @@ def _one_by_one(recogniser: Recogniser, pictures: Sequence[Picture]) -> Iterator
     """Every face of each picture, without references."""
     for picture in pictures:
         try:
-            yield Answer(picture, recogniser.predict(read_image(picture.path)))
+            image, notes = read(picture)
+            yield Answer(picture, recogniser.predict(image), notes=notes)
         except Exception as error:
             yield refuse(picture, error)

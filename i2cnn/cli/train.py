@@ -9,6 +9,7 @@ from pathlib import Path
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import TrainingSetup
+from i2cnn.network.tensorboard import check_tensorboard
 from i2cnn.network.train import keep_best, train_network
 from i2cnn.network.training_folder import MEAN_FILE
 from i2cnn.patches.lmdb_facts import database_size
@@ -20,6 +21,8 @@ from i2cnn.util.text import show
 def train(options: argparse.Namespace) -> None:
     """Train the network on two LMDBs."""
     schedule = chosen_schedule(options)
+    if options.tensorboard:
+        check_tensorboard()
     if not options.mean.is_file():
         raise InputError(f"{options.mean}: no such file; `i2cnn patches --mean` writes it")
     for database in (options.train, options.validation):
@@ -36,7 +39,7 @@ def train(options: argparse.Namespace) -> None:
             precision=options.precision,
         )
         device = choose_device(options.device)
-        training = train_network(options.out, setup, options.engine, device)
+        training = train_network(options.out, setup, options.engine, device, options.tensorboard)
     net = keep_best(options.out, training)
     show(
         f"{net}: validation accuracy {training.best.accuracy:.1%} at iteration "

@@ -54,6 +54,7 @@ def add_evaluate(verbs: Verbs) -> None:
     _how_it_is_run(evaluate)
     options.add_scheme(evaluate)
     options.add_encoding(evaluate)
+    options.add_tensorboard(evaluate)
     options.add_engine(evaluate)
     options.add_precision(evaluate)
 

@@ -154,6 +154,7 @@ def add_train(verbs: Verbs) -> None:
     train.add_argument(
         "--seed", type=options.seed, default=0, help="seed of the training (default: 0)"
     )
+    options.add_tensorboard(train)
     options.add_engine(train)
     options.add_precision(train)
 

@@ -102,6 +102,7 @@ def add_models(verbs: Verbs) -> None:
     card = verbs.add_parser("card", help="what a recogniser was made of, and what it can't do")
     card.set_defaults(run="i2cnn.cli.models:print_card")
     card.add_argument("model", metavar="NAME|FOLDER", help="a name of `i2cnn models`, or a folder")
+    card.add_argument("--out", type=Path, metavar="FILE.md", help="write it instead of printing it")
 
 
 def add_doctor(verbs: Verbs) -> None:

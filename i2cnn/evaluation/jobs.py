@@ -49,12 +49,15 @@ class Execution:
         Keep databases, features and snapshots.
     threads : int
         CPU threads per job; 0 leaves it to the libraries.
+    tensorboard : bool
+        Also write the trainings' curves for TensorBoard.
     """
 
     engine: str = "torch"
     device: str = "cpu"
     keep: bool = False
     threads: int = 0
+    tensorboard: bool = False
 
 
 def predictions_file(method: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
@@ -144,8 +145,8 @@ class NetworkScores:
         Returns
         -------
         dict
-            Its accuracy on the test faces, named as a recogniser names them, and how well their
-            probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
+            Its accuracy and confusion on the test faces, named as a recogniser names them, and how
+            well their probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
         """
         inputs = self.inputs
         fitted, tested = inputs.sides(self.fold)
@@ -171,7 +172,13 @@ class NetworkScores:
         decisions = np.stack([pairs.decisions(features[row]) for row in tested])
         scores = pairs.scores(decisions, len(inputs.task))
         truth = inputs.labels[tested]
-        found: dict[str, Any] = {"linear_accuracy": float(np.mean(scores.argmax(axis=1) == truth))}
+        named = scores.argmax(axis=1)
+        found: dict[str, Any] = {
+            "linear_accuracy": float(np.mean(named == truth)),
+            "linear_confusion": confusion_matrix(
+                truth, named, labels=range(len(inputs.task))
+            ).tolist(),
+        }
         if slope is not None:
             found["calibration"] = [asdict(one) for one in bins(scores, truth)]
         return found

@@ -77,7 +77,9 @@ class NetworkWork:
                 precision=settings.precision,
             )
             with self.folder.steps("training"):
-                training = train_network(self.path, setup, execution.engine, execution.device)
+                training = train_network(
+                    self.path, setup, execution.engine, execution.device, execution.tensorboard
+                )
             best = training.best
             say(
                 f"  trained {training.curve[-1].iteration} iterations, {training.reason}; "

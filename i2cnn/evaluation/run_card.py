@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scipy.stats import binomtest
+
 from i2cnn.datasets import NAMES, OWN_LABELS
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.models.card import Card, Share
@@ -52,7 +54,8 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         method=f"{k} patches per face, fc7 of the network of profile {settings.profile}, and a "
         "linear SVM.",
         protocol=f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "
-        "seen them.",
+        "seen them. The interval is Wilson's, as if faces of one person were independent; the "
+        "run's report has one over people.",
         licence="It may be passed on as far as the licences of its pictures allow.",
         data=(
             {
@@ -62,7 +65,14 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
                 "licence": licence,
             },
         ),
-        as_is=Share(accuracy),
+        as_is=Share(accuracy, *_interval(round(accuracy * len(tested)), len(tested))),
         limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
+        confusion=tuple(map(tuple, trained.get("linear_confusion", ()))),
         calibration={"as_is": calibration_error([tests])} if tests else {},
     )
+
+
+def _interval(right: int, faces: int) -> tuple[float, float]:
+    """95 % Wilson interval of the share of faces that are right."""
+    found = binomtest(right, faces).proportion_ci(0.95, "wilson")
+    return float(found.low), float(found.high)

@@ -56,6 +56,9 @@ class Card:
     calibration : mapping of str to float
         Expected calibration error of its probabilities, `as_is` and with a `reference` of all
         pictures; empty if its scores are no probabilities.
+    confusion : tuple of tuple of int
+        Tested faces of each true label (rows) by what they were named, without a reference; empty
+        where that is not known.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Card:
     few: Mapping[int, Share] = field(default_factory=dict)
     one_sided: Mapping[int, Share] = field(default_factory=dict)
     calibration: Mapping[str, float] = field(default_factory=dict)
+    confusion: tuple[tuple[int, ...], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The content of card.json."""
@@ -85,6 +89,7 @@ class Card:
             "few": {str(n): vars(share) for n, share in self.few.items()},
             "one_sided": {str(n): vars(share) for n, share in self.one_sided.items()},
             "calibration": dict(self.calibration),
+            **({"confusion": [list(row) for row in self.confusion]} if self.confusion else {}),
         }
 
     def with_few(self, pictures: int) -> Share | None:
@@ -110,6 +115,20 @@ class Card:
             )
         )
 
+    def _confusion_text(self) -> list[str]:
+        if not self.confusion:
+            return []
+        rows: list[list[object]] = [
+            ["true \\ named", *self.labels],
+            ["---"] * (len(self.labels) + 1),
+            *([label, *row] for label, row in zip(self.labels, self.confusion, strict=True)),
+        ]
+        return [
+            "## Confusion",
+            "Tested faces, without a reference: each row a true label, each column what was named.",
+            "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows),
+        ]
+
     def text(self) -> str:
         """The content of card.md."""
         rows = [("without a reference", self.as_is)]
@@ -132,6 +151,7 @@ class Card:
                 + [f"| {what} | {share} |" for what, share in rows]
             ),
             self.calibration_words,
+            *self._confusion_text(),
             "## What it can't do",
             "\n".join(f"* {limit}" for limit in self.limits),
             "## Data and licence",
@@ -166,6 +186,10 @@ def read_card(folder: Path) -> Card | None:
         if set(errors) not in (set(), measured):
             raise ValueError("calibration")
         content["calibration"] = errors
+        confusion = tuple(tuple(map(int, row)) for row in content.get("confusion", ()))
+        if {len(confusion), *map(len, confusion)} - {len(content["labels"])} and confusion:
+            raise ValueError("confusion")
+        content["confusion"] = confusion
         for name in ("few", "one_sided"):
             content[name] = {int(n): _share(share) for n, share in content[name].items()}
         return Card(**content)

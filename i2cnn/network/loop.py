@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -127,6 +127,7 @@ def train(
     schedule: Schedule,
     validation_batches: int,
     update: Callback | None = None,
+    log: Callable[[Validation], None] | None = None,
 ) -> Training:
     """Train the net of `folder/solver.prototxt`, or continue where an earlier call stopped.
 
@@ -142,6 +143,8 @@ def train(
         Forward passes of the test net that make up one validation.
     update : callable, optional
         Called with (iterations done, iterations at most).
+    log : callable, optional
+        Called with each validation.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def train(
             solver.restore(snapshot_name(training.resume_iter, "solverstate"))
         else:
             solver = _new_solver(engine)
-        loop = _Loop(solver, training, schedule, validation_batches, interrupt, update)
+        loop = _Loop(solver, training, schedule, validation_batches, interrupt, update, log)
         try:
             while not training.finished:
                 loop.train_to_next_validation()
@@ -244,6 +247,7 @@ class _Loop:
     validation_batches: int
     interrupt: _DelayedInterrupt
     update: Callback | None
+    log: Callable[[Validation], None] | None
 
     def train_to_next_validation(self) -> None:
         """Iterate, validate, take a snapshot and save the state."""
@@ -260,6 +264,8 @@ class _Loop:
         accuracy, loss = self._validate()
         training.curve.append(Validation(solver.iter, float(np.mean(losses)), accuracy, loss))
         training.pending_losses = []
+        if self.log is not None:
+            self.log(training.curve[-1])
         self._decide()
         self._save(started)
         if self.interrupt.asked and not training.finished:

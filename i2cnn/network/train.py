@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from i2cnn.network.engine import start_engine
 from i2cnn.network.loop import Training, train
 from i2cnn.network.profiles import TrainingSetup, ValidationPass, patch_size, write_training_files
+from i2cnn.network.tensorboard import curve_log
 from i2cnn.network.training_folder import NET_FILE, SETTINGS_FILE, snapshot_name
 from i2cnn.patches.lmdb_facts import (
     CONTENTS_FILE,
@@ -26,7 +28,11 @@ from i2cnn.util.progress import progress
 
 
 def train_network(
-    folder: Path, setup: TrainingSetup, engine: str = "torch", device: str = "cpu"
+    folder: Path,
+    setup: TrainingSetup,
+    engine: str = "torch",
+    device: str = "cpu",
+    tensorboard: bool = False,
 ) -> Training:
     """Write a training's files into a folder and train there, or resume.
 
@@ -37,6 +43,8 @@ def train_network(
     setup : TrainingSetup
     engine, device : str
         As for :func:`i2cnn.network.engine.start_engine`.
+    tensorboard : bool
+        Also write the curve for TensorBoard.
 
     Raises
     ------
@@ -53,8 +61,8 @@ def train_network(
         folder, setup, validation, encoded=is_encoded(databases[0]), gpu=device != "cpu"
     )
     module = start_engine(engine, device, setup.precision)
-    with progress("training") as update:
-        return train(module, folder, setup.schedule, validation.batches, update)
+    with progress("training") as update, curve_log(folder) if tensorboard else nullcontext() as log:
+        return train(module, folder, setup.schedule, validation.batches, update, log)
 
 
 def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContents | None:

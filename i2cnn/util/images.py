@@ -58,6 +58,23 @@ def read_image(path: str | Path) -> UInt8Array:
         return _to_array(picture, path)
 
 
+def read_image_noted(path: str | Path) -> tuple[UInt8Array, list[str]]:
+    """Read a picture, and return what :func:`read_image` warns of instead of warning.
+
+    Warnings are recorded for one thread at a time.
+    """
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", InputWarning)
+        image = read_image(path)
+    notes = []
+    for w in told:
+        if issubclass(w.category, InputWarning):
+            notes.append(str(w.message))
+        else:
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+    return image, list(dict.fromkeys(notes))
+
+
 def decode_image(content: bytes, name: str, most_pixels: int) -> tuple[UInt8Array, list[str]]:
     """Decode a picture that was sent, under the name that it was given; nothing touches a disk.
 
@@ -82,17 +99,15 @@ def decode_image(content: bytes, name: str, most_pixels: int) -> tuple[UInt8Arra
         As :func:`read_image`.
     """
     # Warnings are recorded for one thread at a time; and so only one picture is being decoded.
-    with _DECODING, warnings.catch_warnings(record=True) as told, file_in_memory(content) as path:
-        warnings.simplefilter("always")
+    with _DECODING, file_in_memory(content) as path:
         try:
             with open_picture(path) as picture:
                 if picture.width * picture.height > most_pixels:
                     raise too_large(path, f"{picture.width}x{picture.height}", most_pixels)
-            image = read_image(path)
+            image, notes = read_image_noted(path)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from None
-        notes = [str(w.message) for w in told if issubclass(w.category, InputWarning)]
-        return image, list(dict.fromkeys(note.replace(str(path), name) for note in notes))
+        return image, [note.replace(str(path), name) for note in notes]
 
 
 def _to_array(picture: Image.Image, path: Path) -> UInt8Array:

@@ -65,9 +65,14 @@ def test_a_run_s_recogniser_has_a_card(run: Path, capsys: Output) -> None:
     assert text == (run / "recogniser" / "card.md").read_text()
     job = json.loads((run / JOB / "job.json").read_text())
     accuracy = job["methods"]["trained"]["linear_accuracy"]
+    confusion = job["methods"]["trained"]["linear_confusion"]
+    assert sum(map(sum, confusion)) == 7
     for part in (
         "* rendered faces: 21 pictures of 3 people.",
-        f"| without a reference | {accuracy:.1%} |",
+        f"| without a reference | {accuracy:.1%} (",
+        "The interval is Wilson's",
+        "## Confusion",
+        f"| anger | {' | '.join(map(str, confusion[1]))} |",
         "What people feel, and decisions about them",
         "Photographs: it has seen rendered faces only",
         "Fold 1 of 4",

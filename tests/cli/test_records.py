@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
@@ -54,6 +55,23 @@ def test_json_has_a_line_per_face_and_one_per_picture_without(photos: Path, caps
     assert found[0]["box"][0] < found[1]["box"][0]
     assert found[0]["found"].startswith("dlib")
     assert sum(found[0]["scores"].values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("people", [[], ["--people", "one"]])
+def test_what_is_said_of_a_picture_is_in_its_warnings(
+    people: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    paths = sorted(embedded_root().glob("S01.[HN][AE]1.*.png"))
+    faces = [Image.open(path).convert("L") for path in paths]
+    faces[0].save(tmp_path / "a.gif", save_all=True, append_images=faces[1:])
+    faces[1].save(tmp_path / "b.png")
+    words = ["predict", str(tmp_path), "--model", "faces-7", "--json", "--save"]
+    assert main([*words, str(tmp_path / "out"), *people]) == 0
+    told, silent = capsys.readouterr()
+    found = {Path(e["file"]).name: e["warnings"] for e in map(json.loads, told.splitlines())}
+    text = f"{tmp_path / 'a.gif'}: frames 2 to 2 are not read, only the first"
+    assert found == {"a.gif": [text], "b.png": []}
+    assert silent.count(text) == 1
 
 
 def test_csv_has_the_same_in_columns(photos: Path, tmp_path: Path, capsys: Output) -> None:

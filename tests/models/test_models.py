@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import i2cnn.models
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM, find_model, models
-from i2cnn.models.card import read_card
+from i2cnn.models.card import read_card, write_card
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
@@ -154,6 +155,23 @@ def test_models_are_listed_with_a_line_of_their_cards(capsys) -> None:
 def test_a_card_is_printed(capsys) -> None:
     assert main(["card", "smile"]) == 0
     assert capsys.readouterr().out == (find_model("smile") / "card.md").read_text()
+
+
+def test_a_card_is_written(tmp_path: Path, capsys) -> None:
+    out = tmp_path / "card.md"
+    assert main(["card", "smile", "--out", str(out)]) == 0
+    assert out.read_text() == (find_model("smile") / "card.md").read_text()
+    assert capsys.readouterr().out == f"card: {out}\n"
+
+
+def test_a_card_keeps_its_confusion_matrix(tmp_path: Path) -> None:
+    card = read_card(find_model("smile"))
+    assert card is not None
+    write_card(tmp_path, replace(card, confusion=((5, 1), (0, 6))))
+    again = read_card(tmp_path)
+    assert again is not None
+    assert again.confusion == ((5, 1), (0, 6))
+    assert "| neutral | 5 | 1 |\n| happy | 0 | 6 |" in again.text()
 
 
 def test_a_folder_without_a_card_is_told(tmp_path: Path, capsys) -> None:

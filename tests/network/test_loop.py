@@ -109,3 +109,11 @@ def test_a_loss_that_never_left_chance_is_flat() -> None:
     for loss, flat in ((1.94, True), (1.8, False)):
         training = Training(curve=[Validation(1, 2.0, 0.1, 1.95), Validation(2, 2.0, 0.1, loss)])
         assert training.is_flat(classes=7) == flat
+
+
+def test_each_validation_is_logged(tmp_path: Path) -> None:
+    logged: list[Validation] = []
+    engine: Any = SimpleNamespace(get_solver=lambda _: FakeSolver([0.1, 0.2]))
+    schedule = Schedule(max_iter=4, validate_every=2, patience=0, batch_size=1)
+    training = train(engine, tmp_path, schedule, 1, log=logged.append)
+    assert logged == training.curve

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 from markupsafe import escape
+from matplotlib.colors import to_rgb
 
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.confused import ConfusedFace
 from i2cnn.report.glossary import GLOSSARY
-from i2cnn.report.page import compare, comparison_html, report_html, write_report
+from i2cnn.report.page import compare, comparison_html, glue, report_html, write_report
 from i2cnn.report.pictures import draw_pictures
+from i2cnn.report.plots import contrast
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import paper_tables
 from tests.helpers.reports import report_of, row_of, training_of
@@ -111,3 +116,55 @@ def test_a_page_tells_the_calibration_error() -> None:
     assert "calibration error on" not in page_of(report)
     page = page_of(replace(report, calibration={60: 0.042}))
     assert "calibration error on the tested faces: 4.2 % (k = 60)." in page
+
+
+def test_text_stands_out_from_every_background() -> None:
+    """WCAG 2, level AA: 4.5 to 1."""
+    style = files("i2cnn.report").joinpath("templates/style.html").read_text()
+    style = style.replace("#fff;", "#ffffff;")
+    rules = re.findall(r"{([^{}]*)}", style)
+    grounds = {"#ffffff", *re.findall(r"background: (#\w+)", style.replace("#1f6f54;", ""))}
+    for rule in rules:
+        colour = re.search(r"(?<![-\w])color: (#\w+)", rule)
+        own = re.search(r"background: (#\w+)", rule)
+        if colour:
+            for ground in [own[1]] if own else grounds:
+                letters, behind = (to_rgb(text) for text in (colour[1], ground))
+                assert contrast(letters, behind) >= 4.5, rule
+
+
+def test_tables_can_be_saved_from_the_page() -> None:
+    page = page_of(report_of([row_of("k60_trained", 0.5)]))
+    link = re.search(
+        r'download="methods.csv" href="data:text/csv;charset=utf-8;base64,(.*?)"', page
+    )
+    assert link is not None
+    assert base64.b64decode(link[1]).decode().startswith("method,folds,accuracy %")
+    assert 'download="methods.tex"' in page
+
+
+def test_pictures_have_alternative_texts() -> None:
+    rows = [row_of("k60_trained", 0.5), row_of("k60_region", 0.4)]
+    face = ConfusedFace(Prediction(1, "a.png", "A", "happy", "fear"), b"")
+    page = page_of(report_of(rows, trainings=[training_of(60, 1)]), (face,))
+    texts = re.findall(r'<img src="[^"]*" alt="([^"]*)"', page)
+    assert len(texts) == page.count("<img") >= 6
+    assert all(texts)
+    assert texts[-2] == "A face: happy, named fear"
+
+
+def test_the_command_that_made_the_run_is_told() -> None:
+    page = page_of(report_of([row_of("k60_trained", 0.5)], dataset="jaffe"))
+    assert "<h1>JAFFE: 6 facial expressions</h1>" in page
+    assert "<pre>i2cnn evaluate PATH --dataset jaffe" in page
+
+
+def test_numbers_are_not_parted_from_their_units() -> None:
+    text = glue("79.3 % (p = 0.1, corrected 1), p < 0.001")
+    assert text.split(" ") == [
+        "79.3\N{NO-BREAK SPACE}%",
+        "(p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.1,",
+        "corrected",
+        "1),",
+        "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}0.001",
+    ]
