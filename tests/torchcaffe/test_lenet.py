@@ -27,7 +27,7 @@ def test_the_tutorials_weights_are_genuine_caffes(
     recorded = json.loads((FOLDER / "lenet.json").read_text())
     (block,) = (b for b in blocks_of("docs/lenet.md") if b.language == "python")
     exec(compile(block.code, "docs/lenet.md", "exec"), {"__name__": "__main__"})
-    ours = record.summary(read_weights("lenet_iter_200.caffemodel"))
+    ours = record.summary(read_weights("lenet_iter_100.caffemodel"))
     assert list(ours) == list(recorded["params"])
     for name, (shape, numbers) in recorded["params"].items():
         assert ours[name][0] == shape

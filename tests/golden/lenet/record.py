@@ -30,6 +30,6 @@ if __name__ == "__main__":
     words = [caffe, "train", "-solver", "solver.prototxt"]
     done = subprocess.run(words, cwd=folder, stderr=subprocess.PIPE, text=True, check=True)
     accuracy = re.findall(r"Test net output #0: accuracy = (\S+)", done.stderr)
-    params = read_weights(Path(folder, "lenet_iter_200.caffemodel"))
+    params = read_weights(Path(folder, "lenet_iter_100.caffemodel"))
     recorded = {"accuracy": [float(x) for x in accuracy], "params": summary(params)}
     Path(__file__).with_name("lenet.json").write_text(json.dumps(recorded))
