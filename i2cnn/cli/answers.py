@@ -35,6 +35,12 @@ class Answer:
         Why the picture cannot be used; empty if it can.
     notes : sequence of str
         What a reader should know of the picture: only the first of several in a file was read.
+    frame : int, optional
+        Number of the frame, from 0, of a video.
+    seconds : float
+        When it is shown.
+    numbers : tuple of int
+        Of the faces, where they are followed from frame to frame.
     """
 
     picture: Picture
@@ -42,6 +48,9 @@ class Answer:
     person: str = ""
     error: str = ""
     notes: Sequence[str] = ()
+    frame: int | None = None
+    seconds: float = 0.0
+    numbers: tuple[int, ...] = ()
 
     def warnings_of(self, face: FacePrediction | None) -> list[str]:
         """What a reader should know of a face, or of a picture without one."""
@@ -153,26 +162,32 @@ def _reasons(p: FacePrediction) -> str:
 
 
 def save_drawing(
-    folder: Path, picture: Picture, faces: Sequence[FacePrediction], maps: Sequence[HeatMap]
+    path: Path, picture: Picture, faces: Sequence[FacePrediction], maps: Sequence[HeatMap]
 ) -> None:
     """Draw faces into a copy of their picture, with their heat maps if there are any."""
     image, _ = read_image_noted(picture.path)  # its notes were told when it was first read
-    write_image(folder / drawing_name(picture), annotate(image, faces, maps))
+    write_image(path, annotate(image, faces, maps))
 
 
-def drawing_name(picture: Picture) -> Path:
-    """Where a picture's drawing is, inside the folder of drawings."""
-    return picture.inside.with_name(f"{picture.path.stem}_expressions.png")
+def save_frame(folder: Path, answer: Answer, image: UInt8Array, maps: Sequence[HeatMap]) -> None:
+    """Draw faces into a copy of a video's frame, in a folder of the video's name."""
+    path = folder / answer.picture.path.name / f"frame_{answer.frame:06}.png"
+    write_image(path, annotate(image, answer.faces, maps, answer.numbers))
 
 
-def check_names(pictures: Sequence[Picture]) -> None:
-    """Refuse pictures whose drawings would have one name."""
-    names: dict[Path, Path] = {}
+def drawing_names(pictures: Sequence[Picture]) -> dict[Picture, Path]:
+    """Where each picture's drawing is inside the folder of drawings, as the pictures are in theirs.
+
+    Of two that would have one name, the second gets a number, which is told.
+    """
+    names: dict[Path, Picture] = {}
     for picture in pictures:
-        name = drawing_name(picture)
-        other = names.setdefault(name, picture.path)
-        if other != picture.path:
-            raise InputError(
-                f"{other} and {picture.path} would both be saved as {name}; use two commands with "
-                "different --save folders"
-            )
+        stem, number = picture.path.stem, 1
+        name = picture.inside.with_name(f"{stem}_expressions.png")
+        while name in names:
+            number += 1
+            name = picture.inside.with_name(f"{stem}_expressions_{number}.png")
+        if number > 1:
+            note(f"{picture.path}: its drawing is {name}")
+        names[name] = picture
+    return {picture: name for name, picture in names.items()}

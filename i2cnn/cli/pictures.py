@@ -8,6 +8,10 @@ from pathlib import Path
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
+from i2cnn.util.tables import read_text
+
+#: Suffix of a list of pictures.
+LIST = ".txt"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Picture:
 def find_pictures(given: Sequence[Path]) -> list[Picture]:
     """Pictures in the order given; a folder's, and its folders', by name. Hidden ones are not.
 
+    A text file lists pictures, one per line, from its own folder on.
+
     Raises
     ------
     InputError
@@ -40,12 +46,27 @@ def find_pictures(given: Sequence[Path]) -> list[Picture]:
     """
     found: dict[Path, Picture] = {}
     for path in given:
-        inside = _in_folder(path) if path.is_dir() else [Picture(path, path.parent)]
+        if path.is_dir():
+            inside = _in_folder(path)
+        else:
+            inside = _in_list(path) if path.suffix == LIST else [Picture(path, path.parent)]
         if not inside:
             raise InputError(f"{path}: no pictures here ({', '.join(SUFFIXES)})")
         for picture in inside:
             found.setdefault(picture.path, picture)
     return list(found.values())
+
+
+def _in_list(path: Path) -> list[Picture]:
+    lines = (line.strip() for line in read_text(path, remedy="save it as UTF-8").splitlines())
+    named = [Path(line) for line in lines if line and not line.startswith("#")]
+    # A name that leads out of the list's folder must not lead out of the folder of drawings.
+    return [
+        Picture(path.parent / name, path.parent)
+        if not name.is_absolute() and ".." not in name.parts
+        else Picture(path.parent / name, (path.parent / name).parent)
+        for name in named
+    ]
 
 
 def _in_folder(folder: Path) -> list[Picture]:

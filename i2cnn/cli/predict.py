@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
@@ -11,7 +12,7 @@ from pathlib import Path
 from i2cnn.cli.album import predict_album, predict_with
 from i2cnn.cli.answers import (
     Answer,
-    check_names,
+    drawing_names,
     note,
     print_people,
     print_picture,
@@ -21,11 +22,15 @@ from i2cnn.cli.answers import (
 )
 from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.cli.records import CsvFile, entries, print_json
+from i2cnn.cli.video import check_videos, predict_videos
 from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM
 from i2cnn.models.card import read_card
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
+from i2cnn.util.progress import progress
+from i2cnn.util.text import printable
+from i2cnn.util.videos import is_video
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -33,12 +38,23 @@ def predict(options: argparse.Namespace) -> int:
 
     Status 1 if a picture cannot be read or has no face; the others are still answered.
     """
+    video = check_videos(options)
+    _check_outputs(options)
+    if video:
+        return _predict_videos(options)
     pictures = find_pictures(options.images)
-    _check_outputs(options, pictures)
+    for path in options.images:
+        videos = sum(is_video(p) for p in path.rglob("*")) if path.is_dir() else 0
+        if videos:
+            note(f"{path}: {videos} videos in it are not read; give them themselves")
+    drawings = drawing_names(pictures) if options.save else {}
     recogniser = _recogniser(options, len(pictures))
     people = bool(options.people or options.reference)
     faces: dict[Picture, list[FacePrediction]] = {picture: [] for picture in pictures}
     with _csv_file(options, recogniser.labels, people) as table:
+        if table is not None and table.done:
+            pictures = [p for p in pictures if printable(p.path) not in table.done]
+            note(f"{options.csv} has {len(table.done)} pictures already")
         answers = groupby(_answers(options, recogniser, pictures), lambda answer: answer.person)
         for _, group in answers:
             shown: list[Answer] = []
@@ -52,17 +68,35 @@ def predict(options: argparse.Namespace) -> int:
                 own += answer.faces
                 if options.save and not answer.error:
                     maps = [recogniser.heat_map(f) for f in own] if options.explain else []
-                    save_drawing(options.save, answer.picture, own, maps)
+                    path = options.save / drawings[answer.picture]
+                    save_drawing(path, answer.picture, own, maps)
                 if people:
                     shown.append(answer)
                 elif _has_tables(options):
                     print_picture(answer, recogniser.labels, options.explain)
             if _has_tables(options):
                 print_people(shown, options.explain)
-    return 0 if all(faces.values()) else 1
+    return 0 if all(faces[picture] for picture in pictures) else 1
 
 
-def _check_outputs(options: argparse.Namespace, pictures: Sequence[Picture]) -> None:
+def _predict_videos(options: argparse.Namespace) -> int:
+    """Print what the faces of videos, or of a camera, show; status 1 if one cannot be read."""
+    follow = options.people == "follow"
+    recogniser = _recogniser(options, 1)
+    failed = False
+    with _csv_file(options, recogniser.labels, follow, video=True) as table:
+        done = {} if table is None else table.done
+        for answer in predict_videos(options, recogniser, done):
+            failed |= bool(answer.error)
+            for entry in entries(answer, 1, follow, options.explain):
+                if options.json:
+                    print_json(entry)
+                if table is not None:
+                    table.write(entry)
+    return int(failed)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
     """InputError for outputs that cannot be written, before anything else is done."""
     if options.json and options.csv == "-":
         raise InputError("--json and --csv - both print; give one of them, or --csv FILE")
@@ -72,7 +106,10 @@ def _check_outputs(options: argparse.Namespace, pictures: Sequence[Picture]) -> 
         if options.save.exists() and not options.save.is_dir():
             raise InputError(f"{options.save}: is a file; --save takes a folder")
         check_writable(options.save / "drawing")
-        check_names(pictures)
+    if options.resume and options.csv in (None, "-"):
+        raise InputError("--resume goes on with a table; give it with --csv FILE")
+    if options.resume and (options.reference or options.people not in (None, "follow")):
+        raise InputError("--resume: references are made of all pictures, so nothing is left out")
 
 
 def _has_tables(options: argparse.Namespace) -> bool:
@@ -81,9 +118,11 @@ def _has_tables(options: argparse.Namespace) -> bool:
 
 
 def _csv_file(
-    options: argparse.Namespace, labels: Sequence[str], people: bool
+    options: argparse.Namespace, labels: Sequence[str], people: bool, video: bool = False
 ) -> AbstractContextManager[CsvFile | None]:
-    return CsvFile(options.csv, labels, people) if options.csv else nullcontext()
+    if not options.csv:
+        return nullcontext()
+    return CsvFile(options.csv, labels, people, video, options.resume)
 
 
 def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
@@ -120,9 +159,14 @@ def _answers(
 
 def _one_by_one(recogniser: Recogniser, pictures: Sequence[Picture]) -> Iterator[Answer]:
     """Every face of each picture, without references."""
-    for picture in pictures:
-        try:
-            image, notes = read(picture)
-            yield Answer(picture, recogniser.predict(image), notes=notes)
-        except Exception as error:
-            yield refuse(picture, error)
+    # On a terminal, the answers are the progress.
+    shows = nullcontext(None) if sys.stdout.isatty() else progress("pictures")
+    with shows as update:
+        for number, picture in enumerate(pictures, 1):
+            try:
+                image, notes = read(picture)
+                yield Answer(picture, recogniser.predict(image), notes=notes)
+            except Exception as error:
+                yield refuse(picture, error)
+            if update is not None:
+                update(number, len(pictures))

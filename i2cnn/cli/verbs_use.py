@@ -27,15 +27,20 @@ def add_predict(verbs: Verbs) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.set_defaults(run="i2cnn.cli.predict:predict")
-    predict.add_argument("images", nargs="+", type=Path, help="photographs, or folders of them")
+    predict.add_argument(
+        "images",
+        nargs="*",
+        type=Path,
+        help="photographs, folders of them, .txt files that list them; or videos",
+    )
     options.add_model(predict, "smile for one picture, faces-7 for more")
     whose = predict.add_mutually_exclusive_group()
     whose.add_argument(
         "--people",
-        choices=("one", "auto", "subfolders"),
+        choices=("one", "auto", "subfolders", "follow"),
         help="who is on the photographs: one person, the largest face of each; whoever dlib's face "
         "descriptor tells apart; or a person per subfolder. Each face is then measured from that "
-        "person's other pictures",
+        "person's other pictures. In a video, follow: each face from its own earlier frames",
     )
     whose.add_argument(
         "--reference",
@@ -59,6 +64,26 @@ def add_predict(verbs: Verbs) -> None:
         "--csv",
         metavar="FILE",
         help="write a CSV row per face, into a file or, with -, instead of the tables",
+    )
+    predict.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the table of --csv: what it has already is not done again",
+    )
+    predict.add_argument(
+        "--every",
+        type=options.number,
+        default=1,
+        metavar="N",
+        help="read every Nth frame of a video (default: 1)",
+    )
+    predict.add_argument(
+        "--camera",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="N",
+        help="read the camera, the first one by default, until Ctrl-C",
     )
     options.add_engine(predict)
 

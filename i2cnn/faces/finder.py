@@ -89,7 +89,7 @@ class FaceFinder:
     def __reduce__(self) -> tuple[type[FaceFinder], tuple[Path, bool]]:
         return FaceFinder, (self._detector.model, self.whole)
 
-    def find_all(self, image: UInt8Array) -> list[Detection]:
+    def find_all(self, image: UInt8Array, quick: bool = False) -> list[Detection]:
         """Find every face of a picture.
 
         Faces are looked for in the picture itself; if there are none, in the picture with a border,
@@ -99,6 +99,8 @@ class FaceFinder:
         Parameters
         ----------
         image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        quick : bool
+            Look for faces in the picture itself only, as is enough for a frame of a video.
 
         Returns
         -------
@@ -129,7 +131,7 @@ class FaceFinder:
             # A border must not become part of a face.
             found = [c for c in found if kind in _BORDERLESS or _is_inside(c.points, gray)]
             faces = _distinct([self._settled(start, candidate, kind) for candidate in found])
-            if any(face.found != "dlib-doubtful" for face in faces):
+            if quick or any(face.found != "dlib-doubtful" for face in faces):
                 return faces
             doubtful = doubtful or faces
         return doubtful

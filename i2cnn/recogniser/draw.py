@@ -20,7 +20,7 @@ def annotate(
     image: UInt8Array,
     predictions: Sequence[FacePrediction],
     maps: Sequence[HeatMap] = (),
-    first: int = 1,
+    numbers: Sequence[int] = (),
 ) -> UInt8Array:
     """Copy of a picture with boxes, landmarks, numbers, labels and scores.
 
@@ -30,8 +30,8 @@ def annotate(
     predictions : sequence of FacePrediction
     maps : sequence of HeatMap
         Of the same faces, to be drawn with a legend; none by default.
-    first : int
-        Number of the first face.
+    numbers : sequence of int
+        Of the faces; 1, 2, ... by default.
 
     Returns
     -------
@@ -42,7 +42,8 @@ def annotate(
     thick = max(1, round(2 * unit))
     for heat in maps:
         _lay_over(canvas, heat)
-    for number, prediction in enumerate(predictions, first):
+    numbers = numbers or range(1, len(predictions) + 1)
+    for number, prediction in zip(numbers, predictions, strict=True):
         x, y, width, height = (round(v) for v in prediction.detection.box)
         cv2.rectangle(canvas, (x, y), (x + width, y + height), _BOX, thick, cv2.LINE_AA)
         for px, py in prediction.detection.points:

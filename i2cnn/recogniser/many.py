@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from i2cnn.recogniser.recogniser import FacePrediction, Picture, Recogniser
 from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.errors import InputError
 from i2cnn.util.machine import available_cores
+from i2cnn.util.threads import in_order
 
 if TYPE_CHECKING:
     import pandas
@@ -67,19 +66,7 @@ def predict_many(
         except InputError as error:
             return PicturePrediction(picture, [], str(error))
 
-    with ThreadPoolExecutor(workers) as pool:
-        begun: deque[Future[PicturePrediction]] = deque()
-        try:
-            for picture in pictures:
-                begun.append(pool.submit(predict, picture))
-                # Few pictures are held at a time, however many there are.
-                if len(begun) > 2 * workers:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
-        finally:
-            for future in begun:
-                future.cancel()
+    return in_order(predict, pictures, workers)
 
 
 def to_frame(results: Iterable[PicturePrediction]) -> pandas.DataFrame:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -101,13 +103,20 @@ def decode_image(content: bytes, name: str, most_pixels: int) -> tuple[UInt8Arra
     # Warnings are recorded for one thread at a time; and so only one picture is being decoded.
     with _DECODING, file_in_memory(content) as path:
         try:
-            with open_picture(path) as picture:
+            with _without_warnings(), open_picture(path) as picture:
                 if picture.width * picture.height > most_pixels:
                     raise too_large(path, f"{picture.width}x{picture.height}", most_pixels)
             image, notes = read_image_noted(path)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from None
         return image, [note.replace(str(path), name) for note in notes]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _to_array(picture: Image.Image, path: Path) -> UInt8Array:

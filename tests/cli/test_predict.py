@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from i2cnn.cli.answers import drawing_names
 from i2cnn.cli.main import main
+from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.datasets import embedded_root
 from i2cnn.util.images import as_gray, read_image, write_image
 from tests.helpers.small_runs import JOB, copy_of
@@ -119,13 +121,41 @@ def test_a_doubtful_face_is_said_to_be_doubtful(
     assert "face 1: doubtful face, found as dlib-doubtful" in capsys.readouterr().out
 
 
-def test_pictures_of_one_name_are_not_overwritten(
-    run: Path, tmp_path: Path, capsys: Output
-) -> None:
-    photos = [str(tmp_path / "a" / "face.png"), str(tmp_path / "b" / "face.jpg")]
-    command = ["predict", *photos, "--model", str(run / "recogniser"), "--save", str(tmp_path)]
-    assert main(command) == 1
-    assert "would both be saved as face_expressions.png" in capsys.readouterr().err
+def test_drawings_of_one_name_get_numbers(capsys: Output) -> None:
+    given = ["a/face.png", "b/face.jpg", "b/face.png", "b/other.png"]
+    pictures = [Picture(Path(name), Path(name).parent) for name in given]
+    assert [str(name) for name in drawing_names(pictures).values()] == [
+        "face_expressions.png",
+        "face_expressions_2.png",
+        "face_expressions_3.png",
+        "other_expressions.png",
+    ]
+    assert "b/face.jpg: its drawing is face_expressions_2.png" in capsys.readouterr().err
+
+
+def test_drawings_are_in_folders_as_the_pictures_are(tmp_path: Path) -> None:
+    for name in ("x.png", "deep/x.png"):
+        write_image(tmp_path / name, np.zeros((9, 9), np.uint8))
+    names = drawing_names(find_pictures([tmp_path]))
+    assert sorted(map(str, names.values())) == ["deep/x_expressions.png", "x_expressions.png"]
+
+
+def test_a_list_names_pictures_from_its_folder_on(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("# mine\na/x.png\n\n../y.png\n/z/w.png\na/x.png\n")
+    pictures = find_pictures([tmp_path / "list.txt"])
+    assert [str(p.path) for p in pictures] == [
+        f"{tmp_path}/a/x.png",
+        f"{tmp_path}/../y.png",
+        "/z/w.png",
+    ]
+    # Nothing is drawn outside of the folder for drawings.
+    assert [str(p.inside) for p in pictures] == ["a/x.png", "y.png", "w.png"]
+
+
+def test_an_empty_list_is_an_error(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "list.txt").write_text("#\n")
+    assert main(["predict", str(tmp_path / "list.txt")]) == 1
+    assert "list.txt: no pictures here" in capsys.readouterr().err
 
 
 def refusal(model: Path, capsys: Output) -> str:

@@ -216,3 +216,37 @@ def test_errors_show_odd_names_safely(tmp_path: Path, capsys: Output) -> None:
     error = capsys.readouterr().err
     assert is_safe(error)
     assert error.count("\n") == len(names) + 2  # and the notes on the recogniser
+
+
+def test_resume_goes_on_where_a_table_ends(
+    photos: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "faces.csv"
+    recogniser = Recogniser("smile", whole=True)
+    monkeypatch.setattr("i2cnn.cli.predict.Recogniser", lambda *_: recogniser)
+    command = ["predict", str(photos), "--csv", str(table), "--json"]
+    assert main(command) == 1
+    whole = table.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for kept, left in ((b"".join(lines[:2]), 4), (b"".join(lines[:3]) + lines[3][:9], 3), (b"", 4)):
+        table.write_bytes(kept)
+        capsys.readouterr()
+        assert main([*command, "--resume"]) == 1
+        printed = capsys.readouterr()
+        assert len(printed.out.splitlines()) == left
+        assert table.read_bytes() == whole
+        assert ("faces.csv has 1 pictures already" in printed.err) == (left == 3)
+
+
+def test_resume_refuses_another_table(photos: Path, tmp_path: Path, capsys: Output) -> None:
+    table = tmp_path / "faces.csv"
+    table.write_text("a,b\n1,2\n")
+    assert main(["predict", str(photos), "--csv", str(table), "--resume"]) == 1
+    assert "has other columns than this command writes" in capsys.readouterr().err
+    assert table.read_text() == "a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("words", [["--resume"], ["--resume", "--csv=-"]])
+def test_resume_needs_a_table(words: list[str], photos: Path, capsys: Output) -> None:
+    assert main(["predict", str(photos), *words]) == 1
+    assert "--resume goes on with a table; give it with --csv FILE" in capsys.readouterr().err

@@ -17,6 +17,9 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from i2cnn.cli.answers import Answer
+from i2cnn.cli.pictures import Picture
+from i2cnn.cli.records import CsvFile, entries
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.labels import SEVEN
 from i2cnn.faces.locate import locate_faces
@@ -29,6 +32,7 @@ from tests.helpers.golden import GOLDEN, copy_golden
 from tests.helpers.runs import write_run
 from tests.helpers.small_runs import small_set
 from tests.helpers.trees import CKPLUS
+from tests.helpers.videos import write_video
 
 _FACE = "S03.HA1.010.png"
 
@@ -93,9 +97,31 @@ def _pictures() -> list[Kind]:
         for suffix, mode in modes.items()
     ]
     found.append(Kind("16-bit picture", save("x.png", "I;16"), "x.png", "predict x.png"))
+    found.append(Kind("video", _with_video, "x.avi", "predict x.avi --every 2 --json"))
+    listed = "predict x.txt --json"
+    found.append(Kind("list of pictures", _with_picture_list, "x.txt", listed, True))
+    resumed = "predict x.jpg --model smile --resume --csv x.csv"
+    found.append(Kind("table to go on with", _with_answers, "x.csv", resumed, True, "x.csv"))
     preview = "patches x.jpg --preview out/p.png"
     found.append(Kind("previewed picture", save("x.jpg", "RGB"), "x.jpg", preview))
     return found
+
+
+def _with_video(folder: Path) -> None:
+    write_video(folder / "x.avi", [np.asarray(_face())] * 3)
+
+
+def _with_picture_list(folder: Path) -> None:
+    _face().save(folder / "x.png")
+    (folder / "x.txt").write_text("x.png\n# two\n./x.png\n")
+
+
+def _with_answers(folder: Path) -> None:
+    _face().save(folder / "x.jpg")
+    with CsvFile(str(folder / "x.csv"), ("neutral", "happy"), False) as table:
+        answer = Answer(Picture(folder / "other.jpg", folder), [])
+        for entry in entries(answer, 1, False, False):
+            table.write(entry)
 
 
 def _faces(folder: Path, number: int = 6) -> None:

@@ -46,7 +46,7 @@ def test_a_drawing_shows_number_and_votes() -> None:
     image = as_bgr(read_image(embedded_root() / "S03.HA1.010.png"))
     (face,) = recogniser.predict(image)
     plain = annotate(image, [face])
-    numbered = annotate(image, [face], first=8)
+    numbered = annotate(image, [face], numbers=[8])
     assert (plain != numbered).any()
     drawn = annotate(image, [face], [recogniser.heat_map(face)])
     assert drawn.shape == image.shape

@@ -1,0 +1,115 @@
+"""`i2cnn predict` of videos and cameras: frame by frame, faces followed."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from i2cnn.cli.answers import Answer, note, save_frame
+from i2cnn.cli.pictures import Picture
+from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.recogniser.video import VideoRecogniser
+from i2cnn.util.console import PlainConsole
+from i2cnn.util.errors import InputError
+from i2cnn.util.text import printable, show
+from i2cnn.util.videos import Frame, is_video, read_camera, read_video
+
+
+def check_videos(options: argparse.Namespace) -> bool:
+    """True if videos or a camera are to be read; InputError for what does not go with them."""
+    videos = [path for path in options.images if is_video(path)]
+    if not options.images and options.camera is None:
+        raise InputError("give pictures, folders, a video, or --camera")
+    if options.camera is not None and options.images:
+        raise InputError("give pictures, videos, or --camera; not two of them at a time")
+    if not videos and options.camera is None:
+        if options.people == "follow":
+            raise InputError("--people follow is for videos and cameras")
+        return False
+    if len(videos) < len(options.images):
+        raise InputError("give pictures and videos in two commands")
+    if options.reference or options.people not in (None, "follow"):
+        raise InputError("in videos, --people follow makes references; no other way is offered")
+    return True
+
+
+def predict_videos(
+    options: argparse.Namespace, recogniser: Recogniser, done: dict[str, int]
+) -> Iterator[Answer]:
+    """Answers of every frame that is read, and what each followed face showed, in the end.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    recogniser : Recogniser
+    done : dict of str to int
+        Last frame of each file that was answered before.
+    """
+    if options.camera is not None:
+        picture = Picture(Path(f"camera {options.camera}"), Path())
+        yield from _named(options, recogniser, picture, read_camera(options.camera, options.every))
+        return
+    for path in options.images:
+        start = done.get(printable(path), -1) + 1
+        frames = read_video(path, options.every, start)
+        yield from _named(options, recogniser, Picture(path, path.parent), frames)
+
+
+def _named(
+    options: argparse.Namespace,
+    recogniser: Recogniser,
+    picture: Picture,
+    frames: Iterator[Frame],
+) -> Iterator[Answer]:
+    video = VideoRecogniser(recogniser, options.people == "follow")
+    shown: dict[int, Counter[str]] = {}
+    times: dict[int, list[float]] = {}
+    try:
+        for frame, named in video.name(frames):
+            for number, face in named:
+                shown.setdefault(number, Counter())[face.label] += 1
+                times.setdefault(number, []).append(frame.seconds)
+            answer = Answer(
+                picture,
+                [face for _, face in named],
+                frame=frame.number,
+                seconds=frame.seconds,
+                numbers=tuple(number for number, _ in named),
+            )
+            if options.save:
+                maps = [recogniser.heat_map(f) for f in answer.faces] if options.explain else []
+                save_frame(options.save, answer, frame.image, maps)
+            yield answer
+    except KeyboardInterrupt:
+        if options.camera is None:
+            raise
+    except InputError as error:
+        yield Answer(picture, [], error=str(error))
+        note(f"error: {error}")
+    if not options.json and options.csv != "-":
+        _print_faces(picture, recogniser.labels, shown, times)
+
+
+def _print_faces(
+    picture: Picture,
+    labels: Sequence[str],
+    shown: dict[int, Counter[str]],
+    times: dict[int, list[float]],
+) -> None:
+    """A table of the followed faces: from when to when, and how much of it each expression."""
+    show(picture.path)
+    table = Table()
+    for column in ("face", "seconds", "frames", *labels):
+        table.add_column(column, justify="left" if column == "face" else "right")
+    for number, counts in shown.items():
+        first, last, total = times[number][0], times[number][-1], counts.total()
+        parts = [f"{counts[label] / total:.0%}" for label in labels]
+        table.add_row(f"{number}", f"{first:.1f} to {last:.1f}", f"{total}", *parts)
+    if shown:
+        PlainConsole().print(table)
+    else:
+        show("  no face found in any frame")

@@ -1,0 +1,80 @@
+"""Names the faces of a video frame by frame, each followed and measured from its own past."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from i2cnn.faces.finder import Detection
+from i2cnn.faces.follow import FaceFollower
+from i2cnn.recogniser.album import ENOUGH_PICTURES
+from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.util.arrays import Float32Array
+from i2cnn.util.machine import available_cores
+from i2cnn.util.threads import in_order
+from i2cnn.util.videos import Frame
+
+#: The number that a face keeps, and what it shows.
+NumberedFace = tuple[int, FacePrediction]
+
+#: Frames that a followed face's reference is made of: the latest.
+LATEST = 30
+#: Seconds between two of them, since neighbouring frames show the same.
+APART = 0.2
+#: Times are sums of roundings.
+_TICK = 1e-3
+
+
+class VideoRecogniser:
+    """Names faces in the frames of one video.
+
+    Parameters
+    ----------
+    recogniser : Recogniser
+    with_reference : bool
+        Measure each followed face from its own earlier frames, once there are five.
+
+    Raises
+    ------
+    InputError
+        The recogniser cannot use references.
+    """
+
+    def __init__(self, recogniser: Recogniser, with_reference: bool) -> None:
+        if with_reference:
+            recogniser.check_references()
+        self._recogniser = recogniser
+        self._with_reference = with_reference
+        self._follower = FaceFollower()
+        self._past: dict[int, deque[Float32Array]] = {}
+        self._noted: dict[int, float] = {}
+
+    def name(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[NumberedFace]]]:
+        """The faces of each frame from left to right, each with the number that it keeps."""
+        for frame, seen in in_order(self._see, frames, available_cores()):
+            boxes = [detection.box for detection, _ in seen]
+            numbers = self._follower.follow(boxes, frame.seconds)
+            faces = zip(numbers, seen, strict=True)
+            yield frame, [(n, self._name(n, *face, frame.seconds)) for n, face in faces]
+
+    def _see(self, frame: Frame) -> tuple[Frame, list[tuple[Detection, Float32Array]]]:
+        """What can be said of a frame without the others."""
+        found = self._recogniser.finder.find_all(frame.image, quick=True)
+        return frame, [(face, self._recogniser.describe(frame.image, face)) for face in found]
+
+    def _name(
+        self, number: int, detection: Detection, features: Float32Array, seconds: float
+    ) -> FacePrediction:
+        past = self._remember(number, features, seconds)
+        reference = None
+        if self._with_reference and len(past) >= ENOUGH_PICTURES:
+            reference = self._recogniser.reference_of(past)
+        return self._recogniser.name(features, detection, reference)
+
+    def _remember(self, number: int, features: Float32Array, seconds: float) -> deque[Float32Array]:
+        """The latest frames of a followed face, with this one if it is not too near to the last."""
+        past = self._past.setdefault(number, deque(maxlen=LATEST))
+        if self._with_reference and seconds - self._noted.get(number, -APART) > APART - _TICK:
+            past.append(features)
+            self._noted[number] = seconds
+        return past
