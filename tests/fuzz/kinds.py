@@ -99,7 +99,7 @@ def _pictures() -> list[Kind]:
     found.append(Kind("16-bit picture", save("x.png", "I;16"), "x.png", "predict x.png"))
     found.append(Kind("video", _with_video, "x.avi", "predict x.avi --every 2 --json"))
     listed = "predict x.txt --json"
-    found.append(Kind("list of pictures", _with_picture_list, "x.txt", listed, True))
+    found.append(Kind("list to predict", _with_picture_list, "x.txt", listed, True))
     resumed = "predict x.jpg --model smile --resume --csv x.csv"
     found.append(Kind("table to go on with", _with_answers, "x.csv", resumed, True, "x.csv"))
     preview = "patches x.jpg --preview out/p.png"
