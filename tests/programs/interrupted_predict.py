@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
 
 from i2cnn.cli import predict
 from i2cnn.cli.main import main
-from i2cnn.recogniser.recogniser import FacePrediction
-from i2cnn.util.arrays import UInt8Array
+from i2cnn.cli.pictures import Picture
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import read_image
+
+read = predict.read
 
 
-def read_and_interrupt(path: Path) -> UInt8Array | list[FacePrediction]:
-    if str(path) == sys.argv[1]:
+def read_and_interrupt(picture: Picture) -> object:
+    if str(picture.path) == sys.argv[1]:
         os.kill(os.getpid(), signal.SIGINT)
         raise InputError("is never reached")
-    return read_image(path)
+    return read(picture)
 
 
-predict.read_image = read_and_interrupt
+predict.read = read_and_interrupt
 sys.exit(main(sys.argv[2:]))
