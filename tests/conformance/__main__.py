@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conformance import compare
-from tests.conformance.nets import write_case
+from tests.conformance.nets import make_files, write_case
 from tests.helpers.golden import GOLDEN
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -53,18 +53,22 @@ def main() -> int:
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
     compare.prepare(GOLDEN / "layers")
+    python = str(Path(options.python).absolute())
+    keep = options.keep and options.keep.absolute()
     end = time.monotonic() + options.seconds
     outcomes: collections.Counter[str] = collections.Counter()
     types: collections.Counter[str] = collections.Counter()
     with tempfile.TemporaryDirectory() as base:
-        cases = _cases(options.python, seed, options.first, options.nets, Path(base), end)
+        os.chdir(base)
+        make_files()
+        cases = _cases(python, seed, options.first, options.nets, Path(base), end)
         for case in cases:
             outcome = compare.outcome(case.folder, case.refused)
             outcomes[outcome.kind] += 1
             if outcome.kind == "same":
                 types.update(set(case.types))
             if outcome.words:
-                kept = _keep(case, options.keep)
+                kept = _keep(case, keep)
                 entry = {"net": case.number, "kind": outcome.kind, "words": outcome.words}
                 print(json.dumps(entry | {"types": case.types, "kept": kept}), flush=True)
             shutil.rmtree(case.folder)

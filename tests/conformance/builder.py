@@ -146,11 +146,11 @@ class Builder:
         kind: str,
         bottoms: Sequence[Top],
         settings: str = "",
-        tops: int = 1,
+        tops: int | Sequence[str] = 1,
         in_place: bool = False,
         **facts,
     ) -> list[Top]:
-        """A new layer; `facts` are attributes of its tops.
+        """A new layer with so many tops, or with tops of these names; `facts` are their attributes.
 
         Raises
         ------
@@ -159,7 +159,9 @@ class Builder:
         """
         settings = self._spoilt(kind, settings)
         number = len(self.types)
-        names = [bottoms[0].name] if in_place else [f"y{number}_{i}" for i in range(tops)]
+        if isinstance(tops, int):
+            tops = [f"y{number}_{i}" for i in range(tops)]
+        names = [bottoms[0].name] if in_place else tops
         # Its type is in its name, by which the program knows what parameters may be.
         text = f'name: "{kind}{number}" type: "{kind}" ' + " ".join(
             [*(f'bottom: "{b.name}"' for b in bottoms), *(f'top: "{n}"' for n in names), settings]
@@ -236,12 +238,16 @@ class Builder:
         force = "force_backward: true\n" if self.force else ""
         return force + "".join(f"layer {{ {text} }}\n" for text in self.layers)
 
-    def diffs(self) -> dict[str, np.ndarray]:
-        """Gradients for the outputs, if no loss gives them."""
+    def outputs(self) -> list[str]:
+        """Names of the outputs whose gradients are set, if no loss gives them."""
         if self.loss or not self.force:
-            return {}
-        return {
-            f"diff/{top.name}": self.rng.standard_normal(top.shape).astype(np.float32)
-            for top in self.tops
-            if not top.readers and top.name not in self.inputs
-        }
+            return []
+        return [top.name for top in self.tops if not top.readers and top.name not in self.inputs]
+
+    def other_shape(self) -> Shape:
+        """Sometimes a shape to which the only input changes after the first passes."""
+        if len(self.inputs) > 1 or self.chance(0.5):
+            return ()
+        shape = list(self.inputs["x0"].shape)
+        shape[self.integer(0, len(shape) - 1)] = self.integer(1, 8)
+        return tuple(shape)

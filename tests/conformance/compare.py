@@ -47,7 +47,6 @@ def prepare(modules: Path) -> None:
     sys.modules["caffe"] = caffe
     sys.path.insert(0, str(modules))
     sys.dont_write_bytecode = True
-    caffe.log_level = 2
 
 
 def outcome(folder: Path, refused: str) -> Outcome:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
 
+from i2cnn.torchcaffe import pycaffe as caffe
 from tests.conformance import weighted  # noqa: F401 (enters its layers)
 from tests.conformance.builder import Builder, Refused
 from tests.conformance.layers import LAYERS
+from tests.helpers.golden import GOLDEN, load_program
 
 #: Types that learn, one of which a net without force_backward begins with.
 LEARNED = ("InnerProduct", "Convolution", "Scale", "PReLU")
 LOSSES = ("SoftmaxWithLoss", "HingeLoss", "EuclideanLoss", "SigmoidCrossEntropyLoss")
+
+
+def make_files() -> None:
+    """Write into the working folder what layers of nets read."""
+    program = load_program("sources")
+    program.make_files()
+    program.make_windows(caffe)
+    with tarfile.open(GOLDEN / "lmdb.tar.gz") as archive:
+        archive.extractall(filter="data")
 
 
 def write_case(rng: np.random.Generator, folder: Path) -> tuple[list[str], str]:
@@ -24,11 +36,16 @@ def write_case(rng: np.random.Generator, folder: Path) -> tuple[list[str], str]:
         _grow(b)
     except Refused as error:
         refused = str(error)
-    inputs = b.inputs | ({} if refused else b.diffs())
     (folder / "net.prototxt").write_text(b.text())
-    case = {"phase": 0 if b.train else 1, "seed": b.integer(0, 10**6), "passes": b.passes}
+    case = {
+        "phase": 0 if b.train else 1,
+        "seed": b.integer(0, 10**6),
+        "passes": b.passes,
+        "outputs": [] if refused else b.outputs(),
+        "other_shape": b.other_shape(),
+    }
     (folder / "case.json").write_text(json.dumps(case))
-    np.savez(folder / "inputs.npz", **inputs)
+    np.savez(folder / "inputs.npz", **b.inputs)
     return b.types, refused
 
 

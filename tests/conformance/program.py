@@ -42,10 +42,7 @@ def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dic
         return values if noise is None else np.asarray(values * factor, np.float32)
 
     for name, values in inputs.items():
-        if name.startswith("x"):
-            net.blobs[name].data[...] = changed(values)
-        elif not name.startswith("diff/"):
-            net.blobs[name].data[...] = values
+        net.blobs[name].data[...] = changed(values) if name.startswith("x") else values
     weights = np.random.RandomState(case["seed"])
     for name, blob in params.items():
         values = blob.data + 0.3 * weights.randn(*blob.data.shape)
@@ -53,12 +50,18 @@ def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dic
         blob.data[...] = changed(abs(values) if name.startswith("BatchNorm") else values)
     for _ in range(case["passes"]):
         net.forward()
+    if case["other_shape"]:
+        blob = net.blobs["x0"]
+        blob.reshape(*case["other_shape"])
+        net.reshape()
+        blob.data[...] = changed(weights.randn(*case["other_shape"]))
+        net.forward()
     found = {f"data/{name}": blob.data.copy() for name, blob in net.blobs.items()}
     yield {**found, **{f"after/{name}": blob.data.copy() for name, blob in params.items()}}
 
-    for name, values in inputs.items():
-        if name.startswith("diff/"):
-            net.blobs[name[5:]].diff[...] = values
+    for name in case["outputs"]:
+        blob = net.blobs[name]
+        blob.diff[...] = weights.randn(*blob.diff.shape)
     net.backward()
     found = {f"diff/{name}": blob.diff.copy() for name, blob in net.blobs.items()}
     yield {**found, **{f"gradient/{name}": blob.diff.copy() for name, blob in params.items()}}

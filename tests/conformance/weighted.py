@@ -254,3 +254,33 @@ def dummy_data(b: Builder) -> None:
 def parameter(b: Builder) -> None:
     shape = " ".join(f"dim: {b.integer(1, 5)}" for _ in range(b.integer(1, 4)))
     b.add("Parameter", [], f"parameter_param {{ shape {{ {shape} }} }}")
+
+
+#: Settings of layers that read the files of golden/sources and golden/lmdb.tar.gz.
+FILES = {
+    "ImageData": (
+        'image_data_param { source: "images.txt" root_folder: "pictures/" batch_size: 3 %s }'
+    ),
+    "WindowData": 'window_data_param { source: "windows.txt" batch_size: 3 %s }',
+    "HDF5Data": 'hdf5_data_param { source: "files.txt" batch_size: 4 %s }',
+    "Data": 'data_param { source: "data_lmdb" backend: LMDB batch_size: 3 %s }',
+}
+
+
+@maker(*FILES)
+def from_files(b: Builder) -> None:
+    kind = b.one_of(*FILES)
+    if "data" in [top.name for top in b.tops]:
+        raise StopIteration
+    more = {
+        "ImageData": ("shuffle: true", "is_color: false", "new_height: 9 new_width: 7"),
+        "WindowData": ("crop_mode: 'square'", "context_pad: 1", "fg_fraction: 0.5"),
+    }.get(kind, ())
+    settings = FILES[kind] % b.some(*more)
+    if kind != "HDF5Data":
+        crop = "crop_size: 5" if kind == "WindowData" or b.chance(0.5) else ""
+        rest = b.some("mirror: true", "mean_value: 9")
+        rest += " scale: 0.02" if kind != "WindowData" else ""  # which does not look at it
+        settings += f" transform_param {{ {crop} {rest} }}"
+    names = ["data", "label", *(["other"] if kind == "HDF5Data" and b.chance(0.5) else [])]
+    b.add(kind, [], settings, names)

@@ -40,6 +40,12 @@ class PReLU(Layer):
             filler.type, filler.value = "constant", 0.25
         self.add_param(() if p.channel_shared else (shapes[0][1],), filler)
 
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        slopes = self.blobs[0].count
+        if not self.param.prelu_param.channel_shared and slopes != shapes[0][1]:
+            raise self.fail(f"the bottom has {shapes[0][1]} channels, the slopes are for {slopes}")
+        return [shapes[0]]
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         return [functional.prelu(bottoms[0], self.weights[0].reshape(-1))]
 

@@ -37,6 +37,12 @@ class BatchNorm(Layer):
         self.stored = p.use_global_stats if given else not self.context.train
         self.recordable = not self.stored
 
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        channels, expected = shapes[0][1] if len(shapes[0]) > 1 else 1, self.blobs[0].count
+        if channels != expected:
+            raise self.fail(f"the bottom has {channels} channels, the statistics are of {expected}")
+        return [shapes[0]]
+
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.batch_norm_param, bottoms[0]
         if self.stored:

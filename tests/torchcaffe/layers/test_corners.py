@@ -174,6 +174,14 @@ def test_batch_norm_gathers_in_forward_passes_only(build, phase: int) -> None:
     assert number == 1
 
 
+@pytest.mark.parametrize("kind", ["BatchNorm", "PReLU"])
+def test_channels_may_not_change(build, kind: str) -> None:
+    net = build(source("x", 2, 3, 4) + layer(kind))
+    net.blobs["x"].reshape(2, 5, 4)
+    with pytest.raises(InputError, match=r"the bottom has 5 channels, the .* 3"):
+        net.forward()
+
+
 @pytest.mark.parametrize("kind", ["Scale", "Bias"])
 def test_scales_of_another_size_are_not_spread_over_the_bottom(build, kind: str) -> None:
     net = build(source("x", 2, 3) + layer(kind, more=f"{kind.lower()}_param {{ axis: 0 }}"))
