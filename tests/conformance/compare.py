@@ -25,7 +25,9 @@ TOLERANCE, OF_GRADIENTS = 2e-5, 2e-4
 #: Two units in the last place of 1: a small loss is the logarithm of nearly 1.
 ONE = 2.4e-7
 #: What is refused although genuine Caffe runs it (docs/torchcaffe.md, Deliberate differences).
-DELIBERATE = re.compile(r"the last window begins beyond|does not fit into")
+DELIBERATE = re.compile(
+    "the last window begins beyond|does not fit into|the slopes are for|batch_size must be at least"
+)
 
 CRASH = "ours crashed: "
 Arrays = dict[str, np.ndarray]

@@ -117,22 +117,31 @@ class LRN(Layer):
             raise self.fail("LRN only supports odd values for local_size")
         if p.local_size > MAX_COUNT:
             raise self.fail(f"local_size {p.local_size} is above Caffe's limit of {MAX_COUNT}")
-        if len(shapes[0]) != 4:
-            raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
-        channels = shapes[0][1]
-        # A window wider than all channels is as good as one that is as wide.
-        self.window = min(p.local_size, max(2 * channels - 1, _WIDE_WINDOW))
+        self._set_window(shapes[0])
         across = p.norm_region == LRNParameter.ACROSS_CHANNELS
         self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
         on_gpu = self.context.device.type == "cuda" and kernels.available()
         small = self.window <= kernels.WIDEST_WINDOW and count(shapes[0]) <= kernels.MOST_ELEMENTS
         self.fused = across and on_gpu and small
         self.any_precision = self.fused
-        if across and not (self.native or self.fused):
+        self.banded = across and not (self.native or self.fused)
+        self.band = torch.empty(0)
+
+    def _set_window(self, shape: Shape) -> None:
+        if len(shape) != 4:
+            raise self.fail(f"the bottom must be (N, C, H, W), not {shape}")
+        # A window wider than all channels is as good as one that is as wide.
+        self.window = min(self.param.lrn_param.local_size, max(2 * shape[1] - 1, _WIDE_WINDOW))
+
+    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        self._set_window(shapes[0])
+        channels = shapes[0][1]
+        if self.banded and len(self.band) != channels:
             self.check_memory(4 * channels**2, "its window over the channels")
             index = torch.arange(channels)
-            near = (index[:, None] - index[None, :]).abs() <= p.local_size // 2
+            near = (index[:, None] - index[None, :]).abs() <= self.param.lrn_param.local_size // 2
             self.band = near.to(self.context.device, torch.float32)
+        return [shapes[0]]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.lrn_param, bottoms[0]

@@ -174,6 +174,16 @@ def test_batch_norm_gathers_in_forward_passes_only(build, phase: int) -> None:
     assert number == 1
 
 
+def test_lrn_takes_other_channels(build) -> None:
+    more = "lrn_param { local_size: 3 beta: 0.5 }"
+    net = build(source("x", 2, 3, 4, 4) + layer("LRN", more=more))
+    x = np.random.RandomState(0).randn(2, 5, 4, 4).astype(np.float32)
+    net.blobs["x"].reshape(*x.shape)
+    y = net.forward(x=x)["y"].copy()
+    fresh = build(source("x", *x.shape) + layer("LRN", more=more))
+    np.testing.assert_allclose(y, fresh.forward(x=x)["y"], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["BatchNorm", "PReLU"])
 def test_channels_may_not_change(build, kind: str) -> None:
     net = build(source("x", 2, 3, 4) + layer(kind))
