@@ -39,6 +39,8 @@ def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
         raise CaffeError(
             f"unknown filler type {filler.type!r} (known types: {', '.join(sorted(_FILLERS))})"
         )
+    if 0 in shape:
+        raise CaffeError(f"the {filler.type} filler has nothing to fill in the shape {shape}")
     if not shape and (
         filler.type not in ("constant", "uniform", "gaussian") or filler.sparse != -1
     ):

@@ -162,7 +162,7 @@ class Pooling(Spatial):
         """A number of each window, drawn with a probability in proportion to it."""
         windows = self._windows(x)
         if self.place is None or not self.recomputing:
-            sums = windows.detach().cumsum(-1)
+            sums = windows.detach().float().cumsum(-1)
             generator = torch.Generator(x.device).manual_seed(int(self.context.rng.draw(1)[0]))
             draw = 1 - torch.rand(sums.shape[:-1], generator=generator, device=x.device)
             reached = sums >= (draw * sums[..., -1])[..., None]

@@ -107,6 +107,7 @@ def test_scalar_parameters_keep_their_shape():
         ("type: 'gaussian' sparse: 1", (), "at least one dimension"),
         ("type: 'bilinear'", (1, 1, 3, 4), "square 4-d kernel"),
         ("type: 'xavier'", (), "at least one dimension"),
+        ('type: "xavier"', (3, 0), "has nothing to fill"),
     ],
 )
 def test_what_caffe_refuses_is_an_input_error(filler, shape, message):
