@@ -35,8 +35,9 @@ def make_report(results: Results) -> RunReport:
     Raises
     ------
     InputError
-        A tested person trains or validates in the same fold.
+        A tested person trains or validates in the same fold, or no method could be applied.
     """
+    lacking = _not_applicable(results)
     settings, task, folds = results.settings, results.task, results.inputs.folds
     repetitions, scores = results.repetitions(), results.scores()
     flat = {(t.job.patch_count, t.job.fold) for t in results.trainings if t.record.flat}
@@ -61,12 +62,24 @@ def make_report(results: Results) -> RunReport:
         versions=versions(),
         machine=machine(),
         calibration=_calibration(results),
-        not_applicable={
-            method: reason
-            for done in results.jobs
-            for method, reason in done.job.not_applicable(results.inputs).items()
-        },
+        not_applicable=lacking,
     )
+
+
+def _not_applicable(results: Results) -> dict[Method, str]:
+    """Methods that the data set lacks something for, and what; InputError if these are all."""
+    lacking = {
+        method: reason
+        for done in results.jobs
+        for method, reason in done.job.not_applicable(results.inputs).items()
+    }
+    if not any(done.predictions for done in results.jobs):
+        reasons = "; ".join(f"{method.title}: {reason}" for method, reason in lacking.items())
+        raise InputError(
+            f"{results.run}: no method can be applied to these data ({reasons}); name others in "
+            "--rivals, or patch counts in --k"
+        )
+    return lacking
 
 
 def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:

@@ -29,17 +29,28 @@ TRAINING = {
 _POINTS = np.array([[20.0, 20], [40, 20], [30, 30], [22, 40], [38, 40]])
 
 
-def write_run(run: Path, *, seeds: int = 1, root: Path | None = None) -> Inputs:
-    """A finished run of three people in three folds: one patch per face, and two rivals."""
+def write_run(
+    run: Path,
+    *,
+    seeds: int = 1,
+    root: Path | None = None,
+    k: tuple[int, ...] = (1,),
+    rivals: tuple[str, ...] = ("pixels", "boosted-lbp"),
+    still: bool = False,
+) -> Inputs:
+    """A finished run of three people in three folds: one patch per face, and two rivals.
+
+    Each person's faces are a clip, unless they are still images.
+    """
     settings = Settings(
         dataset="synthetic",
         root=None if root is None else str(root),
         task="six",
         profile="quick",
         folds=3,
-        patch_counts=(1,),
+        patch_counts=k,
         seeds=tuple(range(seeds)),
-        rivals=("pixels", "boosted-lbp"),
+        rivals=rivals,
         encoding="png",
         points="given",
         scheme=DEEPID.name,
@@ -47,8 +58,8 @@ def write_run(run: Path, *, seeds: int = 1, root: Path | None = None) -> Inputs:
         schedule=template_schedule("quick"),
     )
     faces = [
-        Face(f"{s}, {label}.png", s, s, 0, label, (10.0, 10.0, 40.0, 40.0), _POINTS, "given")
-        for s in ("A", "B", "C")
+        Face(f"{s}, {label}.png", s, clip, 0, label, (10.0, 10.0, 40.0, 40.0), _POINTS, "given")
+        for s, clip in zip("ABC", ("", "", "") if still else "ABC", strict=True)
         for label in SIX.labels
     ]
     run.mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import escape
 from matplotlib.colors import to_rgb
 
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.confused import ConfusedFace
 from i2cnn.report.glossary import GLOSSARY
@@ -65,6 +66,13 @@ def test_rivals_alone_make_a_page_without_training() -> None:
     page = page_of(report_of([row_of("rival_lbp_rbf", 0.5)]))
     assert "<h2>Training</h2>" not in page
     assert "<h2>Which patches count</h2>" not in page
+
+
+def test_a_method_that_cannot_be_applied_has_a_row_with_the_reason() -> None:
+    lacking = Method("boosted", "rival_bdbn_boosted", "BDBN", "rival")
+    report = report_of([row_of("k60_trained", 0.5)], dataset="ckplus")
+    page = page_of(replace(report, not_applicable={lacking: "it needs clips"}))
+    assert page.count("not applicable: it needs clips") == 2  # all methods, and the paper's table
 
 
 def test_parts_of_the_patches_have_a_chapter() -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+import torch
 
 from i2cnn.faces.table import Face
 from i2cnn.rivals import RIVALS, bdbn, rbm, sae
@@ -62,6 +63,15 @@ def test_rivals_beat_chance(name: str, problems: dict[str, Problem]) -> None:
     for method in RIVALS[name].methods:
         predicted = result_of(name, problems[name], method).predicted
         assert (predicted == labels[tested]).mean() > 0.6  # chance: 1/3
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device")
+@pytest.mark.parametrize("name", ["sae", "bdbn"])
+def test_networks_learn_on_a_gpu(name: str, problems: dict[str, Problem]) -> None:
+    _, labels, _, _, tested = problems[name]
+    result = RivalFold(name, *problems[name]).classify(device="cuda:0")
+    assert (result.predicted == labels[tested]).mean() > 0.6  # chance: 1/3
 
 
 @pytest.mark.parametrize("kernel", RIVALS["lbp"].kernels)
