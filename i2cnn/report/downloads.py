@@ -76,8 +76,7 @@ def text_tables(report: RunReport) -> dict[str, TextTable]:
         tables.append(TextTable(f"pairs{kind}", columns, rows))
         if comparison.network:
             tables.append(_against(report, comparison, f"network{kind}"))
-    for number, table in enumerate(page_tables(report), 1):
-        tables.append(_paper(table, f"paper_{number}"))
+    tables += [_paper(table) for table in page_tables(report)]
     return {table.name: table for table in tables}
 
 
@@ -156,7 +155,12 @@ def _title(report: RunReport, method_id: str) -> str:
     return CHANCE if row is None else row.method.title
 
 
-def _paper(table: PaperTable, name: str) -> TextTable:
+def paper_name(table: PaperTable) -> str:
+    """Name of a paper's table, such as `table_3`."""
+    return table.title.partition(":")[0].lower().replace(" ", "_")
+
+
+def _paper(table: PaperTable) -> TextTable:
     columns = ("method", "published %", "ours %", "difference", "std", "95 % low", "95 % high")
     rows = []
     for row in table.rows:
@@ -165,7 +169,7 @@ def _paper(table: PaperTable, name: str) -> TextTable:
         numbers = (cell.ours, cell.difference, cell.std, cell.low, cell.high)
         shown = ("" if v is None else f"{v:.1f}" for v in numbers)
         rows.append((row.method, published + ("" if cell.certain else " ?"), *shown))
-    return TextTable(name, columns, tuple(rows))
+    return TextTable(paper_name(table), columns, tuple(rows))
 
 
 def _percent(*shares: float) -> Iterable[str]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from i2cnn.report import words
 from i2cnn.report.confused import ConfusedFace, confused_faces
-from i2cnn.report.downloads import text_tables
+from i2cnn.report.downloads import paper_name, text_tables
 from i2cnn.report.glossary import GLOSSARY
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
@@ -76,6 +76,7 @@ def report_html(
             by_accuracy=by_accuracy,
             network_rows=network_rows,
             protocols=protocols(report),
+            paper_name=paper_name,
             tables=page_tables(report),
             downloads=text_tables(report),
             images=pictures,

@@ -23,7 +23,8 @@ from i2cnn.svm.variants import TRAINED
 
 REPORT_FOLDER = "report"
 PAGE_FILE = "report.html"
-_PROFILE_WORDS = {
+#: What each profile is.
+PROFILE_WORDS = {
     "paper": "the paper's AlexNet and solver",
     "quick": "the small quick network, which is not the paper's: a demonstration for CPUs",
     "better": "a small residual network on jittered patches, which is not the paper's",
@@ -256,7 +257,7 @@ class RunReport:
     @property
     def profile_words(self) -> str:
         """The profile, and how the run departs from it."""
-        return "; ".join([_PROFILE_WORDS[self.settings.profile], *self.departures])
+        return "; ".join([PROFILE_WORDS[self.settings.profile], *self.departures])
 
     @property
     def reference_words(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from i2cnn.datasets import NAMES
 from i2cnn.evaluation.methods import RIVAL, referenced_name
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
-from i2cnn.report.run_report import MethodReport, RunReport
+from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
 from i2cnn.svm.variants import UNTRAINED
 
 _SOURCES = {
@@ -44,10 +44,12 @@ def summary(report: RunReport) -> list[str]:
 def _found(report: RunReport, main: MethodReport) -> str:
     low, high = main.scores.interval
     people = sum(len(report.folds.folds[number - 1].test) for number in report.folds_done)
+    profile = report.settings.profile
+    changed = ", changed in what is said below" if report.departures else ""
     return (
         f"On {source(report)}, {main.method.title} names {100 * main.scores.mean:.1f} % of "
         f"{main.faces} faces of {people} unseen people correctly (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} %). The profile is {report.settings.profile}: {report.profile_words}."
+        f"{100 * high:.1f} %). The profile is {profile}: {PROFILE_WORDS[profile]}{changed}."
     )
 
 

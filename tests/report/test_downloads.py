@@ -38,7 +38,7 @@ def test_every_table_has_as_many_cells_as_columns() -> None:
     tables = text_tables(report_of(rows, dataset="ckplus", comparisons=[compared]))
     assert set(tables) == {
         *("methods", "confusion", "patches", "pairs", "network"),
-        *("paper_1", "paper_2", "paper_3"),
+        *("tables_1_and_2", "table_3", "table_4"),
     }
     for table in tables.values():
         for row in csv.reader(io.StringIO(table.csv())):
