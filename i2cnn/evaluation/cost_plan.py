@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from i2cnn.datasets import Dataset
 from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
+from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds
 from i2cnn.faces.locate import LeaveOut, locate_faces
@@ -136,7 +137,7 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
     svm = svm_seconds(sizes.training + sizes.validation, sizes.classes)
     by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
-    rivals = Counter(job.kind.removeprefix("rival_") for job in jobs if not job.patch_count)
+    rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
     estimates = tuple(
         replace(_network_job(settings, speed, sizes, k, svm), jobs=number)
         for k, number in sorted(by_patches.items())

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +74,9 @@ class Job(ABC):
     fold : int
         Number of the fold, counted from 1.
     """
+
+    #: True for jobs that need the results of others of their fold.
+    follows: ClassVar[bool] = False
 
     fold: int
 

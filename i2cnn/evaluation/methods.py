@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from i2cnn.rivals import RIVALS
-from i2cnn.svm.variants import TRAINED
+from i2cnn.svm.variants import TRAINED, UNTRAINED
 
 #: Groups of the methods without a network.
 RIVAL, FLOOR = "rival", "floor"
@@ -14,6 +14,8 @@ RIVAL, FLOOR = "rival", "floor"
 FUSED = "fused"
 #: Group of networks that answer themselves, and name of the method within its job.
 VOTE = "vote"
+#: Group of several networks of one fold, trained from different seeds, that answer together.
+ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,18 @@ def vote_method(network: Method) -> Method:
         title=f"{network.title}, softmax vote",
         group=VOTE,
         protocol="The network's own softmax, averaged over a face's patches, in place of the SVM.",
+    )
+
+
+def ensemble_method(network: Method, seeds: int) -> Method:
+    """A method of one network by the networks of several seeds together."""
+    return replace(
+        network,
+        id=f"k{network.k}_seeds{seeds}_{network.name}",
+        title=f"{network.title}, {seeds} nets together",
+        group=network.group if network.group == UNTRAINED else ENSEMBLE,
+        protocol="Nets of different seeds: their Gram matrices are added, each at mean 1, or "
+        "the probabilities of their softmax.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,17 @@ from i2cnn.util.progress import progress
 
 #: Probabilities by the network's softmax, in a job's folder.
 VOTES_FILE = "votes.npy"
+
+
+def gram_file(net: str) -> str:
+    """Name of a net's Gram matrix in a job's folder, about the faces' mean and at mean 1."""
+    return f"gram_{net}.npy"
+
+
+def save_array(path: Path, array: Float64Array) -> None:
+    """Write a .npy file of float32, atomically."""
+    with atomic_path(path) as partial, open(partial, "wb") as file:
+        np.save(file, array.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -80,28 +92,48 @@ class NetworkScores:
         return methods
 
     def _whole(self, net: str, gram: Float64Array, features: Float32Array) -> dict[str, Any]:
-        """The net's own patches: as they are, fused with rivals, and measured from references."""
-        model, methods = self._plain(net, gram)
+        """The net's own patches, with what only a single net has: a vote and a linear SVM."""
+        model, methods = self.score_gram(net, gram)
         if net == TRAINED:
             methods |= self._vote(features)
             methods[net] |= self._save_linear(model, gram, features)
+        every = np.arange(len(gram))
+        # Around their mean, products fit into float32.
+        save_array(self.folder.path / gram_file(net), balanced_sum([gram], every))
+        return methods
+
+    def score_gram(self, net: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
+        """A net's Gram matrix as it is, fused with rivals, and measured from references.
+
+        Returns
+        -------
+        GramSVC
+            Fitted on the matrix as it is.
+        dict of str to dict
+            What was chosen and measured, by method.
+        """
+        model, methods = self._plain(net, gram)
         fitted, _ = self.inputs.sides(self.fold)
         fused = {net: gram}
         for rival, described in self.rivals.items():
             name = fused_name(net, rival)
-            fused[name] = balanced_sum(gram, described.whole_gram, fitted)
+            fused[name] = balanced_sum([gram, described.whole_gram], fitted)
             methods |= self._plain(name, fused[name])[1]
         if self.inputs.settings.reference != "none":
             for name, products in fused.items():
                 methods |= self._referenced(net, name, products)
-        return methods
+        return model, methods
 
     def _vote(self, features: Float32Array) -> dict[str, Any]:
         """The network's own answers, without an SVM."""
         _, tested = self.inputs.sides(self.fold)
         votes = softmax_vote(features[tested], self.folder.path / NET_FILE)
-        with atomic_path(self.folder.path / VOTES_FILE) as partial, open(partial, "wb") as file:
-            np.save(file, votes.astype(np.float32))
+        save_array(self.folder.path / VOTES_FILE, votes)
+        return self.score_votes(votes)
+
+    def score_votes(self, votes: Float64Array) -> dict[str, Any]:
+        """Answers by the probabilities (tested faces, classes) of networks' softmax."""
+        _, tested = self.inputs.sides(self.fold)
         named = votes.argmax(axis=1).astype(np.int64)
         return {VOTE: {"accuracy": self.folder.save_predictions(VOTE, tested, named)}}
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import FOLDS_FILE, Inputs, data_root, prepare
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job
 from i2cnn.evaluation.network_job import NetworkJob
@@ -50,7 +51,13 @@ def jobs_of(settings: Settings, only_folds: Sequence[int] | None = None) -> list
             raise InputError(f"fold {odd[0]} is not one of 1 to {settings.folds}")
         wanted = sorted(set(only_folds))
     rivals = [RivalJob(fold, rival) for rival in settings.rivals for fold in wanted]
-    return [*rivals, *_network_jobs(settings, wanted)]
+    together = [
+        EnsembleJob(fold, k, settings.seeds)
+        for k in sorted(settings.patch_counts)
+        for fold in wanted
+        if len(settings.seeds) > 1
+    ]
+    return [*rivals, *_network_jobs(settings, wanted), *together]
 
 
 def _network_jobs(settings: Settings, folds: Sequence[int]) -> list[NetworkJob]:
@@ -106,7 +113,10 @@ def evaluate(
                 job.clean_up(run)  # a kill may have come just before
         for job in todo:
             job.prepare(run, inputs)
-        failures = run_all(run, todo, inputs, execution, workers)
+        failures = []
+        for follows in (False, True):
+            jobs = [job for job in todo if job.follows == follows]
+            failures += run_all(run, jobs, inputs, execution, workers)
         if not failures and not execution.keep:
             shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
         _bundle(run, inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from i2cnn.evaluation.methods import FUSED, VOTE, Method
+from i2cnn.evaluation.methods import ENSEMBLE, FUSED, VOTE, Method
 from i2cnn.rivals import RIVALS
 from i2cnn.svm.variants import UNTRAINED
 
@@ -12,7 +12,7 @@ INK, QUIET = "#222222", "#5f5f5f"
 PUBLISHED = "#a8442a"
 #: Of networks, by how many patches they see: all, fewer, fewest.
 _NETWORKS = ("#1f6f54", "#7aa83c", "#b8860b", "#8a6d3b")
-_OTHERS = {UNTRAINED: "#9a9a92", FUSED: "#0d3b2e", VOTE: "#4fa38a"}
+_OTHERS = {UNTRAINED: "#9a9a92", FUSED: "#0d3b2e", VOTE: "#4fa38a", ENSEMBLE: "#155c8a"}
 #: Of rivals, in the order of their table; kernels of one rival share its colour.
 _RIVALS = (
     "#c4c4bc",

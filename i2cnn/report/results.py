@@ -9,7 +9,7 @@ from pathlib import Path
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Job, predictions_file
-from i2cnn.evaluation.methods import FLOOR, FUSED, RIVAL, VOTE, Method
+from i2cnn.evaluation.methods import ENSEMBLE, FLOOR, FUSED, RIVAL, VOTE, Method
 from i2cnn.evaluation.pictures import DATASET_FILE
 from i2cnn.evaluation.predictions import Prediction, read_predictions
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, finished_jobs
@@ -28,7 +28,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json
 
 #: Groups of the main table, in its order.
-MAIN_GROUPS = (TRAINED, VOTE, FUSED, RIVAL, UNTRAINED, FLOOR)
+MAIN_GROUPS = (TRAINED, VOTE, ENSEMBLE, FUSED, RIVAL, UNTRAINED, FLOOR)
 #: Groups that score parts of the patches of one network.
 PATCH_GROUPS = ("selected", "region", "scale", "mirror")
 

@@ -8,7 +8,7 @@ products where faces are alike, and float32 would lose it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,12 +95,13 @@ def sum_gram(gram: Float32Array, patches: Iterable[int] | None = None) -> Float6
     return total
 
 
-def balanced_sum(first: Float64Array, second: Float64Array, fitted: IntArray) -> Float64Array:
-    """Gram matrix of two kinds of features together, each with the same spread.
+def balanced_sum(grams: Sequence[Float64Array], fitted: IntArray) -> Float64Array:
+    """Gram matrix of several kinds of features together, each with the same spread.
 
     Parameters
     ----------
-    first, second : ndarray of float64, (n, n)
+    grams : sequence of ndarray of float64, (n, n)
+        At least one.
     fitted : ndarray of int
         Pictures whose mean is subtracted, and whose mean square is scaled to 1.
 
@@ -108,8 +109,8 @@ def balanced_sum(first: Float64Array, second: Float64Array, fitted: IntArray) ->
     -------
     ndarray of float64, (n, n)
     """
-    total = np.zeros_like(first)
-    for gram in (first, second):
+    total = np.zeros_like(grams[0])
+    for gram in grams:
         mean = gram[:, fitted].mean(axis=1)
         centred = gram - mean[:, None] - mean[None] + mean[fitted].mean()
         total += centred / (float(np.diag(centred)[fitted].mean()) or 1.0)

@@ -1,0 +1,106 @@
+"""The networks of all seeds of a fold together: their kernels and their votes are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import Execution, Job, JobFolder
+from i2cnn.evaluation.methods import (
+    Method,
+    ensemble_method,
+    fused_methods,
+    vote_method,
+    with_references,
+)
+from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.rival_job import RivalJob
+from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
+from i2cnn.util.arrays import Float64Array
+from i2cnn.util.errors import InputError
+from i2cnn.util.progress import say
+
+
+@dataclass(frozen=True)
+class EnsembleJob(Job):
+    """One fold's networks of several seeds.
+
+    Parameters
+    ----------
+    fold : int
+        Number of the fold, counted from 1.
+    k : int
+        Patches per face.
+    seeds : tuple of int
+        Seeds of the networks, at least two.
+    """
+
+    follows: ClassVar[bool] = True
+
+    k: int
+    seeds: tuple[int, ...]
+
+    @property
+    def folder(self) -> str:
+        return f"fold_{self.fold:02d}/k{self.k}_seeds{len(self.seeds)}"
+
+    @property
+    def title(self) -> str:
+        return f"fold {self.fold}, k = {self.k}, {len(self.seeds)} seeds together"
+
+    @property
+    def kind(self) -> str:
+        return f"k = {self.k}, seeds together"
+
+    def methods(self, inputs: Inputs) -> Sequence[Method]:
+        found = []
+        for variant in variants(inputs.scheme, self.k)[:2]:
+            single = Method(variant.method, "", variant.title, variant.group, self.k)
+            plain = ensemble_method(single, len(self.seeds))
+            if variant.method == TRAINED:
+                found.append(ensemble_method(vote_method(single), len(self.seeds)))
+            found += with_references(
+                [plain, *fused_methods(plain, inputs.settings.fuse)], inputs.settings.reference
+            )
+        return found
+
+    def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
+        """Score what the fold's network jobs left."""
+        from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, gram_file
+        from i2cnn.svm.gram import balanced_sum
+
+        fitted, _ = inputs.sides(self.fold)
+        rivals = {
+            rival: RivalJob(self.fold, rival).fold_of(run, inputs) for rival in inputs.settings.fuse
+        }
+        scores = NetworkScores(inputs, folder, self.fold, rivals)
+        methods: dict[str, Any] = {}
+        with folder.steps("SVM"):
+            for net in (TRAINED, UNTRAINED):
+                grams = [self._load(run, seed, gram_file(net)) for seed in self.seeds]
+                methods |= scores.score_gram(net, balanced_sum(grams, fitted))[1]
+        votes = [self._load(run, seed, VOTES_FILE) for seed in self.seeds]
+        methods |= scores.score_votes(np.mean(votes, axis=0))
+        folder.finish(methods)
+        say(f"{self.title}: {methods[TRAINED]['accuracy']:.1%} of the test faces")
+
+    def _load(self, run: Path, seed: int, name: str) -> Float64Array:
+        job = NetworkJob(self.fold, self.k, seed)
+        path = run / job.folder / name
+        if not job.has_result(run):
+            raise InputError(f"{run / job.folder}: is not done, and {self.title} needs it")
+        try:
+            array: Float64Array = np.load(path, allow_pickle=False).astype(np.float64)
+        except FileNotFoundError:
+            raise InputError(
+                f"{path}: missing; earlier versions did not keep it. Delete {path.parent} and "
+                "repeat the command to do that job again"
+            ) from None
+        except (OSError, EOFError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error}); delete {path.parent}") from None
+        return array
