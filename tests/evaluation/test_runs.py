@@ -44,6 +44,8 @@ def test_more_may_be_asked_for_later(run: Path, tmp_path: Path) -> None:
     assert [m["id"] for m in metrics["methods"]] == [
         "k5_trained",
         "k1_trained",
+        "k5_vote",
+        "k1_vote",
         "k5_untrained",
         "k1_untrained",
         "rival_pixels_linear",
@@ -147,9 +149,10 @@ def test_only_flat_trainings_are_starred(run: Path) -> None:
     results = read_results(run)
     assert [t.job.fold for t in results.trainings if t.record.flat] == [1]
     rows = json.loads((run / "report" / "metrics.json").read_text())["methods"]
-    assert {r["group"]: r["flat_folds"] for r in rows} == {"trained": [1], "untrained": []}
+    flat = {"trained": [1], "vote": [1], "untrained": []}
+    assert {r["group"]: r["flat_folds"] for r in rows} == flat
     assert rows[0]["mean_without_flat_folds"] is None
-    assert rows[1]["mean_without_flat_folds"] == rows[1]["mean"]
+    assert rows[-1]["mean_without_flat_folds"] == rows[-1]["mean"]
 
 
 def test_seeds_are_added_to_a_run(tmp_path: Path, capsys) -> None:

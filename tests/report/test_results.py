@@ -36,9 +36,12 @@ def test_methods_are_in_the_reports_order(results: Results) -> None:
     assert [method.id for method in results.repetitions()] == [
         "k1_trained",
         "k1_vote",
+        "k1_seeds2_trained",
+        "k1_seeds2_vote",
         "rival_boosted-lbp_linear",
         "rival_boosted-lbp_polynomial",
         "rival_boosted-lbp_rbf",
+        "k1_seeds2_untrained",
         "k1_untrained",
         "rival_pixels_linear",
         "rival_pixels_rbf",
