@@ -46,7 +46,7 @@ def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     ):
         raise CaffeError(f"the {filler.type} filler needs a shape of at least one dimension")
     values = _FILLERS[filler.type](rng, filler, shape)
-    return np.array(values.reshape(shape), np.float32, order="C")
+    return np.asarray(values.reshape(shape), np.float32, order="C")
 
 
 def _count(shape: Shape) -> int:
@@ -54,6 +54,8 @@ def _count(shape: Shape) -> int:
 
 
 def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+    if not filler.value:
+        return np.zeros(shape, np.float32)  # takes no memory before it is used
     return np.full(shape, filler.value, np.float32)
 
 
@@ -114,7 +116,7 @@ def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
     f = (size + 1) // 2
     centre = np.float32((size - 1) / (2.0 * f))
     line = 1 - np.abs(np.arange(size, dtype=np.float32) / np.float32(f) - centre)
-    return np.broadcast_to(np.outer(line, line), shape)
+    return np.array(np.broadcast_to(np.outer(line, line), shape))
 
 
 _FILLERS: dict[str, Callable[[CaffeRNG, FillerParameter, Shape], FloatArray]] = {

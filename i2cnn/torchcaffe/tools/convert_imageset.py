@@ -17,6 +17,7 @@ from i2cnn.torchcaffe.flags import apply_log_flags, is_true, show_usage, split_f
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.tools.databases import BATCH, new_database
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
 
 USAGE = """\
 usage: i2cnn caffe convert_imageset [FLAGS] ROOTFOLDER/ LISTFILE DB_NAME
@@ -138,6 +139,7 @@ def _read(path: str, how: _How) -> Image | None:
     """An image as it is stored, (H, W, C); None, and a line in the log, if it cannot be read."""
     kind = cv2.IMREAD_GRAYSCALE if how.gray else cv2.IMREAD_COLOR
     try:
+        check_regular(Path(path))
         image = decode_picture(Path(path).read_bytes(), kind)
     except (OSError, InputError) as error:
         log.error("io.cpp:83", f"Could not open or find file {path} ({error})")
