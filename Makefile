@@ -96,7 +96,8 @@ conformance: setup
 	  'test -x build/caffe/caffe && export I2CNN_CAFFE=$(CURDIR)/build/caffe/caffe; exec $(BIN)/python -m pytest -q tests/torchcaffe/test_conformance.py'
 	test ! -x build/caffe/root/usr/bin/python3.9 || \
 	  OPENBLAS_CORETYPE=HASWELL OMP_NUM_THREADS=1 $(BIN)/python -m tests.conformance \
-	  --python build/caffe/python --nets $(NETS) --seconds $(SECONDS) --keep build/conformance
+	  --python build/caffe/python --nets $(NETS) --seconds $(SECONDS) --keep build/conformance \
+	  $(if $(I2CNN_CAFFE_MODELS),--models $(I2CNN_CAFFE_MODELS))
 
 sanitize: setup
 	sh tools/sanitize.sh $(BIN)/python

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
 import os
 import random
@@ -23,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conformance import compare
-from tests.conformance.nets import make_files, write_case
+from tests.conformance.nets import make_files, write_case, write_model
 from tests.helpers.golden import GOLDEN
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -35,7 +36,7 @@ AHEAD = 8
 class Case:
     """A net in its folder."""
 
-    number: int
+    name: str
     folder: Path
     types: list[str]
     refused: str = field(default="")
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="default: another one each time")
     parser.add_argument("--nets", type=int, default=2000, help="number of nets (default 2000)")
     parser.add_argument("--first", type=int, default=0, help="number of the first net")
+    parser.add_argument("--models", type=Path, help="folder of models to run before the nets")
     parser.add_argument("--seconds", type=float, default=600.0, help="at most (default 600)")
     parser.add_argument("--keep", type=Path, help="folder for the nets that differ")
     options = parser.parse_args()
@@ -55,21 +57,29 @@ def main() -> int:
     compare.prepare(GOLDEN / "layers")
     python = str(Path(options.python).absolute())
     keep = options.keep and options.keep.absolute()
+    models = options.models and options.models.absolute()
     end = time.monotonic() + options.seconds
     outcomes: collections.Counter[str] = collections.Counter()
     types: collections.Counter[str] = collections.Counter()
     with tempfile.TemporaryDirectory() as base:
         os.chdir(base)
         make_files()
-        cases = _cases(python, seed, options.first, options.nets, Path(base), end)
-        for case in cases:
+        numbers = range(options.first, options.first + options.nets)
+        nets = itertools.takewhile(
+            lambda case: time.monotonic() < end,
+            itertools.chain(
+                _models(models, Path(base)) if models else (),
+                (_new_case(seed, number, Path(base)) for number in numbers),
+            ),
+        )
+        for case in _answered(python, nets, Path(base)):
             outcome = compare.outcome(case.folder, case.refused)
             outcomes[outcome.kind] += 1
             if outcome.kind == "same":
                 types.update(set(case.types))
             if outcome.words:
                 kept = _keep(case, keep)
-                entry = {"net": case.number, "kind": outcome.kind, "words": outcome.words}
+                entry = {"net": case.name, "kind": outcome.kind, "words": outcome.words}
                 print(json.dumps(entry | {"types": case.types, "kept": kept}), flush=True)
             shutil.rmtree(case.folder)
     result = {"nets": sum(outcomes.values()), "seed": seed, **outcomes}
@@ -77,10 +87,8 @@ def main() -> int:
     return int(bool(outcomes["different"]))
 
 
-def _cases(
-    python: str, seed: int, first: int, number: int, base: Path, end: float
-) -> Iterator[Case]:
-    """Cases that genuine Caffe has run, one by one; it runs some ahead meanwhile."""
+def _answered(python: str, cases: Iterator[Case], base: Path) -> Iterator[Case]:
+    """The cases when genuine Caffe has run them; it runs some ahead meanwhile."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(GOLDEN / "layers"),
@@ -97,29 +105,37 @@ def _cases(
         env=environment,
     ) as genuine:
         assert genuine.stdin
-        assert genuine.stdout
         waiting: collections.deque[Case] = collections.deque()
-        for i in range(first, first + number):
-            if time.monotonic() > end:
-                break
-            waiting.append(_new_case(seed, i, base))
-            genuine.stdin.write(f"{waiting[-1].folder}\n")
+        for case in cases:
+            waiting.append(case)
+            genuine.stdin.write(f"{case.folder}\n")
             genuine.stdin.flush()
             if len(waiting) > AHEAD:
-                yield _answered(genuine, waiting.popleft())
+                yield _wait(genuine, waiting.popleft())
         while waiting:
-            yield _answered(genuine, waiting.popleft())
+            yield _wait(genuine, waiting.popleft())
         genuine.stdin.close()
+
+
+def _models(models: Path, base: Path) -> Iterator[Case]:
+    """Every .prototxt of a folder that has a .caffemodel of its name, on random inputs."""
+    for path in sorted(models.rglob("*.prototxt")):
+        weights = path.with_suffix(".caffemodel")
+        if weights.is_file():
+            folder = base / "model" / path.stem
+            folder.mkdir(parents=True)
+            write_model(path, weights, folder)
+            yield Case(str(path), folder, [])
 
 
 def _new_case(seed: int, number: int, base: Path) -> Case:
     folder = base / str(number)
     folder.mkdir()
     types, refused = write_case(np.random.default_rng([seed, number]), folder)
-    return Case(number, folder, types, refused)
+    return Case(str(number), folder, types, refused)
 
 
-def _answered(genuine: subprocess.Popen[str], case: Case) -> Case:
+def _wait(genuine: subprocess.Popen[str], case: Case) -> Case:
     assert genuine.stdout
     if not genuine.stdout.readline():
         sys.exit("The genuine Caffe ended; does its Python have pycaffe?")
@@ -129,7 +145,7 @@ def _answered(genuine: subprocess.Popen[str], case: Case) -> Case:
 def _keep(case: Case, folder: Path | None) -> str:
     if folder is None:
         return ""
-    target = folder / str(case.number)
+    target = folder / Path(case.name).stem
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(case.folder, target)
     return str(target)

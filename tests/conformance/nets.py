@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def write_case(rng: np.random.Generator, folder: Path) -> tuple[list[str], str]:
     (folder / "case.json").write_text(json.dumps(case))
     np.savez(folder / "inputs.npz", **b.inputs)
     return b.types, refused
+
+
+def write_model(model: Path, weights: Path, folder: Path) -> None:
+    """Write the case of a net that has weights; its inputs are filled with random numbers."""
+    shutil.copy(model, folder / "net.prototxt")
+    case = {"phase": 1, "seed": 1, "passes": 1, "outputs": [], "other_shape": []}
+    (folder / "case.json").write_text(json.dumps(case | {"weights": str(weights)}))
+    np.savez(folder / "inputs.npz")
 
 
 def _grow(b: Builder) -> None:

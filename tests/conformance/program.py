@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 #: Seconds that a net may take.
-LIMIT = 30
+LIMIT = 120
 
 
 def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dict[str, np.ndarray]]:
@@ -35,6 +35,7 @@ def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dic
     params = {f"{name}/{i}": b for name, blobs in net.params.items() for i, b in enumerate(blobs)}
     yield {f"filled/{name}": blob.data.copy() for name, blob in params.items()}
 
+    weights = np.random.RandomState(case["seed"])
     changes = np.random.RandomState(noise or 0)
 
     def changed(values):
@@ -43,11 +44,16 @@ def steps(caffe, folder: str, noise: int | None = None, seen=id) -> Iterator[dic
 
     for name, values in inputs.items():
         net.blobs[name].data[...] = changed(values) if name.startswith("x") else values
-    weights = np.random.RandomState(case["seed"])
-    for name, blob in params.items():
-        values = blob.data + 0.3 * weights.randn(*blob.data.shape)
-        # Variances and their number are not negative.
-        blob.data[...] = changed(abs(values) if name.startswith("BatchNorm") else values)
+    if "weights" in case:  # a model: its parameters are given, not its inputs
+        net.copy_from(case["weights"])
+        for name in net.inputs:
+            blob = net.blobs[name]
+            blob.data[...] = changed(weights.randn(*blob.data.shape))
+    else:
+        for name, blob in params.items():
+            values = blob.data + 0.3 * weights.randn(*blob.data.shape)
+            # Variances and their number are not negative.
+            blob.data[...] = changed(abs(values) if name.startswith("BatchNorm") else values)
     for _ in range(case["passes"]):
         net.forward()
     if case["other_shape"]:

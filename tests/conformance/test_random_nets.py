@@ -10,6 +10,7 @@ import pytest
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.layers.neuron import ELU
 from tests.conformance import compare
+from tests.conformance.__main__ import _models
 from tests.conformance.layers import LAYERS
 from tests.conformance.nets import make_files, write_case
 from tests.conformance.program import steps
@@ -65,6 +66,23 @@ def test_a_wrong_layer_is_found_and_a_right_one_is_not(tmp_path: Path, monkeypat
     monkeypatch.setattr(ELU, "compute", lambda self, x: [1.001 * compute(self, x)[0]])
     for folder, refused in with_elu:
         assert compare.outcome(folder, refused).kind == "different"
+
+
+def test_a_model_is_run_with_its_weights(tmp_path: Path) -> None:
+    model = tmp_path / "small.prototxt"
+    model.write_text(
+        'layer { name: "in" type: "Input" top: "in" input_param { shape { dim: 2 dim: 3 } } }\n'
+        'layer { name: "ip" type: "InnerProduct" bottom: "in" top: "out" '
+        'inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }\n'
+    )
+    caffe.set_random_seed(3)
+    net = caffe.Net(str(model), caffe.TEST)
+    net.save(str(model.with_suffix(".caffemodel")))
+    (case,) = _models(tmp_path, tmp_path / "work")
+    _, found, _ = steps(caffe, str(case.folder))
+    np.testing.assert_array_equal(found["after/ip/0"], net.params["ip"][0].data)
+    assert found["data/in"].any()
+    np.testing.assert_array_equal(found["data/out"], net.forward(**{"in": found["data/in"]})["out"])
 
 
 def test_what_only_one_refuses_is_told(tmp_path: Path) -> None:
