@@ -50,7 +50,11 @@ def rival_lines(plan: Plan) -> list[str]:
             lines.append(f"{jobs} jobs of {name}: about {duration(60 * minutes)} each on one core.")
     left = [n for n in slow if n not in plan.rivals]
     if left:
-        words = ", ".join(f"{name} (about {duration(60 * slow[name])} per fold)" for name in left)
+        words = ", ".join(
+            f"{name} (about {duration(60 * slow[name])} per fold"
+            + (", clips only)" if RIVALS[name].clips else ")")
+            for name in left
+        )
         lines.append(f"Slow rivals, not asked for: {words}; --rivals NAME,... adds them.")
     return lines
 

@@ -62,13 +62,15 @@ class RivalJob(Job):
         return with_references(plain, inputs.settings.reference) if self._has_svms else plain
 
     def not_applicable(self, inputs: Inputs) -> Mapping[Method, str]:
-        if not RIVALS[self.rival].clips:
-            return {}
-        tested = [face for face, c in zip(inputs.faces, inputs.labels, strict=False) if c >= 0]
-        if not all(face.sequence for face in tested):
+        rival = RIVALS[self.rival]
+        faces = [f for f, c in zip(inputs.all_faces, inputs.labels, strict=True) if c >= 0]
+        clips = {bool(face.sequence) for face in faces}
+        if rival.clips and False in clips:
             reason = "it needs clips, and there are still images"
-        elif any(face.label == NEUTRAL for face in tested):
+        elif rival.clips and any(face.label == NEUTRAL for face in faces):
             reason = "it names whole clips, and a neutral first frame is none; --task six"
+        elif rival.from_first_frame and len(clips) > 1:
+            reason = "it measures clips from their first frames, and there are still images, too"
         else:
             return {}
         return dict.fromkeys(self._methods, reason)

@@ -32,6 +32,8 @@ class Rival:
         runs only where it is asked for. 0 for seconds.
     clips : bool
         Whether it needs all frames of a clip, so that still images cannot be named.
+    from_first_frame : bool
+        Whether it measures a face from its clip's first frame where there are clips.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Rival:
     classifier: str = ""
     minutes: float = 0.0
     clips: bool = False
+    from_first_frame: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -111,6 +114,7 @@ RIVALS = {
             "52 facial points, from those of the clip's first frame where there are clips, and a "
             "tree-augmented naive Bayes classifier with Gaussians, after Cohen et al. (2003).",
             classifier="tan",
+            from_first_frame=True,
         ),
         Rival(
             "sae",

@@ -83,3 +83,12 @@ def test_a_rival_of_clips_needs_expressions_that_are_clips(run: Path) -> None:
     (reason,) = job.not_applicable(of_clips(inputs, (neutral, *others))).values()
     assert "a neutral first frame is none; --task six" in reason
     assert not job.not_applicable(of_clips(inputs, tuple(others)))
+
+
+def test_measures_from_first_frames_and_of_still_images_are_not_mixed(run: Path) -> None:
+    inputs, job = read_inputs(run), RivalJob(1, "geometric")
+    clips = of_clips(inputs, inputs.task.labels)
+    assert not job.not_applicable(inputs)
+    assert not job.not_applicable(clips)
+    (reason,) = job.not_applicable(replace(clips, extras=inputs.faces[:1])).values()
+    assert "from their first frames, and there are still images" in reason
