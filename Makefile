@@ -13,7 +13,7 @@ NETS   ?= 2000
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test coverage wheel distribution offline caffe-shim docs lint format conformance sanitize fuzz proto clean
+.PHONY: help setup demo test coverage wheel distribution offline caffe-shim docs notebooks lint format conformance sanitize fuzz proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
@@ -24,6 +24,7 @@ help:
 	@echo "make caffe-shim   the distribution i2cnn-caffe: import caffe and the program caffe, in dist/"
 	@echo "make offline      a bundle for machines without network, tried in a namespace without one"
 	@echo "make docs         the documentation site, in build/site"
+	@echo "make notebooks    Jupyter notebooks in build/notebooks, from docs/notebooks"
 	@echo "make conformance  compare with a genuine Caffe (downloads Debian's package into build/caffe), also NETS=2000 random nets"
 	@echo "make sanitize     the extension's tests under AddressSanitizer and UBSan, and its fuzzer"
 	@echo "make fuzz         damaged and hostile inputs for every verb, for SECONDS=600"
@@ -77,6 +78,13 @@ offline: setup
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "The site is in build/site."
+
+# Jupyter notebooks in build/notebooks, from docs/notebooks.
+notebooks: setup
+	mkdir -p build/notebooks
+	for file in docs/notebooks/*.py; do \
+	  $(BIN)/jupytext --quiet --to ipynb --output build/notebooks/$$(basename $$file .py).ipynb $$file; \
+	done
 
 lint: setup
 	$(BIN)/ruff check .
