@@ -1,4 +1,4 @@
-"""The published runs in results/: their numbers, and the documentation's copies of them."""
+"""The published runs in results/: their numbers, and the README's copies of them."""
 
 from __future__ import annotations
 
@@ -57,42 +57,6 @@ def rows_of(run: Path) -> dict[str, tuple[str, str, str]]:
             )
             found[row["method"]] = (mean, std, f"{low}{EN_DASH}{high}")
     return found
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_the_documentations_numbers_are_the_runs(run: Path) -> None:
-    page = (ROOT / "docs" / "results.md").read_text()
-    for method, cells in rows_of(run).items():
-        assert f"| {method} | {' | '.join(cells)} |" in page
-
-
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_the_documentations_references_are_the_runs(run: Path) -> None:
-    content = json.loads((run / "report" / "metrics.json").read_text())
-    methods = {row["id"]: row for row in content["methods"]}
-    page = (ROOT / "docs" / "results.md").read_text()
-    for row in content.get("references", []):
-        plain, referenced = methods[row["plain"]], methods[row["id"]]
-        low, high = (f"{100 * v:+.1f}" for v in row["gain_interval95"])
-        cells = f"{100 * plain['mean']:.1f} | {100 * referenced['mean']:.1f} | {low} to {high}"
-        assert f"| {plain['method']} | {cells} |" in page
-
-
-def test_the_documentations_comparisons_are_the_runs() -> None:
-    content = json.loads((ROOT / "results/synthetic-better/report/metrics.json").read_text())
-    titles = {row["id"]: row["method"] for row in content["methods"]} | {"chance": "chance"}
-    page = (ROOT / "docs" / "results.md").read_text()
-    plain, referenced = ({p["second"]: p for p in c["network"]} for c in content["comparisons"])
-
-    def cells(pair: dict) -> str:
-        low, high = (f"{100 * v:+.1f}" for v in pair["interval95"])
-        return (
-            f"{100 * pair['difference']:+.1f} ({low} to {high}) | {max(pair['p_holm'], 0.001):.3f}"
-        )
-
-    for name, pair in plain.items():
-        twin = referenced["chance" if name == "chance" else f"{name}_person"]
-        assert f"| {titles[name]} | {cells(pair)} | {cells(twin)} |" in page
 
 
 def test_the_readmes_numbers_are_the_runs() -> None:
