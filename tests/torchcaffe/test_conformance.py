@@ -21,12 +21,14 @@ from i2cnn.network.profiles import (
 )
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
 from i2cnn.torchcaffe.formats.storage import read_mean, read_weights
-from i2cnn.torchcaffe.proto import SolverParameter
+from i2cnn.torchcaffe.proto import SolverParameter, caffe_pb2
 from i2cnn.torchcaffe.solvers.resume import resume_file
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import write_image
+from tests.helpers.caffe_tools import assert_same, recorder
 from tests.helpers.databases import decode, options_of, records, write_faces
 from tests.helpers.faces import some_faces
 from tests.helpers.refused_nets import RULES, SIZES
@@ -317,3 +319,24 @@ def test_nets_that_genuine_caffe_does_not_build(name: str, tmp_path: Path, monke
     arguments = ("time", "-model", "net.prototxt", "-iterations", "1")
     process = subprocess.run([str(CAFFE), *arguments], capture_output=True, check=False)
     assert process.returncode != 0
+
+
+def test_caffes_other_programs_write_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_tool("convert_imageset"):
+        pytest.skip("this Caffe has no other programs")
+    record = recorder()
+    found = {}
+    for whose in ("ours", "theirs"):
+        folder = tmp_path / whose
+        record.write_inputs(folder, caffe_pb2)
+        monkeypatch.chdir(folder)
+        for command in record.COMMANDS:
+            name, *words = command.split()
+            if whose == "theirs":
+                run_caffe(*words, tool=name)
+            else:
+                assert main([name, *words]) == 0, command
+        found[whose] = record.summary(folder, caffe_pb2)
+    assert_same(found["ours"], found["theirs"])

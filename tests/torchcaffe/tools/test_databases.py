@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import lmdb
-import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.formats.storage import read_mean
-from i2cnn.torchcaffe.proto import Datum, NetParameter, SolverParameter, caffe_pb2
+from i2cnn.torchcaffe.proto import Datum, NetParameter, caffe_pb2
 from i2cnn.torchcaffe.tools import databases
 from tests.helpers.caffe_files import write_lmdb
+from tests.helpers.caffe_tools import assert_same, recorder
 from tests.helpers.golden import GOLDEN
 
 RECORDED = json.loads((GOLDEN / "tools" / "tools.json").read_text())
-
-
-def recorder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("record", GOLDEN / "tools" / "record.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +36,7 @@ def test_what_the_programs_write_is_genuine_caffes(
     record.write_inputs(folder, caffe_pb2)
     for command in record.COMMANDS:
         assert main(command.split()) == 0, command
-    ours = record.summary(folder, caffe_pb2)
-    ours_text, theirs_text = (d.pop("new_solver.prototxt") for d in (ours, RECORDED))
-    assert parse(ours_text, SolverParameter(), "") == parse(theirs_text, SolverParameter(), "")
-    ours_net, theirs_net = (bytes.fromhex(d.pop("new.binaryproto")) for d in (ours, RECORDED))
-    assert NetParameter.FromString(ours_net) == NetParameter.FromString(theirs_net)
-    for name in ("conv_db", "ip_db"):
-        both = zip(ours.pop(name), RECORDED.pop(name), strict=True)
-        for (key, (shape, first, total)), (their_key, theirs) in both:
-            assert (key, shape) == (their_key, theirs[0])
-            np.testing.assert_allclose([*first, *total], [*theirs[1], *theirs[2]], atol=2e-4)
-    assert ours == RECORDED
+    assert_same(record.summary(folder, caffe_pb2), RECORDED)
     said = capsys.readouterr().err
     assert "io.cpp:83] Could not open or find file images/gone.ppm" in said
     assert "1 of 7 images could not be read and were left out" in said
