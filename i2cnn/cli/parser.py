@@ -41,5 +41,7 @@ def build_parser() -> Parser:
         add(verbs)
     for add in (add_faces, add_patches, add_train, add_features, add_svm):
         add(verbs)
-    verbs.add_parser("caffe", help="Caffe's own command line: train, test, time, run, check, export, ...")
+    verbs.add_parser(
+        "caffe", help="Caffe's command line: train, test, time, run, check, export, ..."
+    )
     return parser
