@@ -213,7 +213,7 @@ class Builder:
 
     def _specs(self, kind: str, blobs: Sequence[Blob]) -> str:
         """Sometimes names, by which parameters of one shape are shared, or a fixed parameter."""
-        if not blobs or kind in ("BatchNorm", "LSTM", "RNN") or self.chance(0.7):
+        if not blobs or kind in ("BatchNorm", "LSTM", "Parameter", "RNN") or self.chance(0.7):
             return ""
         specs = ""
         for i, blob in enumerate(blobs):
