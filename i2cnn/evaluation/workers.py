@@ -219,6 +219,8 @@ def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) ->
         execution = replace(execution, threads=parameters["cpus_per_task"])
         call = _executor(run, "slurm", parameters, _attempt)
         return lambda slot, job, inputs: call(run.resolve(), job, inputs, execution)
+    if slots > 1 and execution.device != "cpu" and _gpus() == 1:
+        say(f"{slots} jobs at a time share one GPU by turns, which --jobs 1 may well outrun")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     call = _executor(
         run, "local", {"timeout_min": _TIMEOUT_MINUTES}, partial(_in_local_worker, visible)
@@ -237,13 +239,19 @@ def _outcome(submitted: _Submitted) -> str | None:
     return f"its process ended without a result (killed, or out of memory?); log {log}"
 
 
+def _gpus() -> int:
+    import torch  # slow, and only workers need it
+
+    return torch.cuda.device_count()
+
+
 def _share(execution: Execution, slot: int, slots: int) -> Execution:
     """A slot's own GPU where there are several, and its part of the CPU's threads."""
     import torch  # slow, and only workers need it
 
     device = execution.device
-    if device in ("auto", "cuda") and torch.cuda.device_count() > 1:
-        device = f"cuda:{slot % torch.cuda.device_count()}"
+    if device in ("auto", "cuda") and _gpus() > 1:
+        device = f"cuda:{slot % _gpus()}"
     threads = execution.threads or max(1, torch.get_num_threads() // slots)
     return replace(execution, device=device, threads=threads)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,8 @@ def make_report(results: Results) -> RunReport:
     return RunReport(
         run=results.run,
         settings=settings,
-        dataset=results.dataset,
+        # Neutral pictures that serve as references leave the task.
+        dataset=replace(results.dataset, task=task),
         folds=folds,
         folds_done=tuple(sorted({done.job.fold for done in results.jobs})),
         jobs_done=len(results.jobs),

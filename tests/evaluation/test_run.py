@@ -24,13 +24,17 @@ from tests.helpers.trees import jaffe_tree
 def test_a_method_has_a_number_for_every_prediction(run: Path) -> None:
     metrics = json.loads((run / "report" / "metrics.json").read_text())
     folds = read_folds(run / "folds.json")
-    assert [m["method"] for m in metrics["methods"]] == ["I2CNN-5", "untrained net, k = 5"]
+    assert [m["method"] for m in metrics["methods"]] == [
+        "I2CNN-5",
+        "I2CNN-5, softmax vote",
+        "untrained net, k = 5",
+    ]
     for method in metrics["methods"]:
         rows = read_predictions(run / JOB / f"predictions_{method['group']}.csv")
         assert {r.subject for r in rows} == set(folds.folds[0].test)
         assert len(rows) == method["faces"] == 7
     assert metrics["chance"] == pytest.approx(1 / 7)
-    assert metrics["leak_audit"]["predictions_checked"] == 14
+    assert metrics["leak_audit"]["predictions_checked"] == 21
 
 
 def test_the_independent_check_agrees_with_a_run(run: Path) -> None:

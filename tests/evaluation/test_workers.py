@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.cli.main import main
+from i2cnn.evaluation import workers
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.util.errors import InputError
@@ -38,9 +39,18 @@ def test_side_by_side_as_one_after_the_other(tmp_path: Path) -> None:
     data = small_set(tmp_path / "data")
     assert main([*command(data, tmp_path / "one"), "--only-folds=1,2"]) == 0
     assert main([*command(data, tmp_path / "two", "--jobs=2"), "--only-folds=1,2"]) == 0
-    assert len(predictions(tmp_path / "one")) == 4
+    assert len(predictions(tmp_path / "one")) == 6
     assert predictions(tmp_path / "one") == predictions(tmp_path / "two")
     assert not (tmp_path / "two" / "workers").exists()
+
+
+@pytest.mark.parametrize(("gpus", "told"), [(0, False), (1, True), (2, False)])
+def test_jobs_that_share_one_gpu_are_told_of(
+    gpus: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr("i2cnn.evaluation.workers._gpus", lambda: gpus)
+    workers._submitter(tmp_path, Execution(device="auto"), Workers(2), 2)
+    assert ("2 jobs at a time share one GPU" in capsys.readouterr().err) == told
 
 
 def _kill_worker_of(run: Path, fold: int, done: list[int]) -> None:
