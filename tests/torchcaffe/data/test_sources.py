@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.util.errors import InputError
 from tests.helpers.golden import GOLDEN, load_program
 
@@ -42,14 +43,14 @@ def test_position_is_kept(text: str, folder: Path) -> None:
     net = PROGRAM.net_of(caffe, text)
     for _ in range(2):
         net.forward()
-    position, state = net._core.position(), caffe.runtime.rng.state()
+    position, state = net._core.position(), runtime.rng.state()
     expected = []
     for _ in range(6):
         net.forward()
         expected.append(net.blobs["data"].data.copy())
     other = PROGRAM.net_of(caffe, text)
     other._core.restore_position(position)
-    caffe.runtime.rng.restore(*state)
+    runtime.rng.restore(*state)
     for values in expected:
         other.forward()
         np.testing.assert_array_equal(other.blobs["data"].data, values)
