@@ -14,29 +14,34 @@ from i2cnn.evaluation.run import reviewed_run
 from i2cnn.evaluation.settings import read_settings
 from i2cnn.faces.table import read_all_rows, read_faces_csv, write_faces_csv
 from i2cnn.util.errors import InputError
-from tests.helpers.small_runs import settings_of, small_set
+from tests.helpers.small_runs import copy_of, settings_of, small_set
 
 Output = pytest.CaptureFixture[str]
 
 
-def command(folder: Path) -> list[str]:
+def command(data: Path, folder: Path) -> list[str]:
     """A run of one rival on four people."""
-    data = folder / "set"
-    if not data.exists():
-        small_set(data)
     rival = ["--k=none", "--rivals=pixels", "--folds=4", "--only-folds=1", "--device=cpu"]
     return ["evaluate", str(data), f"--out={folder / 'run'}", "--profile=quick", *rival]
 
 
-@pytest.fixture
-def words(tmp_path: Path) -> list[str]:
-    """The command of a run whose faces are located, and whose jobs were begun at most."""
-    words = command(tmp_path)
-    prepare(tmp_path / "run", settings_of(words))
-    begun = tmp_path / "run" / "fold_01" / "rival_pixels"
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose faces are located, and whose jobs were begun at most, beside its set."""
+    folder = tmp_path_factory.mktemp("reviewed")
+    words = command(small_set(folder / "set"), folder)
+    prepare(folder / "run", settings_of(words))
+    begun = folder / "run" / "fold_01" / "rival_pixels"
     begun.mkdir(parents=True)
     (begun / "inputs.json").write_text('{"inputs": "of the old faces"}')
-    return words
+    return folder
+
+
+@pytest.fixture
+def words(pristine: Path, tmp_path: Path) -> list[str]:
+    """The command of a copy of that run."""
+    copy_of(pristine / "run", tmp_path / "run")
+    return command(pristine / "set", tmp_path)
 
 
 def test_evaluate_picks_up_what_a_person_corrected(

@@ -34,15 +34,18 @@ def test_votes_of_patches_that_lie_above_one_another_are_added() -> None:
     assert not heat.colours()[..., 3].any()
 
 
-def test_the_map_adds_up_to_the_votes_of_a_face() -> None:
-    recogniser = Recogniser("smile", whole=True)
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser("smile", whole=True)
+
+
+def test_the_map_adds_up_to_the_votes_of_a_face(recogniser: Recogniser) -> None:
     (face,) = recogniser.predict(embedded_root() / "S03.HA1.010.png")
     total = recogniser.heat_map(face).votes.sum()
     assert total == pytest.approx(sum(face.patches.values()), abs=1e-4)
 
 
-def test_a_drawing_shows_number_and_votes() -> None:
-    recogniser = Recogniser("smile", whole=True)
+def test_a_drawing_shows_number_and_votes(recogniser: Recogniser) -> None:
     image = as_bgr(read_image(embedded_root() / "S03.HA1.010.png"))
     (face,) = recogniser.predict(image)
     plain = annotate(image, [face])
