@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core.runtime import runtime
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 
 ITERATIONS = 20
@@ -67,7 +68,7 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
         if iteration in (1, 2, 6):
             core = solver._core
             core.net.clear_param_diffs()
-            position, rng = core.net.position(), caffe.runtime.rng.state()
+            position, rng = core.net.position(), runtime.rng.state()
             for _ in range(core.param.iter_size):
                 core.net.forward()
                 core.net.backward()
@@ -76,7 +77,7 @@ def test_weights_gradients_history_and_blobs(run: str, golden: Path) -> None:
                 compare("blob001", lambda key: solver.net.blobs[key.split("/")[1]].data)
                 compare("blobdiff001", lambda key: solver.net.blobs[key.split("/")[1]].diff)
             core.net.restore_position(position)
-            caffe.runtime.rng.restore(*rng)
+            runtime.rng.restore(*rng)
         solver.step(1)
         compare(f"w{iteration:03d}", lambda key: param(solver.net, key).data)
         compare(f"hist{iteration:03d}", lambda key: param(solver.net, key).diff)
