@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from i2cnn.faces.table import Box
 
@@ -48,6 +47,8 @@ class FaceFollower:
         overlaps = np.array([[_overlap(box, face.box) for face in self._known] for box in boxes])
         numbers = [0] * len(boxes)
         if overlaps.size:
+            from scipy.optimize import linear_sum_assignment  # slow, and pictures do not need it
+
             for i, j in zip(*linear_sum_assignment(-overlaps), strict=True):
                 if overlaps[i, j] > _LEAST_OVERLAP:
                     known = self._known[j]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "tools"
-#: What makes releases is no verb.
-MAKER = FOLDER / "make_recogniser.py"
-TOOLS = sorted(set(FOLDER.glob("*.py")) - {MAKER})
+#: What makes releases and bundles is no verb.
+MAKERS = {FOLDER / "make_recogniser.py", FOLDER / "offline_wheels.py"}
+TOOLS = sorted(set(FOLDER.glob("*.py")) - MAKERS)
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.stem)
