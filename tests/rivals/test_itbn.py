@@ -72,3 +72,12 @@ def test_tested_clips_do_not_change_what_is_learned(fold: RivalFold) -> None:
     other = RivalFold("itbn", rows, labels, fold.subjects, fold.fitted, fold.tested).classify()
     assert other.choice == honest.choice
     assert (other.predicted[:2] == honest.predicted[:2]).all()
+
+
+def test_a_tested_clip_among_the_fitted_ones_is_noticed(fold: RivalFold) -> None:
+    honest = fold.classify()
+    rows = fold.features.copy()
+    rows[fold.tested[2:]] = 1000 * rows[fold.fitted[0]]
+    leaking = np.concatenate([fold.fitted, fold.tested[2:]])
+    other = RivalFold("itbn", rows, fold.labels, fold.subjects, leaking, fold.tested).classify()
+    assert (other.choice, list(other.predicted)) != (honest.choice, list(honest.predicted))
