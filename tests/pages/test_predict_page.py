@@ -109,8 +109,8 @@ def test_the_table_is_the_command_line_s(page: Any, downloads: Path, tmp_path: P
     assert "no, picture.png: not a picture" in page.find_element("id", "results").text
     page.find_element("id", "csv").click()
     path = downloads / "expressions.csv"
-    wait_for(path.is_file)
-    text = path.read_text()
+    # The browser makes the file before it writes it.
+    text = wait_for(lambda: path.is_file() and path.read_text())
     path.unlink()
     expected = tmp_path / "expected.csv"
     assert main(["predict", str(embedded_root() / FACE), f"--csv={expected}"]) == 0
