@@ -40,8 +40,9 @@ def test_a_table_is_saved(browser: Any, url: str, downloads: Path) -> None:
     browser.get(url)
     browser.execute_script("document.querySelector('[download=\"methods.csv\"]').click()")
     path = downloads / "methods.csv"
-    wait_for(path.exists)
-    assert path.read_text().startswith("method,folds,accuracy %")
+    # The browser makes the file before it writes it.
+    text = wait_for(lambda: path.exists() and path.read_text())
+    assert text.startswith("method,folds,accuracy %")
 
 
 def test_what_is_folded_is_printed(browser: Any, url: str) -> None:
