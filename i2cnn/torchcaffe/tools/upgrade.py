@@ -17,53 +17,48 @@ from i2cnn.torchcaffe.proto import NetParameter, SolverParameter
 
 def net_text(words: Sequence[str]) -> int:
     """`upgrade_net_proto_text OLD NEW`."""
-    files = _files(words, "upgrade_net_proto_text")
-    if files is None:
-        return 1
-    net = read_message(files[0], NetParameter())
-    _upgrade(net, files[0], upgrade_net)
-    write_prototxt(files[1], net)
-    log.info(
-        "upgrade_net_proto_text.cpp:49", f"Wrote upgraded NetParameter text proto to {files[1]}"
-    )
-    return 0
+
+    def upgrade(old: str, new: str) -> None:
+        net = read_message(old, NetParameter())
+        _upgrade(net, old, upgrade_net)
+        write_prototxt(new, net)
+
+    return _run(words, "upgrade_net_proto_text", 49, "NetParameter text", upgrade)
 
 
 def net_binary(words: Sequence[str]) -> int:
     """`upgrade_net_proto_binary OLD NEW`."""
-    files = _files(words, "upgrade_net_proto_binary")
-    if files is None:
-        return 1
-    net = read_net_binary(files[0])
-    _upgrade(net, files[0], upgrade_net)
-    write_weights(files[1], net)
-    log.info(
-        "upgrade_net_proto_binary.cpp:48", f"Wrote upgraded NetParameter binary proto to {files[1]}"
-    )
-    return 0
+
+    def upgrade(old: str, new: str) -> None:
+        net = read_net_binary(old)
+        _upgrade(net, old, upgrade_net)
+        write_weights(new, net)
+
+    return _run(words, "upgrade_net_proto_binary", 48, "NetParameter binary", upgrade)
 
 
 def solver_text(words: Sequence[str]) -> int:
     """`upgrade_solver_proto_text OLD NEW`."""
-    files = _files(words, "upgrade_solver_proto_text")
-    if files is None:
-        return 1
-    solver = read_message(files[0], SolverParameter())
-    _upgrade(solver, files[0], upgrade_solver)
-    write_prototxt(files[1], solver)
-    log.info(
-        "upgrade_solver_proto_text.cpp:49",
-        f"Wrote upgraded SolverParameter text proto to {files[1]}",
-    )
-    return 0
+
+    def upgrade(old: str, new: str) -> None:
+        solver = read_message(old, SolverParameter())
+        _upgrade(solver, old, upgrade_solver)
+        write_prototxt(new, solver)
+
+    return _run(words, "upgrade_solver_proto_text", 49, "SolverParameter text", upgrade)
 
 
-def _files(words: Sequence[str], program: str) -> tuple[str, str] | None:
+def _run(
+    words: Sequence[str], program: str, line: int, what: str, upgrade: Callable[[str, str], None]
+) -> int:
+    """Upgrade a file into another, and log it as line `line` of the genuine program does."""
     if len(words) != 2:
         show_usage(f"usage: i2cnn caffe {program} OLD_FILE NEW_FILE")
-        return None
+        return 1
     old, new = words
-    return old, new
+    upgrade(old, new)
+    log.info(f"{program}.cpp:{line}", f"Wrote upgraded {what} proto to {new}")
+    return 0
 
 
 def _upgrade(message: Message, source: str, upgrade: Callable[..., Message]) -> None:
