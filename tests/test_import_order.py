@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "i2cnn"
 #: Data flows from left to right; a room imports itself and what is left of it.
 ROOMS = "util torchcaffe datasets faces patches network svm rivals models recogniser evaluation"
 ROOMS += " report pages cli"
-TORCHCAFFE = "errors log sizes forks proto formats core data layers nodes debug weights net solvers"
-TORCHCAFFE += " pycaffe flags dropin tools check export cli"
+TORCHCAFFE = "errors log sizes forks plugins proto formats core data layers dialects nodes debug"
+TORCHCAFFE += " weights net solvers pycaffe flags dropin tools check export cli"
 #: What rooms that know nothing of networks may import of torchcaffe.
 OF_TORCHCAFFE = {"datasets": (), "faces": (), "patches": ("proto", "formats")}
 

@@ -15,8 +15,9 @@ from google.protobuf.message import Message
 
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.fillers import fill
-from i2cnn.torchcaffe.core.layer import Shape, count
+from i2cnn.torchcaffe.core.layer import Shape, count, find_layer
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.dialects import DIALECTS, beyond_caffe
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage
 from i2cnn.torchcaffe.forks import about_layer
@@ -65,9 +66,13 @@ class Sizes:
 
 @dataclass
 class Report:
-    """What is known of one file: blockers with the phases they are in, and sizes by phase."""
+    """What is known of one file: blockers with the phases they are in, and sizes by phase.
+
+    `beyond` says what genuine Caffe 1.0 refuses of what runs here.
+    """
 
     path: str
+    beyond: str = ""
     blockers: dict[str, list[str]] = field(default_factory=dict)
     sizes: dict[str, Sizes] = field(default_factory=dict)
 
@@ -91,6 +96,8 @@ def main(words: Sequence[str]) -> int:
             only = f" ({phases[0]} only)" if 0 < len(phases) < len(report.sizes) else ""
             place = "" if problem.startswith(report.path) else f"{report.path}: "
             show(f"{place}{problem}{only}")
+        if report.beyond:
+            show(f"{report.path}: no blocker here, but {report.beyond}")
     return int(any(report.blockers for report in reports))
 
 
@@ -107,6 +114,7 @@ def check(path: str) -> Report:
         upgrade_net(net, path)
         if not net.layer:
             raise CaffeError("has no layers")
+        report.beyond = beyond_caffe(net)
         for phase, name in _PHASES.items():
             param = NetParameter()
             param.CopyFrom(net)
@@ -149,8 +157,8 @@ class _Walk:
                 self._block(f"layer {param.name!r}: Unknown bottom blob {name!r}")
         known = [shape for name in param.bottom if (shape := self.shapes.get(name)) is not None]
         tops = None
-        if param.type not in REGISTRY:
-            about = about_layer(param.type, REGISTRY)
+        if find_layer(param.type) is None:
+            about = about_layer(param.type, {*REGISTRY, *DIALECTS})
             self._block(f"layer {param.name!r}: Unknown layer type: {param.type}{about}")
         elif param.type == "Python":
             self._look_for_module(param)

@@ -12,8 +12,11 @@ FORKS = {
     "Faster R-CNN (rbgirshick/caffe-fast-rcnn)": "ROIPooling SmoothL1Loss",
     "R-FCN (daijifeng001/caffe-rfcn)": "PSROIPooling BoxAnnotatorOHEM SoftmaxLossOHEM "
     "SmoothL1LossOHEM",
-    "SegNet (alexgkendall/caffe-segnet)": "BN Upsample DenseImageData",
-    "DeepLab": "Interp ImageSegData MatRead MatWrite DenseCRF SegAccuracy UniqueLabel",
+    "SegNet (alexgkendall/caffe-segnet)": "DenseImageData",
+    "SegNet (alexgkendall/caffe-segnet), another one of PSPNet (hszhao/PSPNet)": "BN",
+    "SegNet (alexgkendall/caffe-segnet), another one of YOLOv3's ports": "Upsample",
+    "DeepLab and PSPNet (hszhao/PSPNet)": "Interp",
+    "DeepLab": "ImageSegData MatRead MatWrite DenseCRF SegAccuracy UniqueLabel",
     "CRF-as-RNN": "MultiStageMeanfield",
     "SENet (hujie-frank/SENet)": "Axpy",
     "MobileNet's ports": "DepthwiseConvolution ConvolutionDepthwise ReLU6",
@@ -35,10 +38,17 @@ _HOMES = {layer: fork for fork, layers in FORKS.items() for layer in layers.spli
 _FIELDS = {layer.lower(): layer for layer in _HOMES}
 
 
+def fork_of(layer: str) -> str:
+    """The fork that added a type of layer."""
+    return _HOMES[layer]
+
+
 def about_layer(name: str, known: Iterable[str]) -> str:
     """What to say of an unknown layer: the fork that has it, or a known one that is meant."""
     if name in _HOMES:
-        return f", a layer of {_HOMES[name]}, not of Caffe 1.0"
+        return (
+            f", a layer of {_HOMES[name]}, not of Caffe 1.0; docs/dialects.md shows how to add it"
+        )
     exact = [other for other in known if other.lower() == name.lower()]
     close = exact or difflib.get_close_matches(name, list(known), n=1, cutoff=0.8)
     return f"; did you mean {close[0]}?" if close else ""

@@ -12,6 +12,7 @@ from i2cnn.torchcaffe import debug, log, weights
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
+from i2cnn.torchcaffe.dialects import beyond_caffe
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
@@ -60,6 +61,9 @@ class CoreNet:
             raise
         self._check_memory()
         self._warn_of_same_names()
+        beyond = beyond_caffe(self.param)
+        if beyond:
+            log.warning("net.cpp", f"{self.source}: {beyond}")
         unread: set[str] = set()
         for node in self.nodes:
             unread.difference_update(node.bottom_names)

@@ -24,8 +24,8 @@ layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3
 layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
         convolution_param { num_output: 4 kernel_size: 3 colour: "red" # a { comment
         weight_filler { type: "xaver" } } }
-layer { name: "perm" type: "Permute" bottom: "conv" top: "perm"
-        permute_param { order: 0 order: [1, 2] note: "}" } }
+layer { name: "perm" type: "Correlation" bottom: "conv" top: "perm"
+        correlation_param { pad: 0 order: [1, 2] note: "}" } }
 layer { name: "after" type: "ReLU" bottom: "perm" top: "after" }
 layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool"
         pooling_param { pool: MEDIAN kernel_size: 9 } }
@@ -44,11 +44,11 @@ def test_all_blockers_are_named_at_once(folder: Path, capsys: pytest.CaptureFixt
     assert table[1].split()[-2:] == [str(len(blockers)), "a.prototxt"]
     for problem, phases in {
         'a.prototxt:7:58: Message type "ConvolutionParameter" has no field named "colour"': 0,
-        "of Permute, a layer of SSD (weiliu89/caffe), not of Caffe 1.0": 0,
+        "of Correlation, a layer of FlowNet (lmb-freiburg), not of Caffe 1.0": 0,
         'Enum type "PoolingParameter.PoolMethod" has no value named MEDIAN': 0,
         "layer 'db': no LMDB at gone": 1,
         "layer 'conv': unknown filler type 'xaver'": 2,
-        "layer 'perm': Unknown layer type: Permute, a layer of SSD (weiliu89/caffe), not of": 2,
+        "layer 'perm': Unknown layer type: Correlation, a layer of FlowNet (lmb-freiburg), not": 2,
         "layer 'pool': ": 2,  # the kernel is larger than its bottom
         "layer 'relu': Unknown layer type: Relu; did you mean ReLU?": 2,
         "layer 'mine': no Python module 'no_such_module_here' was found": 2,
@@ -101,9 +101,9 @@ def test_no_file_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_unknown_layer_tells_its_fork(folder: Path) -> None:
-    text = INPUT + 'layer { name: "a" type: "Axpy" bottom: "data" top: "a" }'
+    text = INPUT + 'layer { name: "a" type: "CenterLoss" bottom: "data" top: "a" }'
     Path("a.prototxt").write_text(text)
-    with pytest.raises(InputError, match=r"Axpy, a layer of SENet \(hujie-frank/SENet\), not of"):
+    with pytest.raises(InputError, match=r"CenterLoss, a layer of caffe-face \(ydwen\), not of"):
         caffe.Net("a.prototxt", caffe.TEST)
 
 

@@ -1,4 +1,4 @@
-"""What a layer is, and the one registry of layer types.
+"""What a layer is, and the registries of layer types: Caffe 1.0's and dialects'.
 
 A layer is a small class: it checks its settings and makes its parameters in :meth:`Layer.setup`,
 gives the shapes of its tops in :meth:`Layer.reshape` and computes them from tensors in
@@ -10,6 +10,7 @@ blob has its own diff as in Caffe; where Caffe's gradient differs from autograd'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import torch
@@ -20,7 +21,8 @@ from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.forks import about_layer
+from i2cnn.torchcaffe.forks import about_layer, fork_of
+from i2cnn.torchcaffe.plugins import load_plugins
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
@@ -237,11 +239,31 @@ def _memory(tensor: Tensor) -> int:
 
 
 L = TypeVar("L", bound=type[Layer])
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A layer that genuine Caffe 1.0 does not have.
+
+    Attributes
+    ----------
+    layer : type[Layer]
+    fork : str
+        Whose it is, for people: a fork of Caffe, or a user.
+    """
+
+    layer: type[Layer]
+    fork: str
+
+
+#: Caffe 1.0's layers by type.
 REGISTRY: dict[str, type[Layer]] = {}
+#: Layers beyond them by type.
+DIALECTS: dict[str, Dialect] = {}
 
 
 def register(name: str) -> Callable[[L], L]:
-    """Class decorator: register a layer under its prototxt type."""
+    """Class decorator: register a layer of Caffe 1.0 under its prototxt type."""
 
     def enter(cls: L) -> L:
         REGISTRY[name] = cls
@@ -250,14 +272,48 @@ def register(name: str) -> Callable[[L], L]:
     return enter
 
 
+def register_dialect(name: str, fork: str = "") -> Callable[[L], L]:
+    """Class decorator: register a layer of a fork, or of a user, under its prototxt type.
+
+    Parameters
+    ----------
+    name : str
+        Type in the prototxt. It must not be one of Caffe 1.0's; a user's layer takes precedence
+        over a fork's of that name.
+    fork : str
+        Whose it is; the one of :mod:`i2cnn.torchcaffe.forks` if left out.
+    """
+
+    def enter(cls: L) -> L:
+        if name in REGISTRY:
+            raise CaffeError(
+                f"{cls.__module__}.{cls.__qualname__}: {name} is a layer of Caffe 1.0, which "
+                "nothing can replace; register another name"
+            )
+        DIALECTS[name] = Dialect(cls, fork or fork_of(name))
+        return cls
+
+    return enter
+
+
+def find_layer(name: str) -> type[Layer] | None:
+    """Class of a type of layer, Caffe 1.0's or a dialect's; None if there is none."""
+    if name in REGISTRY:
+        return REGISTRY[name]
+    load_plugins()
+    return DIALECTS[name].layer if name in DIALECTS else None
+
+
 def create_layer(param: LayerParameter, context: Context) -> Layer:
     """Layer of a LayerParameter; an unknown type is an error that lists the known ones."""
-    if param.type not in REGISTRY:
+    found = find_layer(param.type)
+    if found is None:
+        known = sorted({*REGISTRY, *DIALECTS})
         raise CaffeError(
             f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type}"
-            f"{about_layer(param.type, REGISTRY)} (known types: {', '.join(sorted(REGISTRY))})"
+            f"{about_layer(param.type, known)} (known types: {', '.join(known)})"
         )
-    layer = REGISTRY[param.type](param, context)
+    layer = found(param, context)
     for what, names, (least, most) in (
         ("bottom", param.bottom, layer.bottoms),
         ("top", param.top, layer.tops),

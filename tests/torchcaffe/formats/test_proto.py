@@ -13,6 +13,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 from i2cnn.torchcaffe import proto
+from i2cnn.torchcaffe.dialects import FIRST_FIELD
 from i2cnn.torchcaffe.proto import torchcaffe_pb2
 
 FOLDER = Path(torchcaffe_pb2.__file__).parent
@@ -64,7 +65,15 @@ def committed() -> descriptor_pb2.FileDescriptorProto:
 
 
 def test_schema_has_the_facts_of_genuine_caffe():
-    assert digest(facts(committed())) == GENUINE
+    """What dialects add has numbers of its own, and their messages come last."""
+    file = committed()
+    last = [message.name for message in file.message_type].index("PReLUParameter")
+    del file.message_type[last + 1 :]
+    for message in file.message_type:
+        kept = [field for field in message.field if field.number < FIRST_FIELD]
+        del message.field[:]
+        message.field.extend(kept)
+    assert digest(facts(file)) == GENUINE
 
 
 def test_generated_module_has_the_fields_of_the_schema_file():

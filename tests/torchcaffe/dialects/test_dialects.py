@@ -1,0 +1,49 @@
+"""Layers of forks: what a net with them says, and what stays genuine Caffe's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.cli import main
+from i2cnn.torchcaffe.core.layer import register_dialect
+from i2cnn.torchcaffe.dialects import DIALECTS, Layer
+from i2cnn.torchcaffe.forks import FORKS
+from i2cnn.util.errors import InputError
+from tests.helpers.dialects import OneLayer
+
+RELU6 = 'type: "ReLU6" top: "y" relu6_param { negative_slope: 0.1 }'
+NET = f'input: "x" input_shape {{ dim: 1 dim: 2 }} layer {{ name: "r" bottom: "x" {RELU6} }}'
+
+
+def test_a_net_says_what_genuine_caffe_refuses(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("net.prototxt").write_text(NET)
+    caffe.Net("net.prototxt", caffe.TEST)
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if "genuine Caffe" in x)
+    assert line.startswith("W")
+    said = "genuine Caffe 1.0 refuses this net, for ReLU6 of MobileNet's ports"
+    assert line.endswith(f"] net.prototxt: {said}")
+    assert main(["check", "net.prototxt"]) == 0
+    assert capsys.readouterr().out.endswith(f"net.prototxt: no blocker here, but {said}\n")
+
+
+def test_layer_type_list_stays_genuine_caffes() -> None:
+    assert not set(caffe.layer_type_list()) & set(DIALECTS)
+    assert set(DIALECTS) <= {name for types in FORKS.values() for name in types.split()}
+    with pytest.raises(InputError, match=r"Mine: ReLU is a layer of Caffe 1\.0, which"):
+        register_dialect("ReLU")(type("Mine", (Layer,), {}))
+
+
+def test_relu6() -> None:
+    x = np.array([[-2, -0.5, 0.5, 5, 6.5, 8]], np.float32)
+    it = OneLayer(RELU6, [x])
+    np.testing.assert_allclose(it.forward()[0], [[-0.2, -0.05, 0.5, 5, 6, 6]], rtol=1e-6)
+    it.check_gradients()
+    plain = OneLayer('type: "ReLU6" top: "y"', [x])
+    np.testing.assert_array_equal(plain.forward()[0], [[0, 0, 0.5, 5, 6, 6]])
+    np.testing.assert_array_equal(plain.opencv()[0], plain.forward()[0])
