@@ -23,7 +23,7 @@ from i2cnn.torchcaffe.flags import show_usage
 from i2cnn.torchcaffe.forks import about_layer
 from i2cnn.torchcaffe.formats.all_errors import parse_all
 from i2cnn.torchcaffe.formats.net_rules import filter_net, net_state
-from i2cnn.torchcaffe.formats.prototext import read_text
+from i2cnn.torchcaffe.formats.prototext import read_file
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.layers import REGISTRY, Layer, create_layer
 from i2cnn.torchcaffe.net import CoreNet
@@ -106,7 +106,7 @@ def check(path: str) -> Report:
     report = Report(path)
     net = NetParameter()
     try:
-        problems = parse_all(read_text(path), net, path)
+        problems = read_file(path, net, parse_all) or []
         if any("this looks like a solver file" in problem for problem in problems):
             raise CaffeError("is a solver file; check the net that it names")
         for problem in problems:

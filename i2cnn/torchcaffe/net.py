@@ -154,6 +154,9 @@ class CoreNet:
 
     def _add_params(self, node: Node) -> None:
         specs = list(node.layer.param.param)
+        given = len(node.layer.param.blobs)
+        if given not in (0, len(node.layer.blobs)):
+            raise node.layer.fail(f"{given} blobs are given; it has {len(node.layer.blobs)}")
         if len(specs) > len(node.layer.blobs):
             raise node.layer.fail(
                 f"Too many params specified: {len(specs)} for {len(node.layer.blobs)}"

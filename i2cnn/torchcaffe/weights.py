@@ -12,7 +12,8 @@ from pathlib import Path
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import FloatArray
+from i2cnn.torchcaffe.formats.arrays import AnyArray
+from i2cnn.torchcaffe.formats.npy import is_npy
 from i2cnn.torchcaffe.formats.storage import (
     is_hdf5,
     read_layers,
@@ -20,6 +21,7 @@ from i2cnn.torchcaffe.formats.storage import (
     write_weights,
     write_weights_hdf5,
 )
+from i2cnn.torchcaffe.from_tensorflow import read_for
 from i2cnn.torchcaffe.nodes import Node
 from i2cnn.torchcaffe.proto import NetParameter
 
@@ -27,7 +29,8 @@ from i2cnn.torchcaffe.proto import NetParameter
 def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
     """Copy the parameters of layers with the same name; other layers keep theirs.
 
-    Layers of the file that the net does not have are logged; that none fits is a warning.
+    The file is a .caffemodel, a .caffemodel.h5 or a .npy of caffe-tensorflow. Layers of the file
+    that the net does not have are logged; that none fits is a warning.
 
     Raises
     ------
@@ -37,7 +40,8 @@ def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
     # Of several layers with one name Caffe fills the first, but from HDF5 the last.
     targets = {node.name: node for node in (nodes if is_hdf5(Path(path)) else reversed(nodes))}
     copied = False
-    for name, arrays in read_layers(path):
+    layers = read_for(nodes, Path(path)) if is_npy(Path(path)) else read_layers(path)
+    for name, arrays in layers:
         if name not in targets:
             log.info("net.cpp:746", f"Ignoring source layer {name}")
             continue
@@ -51,7 +55,7 @@ def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
         )
 
 
-def _fill(node: Node, arrays: Sequence[FloatArray], path: str) -> None:
+def _fill(node: Node, arrays: Sequence[AnyArray], path: str) -> None:
     blobs = node.layer.blobs
     if len(arrays) != len(blobs):
         raise node.layer.fail(

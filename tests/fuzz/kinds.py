@@ -26,6 +26,7 @@ from i2cnn.faces.locate import locate_faces
 from i2cnn.faces.table import read_faces_csv, write_faces_csv
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet, get_scheme
+from i2cnn.torchcaffe.formats.storage import read_weights
 from tests.fuzz.door import PREDICT, REVIEW
 from tests.helpers.faces import some_faces
 from tests.helpers.golden import GOLDEN, copy_golden
@@ -222,6 +223,8 @@ def _golden(folder: Path) -> None:
         file["data"] = np.zeros((4, 3, 24, 24), np.float32)
         file["label"] = np.zeros((4,), np.float32)
     (folder / "list.txt").write_text("x.h5\n")
+    weights, biases = read_weights(folder / "init.caffemodel")["fc2"]
+    np.save(folder / "x.npy", {"fc2": {"weights": weights.T, "biases": biases}, "fc9": [biases]})
     (folder / "h5.prototxt").write_text(
         'layer { name: "data" type: "HDF5Data" top: "data" top: "label" '
         'hdf5_data_param { source: "list.txt" batch_size: 2 } }\n' + layers
@@ -240,6 +243,7 @@ def _caffe() -> list[Kind]:
         ("solver", solver, f"caffe train -solver {solver}", True),
         ("solver's net", net, f"caffe train -solver {solver}", True),
         ("caffemodel", "init.caffemodel", f"{tested} init.caffemodel", False),
+        ("caffemodel.npy", "x.npy", f"{tested} x.npy"),
         ("caffemodel.h5", "sgd_h5_iter_20.caffemodel.h5", f"{tested} sgd_h5_iter_20.caffemodel.h5"),
         ("solverstate", "sgd_iter_10.solverstate", f"{trained} sgd_iter_10.solverstate"),
         (

@@ -22,6 +22,7 @@ from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.forks import about_layer, fork_of
+from i2cnn.torchcaffe.formats.storage import array_from
 from i2cnn.torchcaffe.plugins import load_plugins
 from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
@@ -147,15 +148,18 @@ class Layer:
             raise self.fail(str(error)) from None
 
     def add_param(self, shape: Shape, filler: FillerParameter) -> Blob:
-        """New parameter of that shape, filled by Caffe's rules."""
+        """New parameter of that shape, filled by Caffe's rules; or as the net's file has it."""
         self.check_shapes([shape])
         self.check_memory(2 * count(shape), "its parameters")
         blob = Blob(shape, self.context.device)
         try:
-            values = fill(self.context.rng, filler, shape)
+            given = self.param.blobs[len(self.blobs) :]  # what a .caffemodel has is not filled
+            values = array_from(given[0]) if given else fill(self.context.rng, filler, shape)
+            if values.size != blob.count:
+                raise CaffeError(f"a parameter of shape {shape} is given {values.size} numbers")
         except InputError as error:
             raise self.fail(str(error)) from None
-        blob.tensor = torch.from_numpy(values).to(self.context.device)
+        blob.tensor = torch.from_numpy(values.reshape(shape)).to(self.context.device)
         self.blobs.append(blob)
         return blob
 

@@ -1,14 +1,15 @@
-"""Reads and writes prototxt files; errors name file, line and field."""
+"""Reads prototxt files, in binary form too, and writes them; errors name file, line and field."""
 
 from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import text_format
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.forks import about_field
@@ -17,9 +18,12 @@ from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.files import write_text
 
 M = TypeVar("M", bound=Message)
+R = TypeVar("R")
 
 #: Of a prototxt file; those of nets with thousands of layers have some.
 _MOST_BYTES = 2**28
+#: Control characters other than those that lay out text.
+_NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
 
 
 def parse(text: str, message: M, source: str) -> M:
@@ -61,43 +65,69 @@ def _hint(message: Message, owner: str, field: str) -> str:
     return ""
 
 
-def read_text(path: str | Path) -> str:
-    """Text of a prototxt file.
+def read_file(
+    path: str | Path, message: Message, parse: Callable[[str, Message, str], R]
+) -> R | None:
+    """Fill `message` from a file in binary form, or with `parse` from one with text.
+
+    Returns
+    -------
+    What `parse` gives; None for a file in binary form.
 
     Raises
     ------
     InputError
-        The file is missing, too large or not text.
+        The file is missing, too large, or neither text nor such a message in binary form.
     """
-    path = Path(path)
+    content = _read(Path(path))
+    # Each layer in binary form has such a byte; text rarely has, and is no message then.
+    if _NO_TEXT.search(content) and _parse_binary(content, message, path):
+        return None
+    if b"\0" in content:
+        raise CaffeError(f"{path}: not a text file; a prototxt file is expected here")
+    return parse(_decode(content), message, str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
         # A pipe is read too, as a shell's <(...) is one; a device may have no end.
         if path.is_char_device() or path.is_block_device():
             raise CaffeError(f"{path}: is a device; give a file")
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise CaffeError(
-                f"{path}: larger than the {_MOST_BYTES >> 20} MB that are read of text"
-            )
     except FileNotFoundError:
         raise MissingFileError(f"File not found: {path}") from None
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
-    if b"\0" in content:
-        raise CaffeError(f"{path}: not a text file; a prototxt file is expected here")
-    return _decode(content)
+    if len(content) > _MOST_BYTES:
+        raise CaffeError(f"{path}: larger than the {_MOST_BYTES >> 20} MB that are read of a net")
+    return content
+
+
+def _parse_binary(content: bytes, message: Message, path: str | Path) -> bool:
+    """Fill `message` if that is what the bytes are."""
+    try:
+        message.ParseFromString(content)
+    except DecodeError:
+        message.Clear()
+        return False
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    if message.ByteSize() != size:
+        name = message.DESCRIPTOR.name
+        raise CaffeError(f"{path}: has fields that Caffe 1.0's {name} does not have")
+    return True
 
 
 def read_message(path: str | Path, message: M) -> M:
-    """Fill `message` from a prototxt file, as it is there: nothing is upgraded.
+    """Fill `message` from a file, text or binary, as it is there: nothing is upgraded.
 
     Raises
     ------
     InputError
-        The file is missing, empty or not text, or holds another message.
+        The file is missing or empty, or holds another message.
     """
-    parse(read_text(path), message, str(path))
+    read_file(path, message, parse)
     if not message.ListFields():
         raise CaffeError(f"{path}: the file is empty")
     missing = message.FindInitializationErrors()  # type: ignore[attr-defined]
@@ -115,7 +145,7 @@ def _decode(content: bytes) -> str:
 
 
 def read_net(path: str | Path) -> NetParameter:
-    """Net of a prototxt file, upgraded from Caffe's older formats where needed.
+    """Net of a file, text or binary, upgraded from Caffe's older formats where needed.
 
     Raises
     ------

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import parse, read_net, read_solver
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import NetParameter, torchcaffe_pb2
@@ -46,6 +48,35 @@ def test_unusable_files(content: bytes | None, message: str, tmp_path: Path) -> 
         read_net(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_net(tmp_path)
+
+
+def test_a_caffemodel_is_a_net_with_parameters(tmp_path: Path) -> None:
+    ip = 'name: "ip" type: "InnerProduct" bottom: "in" top: "ip" '
+    text = 'input: "in" input_shape { dim: 1 dim: 3 } layer { %s }'
+    own = 'inner_product_param { num_output: 2 weight_filler { type: "xavier" } }'
+    net, model = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    net.write_text(text % (ip + own))
+    first = caffe.Net(str(net), caffe.TEST)
+    first.save(str(model))
+    second = caffe.Net(str(model), caffe.TEST)
+    assert first.params["ip"][0].data.any()
+    for mine, other in zip(second.params["ip"], first.params["ip"], strict=True):
+        np.testing.assert_array_equal(mine.data, other.data)
+    for blobs, message in (
+        ("blobs { shape { dim: 6 } data: [1, 2, 3, 4, 5, 6] }", "1 blobs are given; it has 2"),
+        ("blobs { shape { dim: 2 } data: 1 data: 2 }", "is given 2 numbers"),
+        ("blobs { shape { dim: 2 } data: 1 }", "holds 1 numbers"),
+    ):
+        net.write_text(text % (ip + own + blobs))
+        with pytest.raises(InputError, match=message):
+            caffe.Net(str(net), caffe.TEST)
+
+
+def test_unknown_fields_of_a_net_in_binary_form_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_bytes(bytes.fromhex("a20606 0a016e c23e00"))  # layer { name: "n", field 1000 }
+    with pytest.raises(InputError, match=r"fields that Caffe 1\.0's NetParameter does not have"):
+        read_net(path)
 
 
 def test_v1_layers_become_v2() -> None:

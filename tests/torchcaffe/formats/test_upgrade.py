@@ -17,13 +17,17 @@ from i2cnn.util.errors import InputError
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
+@pytest.mark.parametrize("binary", [False, True])
 @pytest.mark.parametrize("name", ["v0", "v0_inputs", "v1", "v1_inputs", "v2"])
-def test_old_nets_become_what_genuine_caffe_makes_of_them(name):
+def test_old_nets_become_what_genuine_caffe_makes_of_them(name, binary, tmp_path):
     upgraded = (GOLDEN / "upgrade" / f"{name}.upgraded.prototxt").read_text()
     expected = text_format.Parse(upgraded, NetParameter())
-    assert text_format.MessageToString(
-        read_net(GOLDEN / "upgrade" / f"{name}.prototxt")
-    ) == text_format.MessageToString(expected)
+    path = GOLDEN / "upgrade" / f"{name}.prototxt"
+    if binary:
+        net = text_format.Parse(path.read_text(), NetParameter())
+        path = tmp_path / "net.prototxt"
+        path.write_bytes(net.SerializeToString())
+    assert text_format.MessageToString(read_net(path)) == text_format.MessageToString(expected)
 
 
 def test_every_v1_type_is_covered_by_the_golden_net():
