@@ -218,6 +218,12 @@ def test_the_torchcaffe_page_is_in_step_with_the_code() -> None:
     assert describe.described(page) == page, "run docs/describe_torchcaffe.py"
 
 
+def test_the_dialects_page_is_in_step_with_the_code() -> None:
+    describe = tool("describe_dialects")
+    page = describe.PAGE.read_text()
+    assert describe.described(page) == page, "run docs/describe_dialects.py"
+
+
 def test_every_layer_has_a_row_and_a_recorded_case() -> None:
     table = tool("describe_torchcaffe").layer_table()
     for name in REGISTRY:

@@ -7,6 +7,7 @@ genuine Caffe refuses it. Fields of forks have numbers from :data:`FIRST_FIELD` 
 from i2cnn.torchcaffe.core.layer import DIALECTS, Layer, Shape, register_dialect
 from i2cnn.torchcaffe.dialects import neuron
 from i2cnn.torchcaffe.dialects.beyond import FIRST_FIELD, beyond_caffe
+from i2cnn.torchcaffe.proto.declared import declare_settings
 
 __all__ = [
     "DIALECTS",
@@ -14,6 +15,7 @@ __all__ = [
     "Layer",
     "Shape",
     "beyond_caffe",
+    "declare_settings",
     "neuron",
     "register_dialect",
 ]

@@ -7,13 +7,10 @@ import re
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from i2cnn.torchcaffe.formats.prototext import explain
+from i2cnn.torchcaffe.formats.prototext import TOKEN, explain, fill
 
 #: More are not worth reading.
 _MOST = 200
-_TOKEN = re.compile(
-    r"""\s+|\#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>\[\]:;,]|[^\s{}<>\[\]:;,#"']+"""
-)
 _FIELD = re.compile(r'has no field named "(\w+)"')
 _VALUE = re.compile(r'Enum type "([\w.]+)" has no value named (\w+)')
 
@@ -27,7 +24,7 @@ def parse_all(text: str, message: Message, source: str) -> list[str]:
     while len(problems) < _MOST:
         message.Clear()
         try:
-            text_format.Parse(text, message)
+            fill(text, message)
             break
         except text_format.ParseError as error:
             problems.append(explain(error, message, source))
@@ -59,7 +56,7 @@ def _mend(text: str, error: text_format.ParseError, message: Message) -> str | N
 def _end_of_field(text: str, start: int) -> int:
     """Where a field's value ends that follows its name: a word, a text, or what is in brackets."""
     depth, place = 0, start
-    while match := _TOKEN.match(text, place):
+    while match := TOKEN.match(text, place):
         token, place = match[0], match.end()
         if token in "{<[":
             depth += 1

@@ -14,7 +14,9 @@ from google.protobuf.message import DecodeError, Message
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.forks import about_field
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
+from i2cnn.torchcaffe.plugins import load_plugins
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, SolverParameter
+from i2cnn.torchcaffe.proto.declared import DECLARED, PACKAGE
 from i2cnn.util.files import write_text
 
 M = TypeVar("M", bound=Message)
@@ -24,6 +26,12 @@ R = TypeVar("R")
 _MOST_BYTES = 2**28
 #: Control characters other than those that lay out text.
 _NO_TEXT = re.compile(rb"[\0-\x08\x0e-\x1f]")
+#: Words, signs, texts, comments and spaces of prototxt text.
+TOKEN = re.compile(
+    r"""\s+|\#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>\[\]:;,]|[^\s{}<>\[\]:;,#"']+"""
+)
+_UNKNOWN_FIELD = re.compile(r'Message type "([\w.]+)" has no field named "(\w+)"')
+_BRACKETED = re.compile(rf"\[{re.escape(PACKAGE)}\.(\w+)\]")
 
 
 def parse(text: str, message: M, source: str) -> M:
@@ -36,16 +44,67 @@ def parse(text: str, message: M, source: str) -> M:
         that are closest to it.
     """
     try:
-        text_format.Parse(text, message)
+        fill(text, message)
     except text_format.ParseError as error:
         raise CaffeError(explain(error, message, source)) from None
     return message
 
 
+def fill(text: str, message: Message) -> None:
+    """Fill `message` from text, which may have the fields that packages of users declare.
+
+    Raises
+    ------
+    ParseError
+        At the place in `text` where something is wrong.
+    """
+    try:
+        text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        unknown = _UNKNOWN_FIELD.search(str(error))
+        if not unknown or unknown[1] != LayerParameter.DESCRIPTOR.full_name:
+            raise
+        load_plugins()
+        if unknown[2] not in DECLARED:
+            raise
+    message.Clear()
+    bracketed = _bracket(text)
+    try:
+        text_format.Parse(bracketed, message)
+    except text_format.ParseError as error:
+        line, column = error.GetLine(), error.GetColumn()
+        if line is None or column is None:
+            raise
+        before = bracketed.split("\n")[line - 1][: column - 1]
+        reason = re.sub(r"^\d+:\d+ : ", "", str(error))
+        place = len(_BRACKETED.sub(r"\1", before)) + 1
+        raise text_format.ParseError(reason, line, place) from None
+
+
+def _bracket(text: str) -> str:
+    """The text with declared fields of layers as protobuf wants them: [package.name]."""
+    blocks, word = [""], ""
+
+    def change(match: re.Match[str]) -> str:
+        nonlocal word
+        token = match[0]
+        if token in "{<":
+            blocks.append(word)
+        elif token in "}>" and len(blocks) > 1:
+            blocks.pop()
+        elif token != ":" and not token.isspace() and token[0] != "#":
+            word = token
+            if token in DECLARED and blocks[-1] == "layer":
+                return f"[{PACKAGE}.{token}]"
+        return token
+
+    return TOKEN.sub(change, text)
+
+
 def explain(error: text_format.ParseError, message: Message, source: str) -> str:
     """A line that names file, line and column, and for an unknown field what may be meant."""
     reason = re.sub(r"^\d+:\d+ : ", "", str(error)).replace("torchcaffe.", "")
-    unknown = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', str(error))
+    unknown = _UNKNOWN_FIELD.search(str(error))
     if unknown:
         reason = reason.rstrip(".") + _hint(message, unknown[1], unknown[2])
     return f"{source}:{error.GetLine()}:{error.GetColumn()}: {reason}"
@@ -174,7 +233,8 @@ def read_solver(path: str | Path) -> SolverParameter:
 
 def to_text(message: Message) -> str:
     """Prototxt text of a message."""
-    return text_format.MessageToString(message)
+    text = text_format.MessageToString(message)
+    return re.sub(rf"^(\s*){_BRACKETED.pattern}", r"\1\2", text, flags=re.MULTILINE)
 
 
 def write_prototxt(path: str | Path, message: Message, header: str = "") -> None:
