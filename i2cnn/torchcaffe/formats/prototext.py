@@ -170,12 +170,23 @@ def _parse_binary(content: bytes, message: Message, path: str | Path) -> bool:
     except DecodeError:
         message.Clear()
         return False
+    if _has_unknown_fields(message):
+        load_plugins()  # which may declare them
+        message.ParseFromString(content)
+    if _has_unknown_fields(message):
+        name = message.DESCRIPTOR.name
+        raise CaffeError(
+            f"{path}: has fields that Caffe 1.0's {name} does not have; give the fork's prototxt, "
+            "in which they have names"
+        )
+    return True
+
+
+def _has_unknown_fields(message: Message) -> bool:
+    """Whether there are any; they are dropped."""
     size = message.ByteSize()
     message.DiscardUnknownFields()
-    if message.ByteSize() != size:
-        name = message.DESCRIPTOR.name
-        raise CaffeError(f"{path}: has fields that Caffe 1.0's {name} does not have")
-    return True
+    return message.ByteSize() != size
 
 
 def read_message(path: str | Path, message: M) -> M:
