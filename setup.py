@@ -77,6 +77,7 @@ setup(
         "i2cnn.models": ["*/*"],
         "i2cnn.pages.static": ["*"],
         "i2cnn.report.templates": ["*"],
+        "i2cnn.torchcaffe.lenet": ["*.prototxt", "*.caffemodel"],
         "i2cnn.torchcaffe.proto": ["*.proto", "*.pyi"],
     },
     include_package_data=False,

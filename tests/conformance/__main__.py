@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +39,8 @@ class Case:
     name: str
     folder: Path
     types: list[str]
-    refused: str = field(default="")
+    refused: str = ""
+    is_model: bool = False
 
 
 def main() -> int:
@@ -77,10 +78,10 @@ def main() -> int:
             outcomes[outcome.kind] += 1
             if outcome.kind == "same":
                 types.update(set(case.types))
-            if outcome.words:
-                kept = _keep(case, keep)
-                entry = {"net": case.name, "kind": outcome.kind, "words": outcome.words}
-                print(json.dumps(entry | {"types": case.types, "kept": kept}), flush=True)
+            if outcome.words or case.is_model:
+                entry = asdict(outcome) | {"net": case.name, "types": case.types}
+                entry["kept"] = _keep(case, keep) if outcome.words else ""
+                print(json.dumps({key: value for key, value in entry.items() if value}), flush=True)
             shutil.rmtree(case.folder)
     result = {"nets": sum(outcomes.values()), "seed": seed, **outcomes}
     print(json.dumps(result | {"nets by type": dict(sorted(types.items()))}))
@@ -118,14 +119,21 @@ def _answered(python: str, cases: Iterator[Case], base: Path) -> Iterator[Case]:
 
 
 def _models(models: Path, base: Path) -> Iterator[Case]:
-    """Every .prototxt of a folder that has a .caffemodel of its name, on random inputs."""
+    """Every .prototxt of a folder that has weights of its name, on random inputs."""
+    found = 0
     for path in sorted(models.rglob("*.prototxt")):
-        weights = path.with_suffix(".caffemodel")
-        if weights.is_file():
-            folder = base / "model" / path.stem
-            folder.mkdir(parents=True)
-            write_model(path, weights, folder)
-            yield Case(str(path), folder, [])
+        files = [path.with_suffix(suffix) for suffix in (".caffemodel", ".caffemodel.h5")]
+        weights = next(filter(Path.is_file, files), None)
+        if weights is None:
+            print(f"{path}: left out, there is no {files[0].name} beside it", file=sys.stderr)
+            continue
+        folder = base / "model" / str(found)
+        folder.mkdir(parents=True)
+        write_model(path, weights, folder)
+        yield Case(str(path), folder, [], is_model=True)
+        found += 1
+    if not found:
+        sys.exit(f"{models}: has no NAME.prototxt beside a NAME.caffemodel")
 
 
 def _new_case(seed: int, number: int, base: Path) -> Case:

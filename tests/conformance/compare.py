@@ -37,11 +37,14 @@ Arrays = dict[str, np.ndarray]
 class Outcome:
     """How a net compares: same, different, refused (by both), deliberate or laxer (than genuine).
 
-    `words` say what a person should look at.
+    `words` say what a person should look at; `blobs` is the number of arrays that were compared
+    and `worst` how far one is apart, of its largest value.
     """
 
     kind: str
     words: str = ""
+    blobs: int = 0
+    worst: float = 0.0
 
 
 def prepare(modules: Path) -> None:
@@ -66,12 +69,10 @@ def outcome(folder: Path, refused: str) -> Outcome:
         if DELIBERATE.search(error):
             return Outcome("deliberate")
         return Outcome("different", f"only ours refuses: {error}")
-    found = _differences(folder, ours, theirs, _gradients(nets[0]))
-    if found:
-        return Outcome("different", "; ".join(found))
-    if len(theirs) < 3:
+    result = _differences(folder, ours, theirs, _gradients(nets[0]))
+    if not result.words and len(theirs) < 3:
         return Outcome("laxer", f"only genuine Caffe refuses: {reason}")
-    return Outcome("same")
+    return result
 
 
 def _gradients(net) -> set[str]:
@@ -106,8 +107,9 @@ def _abort(folder: Path) -> str:
 
 def _differences(
     folder: Path, ours: list[Arrays], theirs: list[Arrays], gradients: set[str]
-) -> list[str]:
+) -> Outcome:
     found = []
+    result = Outcome("same")
     changed: list[list[Arrays]] | None = None
     for i, (mine, other) in enumerate(zip(ours, theirs, strict=False)):
         if set(mine) != set(other):
@@ -122,6 +124,8 @@ def _differences(
             apart = _apart(mine[name], other[name])
             scale = float(np.abs(other[name][np.isfinite(other[name])]).max(initial=1e-6))
             allowed = max(scale * (OF_GRADIENTS if i == 2 else TOLERANCE), ONE)
+            result.blobs += 1
+            result.worst = max(result.worst, apart / scale)
             if apart <= allowed:
                 continue
             if changed is None:
@@ -130,7 +134,9 @@ def _differences(
             spread = max(_apart(mine[name], run[i][name]) for run in changed)
             if apart > allowed + 20 * spread:
                 found.append(f"{name}: {apart / scale:.2g} of the largest value")
-    return found
+    if found:
+        result.kind, result.words = "different", "; ".join(found)
+    return result
 
 
 @contextmanager

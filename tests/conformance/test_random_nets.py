@@ -81,6 +81,7 @@ def test_a_model_is_run_with_its_weights(tmp_path: Path) -> None:
     (case,) = _models(tmp_path, tmp_path / "work")
     _, found, _ = steps(caffe, str(case.folder))
     np.testing.assert_array_equal(found["after/ip/0"], net.params["ip"][0].data)
+    assert case.is_model
     assert found["data/in"].any()
     np.testing.assert_array_equal(found["data/out"], net.forward(**{"in": found["data/in"]})["out"])
 

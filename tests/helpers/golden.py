@@ -32,9 +32,9 @@ def arrays_of(archive: str, case: str) -> dict[str, np.ndarray]:
     return found
 
 
-def load_program(name: str) -> ModuleType:
-    """The program golden/NAME/program.py, which ran on genuine Caffe too."""
-    spec = importlib.util.spec_from_file_location(f"{name}_program", GOLDEN / name / "program.py")
+def load_program(name: str, file: str = "program") -> ModuleType:
+    """The program golden/NAME/FILE.py; program.py ran on genuine Caffe too."""
+    spec = importlib.util.spec_from_file_location(f"{name}_{file}", GOLDEN / name / f"{file}.py")
     assert spec is not None
     assert spec.loader is not None
     program = importlib.util.module_from_spec(spec)

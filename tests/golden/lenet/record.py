@@ -1,5 +1,7 @@
 """Trains the net of docs/lenet.md by genuine Caffe and records its weights and accuracy.
 
+After 100 iterations, as the page does, and after 1000, as the model that ships was.
+
 record.py FOLDER CAFFE: FOLDER has what the page's program wrote, CAFFE is genuine Caffe's program.
 """
 
@@ -23,13 +25,21 @@ def summary(params):
     return found
 
 
+def train(folder, caffe, iterations):
+    """What genuine Caffe has after so many iterations."""
+    text = Path(folder, "solver.prototxt").read_text()
+    text = re.sub("max_iter: [0-9]+", f"max_iter: {iterations}", text)
+    Path(folder, "genuine.prototxt").write_text(text)
+    words = [caffe, "train", "-solver", "genuine.prototxt"]
+    done = subprocess.run(words, cwd=folder, stderr=subprocess.PIPE, text=True, check=True)
+    accuracy = re.findall(r"Test net output #0: accuracy = (\S+)", done.stderr)
+    params = read_weights(Path(folder, f"lenet_iter_{iterations}.caffemodel"))
+    return {"accuracy": float(accuracy[-1]), "params": summary(params)}
+
+
 if __name__ == "__main__":
     from i2cnn.torchcaffe.formats.storage import read_weights
 
     folder, caffe = sys.argv[1:]
-    words = [caffe, "train", "-solver", "solver.prototxt"]
-    done = subprocess.run(words, cwd=folder, stderr=subprocess.PIPE, text=True, check=True)
-    accuracy = re.findall(r"Test net output #0: accuracy = (\S+)", done.stderr)
-    params = read_weights(Path(folder, "lenet_iter_100.caffemodel"))
-    recorded = {"accuracy": [float(x) for x in accuracy], "params": summary(params)}
+    recorded = {number: train(folder, caffe, number) for number in (100, 1000)}
     Path(__file__).with_name("lenet.json").write_text(json.dumps(recorded))
