@@ -39,6 +39,12 @@ Name all that keeps nets from running, and what a pass through each takes. Exit 
 run, 1 otherwise.
 """
 _PHASES = {TRAIN: "TRAIN", TEST: "TEST"}
+_CONVOLUTIONS = (
+    "Convolution",
+    "ConvolutionDepthwise",
+    "Deconvolution",
+    "DepthwiseConvolution",
+)
 _COLUMNS = ("phase", "layers", "parameters", "memory", "multiply-adds", "blockers", "file")
 
 
@@ -206,10 +212,10 @@ class _Walk:
 
 def _multiplications(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> int:
     """Multiply-adds of a layer's forward pass."""
-    if layer.type in ("Convolution", "Deconvolution"):
+    if layer.type in _CONVOLUTIONS:
         # Each weight is used once for each place of the smaller side, in each image.
         axis = layer.param.convolution_param.axis
-        places = tops if layer.type == "Convolution" else bottoms
+        places = bottoms if layer.type == "Deconvolution" else tops
         return sum(layer.blobs[0].count * count(p[:axis]) * count(p[axis + 1 :]) for p in places)
     if layer.type == "InnerProduct":
         return layer.blobs[0].count * count(tops[0][: layer.param.inner_product_param.axis])

@@ -19,10 +19,12 @@ FORKS = {
     "DeepLab": "ImageSegData MatRead MatWrite DenseCRF SegAccuracy UniqueLabel",
     "CRF-as-RNN": "MultiStageMeanfield",
     "SENet (hujie-frank/SENet)": "Axpy",
-    "MobileNet's ports": "DepthwiseConvolution ConvolutionDepthwise ReLU6",
+    "MobileNet's port (yonghenglh6/DepthwiseConvolution)": "DepthwiseConvolution",
+    "MobileNet's port (farmingyard/caffe-mobilenet)": "ConvolutionDepthwise",
+    "MobileNetV2's ports": "ReLU6",
     "ShuffleNet (farmingyard/ShuffleNet)": "ShuffleChannel",
-    "YOLO's ports": "Reorg RegionLoss YoloDetectionOutput Yolov3DetectionOutput EvalDetection "
-    "BoxData",
+    "YOLOv2's ports": "Reorg",
+    "YOLO's ports": "RegionLoss YoloDetectionOutput Yolov3DetectionOutput EvalDetection BoxData",
     "FlowNet (lmb-freiburg)": "Correlation FlowWarp Resample DataAugmentation ChannelNorm "
     "CustomData GenerateAugmentationParameters FlowAugmentation Mean Downsample AccumLayer",
     "NVIDIA's caffe": "DetectNetTransformation L1Loss",

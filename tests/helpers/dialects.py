@@ -81,8 +81,8 @@ class OneLayer:
         self.net.backward()
         bottoms = zip(self.bottoms, self.blobs, self.net.nodes[-1].bottom_needs, strict=True)
         found = [(x, blob.diff.copy()) for x, blob, need in bottoms if need]
-        params = zip(self.layer.blobs, self.layer.param_needs, strict=True)
-        found += [(blob.data, blob.diff.copy()) for blob, need in params if need]
+        learned = [entry.blob for entry in self.net.learnable if entry.lr_mult]
+        found += [(blob.data, blob.diff.copy()) for blob in learned]
         assert found
         for values, gradient in found:
             for place in random.permutation(values.size)[:12]:

@@ -5,7 +5,7 @@ genuine Caffe refuses it. Fields of forks have numbers from :data:`FIRST_FIELD` 
 """
 
 from i2cnn.torchcaffe.core.layer import DIALECTS, Layer, Shape, register_dialect
-from i2cnn.torchcaffe.dialects import neuron
+from i2cnn.torchcaffe.dialects import channels, conv, neuron, normalise, resize
 from i2cnn.torchcaffe.dialects.beyond import FIRST_FIELD, beyond_caffe
 from i2cnn.torchcaffe.proto.declared import declare_settings
 
@@ -15,7 +15,11 @@ __all__ = [
     "Layer",
     "Shape",
     "beyond_caffe",
+    "channels",
+    "conv",
     "declare_settings",
     "neuron",
+    "normalise",
     "register_dialect",
+    "resize",
 ]

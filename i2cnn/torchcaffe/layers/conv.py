@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -27,8 +28,8 @@ Steps = tuple[tuple[int, int, int], ...]
 
 
 class _ConvolutionBase(Spatial):
-    bottoms = (1, None)
-    tops = (1, None)
+    bottoms: ClassVar[tuple[int, int | None]] = (1, None)
+    tops: ClassVar[tuple[int, int | None]] = (1, None)
     top_per_bottom = True
     transposed = False
     uses_matmul = True

@@ -33,7 +33,7 @@ class Pooling(Spatial):
         if len(self.param.top) > 1 and p.pool != PoolingParameter.MAX:
             raise self.fail("only MAX pooling has a second top, the mask")
         self.any_precision = len(self.param.top) == 1  # places are not for bfloat16
-        self.round_up = p.round_mode == PoolingParameter.CEIL
+        self.round_up = self._rounds_up()
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
         self.pad = self.pair(p, "pad", "pad", 0)
@@ -65,6 +65,16 @@ class Pooling(Spatial):
                 raise self.fail("STOCHASTIC pooling takes no pad")
             #: Where in its window each number of the last forward pass came from.
             self.place: Tensor | None = None
+
+    def _rounds_up(self) -> bool:
+        """Whether sizes round up: Caffe 1.0's round_mode, or the ceil_mode of forks."""
+        p = self.param.pooling_param
+        rounds_up = p.round_mode == PoolingParameter.CEIL
+        if not p.HasField("ceil_mode"):
+            return rounds_up
+        if p.HasField("round_mode") and p.ceil_mode != rounds_up:
+            raise self.fail("ceil_mode contradicts round_mode; remove one of them")
+        return p.ceil_mode
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         n, c, h, w = shapes[0]

@@ -25,7 +25,7 @@ def test_a_net_says_what_genuine_caffe_refuses(
     caffe.Net("net.prototxt", caffe.TEST)
     (line,) = (x for x in capsys.readouterr().err.splitlines() if "genuine Caffe" in x)
     assert line.startswith("W")
-    said = "genuine Caffe 1.0 refuses this net, for ReLU6 of MobileNet's ports"
+    said = "genuine Caffe 1.0 refuses this net, for ReLU6 of MobileNetV2's ports"
     assert line.endswith(f"] net.prototxt: {said}")
     assert main(["check", "net.prototxt"]) == 0
     assert capsys.readouterr().out.endswith(f"net.prototxt: no blocker here, but {said}\n")
