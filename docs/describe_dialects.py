@@ -24,8 +24,7 @@ def table() -> str:
     lines = ["| layer | fork | what | settings |", "| --- | --- | --- | --- |"]
     for name, dialect in sorted(DIALECTS.items()):
         if dialect.layer.__module__.startswith("i2cnn."):
-            what = (dialect.layer.__doc__ or "").strip().split("\n\n")[0]
-            what = " ".join(what.split()).replace("|", r"\|")
+            what = " ".join((dialect.layer.__doc__ or "").split()).replace("|", r"\|")
             lines.append(f"| {name} | {dialect.fork} | {what} | {_settings(name)} |")
     fields = PoolingParameter.DESCRIPTOR.fields
     names = ", ".join(field.name for field in fields if field.number >= FIRST_FIELD)
