@@ -5,7 +5,17 @@ genuine Caffe refuses it. Fields of forks have numbers from :data:`FIRST_FIELD` 
 """
 
 from i2cnn.torchcaffe.core.layer import DIALECTS, Layer, Shape, register_dialect
-from i2cnn.torchcaffe.dialects import channels, conv, neuron, normalise, resize
+from i2cnn.torchcaffe.dialects import (
+    channels,
+    conv,
+    detection,
+    multibox,
+    neuron,
+    normalise,
+    rcnn,
+    resize,
+    ssd,
+)
 from i2cnn.torchcaffe.dialects.beyond import FIRST_FIELD, beyond_caffe
 from i2cnn.torchcaffe.proto.declared import declare_settings
 
@@ -18,8 +28,12 @@ __all__ = [
     "channels",
     "conv",
     "declare_settings",
+    "detection",
+    "multibox",
     "neuron",
     "normalise",
+    "rcnn",
     "register_dialect",
     "resize",
+    "ssd",
 ]

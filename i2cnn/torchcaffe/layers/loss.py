@@ -29,7 +29,7 @@ class Softmax(Layer):
         return [torch.softmax(bottoms[0], axis)]
 
 
-def _normalizer(param: LossParameter, outer: int, inner: int, valid: int) -> float:
+def normalizer(param: LossParameter, outer: int, inner: int, valid: int) -> float:
     """What a loss is divided by (LossParameter.normalization)."""
     mode = param.normalization
     if param.HasField("normalize") and not param.HasField("normalization"):
@@ -43,7 +43,7 @@ def _normalizer(param: LossParameter, outer: int, inner: int, valid: int) -> flo
     return float(max(number, 1))
 
 
-def _floored(values: Tensor, floor: float) -> Tensor:
+def floored(values: Tensor, floor: float) -> Tensor:
     """The values, but at least `floor`; the gradient passes as if there were no floor."""
     return values + (values.detach().clamp(min=floor) - values.detach())
 
@@ -76,9 +76,9 @@ class SoftmaxWithLoss(Labelled):
         keep = torch.ones_like(index, dtype=torch.bool) if ignore is None else index != ignore
         picked = log.gather(1, torch.where(keep, index, 0).unsqueeze(1)).squeeze(1)
         # Caffe takes the logarithm of max(p, FLT_MIN).
-        value = -_floored(picked, math.log(torch.finfo(torch.float32).tiny)) * keep
+        value = -floored(picked, math.log(torch.finfo(torch.float32).tiny)) * keep
         valid = index.numel() if ignore is None else int(keep.sum())
-        total = value.sum() / _normalizer(loss, outer, inner, valid)
+        total = value.sum() / normalizer(loss, outer, inner, valid)
         if len(self.param.top) < 2:
             return [total]
         return [total, torch.softmax(scores.detach(), axis)]
@@ -108,7 +108,7 @@ class SigmoidCrossEntropyLoss(Labelled):
             number = float(max(scores.shape[0], 1))
         else:
             outer = scores.shape[0]
-            number = _normalizer(loss, outer, count(scores.shape[1:]), int(keep.sum()))
+            number = normalizer(loss, outer, count(scores.shape[1:]), int(keep.sum()))
         return [(value * keep).sum() / number]
 
 
@@ -216,8 +216,8 @@ class InfogainLoss(Labelled):
         matrix = (bottoms[2] if len(bottoms) == 3 else self.matrix).reshape(classes, classes)
         weights = matrix[torch.where(keep, index, 0)] * keep[:, None]
         log = torch.log_softmax(scores.movedim(axis, -1).reshape(-1, classes), 1)
-        total = -(weights * _floored(log, math.log(LOG_THRESHOLD))).sum()
-        total = total / _normalizer(loss, outer, inner, int(keep.sum()))
+        total = -(weights * floored(log, math.log(LOG_THRESHOLD))).sum()
+        total = total / normalizer(loss, outer, inner, int(keep.sum()))
         return [total, torch.softmax(scores.detach(), axis)][: max(1, len(self.param.top))]
 
 
