@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,8 +11,6 @@ from torch.nn import functional
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register_dialect
 from i2cnn.torchcaffe.layers.labels import check_batch
 
-#: Numbers of windows that are compared at once.
-_AT_ONCE = 2**23
 #: Smallest width and height of a region that PSROIPooling averages over, in the feature map.
 _LEAST_SIZE = 0.1
 
@@ -30,6 +28,26 @@ def _bins(start: Tensor, size: Tensor, number: int) -> tuple[Tensor, Tensor]:
         torch.floor(edges[:, :-1] + start[:, None]).long(),
         torch.ceil(edges[:, 1:] + start[:, None]).long(),
     )
+
+
+def _largest(
+    take: Callable[[Tensor], Tensor], first: Tensor, last: Tensor, number: int
+) -> tuple[Tensor, Tensor]:
+    """Largest of `take(i)` with first <= i < last, and the first such i; of empty spans any.
+
+    `take` gives two axes more than the spans have, for indices below `number`.
+    """
+    first = first.clamp(max=number - 1)
+    last = torch.maximum(last, first + 1)
+    best = take(first)
+    where = first[..., None, None].expand_as(best)
+    for step in range(1, int((last - first).max())):
+        index = torch.minimum(first + step, last - 1)
+        other = take(index)
+        larger = other > best
+        best = torch.where(larger, other, best)
+        where = torch.where(larger, index[..., None, None], where)
+    return best, where
 
 
 class _Regions(Layer):
@@ -89,33 +107,24 @@ class ROIPooling(_Regions):
         rows, columns = ((first >= last) for first, last in spans)
         empty = (rows[:, :, None] | columns[:, None])[:, None]
         with torch.no_grad():
-            where = self._where(x, images, *(self._cells(*span) for span in spans))
-        channel = images[:, None] * x.shape[1] + torch.arange(x.shape[1], device=x.device)
-        where = where + (channel * x.shape[2] * x.shape[3])[:, :, None, None]
-        return [torch.where(empty, 0, x.take(torch.where(empty, 0, where)))]
+            where = self._where(x, images, *spans)
+        return [torch.where(empty, 0, x.take(where))]
 
     @staticmethod
-    def _cells(first: Tensor, last: Tensor) -> Tensor:
-        """(regions, bins, most): indices in each bin, the last one repeated in smaller bins."""
-        most = max(int((last - first).max()), 1)
-        cells = first[..., None] + torch.arange(most, device=first.device)
-        return torch.minimum(cells, last[..., None] - 1).clamp(min=0)
-
-    @staticmethod
-    def _where(x: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-        """(regions, C, h, w): place in its channel of each bin's first largest number."""
-        by_place = x.permute(0, 2, 3, 1).contiguous()
-        (regions, h, high), (_, w, wide), channels = rows.shape, columns.shape, x.shape[1]
-        where = images.new_zeros(regions, h, w, channels)
-        step = max(1, _AT_ONCE // max(1, h * w * high * wide * channels))
-        for begin in range(0, regions, step):
-            part = slice(begin, begin + step)
-            own_rows, own_columns = rows[part, :, None, :, None], columns[part, None, :, None]
-            cells = own_rows * x.shape[3] + own_columns
-            windows = by_place[images[part, None, None, None, None], own_rows, own_columns]
-            largest = windows.flatten(3, 4).argmax(3)
-            where[part] = cells.flatten(3, 4).gather(3, largest)
-        return where.permute(0, 3, 1, 2)
+    def _where(x: Tensor, images: Tensor, rows: list[Tensor], columns: list[Tensor]) -> Tensor:
+        """(regions, C, h, w): index in `x` of each bin's first largest number."""
+        _, channels, height, width = x.shape
+        by_column = x.permute(0, 3, 2, 1).reshape(-1, height, channels)
+        # Many bins of regions share their columns, so the largest number of each row comes first.
+        ends = torch.stack(columns, -1) + (images * width)[:, None, None]
+        spans, own = ends.reshape(-1, 2).unique(dim=0, return_inverse=True)
+        largest, column = _largest(lambda index: by_column[index], *spans.T, len(by_column))
+        own = own.reshape(len(images), 1, -1)
+        _, row = _largest(lambda index: largest[own, index[..., None]], *rows, height)
+        channel = torch.arange(channels, device=x.device)
+        column = column[own[..., None], row, channel] % width
+        plane = images[:, None, None, None] * channels + channel
+        return ((plane * height + row) * width + column).permute(0, 3, 1, 2)
 
 
 @register_dialect("PSROIPooling")
