@@ -13,6 +13,8 @@ from i2cnn.torchcaffe.layers.labels import check_batch
 
 #: Smallest width and height of a region that PSROIPooling averages over, in the feature map.
 _LEAST_SIZE = 0.1
+#: First and behind the last index of bins.
+_Spans = tuple[Tensor, Tensor]
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -21,7 +23,7 @@ def _whole(x: Tensor) -> Tensor:
     return low + torch.where((x - low).abs() >= 0.5, x.sign(), 0)
 
 
-def _bins(start: Tensor, size: Tensor, number: int) -> tuple[Tensor, Tensor]:
+def _bins(start: Tensor, size: Tensor, number: int) -> _Spans:
     """First and behind the last index of `number` bins of each region; (regions, number)."""
     edges = torch.arange(number + 1, device=start.device) * size[:, None]
     return (
@@ -30,15 +32,13 @@ def _bins(start: Tensor, size: Tensor, number: int) -> tuple[Tensor, Tensor]:
     )
 
 
-def _largest(
-    take: Callable[[Tensor], Tensor], first: Tensor, last: Tensor, number: int
-) -> tuple[Tensor, Tensor]:
+def _largest(take: Callable[[Tensor], Tensor], spans: _Spans, number: int) -> tuple[Tensor, Tensor]:
     """Largest of `take(i)` with first <= i < last, and the first such i; of empty spans any.
 
     `take` gives two axes more than the spans have, for indices below `number`.
     """
-    first = first.clamp(max=number - 1)
-    last = torch.maximum(last, first + 1)
+    first = spans[0].clamp(max=number - 1)
+    last = torch.maximum(spans[1], first + 1)
     best = take(first)
     where = first[..., None, None].expand_as(best)
     for step in range(1, int((last - first).max())):
@@ -101,9 +101,9 @@ class ROIPooling(_Regions):
         size = (end - start + 1).clamp(min=1)
         spans = []
         for axis, number, length in ((1, p.pooled_h, x.shape[2]), (0, p.pooled_w, x.shape[3])):
-            edges = _bins(torch.zeros_like(start[:, axis]), size[:, axis] / number, number)
+            first, last = _bins(torch.zeros_like(start[:, 0]), size[:, axis] / number, number)
             begin = start[:, axis, None].long()
-            spans.append([(edge + begin).clamp(0, length) for edge in edges])
+            spans.append(((first + begin).clamp(0, length), (last + begin).clamp(0, length)))
         rows, columns = ((first >= last) for first, last in spans)
         empty = (rows[:, :, None] | columns[:, None])[:, None]
         with torch.no_grad():
@@ -111,16 +111,18 @@ class ROIPooling(_Regions):
         return [torch.where(empty, 0, x.take(where))]
 
     @staticmethod
-    def _where(x: Tensor, images: Tensor, rows: list[Tensor], columns: list[Tensor]) -> Tensor:
+    def _where(x: Tensor, images: Tensor, rows: _Spans, columns: _Spans) -> Tensor:
         """(regions, C, h, w): index in `x` of each bin's first largest number."""
         _, channels, height, width = x.shape
         by_column = x.permute(0, 3, 2, 1).reshape(-1, height, channels)
         # Many bins of regions share their columns, so the largest number of each row comes first.
         ends = torch.stack(columns, -1) + (images * width)[:, None, None]
-        spans, own = ends.reshape(-1, 2).unique(dim=0, return_inverse=True)
-        largest, column = _largest(lambda index: by_column[index], *spans.T, len(by_column))
+        spans, own = torch.unique(ends.reshape(-1, 2), dim=0, return_inverse=True)
+        largest, column = _largest(
+            lambda index: by_column[index], (spans[:, 0], spans[:, 1]), len(by_column)
+        )
         own = own.reshape(len(images), 1, -1)
-        _, row = _largest(lambda index: largest[own, index[..., None]], *rows, height)
+        _, row = _largest(lambda index: largest[own, index[..., None]], rows, height)
         channel = torch.arange(channels, device=x.device)
         column = column[own[..., None], row, channel] % width
         plane = images[:, None, None, None] * channels + channel
