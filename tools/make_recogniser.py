@@ -193,6 +193,11 @@ class Evaluation:
         scores = score(self.predictions[what, number], self.pictures.labels)
         return Share(scores.pooled, *scores.interval)
 
+    def confusion(self, what: str) -> tuple[tuple[int, ...], ...]:
+        """Tested faces of each label (rows) by what they were named in one way."""
+        counts = score(self.predictions[what, 0], self.pictures.labels).confusion
+        return tuple(tuple(row) for row in counts.tolist())
+
     def calibration_error(self, what: str) -> float:
         """How well the probabilities of what was named in one way hold."""
         return calibration_error(self.bins[what, 0])
@@ -303,6 +308,7 @@ def make_card(recogniser: str, release: Release, fit: PopulationFit, tests: Eval
             "as_is": tests.calibration_error("as is"),
             "reference": tests.calibration_error("reference"),
         },
+        tests.confusion("as is"),
     )
 
 

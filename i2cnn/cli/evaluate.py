@@ -15,7 +15,7 @@ from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.pictures import DATASET_FILE, left_out_pictures
 from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
-from i2cnn.evaluation.settings import SYNTHETIC, Settings
+from i2cnn.evaluation.settings import SYNTHETIC, Settings, usual_folds
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
 from i2cnn.network.tensorboard import check_tensorboard
@@ -40,7 +40,7 @@ def make_settings(options: argparse.Namespace) -> Settings:
         root=None if options.path is None else str(options.path.resolve()),
         task=task,
         profile=options.profile,
-        folds=options.folds,
+        folds=usual_folds(options.dataset) if options.folds is None else options.folds,
         patch_counts=tuple(options.k),
         seeds=tuple(range(options.seeds)),
         rivals=options.rivals,

@@ -10,7 +10,14 @@ import argparse
 from i2cnn import __version__
 from i2cnn.cli.arguments import Parser
 from i2cnn.cli.verbs_run import add_demo, add_evaluate, add_report
-from i2cnn.cli.verbs_steps import add_faces, add_features, add_patches, add_svm, add_train
+from i2cnn.cli.verbs_steps import (
+    add_convert,
+    add_faces,
+    add_features,
+    add_patches,
+    add_svm,
+    add_train,
+)
 from i2cnn.cli.verbs_use import add_doctor, add_enrol, add_models, add_predict, add_serve
 
 DESCRIPTION = """\
@@ -39,7 +46,7 @@ def build_parser() -> Parser:
         add(verbs)
     for add in (add_models, add_doctor):
         add(verbs)
-    for add in (add_faces, add_patches, add_train, add_features, add_svm):
+    for add in (add_convert, add_faces, add_patches, add_train, add_features, add_svm):
         add(verbs)
     verbs.add_parser(
         "caffe", help="Caffe's command line: train, test, time, run, check, export, ..."

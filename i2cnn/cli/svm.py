@@ -24,6 +24,11 @@ def svm(options: argparse.Namespace) -> None:
     """Person-independent SVM on features."""
     check_writable(options.out)
     chosen = read_faces_csv(options.faces)
+    if all(f.subject == f.image for f in chosen):
+        raise InputError(
+            f"{options.faces}: does not say who is shown, so that people cannot be kept apart; use "
+            "i2cnn evaluate --dataset split, which keeps to the set's own split"
+        )
     stored = load_features(options.features, chosen)
     task = chosen_task(options, [f.label for f in chosen])
     labels = np.array([task.index(f.label) for f in chosen])

@@ -61,7 +61,10 @@ def add_evaluate(verbs: Verbs) -> None:
 
 def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--folds", type=int, default=10, help="number of person-independent folds (default: 10)"
+        "--folds",
+        type=int,
+        help="number of person-independent folds (default: 10; one, its own split, of a set that "
+        "does not say who is shown)",
     )
     parser.add_argument(
         "--k",

@@ -39,6 +39,19 @@ faces that --skip-bad lists; 130 stopped by Ctrl-C.
 """
 
 
+def add_convert(verbs: Verbs) -> None:
+    """`i2cnn convert`."""
+    convert = verbs.add_parser(
+        "convert",
+        help="step 0: the pictures of FER2013's or CK+'s CSV file -> folders",
+        description="Write the pictures of a CSV file with emotion, pixels and Usage, as FER2013's "
+        "and CK+'s, into FOLDER/train|validation|test/LABEL, which --dataset split reads.",
+    )
+    convert.set_defaults(run="i2cnn.cli.convert:convert")
+    convert.add_argument("table", type=Path, help="the CSV file")
+    convert.add_argument("out", type=Path, metavar="FOLDER", help="must not exist yet")
+
+
 def add_faces(verbs: Verbs) -> None:
     """`i2cnn faces`."""
     faces = verbs.add_parser(

@@ -10,7 +10,16 @@ from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.datasets.labels import EIGHT, Task, get_task
 from i2cnn.util.errors import InputError
 
-__all__ = ["DATASETS", "NAMES", "OWN_LABELS", "Dataset", "Sample", "embedded_root", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "NAMES",
+    "OWN_LABELS",
+    "OWN_SPLIT",
+    "Dataset",
+    "Sample",
+    "embedded_root",
+    "load_dataset",
+]
 
 #: Modules of the data sets whose labels are the paper's. One is imported when its set is read:
 #: the command line's `--help` does without NumPy and OpenCV.
@@ -19,12 +28,22 @@ _READERS = {
     "ckplus": "i2cnn.datasets.ckplus",
     "kdef": "i2cnn.datasets.kdef",
     "oulu": "i2cnn.datasets.oulu",
+    "rafdb": "i2cnn.datasets.rafdb",
     "synthetic": "i2cnn.datasets.synthetic",
 }
 #: What data sets are called in titles; others by their kind.
-NAMES = {"jaffe": "JAFFE", "ckplus": "CK+", "kdef": "KDEF", "oulu": "Oulu-CASIA"}
+NAMES = {
+    "jaffe": "JAFFE",
+    "ckplus": "CK+",
+    "kdef": "KDEF",
+    "oulu": "Oulu-CASIA",
+    "rafdb": "RAF-DB",
+}
 #: Kinds of data sets that have labels of their own.
-OWN_LABELS = ("folder", "subjects")
+OWN_LABELS = ("folder", "subjects", "split")
+#: Kinds that do not say who is shown, so that people cannot be kept apart: they are evaluated on
+#: their own split.
+OWN_SPLIT = ("rafdb", "split")
 #: Kinds of data sets that can be read.
 DATASETS = (*_READERS, *OWN_LABELS)
 
@@ -39,9 +58,11 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
 
     Parameters
     ----------
-    kind : {"jaffe", "ckplus", "kdef", "oulu", "synthetic", "folder", "subjects"}
+    kind : {"jaffe", "ckplus", "kdef", "oulu", "rafdb", "synthetic", "folder", "subjects", "split"}
         `folder` is a set of your own: `LABEL/SUBJECT_anything.png`, or a CSV file with the columns
         image, subject and label; `subjects` is one in the layout `SUBJECT/LABEL/anything.png`.
+        `split` is one that does not say who is shown: `train/LABEL/anything.png` and
+        `test/LABEL/anything.png`.
     root : str or Path, optional
         The data set's folder, or the CSV file; by default the embedded synthetic set.
     task : str, optional
@@ -78,8 +99,11 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
         )
     if kind in OWN_LABELS:
         from i2cnn.datasets.folder import read_folder
+        from i2cnn.datasets.split import read_split
 
         own = None if task in (None, "folder") else get_task(task)
+        if kind == "split":
+            return read_split(root, own)
         return read_folder(root, own, people_first=kind == "subjects")
     if kind not in _READERS:
         raise InputError(f"unknown data set {kind!r}; choose one of {', '.join(DATASETS)}")

@@ -14,6 +14,9 @@ from i2cnn.util.errors import InputError
 #: Suffixes of pictures that are not what was recorded.
 LOSSY = (".jpg", ".jpeg", ".webp")
 
+#: Parts of a set that has its own split, as the sides of a fold are called.
+TRAINING, VALIDATION, TEST = "training", "validation", "test"
+
 Points = tuple[tuple[float, float], ...]
 
 
@@ -32,6 +35,9 @@ class Sample:
         Number in the sequence; 0 for still images.
     points : tuple of five (x, y), optional
         Landmarks that the data set itself has.
+    part : str
+        TRAINING, VALIDATION or TEST of a set that is evaluated on its own split because it does
+        not say who is shown; `subject` is then the image itself. Empty for other sets.
     """
 
     image: str
@@ -40,6 +46,12 @@ class Sample:
     sequence: str = ""
     frame: int = 0
     points: Points | None = None
+    part: str = ""
+
+    @classmethod
+    def of_part(cls, image: str, label: str, part: str) -> Sample:
+        """A picture of nobody knows whom, in a part of its set."""
+        return cls(image, image, label, part=part)
 
 
 @dataclass
@@ -87,10 +99,20 @@ class Dataset:
         """Names of the subjects, sorted."""
         return sorted({s.subject for s in self.samples})
 
+    @property
+    def has_own_split(self) -> bool:
+        """True if it says which pictures test, and not who is shown."""
+        return any(s.part for s in self.samples)
+
     def found(self) -> dict[str, int]:
         """Counts, with the same keys as `expected`."""
         counts = Counter(s.label for s in self.samples)
-        result = {"images": len(self.samples), "subjects": len(self.subjects)}
+        result = {"images": len(self.samples)}
+        if self.has_own_split:
+            parts = Counter(s.part for s in self.samples)
+            result |= {part: parts[part] for part in (TRAINING, VALIDATION, TEST) if parts[part]}
+        else:
+            result["subjects"] = len(self.subjects)
         if any(s.sequence for s in self.samples):
             result["sequences"] = len({(s.subject, s.sequence) for s in self.samples})
         return result | {label: counts[label] for label in self.task.labels}

@@ -51,11 +51,11 @@ def read_folder(root: Path, task: Task | None, people_first: bool = False) -> Da
         lists = "" if people_first else ", or a CSV file with image, subject, label"
         check_folder(root, "labelled images" + lists)
         samples = _from_folders(root, people_first, left_out)
-    notes = _look_alikes("labels", (s.label for s in samples))
-    notes += _look_alikes("subjects", (s.subject for s in samples))
+    notes = look_alikes("labels", (s.label for s in samples))
+    notes += look_alikes("subjects", (s.subject for s in samples))
     samples = [replace(s, subject=s.subject.strip(), label=s.label.strip()) for s in samples]
     refuse_impossible(source, samples, from_names=not is_table, people_first=people_first)
-    samples = _of_task(samples, task, left_out)
+    samples = of_task(samples, task, left_out)
     labels = {s.label for s in samples}
     if task is None or not samples:
         if len(labels) < 2:
@@ -76,7 +76,7 @@ def is_list_file(path: Path) -> bool:
     return path.suffix.lower() in LISTS and not path.is_dir()
 
 
-def _of_task(
+def of_task(
     samples: list[Sample], task: Task | None, left_out: dict[str, list[str]]
 ) -> list[Sample]:
     """Samples without the expressions that a task does not have."""
@@ -134,7 +134,7 @@ def _from_people(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     return samples
 
 
-def _look_alikes(what: str, names: Iterable[str]) -> list[str]:
+def look_alikes(what: str, names: Iterable[str]) -> list[str]:
     """Notes on names that a person would take for the same."""
     groups: dict[str, set[str]] = {}
     for name in names:

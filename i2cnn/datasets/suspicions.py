@@ -36,9 +36,13 @@ _PERSON = re.compile(
 _MANY_LABELS = 30
 #: Share of the pictures from which on a pattern is no chance.
 _MOST = 0.9
+_SPLIT = (
+    "if the set does not say who is shown, give the folder that holds its parts (train, test) with "
+    "--dataset split"
+)
 _KNOWN = (
-    "if it does not say who is shown, people cannot be kept apart; if every picture shows another "
-    "person, give each a subject of its own in a CSV file with image, subject, label"
+    f"{_SPLIT}; if every picture shows another person, give each a subject of its own in a CSV "
+    "file with image, subject, label"
 )
 _LAYOUT = (
     "sort the pictures into one folder per label, named PERSON_anything, or write a CSV file with "
@@ -56,8 +60,8 @@ def refuse_pixels(path: Path) -> None:
     if {"emotion", "pixels"} <= {name.strip().casefold() for name in header.split(",")}:
         raise InputError(
             f"{path}: a table of pixels (emotion,pixels,Usage, as of FER2013), which does not say "
-            "who is shown, so that people cannot be kept apart; take the pictures of a set that "
-            "does (for CK+, --dataset ckplus or the folders of CK+48)"
+            f"who is shown; write its pictures with i2cnn convert {path} FOLDER, and evaluate them "
+            "on their own split, --dataset split FOLDER"
         )
 
 
@@ -83,7 +87,7 @@ def refuse_impossible(
     if all(_PART.fullmatch(_word(label)) for label in labels):
         raise InputError(
             f"{source}: the labels would be {_some(labels)}, which are parts of a set; give one "
-            "part, with a folder per label in it"
+            f"part, with a folder per label in it, or, {_SPLIT}"
         )
     if people_first and {subject.casefold() for subject in subjects} <= set(EIGHT.labels):
         raise InputError(
@@ -133,10 +137,14 @@ def deeper_pictures(root: Path, suffixes: Sequence[str]) -> str:
     for path in sorted(root.glob("*/*/*")):
         if path.suffix.lower() in suffixes and path.is_file():
             inside = path.parent.parent
+            other = (
+                f"if {inside.name!r} is a part of the set, use --dataset split"
+                if _PART.fullmatch(_word(inside.name))
+                else f"if {inside.name!r} is a person, use --dataset subjects"
+            )
             return (
                 f"; the first picture is {path.relative_to(root).as_posix()}: if "
-                f"{path.parent.name!r} is its label, give {inside}, or, if {inside.name!r} is a "
-                "person, use --dataset subjects"
+                f"{path.parent.name!r} is its label, give {inside}, or, {other}"
             )
     return ""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation import PATCH_COUNTS
-from i2cnn.evaluation.settings import SYNTHETIC, Settings
+from i2cnn.evaluation.settings import SYNTHETIC, Settings, usual_folds
 from i2cnn.network.profiles import template_schedule
 from i2cnn.rivals import QUICK_RIVALS
 
@@ -45,7 +45,7 @@ def _options(settings: Settings, public: bool) -> dict[str, str]:
             name.replace("_", "-"): (value, getattr(template_schedule(settings.profile), name))
             for name, value in asdict(settings.schedule).items()
         },
-        "folds": (settings.folds, 10),
+        "folds": (settings.folds, usual_folds(settings.dataset)),
         "k": (settings.patch_counts, PATCH_COUNTS),
         "seeds": (len(settings.seeds), 1),
         "rivals": (settings.rivals, QUICK_RIVALS),

@@ -61,7 +61,7 @@ class Plan:
     ----------
     speed : Speed
     faces, subjects : int
-        Size of the data set.
+        Size of the data set; 0 subjects if it does not say who is shown.
     estimates : tuple of Estimate
     rivals : mapping of str to int
         Jobs of each rival.
@@ -115,7 +115,7 @@ class _Sizes:
         counts = Counter(sample.subject for sample in dataset.samples)
         return cls(
             len(dataset.samples),
-            len(counts),
+            0 if dataset.has_own_split else len(counts),
             sum(counts[s] for s in fold.training),
             sum(counts[s] for s in fold.validation),
             len(dataset.task),

@@ -60,8 +60,9 @@ def rival_lines(plan: Plan) -> list[str]:
 
 
 def _table(plan: Plan) -> Table:
+    people = plan.subjects or "unknown"
     table = Table(
-        title=f"Plan: {plan.faces} faces of {plan.subjects} people; training, fc7 and SVM",
+        title=f"Plan: {plan.faces} faces of {people} people; training, fc7 and SVM",
         caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
         "stops once validation accuracy no longer rises.",
     )

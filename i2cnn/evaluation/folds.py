@@ -1,20 +1,27 @@
-"""Person-independent folds: no subject is on two sides, in any fold."""
+"""Person-independent folds: no subject is on two sides, in any fold.
+
+A set that does not say who is shown has one fold, its own split, in which every picture stands for
+itself: its name takes the place of a subject's.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from i2cnn.datasets.base import TEST, TRAINING, VALIDATION
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
 
 #: Fewest folds: one tests, one validates, the others train.
 FEWEST = 3
+#: One of so many training pictures validates where a set's own split has no validation part.
+HELD_OUT = 10
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,12 @@ class Folds:
 
     def __len__(self) -> int:
         return len(self.folds)
+
+    @property
+    def subjects(self) -> set[str]:
+        """Everyone: who is tested in one of the folds, or on any side of a set's own split."""
+        sides = ("test",) if len(self) > 1 else ("test", "validation", "training")
+        return {s for fold in self.folds for side in sides for s in getattr(fold, side)}
 
     def to_json(self) -> dict[str, object]:
         """Content of the JSON file, without its digest."""
@@ -101,6 +114,58 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
     return result
 
 
+def own_split(
+    names: Sequence[str], labels: Sequence[str], parts: Sequence[str], seed: int
+) -> Folds:
+    """The one fold of a set in parts, where nobody knows who is shown.
+
+    Parameters
+    ----------
+    names, labels, parts : sequence of str
+        Of each sample: its name, label, and TRAINING, VALIDATION or TEST.
+    seed : int
+        Without a validation part, a tenth of each label's training pictures, drawn at random,
+        validates.
+
+    Raises
+    ------
+    InputError
+        A label is missing from the training part, or too rare there to validate as well.
+    """
+    sides: dict[str, list[str]] = {TRAINING: [], VALIDATION: [], TEST: []}
+    for name, part in zip(names, parts, strict=True):
+        sides[part].append(name)
+    if not sides[VALIDATION]:
+        label_of = dict(zip(names, labels, strict=True))
+        sides[VALIDATION] = _drawn(sides[TRAINING], label_of, seed)
+        chosen = set(sides[VALIDATION])
+        sides[TRAINING] = [name for name in sides[TRAINING] if name not in chosen]
+    trained = set(sides[TRAINING])
+    shown = {label for name, label in zip(names, labels, strict=True) if name in trained}
+    if lacking := sorted(set(labels) - shown):
+        raise InputError(
+            f"no picture to train on is labelled {', '.join(lacking)}; add some to the training "
+            "part, or leave the label out"
+        )
+    fold = Fold(*(tuple(sorted(sides[part])) for part in (TEST, VALIDATION, TRAINING)))
+    folds = Folds(seed, (fold,))
+    check_folds(folds, "own split")
+    return folds
+
+
+def _drawn(names: Sequence[str], label_of: Mapping[str, str], seed: int) -> list[str]:
+    """A tenth of each label's names, at least one."""
+    by_label: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_label.setdefault(label_of[name], []).append(name)
+    rng = np.random.default_rng(seed)
+    found = []
+    for _, own in sorted(by_label.items()):
+        number = max(1, round(len(own) / HELD_OUT))
+        found += [own[i] for i in rng.permutation(len(own))[:number]]
+    return found
+
+
 def _fewer(most: int, what: str) -> str:
     """The remedy where there are too few of something for the folds."""
     if most < FEWEST:
@@ -158,7 +223,7 @@ def check_folds(folds: Folds, source: str) -> None:
                 if subject in seen:
                     raise InputError(
                         f"{source}: fold {number} has subject {subject} in {seen[subject]} and "
-                        f"in {side}; a person must be on one side only"
+                        f"in {side}; it must be on one side only"
                     )
                 seen[subject] = side
         for subject in fold.test:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from i2cnn.datasets import OWN_LABELS, Dataset, embedded_root, load_dataset
+from i2cnn.datasets import OWN_LABELS, Dataset, Sample, embedded_root, load_dataset
 from i2cnn.datasets.folder import is_list_file
 from i2cnn.datasets.labels import NEUTRAL, Task
 from i2cnn.evaluation.extras import read_extras
@@ -19,6 +19,7 @@ from i2cnn.evaluation.folds import (
     Folds,
     check_classes,
     make_folds,
+    own_split,
     read_folds,
     write_folds,
 )
@@ -27,6 +28,7 @@ from i2cnn.evaluation.pictures import (
     FACES_FILE,
     check_extras,
     check_pictures,
+    count_copies,
     run_faces,
 )
 from i2cnn.evaluation.settings import (
@@ -199,12 +201,21 @@ def folds_of_dataset(dataset: Dataset, settings: Settings) -> Folds:
     InputError
         The settings ask for more folds than the subjects allow.
     """
-    return make_folds(
-        [sample.subject for sample in dataset.samples],
-        [sample.label for sample in dataset.samples],
-        settings.folds,
-        FOLDS_SEED,
-    )
+    return _make_folds(dataset, dataset.samples, settings)
+
+
+def _make_folds(
+    dataset: Dataset, faces: Sequence[Sample] | Sequence[Face], settings: Settings
+) -> Folds:
+    """Folds over the samples of a data set, or over the faces found in them."""
+    subjects, labels = [f.subject for f in faces], [f.label for f in faces]
+    if not settings.has_own_split:
+        return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
+    parts = {sample.subject: sample.part for sample in dataset.samples}
+    try:
+        return own_split(subjects, labels, [parts[subject] for subject in subjects], FOLDS_SEED)
+    except InputError as error:
+        raise InputError(f"{dataset.root}: {error}") from None
 
 
 def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inputs:
@@ -231,7 +242,10 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     check_pictures(run, dataset, faces)
     task = _run_task(settings, dataset.task)
     _check_references(settings, task, faces)
-    folds, extras = _folds(run, faces, settings), read_extras(run, settings, task, leave_out.bad)
+    folds = _folds(run, dataset, faces, settings)
+    if settings.has_own_split:
+        count_copies(run, folds.folds[0])
+    extras = read_extras(run, settings, task, leave_out.bad)
     check_extras(run, extras)
     return Inputs(settings, task, dataset.root, faces, folds, extras)
 
@@ -275,23 +289,23 @@ def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> 
         )
 
 
-def _folds(run: Path, faces: Sequence[Face], settings: Settings) -> Folds:
+def _folds(run: Path, dataset: Dataset, faces: Sequence[Face], settings: Settings) -> Folds:
     path = run / FOLDS_FILE
-    subjects, labels = [f.subject for f in faces], [f.label for f in faces]
     if path.exists():
         folds = read_folds(path)
     else:
-        folds = make_folds(subjects, labels, settings.folds, FOLDS_SEED)
+        folds = _make_folds(dataset, faces, settings)
         write_folds(path, folds)
     if len(folds) != settings.folds:
         raise InputError(
             f"{path}: has {len(folds)} folds, the run {settings.folds}; start a new run"
         )
-    unknown = set(subjects) ^ {s for fold in folds.folds for s in fold.test}
+    subjects = [face.subject for face in faces]
+    unknown = set(subjects) ^ folds.subjects
     if unknown:
         raise InputError(
             f"{path}: does not fit {FACES_FILE} (subjects {', '.join(sorted(unknown)[:5])}); "
             "start a new run directory"
         )
-    check_classes(folds, subjects, labels)
+    check_classes(folds, subjects, [face.label for face in faces])
     return folds

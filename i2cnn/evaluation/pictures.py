@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets import Dataset
+from i2cnn.evaluation.folds import Fold
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import LeaveOut, Located, locate_faces
@@ -20,6 +21,9 @@ from i2cnn.util.progress import progress, say
 FACES_FILE = "faces.csv"
 DATASET_FILE = "dataset.json"
 PICTURES_FILE = "pictures.json"
+#: Key of dataset.json: pictures of a part that are copies of some of a part before it, in the order
+#: training, validation, test.
+COPIES = "copies_across_parts"
 #: Key of dataset.json: pictures that the run does without.
 _LEFT_OUT = "faces_left_out"
 #: Reasons in dataset.json of what a person has left out in faces.csv.
@@ -144,6 +148,8 @@ def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
         if before.get(name) != value:
             what = "is another picture than" if name in before else "was not there"
             raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
+    if dataset.has_own_split:
+        return  # its copies are counted, see count_copies
     people: dict[str, Face] = {}
     for face in faces:
         other = people.setdefault(found[face.image], face)
@@ -152,6 +158,34 @@ def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
                 f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
                 f"{other.subject} and of {face.subject}; leave one out"
             )
+
+
+def count_copies(run: Path, fold: Fold) -> None:
+    """Enter into dataset.json how many pictures of a part are copies of some of another part.
+
+    Parameters
+    ----------
+    run : Path
+    fold : Fold
+        The own split of a set, whose subjects are its pictures.
+    """
+    digests = read_json(run / PICTURES_FILE)
+    known: set[str] = set()
+    copies = {}
+    for side in ("training", "validation", "test"):
+        own = [digests[name] for name in getattr(fold, side)]
+        copies[side] = sum(value in known for value in own)
+        known |= set(own)
+    counts = {side: copies[side] for side in ("validation", "test")}
+    account = _read_account(run)
+    if account.get(COPIES) == counts:
+        return
+    write_json(run / DATASET_FILE, account | {COPIES: counts})
+    say(
+        f"  copies     {counts['test']} of {len(fold.test)} test pictures are, byte for byte, "
+        f"in the training or validation part, and {counts['validation']} of "
+        f"{len(fold.validation)} validation pictures in the training part"
+    )
 
 
 def check_extras(run: Path, extras: Sequence[Face]) -> None:

@@ -9,10 +9,15 @@ from scipy.stats import binomtest
 
 from i2cnn.datasets import NAMES, OWN_LABELS
 from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.settings import Settings
 from i2cnn.models.card import Card, Share
 from i2cnn.svm.probabilities import Bin, calibration_error
 
-_DATASETS = NAMES | dict.fromkeys(OWN_LABELS, "a folder") | {"synthetic": "rendered faces"}
+_DATASETS = (
+    NAMES
+    | dict.fromkeys(OWN_LABELS, "a folder")
+    | {"split": "a set in parts", "synthetic": "rendered faces"}
+)
 _RENDERED = "Photographs: it has seen rendered faces only, and is wrong on most photographs."
 _LIMITS = (
     "What people feel, and decisions about them: a face shows an expression, not an emotion.",
@@ -41,19 +46,25 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
     fitted, tested = inputs.sides(fold)
     learned, unseen = (len(set(inputs.subjects[side])) for side in (fitted, tested))
     source, rendered = _DATASETS[settings.dataset], settings.dataset == "synthetic"
-    result = f"{accuracy:.0%} of {len(tested)} faces of {unseen} unseen people right"
+    own_split = settings.has_own_split
+    units = "pictures" if own_split else "people"
+    whom = units if own_split else f"faces of {unseen} unseen people"
+    result = f"{accuracy:.0%} of {len(tested)} {whom} right"
     licence = "CC0 1.0" if rendered and settings.root is None else "That of the data set."
     return Card(
         name="recogniser",
         title=f"trained by `i2cnn evaluate` on {source}, profile {settings.profile}",
         line=f"{len(labels)} expressions, learned from {source} (profile {settings.profile})",
-        warning=f"this recogniser learned from {learned} people of {source} (profile "
+        warning=f"this recogniser learned from {learned} {units} of {source} (profile "
         f"{settings.profile}) and named {result}; "
+        + (f"{settings.protocol}; " if own_split else "")
         + ("it has never seen a photograph." if rendered else "others may differ from them."),
         labels=labels,
         method=f"{k} patches per face, fc7 of the network of profile {settings.profile}, and a "
         "linear SVM.",
-        protocol=f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "
+        protocol=_own_split(settings, result)
+        if own_split
+        else f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "
         "seen them. The interval is Wilson's, as if faces of one person were independent; the "
         "run's report has one over people.",
         licence="It may be passed on as far as the licences of its pictures allow.",
@@ -61,7 +72,7 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
             {
                 "folder": source,
                 "pictures": len(fitted),
-                "people": learned,
+                "people": None if own_split else learned,
                 "licence": licence,
             },
         ),
@@ -69,6 +80,14 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
         confusion=tuple(map(tuple, trained.get("linear_confusion", ()))),
         calibration={"as_is": calibration_error([tests])} if tests else {},
+    )
+
+
+def _own_split(settings: Settings, result: str) -> str:
+    words = settings.protocol
+    return (
+        f"{words[0].upper()}{words[1:]}. The set's test part: {result}. The interval is Wilson's, "
+        "over pictures."
     )
 
 

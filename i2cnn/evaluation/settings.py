@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from i2cnn.datasets import DATASETS
+from i2cnn.datasets import DATASETS, OWN_SPLIT
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.evaluation.folds import FEWEST
 from i2cnn.faces import POINTS
@@ -22,6 +22,10 @@ from i2cnn.util.files import digest, read_json, write_json
 SETTINGS_FILE = "run.json"
 #: `train_also`: the faces that ship with the package, instead of a folder.
 SYNTHETIC = "synthetic"
+
+#: What every table of a run on a set's own split says, and every other one.
+PEOPLE_UNKNOWN = "own split, people unknown: the same person may be on both sides"
+PEOPLE_APART = "person-independent"
 
 #: What to do, in contrast to how: a run can be given more of it later.
 _EXTENDABLE = ("patch_counts", "seeds", "rivals")
@@ -46,8 +50,8 @@ class Settings:
 
     Parameters
     ----------
-    dataset : {"jaffe", "ckplus", "kdef", "oulu", "synthetic", "folder", "subjects"}
-        Which reader finds the images.
+    dataset : str
+        Name in :data:`i2cnn.datasets.DATASETS`: which reader finds the images.
     root : str or None
         Absolute folder of the data set; None is the embedded synthetic set.
     task : str
@@ -55,7 +59,7 @@ class Settings:
     profile : {"paper", "quick"}
         Which prototxt files: the paper's AlexNet and solver, or a small net for CPUs.
     folds : int
-        Number of person-independent folds (paper section 4: 10).
+        Number of person-independent folds (paper section 4: 10), or 1 on a set's own split.
     patch_counts : tuple of int
         k of the paper's Table 4: one training for each of 1, 5 and 60 patches per face.
     seeds : tuple of int
@@ -141,10 +145,35 @@ class Settings:
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise InputError(f"{name} {', '.join(map(str, values))}: one is given twice")
-        if self.folds < FEWEST:
-            raise InputError(f"folds must be at least {FEWEST}, not {self.folds}")
+        self._check_folds()
         if not (self.patch_counts and self.seeds) and not self.rivals:
             raise InputError("nothing to do: give at least one patch count and seed, or a rival")
+
+    def _check_folds(self) -> None:
+        if not self.has_own_split:
+            if self.folds < FEWEST:
+                raise InputError(f"folds must be at least {FEWEST}, not {self.folds}")
+            return
+        if self.folds != 1:
+            raise InputError(
+                f"--folds {self.folds}: --dataset {self.dataset} does not say who is shown, so "
+                "that it is evaluated on its own split, which is one fold; leave --folds out"
+            )
+        if self.reference != "none":
+            raise InputError(
+                f"--reference {self.reference}: --dataset {self.dataset} does not say who is "
+                "shown, and a reference is made of pictures of the same person; leave it out"
+            )
+
+    @property
+    def has_own_split(self) -> bool:
+        """True if the data set does not say who is shown and is evaluated on its own split."""
+        return self.dataset in OWN_SPLIT
+
+    @property
+    def protocol(self) -> str:
+        """How people are kept apart, or that they are not."""
+        return PEOPLE_UNKNOWN if self.has_own_split else PEOPLE_APART
 
     @property
     def path(self) -> Path | None:
@@ -195,6 +224,11 @@ class Settings:
     def digest(self) -> str:
         """Digest of everything that decides the numbers."""
         return digest(self.decisive())
+
+
+def usual_folds(dataset: str) -> int:
+    """Number of folds that a data set is evaluated in unless another is asked for."""
+    return 1 if dataset in OWN_SPLIT else 10
 
 
 #: Names in run.json.

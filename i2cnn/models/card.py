@@ -42,7 +42,7 @@ class Card:
     labels : tuple of str
     method, protocol, licence : str
     data : tuple of mapping
-        Of each set of pictures: folder, pictures, people, licence.
+        Of each set of pictures: folder, pictures, people (None if nobody knows), licence.
     as_is : Share
         People apart.
     limits : tuple of str
@@ -106,14 +106,18 @@ class Card:
         if not self.calibration:
             return "Its scores are not calibrated: they are no probabilities."
         return (
-            "Its scores are probabilities, calibrated on left-out people; expected calibration "
-            f"error {self.calibration['as_is']:.1%} without a reference"
+            f"Its scores are probabilities, calibrated on left-out {self._units}; expected "
+            f"calibration error {self.calibration['as_is']:.1%} without a reference"
             + (
                 f", {self.calibration['reference']:.1%} with one of all pictures."
                 if "reference" in self.calibration
                 else "."
             )
         )
+
+    @property
+    def _units(self) -> str:
+        return "people" if all(d["people"] is not None for d in self.data) else "pictures"
 
     def _confusion_text(self) -> list[str]:
         if not self.confusion:
@@ -156,7 +160,7 @@ class Card:
             "\n".join(f"* {limit}" for limit in self.limits),
             "## Data and licence",
             "\n".join(
-                f"* {d['folder']}: {d['pictures']} pictures of {d['people']} people. {d['licence']}"
+                f"* {d['folder']}: {d['pictures']} pictures of {_people(d)}. {d['licence']}"
                 for d in self.data
             ),
             self.licence,
@@ -201,6 +205,10 @@ def write_card(folder: Path, card: Card) -> None:
     """Write a card into a recogniser's folder, for programs and for people."""
     write_json(folder / CARD_FILE, card.to_json())
     write_text(folder / CARD_TEXT, card.text())
+
+
+def _people(data: Mapping[str, Any]) -> str:
+    return "unknown people" if data["people"] is None else f"{data['people']} people"
 
 
 def _nearest(measured: Mapping[int, Share], number: int) -> Share | None:

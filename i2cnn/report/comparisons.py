@@ -56,7 +56,7 @@ class Comparison:
     reference : str
         Which of each person's pictures faces are measured from; empty for none.
     people, faces : int
-        Those that all methods tested.
+        Those that all methods tested; on a set's own split every picture counts as somebody.
     ranks : mapping of str to float
         Mean rank of each method over people; 1 is best, equal ones share their ranks.
     pairs : tuple of Pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.run_report import MethodReport, RunReport
@@ -77,7 +77,15 @@ def text_tables(report: RunReport) -> dict[str, TextTable]:
         if comparison.network:
             tables.append(_against(report, comparison, f"network{kind}"))
     tables += [_paper(table) for table in page_tables(report)]
+    if report.settings.has_own_split:
+        tables = [_with_protocol(table, report.settings.protocol) for table in tables]
     return {table.name: table for table in tables}
+
+
+def _with_protocol(table: TextTable, protocol: str) -> TextTable:
+    """A table whose first title says how it was evaluated."""
+    first, *others = table.columns
+    return replace(table, columns=(f"{first} ({protocol})", *others))
 
 
 _METHOD_COLUMNS = (

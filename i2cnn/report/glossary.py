@@ -62,6 +62,12 @@ GLOSSARY: dict[str, str] = {
         "Harmonic mean of precision and recall, computed per class and averaged, so that rare "
         "expressions count as much as frequent ones."
     ),
+    "own split": (
+        "Some sets say which pictures train and which test, and not who is shown. On these the "
+        "same person may be on both sides, so that the accuracy says less about new people than "
+        "one of person-independent folds. Single pictures take the place of people in its tests "
+        "and intervals."
+    ),
     "p": (
         "How often chance alone would make a difference as large. Below 0.05 it is called "
         "significant; above, it may be chance, which does not prove that there is none."

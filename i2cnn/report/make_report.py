@@ -58,7 +58,7 @@ def make_report(results: Results) -> RunReport:
         comparisons=comparisons(repetitions),
         trainings=_trainings(results),
         steps=_steps(results),
-        chance=chance([face.label for face in results.inputs.faces]),
+        chance=chance(_tested_labels(results)),
         published=published(settings.dataset, task.name),
         leak_audit=leak_audit(folds, every),
         versions=versions(),
@@ -84,20 +84,27 @@ def _not_applicable(results: Results) -> dict[Method, str]:
     return lacking
 
 
+def _tested_labels(results: Results) -> list[str]:
+    """Labels of the faces that are tested in any fold."""
+    tested = {subject for fold in results.inputs.folds.folds for subject in fold.test}
+    return [face.label for face in results.inputs.faces if face.subject in tested]
+
+
 def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:
-    """Proof that nobody was tested by a model that had seen them.
+    """Proof that nobody (no picture, on a set's own split) was tested by a model that had seen it.
 
     Raises
     ------
     InputError
         A tested face's subject is on the training or validation side of its fold.
     """
+    tested = [set(fold.test) for fold in folds.folds]
+    seen = [{*fold.training, *fold.validation} for fold in folds.folds]
     for p in predictions:
-        fold = folds.folds[p.fold - 1]
-        if p.subject not in fold.test or p.subject in (*fold.training, *fold.validation):
+        if p.subject not in tested[p.fold - 1] or p.subject in seen[p.fold - 1]:
             raise InputError(
                 f"leak: {p.image} of subject {p.subject} was tested in fold {p.fold}, where that "
-                "person trains or validates; the run's files do not belong together"
+                "subject trains or validates; the run's files do not belong together"
             )
     return LeakAudit(len(predictions), 0, folds.digest)
 

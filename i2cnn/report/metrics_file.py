@@ -53,12 +53,22 @@ def to_json(report: RunReport) -> dict[str, object]:
         ),
         # Only where at least two people are tested, since 0.2.
         **(
-            {"comparisons": [_comparison(c) for c in report.comparisons]}
+            {"comparisons": [_comparison(c, report.units) for c in report.comparisons]}
             if report.comparisons
             else {}
         ),
+        # Only in runs on a set's own split.
+        **(_own_split(report) if report.settings.has_own_split else {}),
         # Only in runs with references.
         **({"references": [_reference(r) for r in report.references]} if report.references else {}),
+    }
+
+
+def _own_split(report: RunReport) -> dict[str, object]:
+    return {
+        "protocol": report.settings.protocol,
+        "intervals_over": report.units,
+        "copies_across_parts": dict(report.dataset.copies),
     }
 
 
@@ -73,10 +83,10 @@ def _reference(row: ReferenceReport) -> dict[str, object]:
     }
 
 
-def _comparison(compared: Comparison) -> dict[str, object]:
+def _comparison(compared: Comparison, units: str) -> dict[str, object]:
     return {
         "reference": compared.reference,
-        "people": compared.people,
+        units: compared.people,
         "faces": compared.faces,
         "ranks": dict(compared.ranks),
         "network": [_pair(pair) for pair in compared.network],

@@ -106,7 +106,10 @@ def compare(runs: Sequence[Path], out: Path) -> list[PaperTable]:
 def comparison_html(reports: Sequence[RunReport], tables: Sequence[PaperTable]) -> str:
     """The page that compares runs in their paper tables."""
     template = environment().get_template("comparison.html")
-    return template.render(reports=reports, tables=tables, titles=tables[0].columns)
+    own = {r.settings.protocol for r in reports if r.settings.has_own_split}
+    return template.render(
+        reports=reports, tables=tables, titles=tables[0].columns, own_splits=sorted(own)
+    )
 
 
 def data_uri(png: bytes) -> str:

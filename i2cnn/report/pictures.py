@@ -65,7 +65,8 @@ def draw_pictures(report: RunReport) -> dict[str, Picture]:
         pictures[REGIONS_PICTURE] = _regions(report)
     if report.trainings:
         pictures[CURVES_PICTURE] = _learning_curves(report, palette)
-        pictures[FOLDS_PICTURE] = _folds(report, palette)
+        if not report.settings.has_own_split:
+            pictures[FOLDS_PICTURE] = _folds(report, palette)
     return pictures
 
 
@@ -142,8 +143,10 @@ def _ranks(report: RunReport, comparison: Comparison, palette: Mapping[str, str]
     named = [f"{line.title} {rank:.1f}" for line, rank in ranks.items()]
     joined = [f"{titles[group[0]]} to {titles[group[-1]]}" for group in groups]
     return Picture(
-        ranks_png(ranks, [[order.index(method) for method in group] for group in groups]),
-        f"Mean ranks over people, the best first: {', '.join(named)}. "
+        ranks_png(
+            ranks, [[order.index(method) for method in group] for group in groups], report.units
+        ),
+        f"Mean ranks over {report.units}, the best first: {', '.join(named)}. "
         f"Not significantly different: {'; '.join(joined) or 'no two'}.",
     )
 

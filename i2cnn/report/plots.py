@@ -191,7 +191,9 @@ def bars_png(bars: Sequence[Bar], chance: float, winner: bool = False) -> bytes:
     return _png(figure)
 
 
-def ranks_png(ranks: Mapping[Line, float], groups: Sequence[Sequence[int]]) -> bytes:
+def ranks_png(
+    ranks: Mapping[Line, float], groups: Sequence[Sequence[int]], units: str = "people"
+) -> bytes:
     """Mean ranks, best on top; a line joins methods of which no two differ significantly.
 
     Parameters
@@ -200,6 +202,8 @@ def ranks_png(ranks: Mapping[Line, float], groups: Sequence[Sequence[int]]) -> b
         From the best to the worst.
     groups : sequence of sequence of int
         Places of the methods that a line joins, of neighbours in the order of ranks.
+    units : str
+        Over what ranks are means: people, or pictures.
     """
     figure, axes = plt.subplots(figsize=(_WIDTH, _LINE * len(ranks) + 0.7), layout="constrained")
     for y, (line, rank) in enumerate(ranks.items()):
@@ -214,7 +218,7 @@ def ranks_png(ranks: Mapping[Line, float], groups: Sequence[Sequence[int]]) -> b
     axes.tick_params(labelsize=_SMALL)
     axes.set_xlim(0.5, right + 0.03 * right * (len(groups) + 1))
     axes.set_xticks(range(1, len(ranks) + 1, max(1, len(ranks) // 6)))
-    axes.set_xlabel("mean rank over people (1 is best)", fontsize=_SMALL)
+    axes.set_xlabel(f"mean rank over {units} (1 is best)", fontsize=_SMALL)
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.jobs import Job
 from i2cnn.evaluation.methods import Method
+from i2cnn.evaluation.pictures import COPIES
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.network.loop import Validation
 from i2cnn.svm.probabilities import BINS, Bin
@@ -38,6 +39,8 @@ class DatasetRecord:
         Number of faces by the way they were found.
     faces_notes : tuple of str
         Remarks of the face finder.
+    copies : mapping of str to int
+        Of a set's own split, how many pictures of a part are copies of some of a part before it.
     """
 
     name: str
@@ -48,6 +51,7 @@ class DatasetRecord:
     notes: tuple[str, ...]
     faces_found: Mapping[str, int]
     faces_notes: tuple[str, ...]
+    copies: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,7 @@ def read_dataset(path: Path) -> DatasetRecord:
             tuple(map(str, content["notes"])),
             _counts(content["faces_found"]),
             tuple(map(str, content["faces_notes"])),
+            _counts(content.get(COPIES, {})),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: damaged; start a new run directory") from None

@@ -92,7 +92,8 @@ class Results:
 
     def scores(self) -> dict[Method, Scores]:
         """Scores of each method, in the report's order."""
-        return {m: score(rows, self.task.labels) for m, rows in self.repetitions().items()}
+        known = not self.settings.has_own_split
+        return {m: score(rows, self.task.labels, known) for m, rows in self.repetitions().items()}
 
 
 def read_results(run: Path) -> Results:

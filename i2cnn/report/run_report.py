@@ -114,7 +114,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class LeakAudit:
-    """Proof that nobody was tested by a model that had seen them."""
+    """Proof that nobody, or no picture, was tested by a model that had seen it."""
 
     predictions_checked: int
     subjects_on_two_sides: int
@@ -184,6 +184,11 @@ class RunReport:
     not_applicable: Mapping[Method, str] = field(default_factory=dict)
 
     @property
+    def units(self) -> str:
+        """What is resampled and swapped: people, or pictures where nobody knows who is shown."""
+        return "pictures" if self.settings.has_own_split else "people"
+
+    @property
     def page(self) -> Path:
         """Where the HTML page lies."""
         return self.run / REPORT_FOLDER / PAGE_FILE
@@ -249,6 +254,7 @@ class RunReport:
         """Data set and number of classes, such as `CK+ (6)`, and what is not the paper's."""
         parts = [
             str(len(self.task)),
+            *(["own split"] if self.settings.has_own_split else []),
             *([] if self.settings.profile == "paper" else [self.settings.profile]),
             *(["changed"] if self.departures else []),
         ]

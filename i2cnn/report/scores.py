@@ -37,7 +37,7 @@ class Scores:
         95 % Wilson interval of the pooled accuracy, as if all faces were independent.
     bootstrap : tuple of float or None
         95 % interval of the pooled accuracy from resampling people, whose faces are not
-        independent; None for fewer than five people.
+        independent; None for fewer than five people, or where nobody knows who is shown.
     macro_f1 : float
         Mean over classes of F1.
     confusion : ndarray of int, (classes, classes)
@@ -65,7 +65,9 @@ class Scores:
         return statistics.stdev(self.seed_means) if self.seed_means[1:] else None
 
 
-def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) -> Scores:
+def score(
+    repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str], people_known: bool = True
+) -> Scores:
     """Scores of one or more repetitions of an evaluation.
 
     Parameters
@@ -74,6 +76,8 @@ def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) ->
         One list per seed.
     labels : sequence of str
         The task's labels in class order.
+    people_known : bool
+        Whether subjects are people; if not, every picture stands for itself.
 
     Raises
     ------
@@ -100,7 +104,7 @@ def score(repetitions: Sequence[Sequence[Prediction]], labels: Sequence[str]) ->
         seed_means=seed_means,
         pooled=pooled,
         wilson=wilson(pooled * number, number),
-        bootstrap=_bootstrap(every),
+        bootstrap=_bootstrap(every) if people_known else None,
         macro_f1=float(
             f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)
         ),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from i2cnn.evaluation.settings import PEOPLE_UNKNOWN
 from i2cnn.report import words
 from i2cnn.report.paper import Published
 from i2cnn.report.run_report import MethodReport, RunReport
@@ -20,10 +21,11 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     seeds = len(report.settings.seeds)
     folds = ", ".join(map(str, report.folds_done))
     table = Table(
-        title=f"{report.title}, person-independent, fold(s) {folds}"
+        title=f"{report.title}, {report.settings.protocol}"
+        + ("" if report.settings.has_own_split else f", fold(s) {folds}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
-        "* interval of the pooled accuracy, over people",
+        f"* interval of the pooled accuracy, over {report.units}",
     )
     for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
         table.add_column(column, justify="left" if column == "method" else "right")
@@ -102,13 +104,20 @@ def print_comparison(tables: Sequence[PaperTable], console: Console | None = Non
     """The compared runs' tables."""
     console = console or PlainConsole()
     for table in tables:
-        shown = Table(title=table.title, caption="ours (published; ? where its column is a guess)")
+        shown = Table(title=table.title, caption=_key(table))
         shown.add_column("method")
         for column in table.columns:
             shown.add_column(column, justify="right")
         for row in table.rows:
             shown.add_row(row.method, *(_cell_text(cell) for cell in row.cells))
         console.print(shown)
+
+
+def _key(table: PaperTable) -> str:
+    """What the cells of a comparison mean."""
+    own = any("own split" in column for column in table.columns)
+    words = "ours (published; ? where its column is a guess)"
+    return words + (f"\n{PEOPLE_UNKNOWN}" if own else "")
 
 
 def _cell_text(cell: Cell) -> str:

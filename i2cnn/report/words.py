@@ -13,6 +13,7 @@ _SOURCES = {
     "synthetic": "rendered faces",
     "folder": "a folder of faces",
     "subjects": "a folder of faces",
+    "split": "a set in parts",
 }
 
 
@@ -43,14 +44,29 @@ def summary(report: RunReport) -> list[str]:
 
 def _found(report: RunReport, main: MethodReport) -> str:
     low, high = main.scores.interval
-    people = sum(len(report.folds.folds[number - 1].test) for number in report.folds_done)
     profile = report.settings.profile
     changed = ", changed in what is said below" if report.departures else ""
     return (
         f"On {source(report)}, {main.method.title} names {100 * main.scores.mean:.1f} % of "
-        f"{main.faces} faces of {people} unseen people correctly (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} %). The profile is {profile}: {PROFILE_WORDS[profile]}{changed}."
+        f"{main.faces} {_tested(report)} correctly (95 % interval {100 * low:.1f} to "
+        f"{100 * high:.1f} %{_own_split(report)}). The profile is {profile}: "
+        f"{PROFILE_WORDS[profile]}{changed}."
     )
+
+
+def _tested(report: RunReport) -> str:
+    """What was tested, to stand behind a number of faces."""
+    if report.settings.has_own_split:
+        return "pictures of the test part"
+    people = sum(len(report.folds.folds[number - 1].test) for number in report.folds_done)
+    return f"faces of {people} unseen people"
+
+
+def _own_split(report: RunReport) -> str:
+    """What an interval over pictures leaves out; empty where people are apart."""
+    if not report.settings.has_own_split:
+        return ""
+    return f" over pictures; {report.settings.protocol}"
 
 
 def _chance(report: RunReport) -> str:

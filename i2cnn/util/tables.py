@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from i2cnn.util.errors import InputError
@@ -15,6 +15,8 @@ from i2cnn.util.errors import InputError
 #: A table of 100 000 faces has 20 MB.
 MOST_BYTES = 200_000_000
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+#: Most columns that a message shows.
+_SHOWN = 8
 #: Python also takes 1_0, nan, and the digits of every script.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
@@ -74,7 +76,24 @@ def csv_rows(
         Names the line: a column is missing or appears twice, a line has more cells than the header,
         or what is there is no CSV.
     """
-    reader = csv.reader(io.StringIO(read_text(path, origin), newline=""))
+    yield from _rows(path, io.StringIO(read_text(path, origin), newline=""), columns)
+
+
+def long_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The same of a file of any size in UTF-8, read as it goes."""
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            yield from _rows(path, file, columns)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8; save it as CSV UTF-8") from None
+
+
+def _rows(
+    path: Path, lines: Iterable[str], columns: Sequence[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(lines)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         _check_header(path, header, columns)
@@ -97,17 +116,19 @@ def csv_rows(
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
     absent = [name for name in columns if name not in header]
     if absent:
-        raise InputError(f"{path}:1: column {', '.join(absent)} is missing{_separator(header)}")
+        raise InputError(f"{path}:1: column {', '.join(absent)} is missing{_found(header)}")
     twice = [name for name, count in Counter(header).items() if count > 1 and name in columns]
     if twice:
         raise InputError(f"{path}:1: column {', '.join(twice)} appears twice; keep one")
 
 
-def _separator(header: Sequence[str]) -> str:
-    """A remedy if a spreadsheet has written something else than commas."""
+def _found(header: Sequence[str]) -> str:
+    """What a first line has instead: other columns, or something else than commas."""
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and mark in header[0]:
             return f"; the columns are separated by {name}: save it with commas"
+    if len(header) > 1:
+        return f"; there are {', '.join(header[:_SHOWN])}" + ", ..." * (len(header) > _SHOWN)
     return "; the first line must name the columns"
 
 

@@ -60,6 +60,7 @@ def test_a_card_is_read_as_it_was_written(card: Card, tmp_path: Path) -> None:
     write_json(tmp_path / "card.json", card.to_json())
     assert read_card(tmp_path) == card
     assert "| reference of 3 pictures |" in card.text()
+    assert [sum(row) for row in card.confusion] == [20, 20, 20]
     assert card.with_few(4) == card.few[3]
     assert card.with_few(1) is None
     assert 0 < card.calibration["reference"] < 0.2

@@ -25,7 +25,7 @@ LAYOUTS = {
     ),
     "RAF-DB": (
         [f"{i}/{part}_0000{i}_aligned.jpg" for i in (1, 2) for part in ("train", "test")],
-        "the subjects would be test, train, which are no people .* If it does not say who is shown",
+        "the subjects would be test, train, which are no people .* --dataset split",
     ),
     "FER2013's parts": (
         [f"{label}/P{part}Test_1.jpg" for label in "ab" for part in ("ublic", "rivate")],
@@ -46,7 +46,11 @@ LAYOUTS = {
     "one level more": (
         ["train/happy/anna_1.png", "test/sad/ben_1.png"],
         "at least two labels.*the first picture is test/sad/ben_1.png: if 'sad' is its label, give"
-        ".*if 'test' is a person, use --dataset subjects",
+        ".*if 'test' is a part of the set, use --dataset split",
+    ),
+    "a person more": (
+        ["anna/happy/1.png", "ben/sad/1.png"],
+        "at least two labels.*if 'anna' is a person, use --dataset subjects",
     ),
 }
 
@@ -120,11 +124,13 @@ def test_folders_of_people_must_be_people(names: list[str], message: str, tmp_pa
         load_dataset("subjects", photos(tmp_path, *names))
 
 
-@pytest.mark.parametrize("header", ["emotion,pixels,Usage", "emotion, pixels"])
-def test_tables_of_pixels_do_not_say_who_is_shown(header: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "header"), [("folder", "emotion,pixels,Usage"), ("split", "emotion, pixels")]
+)
+def test_tables_of_pixels_do_not_say_who_is_shown(kind: str, header: str, tmp_path: Path) -> None:
     table = tmp_path / "fer2013.csv"
     table.write_text(f"{header}\n0,1 2 3 4,Training\n")
     with pytest.raises(
-        InputError, match=r"fer2013\.csv: a table of pixels .* not say who is shown"
+        InputError, match=r"fer2013\.csv: a table of pixels .* not say who is shown; .* convert"
     ):
-        load_dataset("folder", table)
+        load_dataset(kind, table)

@@ -83,7 +83,7 @@ def test_edited_files_are_refused(tmp_path: Path) -> None:
     bad = json.loads(json.dumps(good))
     bad["folds"][0]["training"].append(bad["folds"][0]["training"][0])
     path.write_text(json.dumps(bad))
-    check(r"folds\.json: fold 1 has subject S\d+ in training and in training; a person must be on")
+    check(r"folds\.json: fold 1 has subject S\d+ in training and in training; it must be on one")
     path.write_text("{}")
     check("not a fold file")
     path.write_text("no json")

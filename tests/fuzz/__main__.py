@@ -25,6 +25,7 @@ from tests.fuzz.sandbox import Outcome, run
 #: Imported before the forks, so that no case waits for it.
 _HEAVY = (
     "i2cnn.cli.album",
+    "i2cnn.cli.convert",
     "i2cnn.cli.faces",
     "i2cnn.cli.main",
     "i2cnn.cli.parser",

@@ -159,6 +159,19 @@ def _with_list(folder: Path) -> None:
         csv.writer(file).writerows(rows)
 
 
+def _with_pixels(folder: Path) -> None:
+    pixels = " ".join(str(i) for i in range(64))
+    usages = ("Training", "PublicTest", "PrivateTest")
+    rows = [f"{code},{pixels},{usage}" for usage in usages for code in (3, 6)]
+    (folder / "x.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
+
+
+def _with_rafdb(folder: Path) -> None:
+    for name in ("train_1.png", "test_1.png"):
+        _face(100).save(folder / name)
+    (folder / "list_patition_label.txt").write_text("train_1.jpg 4\ntest_1.jpg 7\n")
+
+
 def _with_features(folder: Path) -> None:
     dataset = load_dataset("synthetic")
     dataset.samples = [s for s in dataset.samples if re.match(r"S0[1-4]\.(HA|NE|SU)1\.", s.image)]
@@ -189,6 +202,14 @@ def _tables() -> list[Kind]:
         Kind("faces.csv", lambda f: _faces(f), "faces.csv", patches, True),
         Kind("scheme", _with_scheme, "x.toml", f"{patches} --scheme x.toml", True),
         Kind("list of pictures", _with_list, "x.csv", listed, True),
+        Kind("table of pixels", _with_pixels, "x.csv", "convert x.csv out/set", True),
+        Kind(
+            "RAF-DB's list",
+            _with_rafdb,
+            "list_patition_label.txt",
+            "faces --dataset rafdb . --out out/faces.csv --skip-bad",
+            True,
+        ),
         Kind(
             "landmarks.csv",
             lambda f: shutil.copytree(small_set(f.parent / "small", 1), f, dirs_exist_ok=True),

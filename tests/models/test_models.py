@@ -81,6 +81,10 @@ def test_the_card_is_what_its_numbers_say(name: str) -> None:
     assert card.labels == Recogniser(name).labels
     assert card.reference.low <= card.reference.accuracy <= card.reference.high
     assert all(d["licence"] for d in card.data)
+    right = sum(row[i] for i, row in enumerate(card.confusion))
+    tested = sum(map(sum, card.confusion))
+    assert tested == sum(d["pictures"] for d in card.data)
+    assert right / tested == pytest.approx(card.as_is.accuracy)
     assert max(card.calibration["as_is"], card.calibration["reference"]) < 0.05
 
 

@@ -1,0 +1,99 @@
+"""RAF-DB's basic emotions: photographs from the web, in two parts (Li, Deng and Du 2017).
+
+They do not say who is shown. The labels are in ``list_patition_label.txt`` (the authors' spelling),
+a line per picture as ``train_00001.jpg 5``, beside pictures named ``train_00001_aligned.jpg`` or
+``train_00001.jpg``; or they are the folders of ``train/5/train_00001_aligned.jpg``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from i2cnn.datasets.base import TEST, TRAINING, Dataset, Sample, check_folder, outside_task
+from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.datasets.split import PARTS, check_parts, part_folders
+from i2cnn.util.errors import InputError
+from i2cnn.util.picture_files import SUFFIXES
+from i2cnn.util.tables import read_text
+
+CODES = dict(zip("1234567", (SURPRISE, FEAR, DISGUST, HAPPY, SADNESS, ANGER, NEUTRAL), strict=True))
+#: Pictures of each label, in the order of the codes.
+_TRAINING = (1290, 281, 717, 4772, 1982, 705, 2524)
+_TEST = (329, 74, 160, 1185, 478, 162, 680)
+_LISTS = ("list_patition_label.txt", "list_partition_label.txt")
+
+
+def read_rafdb(root: Path, task: Task) -> Dataset:
+    """Read RAF-DB's folder, with the list of its authors or a folder per part and label."""
+    check_folder(root, "RAF-DB")
+    left_out: dict[str, list[str]] = {}
+    lists = sorted(p for p in root.rglob("*.txt") if p.name.lower() in _LISTS)
+    samples = _listed(root, lists[0], left_out) if lists else _from_folders(root, left_out)
+    outside = [s.image for s in samples if s.label not in task.labels]
+    if outside:
+        left_out[outside_task(task)] = outside
+    kept = [s for s in samples if s.label in task.labels]
+    return Dataset("rafdb", root, task, kept, _expected(task), left_out)
+
+
+def _listed(root: Path, table: Path, left_out: dict[str, list[str]]) -> list[Sample]:
+    """Pictures of the list; those that are cropped and aligned before the originals."""
+    pictures = {
+        p.stem.lower(): p.relative_to(root).as_posix()
+        for p in sorted(root.rglob("*"))
+        if p.suffix.lower() in SUFFIXES and p.is_file()
+    }
+    samples = []
+    for line, entry in enumerate(read_text(table, remedy="save it as UTF-8").splitlines(), 1):
+        if not entry.strip():
+            continue
+        name, _, code = entry.strip().rpartition(" ")
+        part = PARTS.get(name.partition("_")[0].lower())
+        if part is None or code not in CODES:
+            raise InputError(
+                f"{table}:{line}: {entry.strip()[:40]!r} is not a picture and a number from 1 to 7 "
+                "like train_00001.jpg 5; take the list from RAF-DB's archive again"
+            )
+        stem = Path(name.strip()).stem.lower()
+        image = pictures.get(f"{stem}_aligned") or pictures.get(stem)
+        if image is None:
+            left_out.setdefault("listed but not there", []).append(name)
+        else:
+            samples.append(Sample.of_part(image, CODES[code], part))
+    if not samples:
+        raise InputError(
+            f"{table}: none of its pictures is in {root}; unpack aligned.zip there, too"
+        )
+    check_parts(root, samples)
+    return samples
+
+
+def _from_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
+    samples = part_folders(root, left_out)
+    if not samples:
+        raise InputError(
+            f"{root}: neither {_LISTS[0]} nor folders train/1 to test/7; give RAF-DB's folder basic"
+        )
+    if odd := sorted({s.label for s in samples} - set(CODES)):
+        raise InputError(
+            f"{root}: folders {', '.join(odd[:5])}, where RAF-DB has numbers from 1 to 7; for "
+            "labels of your own, use --dataset split"
+        )
+    check_parts(root, samples)
+    return [replace(s, label=CODES[s.label]) for s in samples]
+
+
+def _expected(task: Task) -> dict[str, int]:
+    """What the complete data set has."""
+    known = [
+        (label, training, test)
+        for label, training, test in zip(CODES.values(), _TRAINING, _TEST, strict=True)
+        if label in task.labels
+    ]
+    expected = {label: training + test for label, training, test in known}
+    return expected | {
+        "images": sum(expected.values()),
+        TRAINING: sum(training for _, training, _ in known),
+        TEST: sum(test for _, _, test in known),
+    }

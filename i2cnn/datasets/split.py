@@ -1,0 +1,96 @@
+"""Sets in parts that do not say who is shown: `train/LABEL/anything.png`, `test/LABEL/...`.
+
+People cannot be kept apart in them, so that they are evaluated on their own split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from i2cnn.datasets.base import TEST, TRAINING, VALIDATION, Dataset, Sample, check_folder
+from i2cnn.datasets.folder import look_alikes, of_task
+from i2cnn.datasets.labels import Task, task_of
+from i2cnn.datasets.suspicions import refuse_pixels
+from i2cnn.util.errors import InputError
+from i2cnn.util.picture_files import SUFFIXES
+
+#: What parts are called, in lower case.
+PARTS = {
+    **dict.fromkeys(("train", "training"), TRAINING),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "privatetest"), TEST),
+}
+
+
+def read_split(root: Path, task: Task | None) -> Dataset:
+    """Read a folder of parts that hold a folder per label; blanks around labels are ignored.
+
+    Parameters
+    ----------
+    root : Path
+    task : Task, optional
+        Expressions that it does not have are left out; another label is refused.
+
+    Raises
+    ------
+    InputError
+        There is no training or no test part, or only one label.
+    """
+    if root.is_file():
+        refuse_pixels(root)
+    check_folder(root, "the set, with a folder for each part (train, test)")
+    left_out: dict[str, list[str]] = {}
+    samples = part_folders(root, left_out)
+    notes = look_alikes("labels", (Path(s.image).parent.name for s in samples))
+    check_parts(root, samples)
+    samples = of_task(samples, task, left_out)
+    labels = {s.label for s in samples}
+    if task is None and len(labels) < 2:
+        raise InputError(
+            f"{root}: images of at least two labels are needed, found {sorted(labels)}; put them "
+            "into one folder per label in each part"
+        )
+    return Dataset("split", root, task or task_of(labels), samples, {}, left_out, notes)
+
+
+def part_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
+    """Pictures in `PART/LABEL/`; all others are listed as left out."""
+    samples = []
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        names = path.relative_to(root).parts
+        if any(name.startswith(".") for name in names):
+            continue
+        part = PARTS.get(names[0].strip().casefold())
+        if path.suffix.lower() not in SUFFIXES:
+            reason = "not an image"
+        elif part is None:
+            reason = "not in a folder train, validation or test"
+        elif len(names) != 3:
+            reason = "not in a folder of a label in one of a part"
+        else:
+            samples.append(Sample.of_part("/".join(names), names[1].strip(), part))
+            continue
+        left_out.setdefault(reason, []).append("/".join(names))
+    return samples
+
+
+def check_parts(root: Path, samples: Sequence[Sample]) -> None:
+    """InputError unless there are pictures to train on and pictures to test."""
+    parts = {s.part for s in samples}
+    for part, name in ((TRAINING, "train"), (TEST, "test")):
+        if part not in parts:
+            raise InputError(
+                f"{root}: no pictures in {name}/LABEL/; a set that is evaluated on its own split "
+                f"has a folder train and a folder test, with one per label in each{_hint(root)}"
+            )
+
+
+def _hint(root: Path) -> str:
+    """What is there instead: the parts one folder deeper, or other folders."""
+    deeper = sorted(p for p in root.glob("*/*") if p.is_dir() and p.name.casefold() in PARTS)
+    if deeper:
+        return f"; give {deeper[0].parent}, which has {deeper[0].name}"
+    names = sorted(p.name for p in root.iterdir() if p.is_dir())
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f", and here are {shown}; rename them" if names else ""
