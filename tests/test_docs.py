@@ -31,7 +31,7 @@ CODE_WIDTH = 82
 #: A block in another language is not tested, so it has to say that it is no code: `text`.
 LANGUAGES = {"bash", "python", "toml", "csv", "text"}
 #: First words of shell lines whose arguments nothing here can check.
-UNCHECKED = {"sudo", "pip", "curl", ".", "mkdir", "caffe"}
+UNCHECKED = {"sudo", "pip", "curl", ".", "mkdir", "caffe", "export", "ls", "squeue", "srun"}
 
 _TABLE_ROW = re.compile(r"\| ([^|]+) \| \**([\d.]+)\** \| (?:[\d.]+ \| )?([\d.]+)\u2013([\d.]+) \|")
 

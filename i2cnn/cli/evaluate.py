@@ -9,8 +9,6 @@ from pathlib import Path
 from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.cli.start import check_machine, print_estimate
 from i2cnn.datasets import OWN_LABELS
-from i2cnn.evaluation.cost_plan import make_plan
-from i2cnn.evaluation.cost_table import print_plan
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.pictures import DATASET_FILE, left_out_pictures
 from i2cnn.evaluation.run import check_out, jobs_of
@@ -20,8 +18,6 @@ from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
 from i2cnn.network.tensorboard import check_tensorboard
 from i2cnn.patches.schemes import SCHEMES, get_scheme
-from i2cnn.report.page import write_report
-from i2cnn.report.terminal import print_report
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
 from i2cnn.util.text import show, warn
@@ -80,6 +76,9 @@ def evaluate(options: argparse.Namespace) -> int:
         slurm_parameters(workers, execution)
     left = [job for job in jobs if not job.has_result(options.out)]
     if options.dry_run:
+        from i2cnn.evaluation.cost_plan import make_plan
+        from i2cnn.evaluation.cost_table import print_plan
+
         print_plan(make_plan(settings, execution, left), options.out, workers)
         return 0
     print_estimate(options.out, settings, execution, workers, left)
@@ -91,6 +90,10 @@ def evaluate(options: argparse.Namespace) -> int:
         raise InputError(
             f"no job succeeded; the first, {failures[0].job.title}: {failures[0].reason}"
         )
+    # After the jobs: their command may wait for days, and plots and statistics take 100 MB.
+    from i2cnn.report.page import write_report
+    from i2cnn.report.terminal import print_report
+
     written = write_report(options.out)
     print_report(written)
     show(f"report: {written.page}")

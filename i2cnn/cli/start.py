@@ -5,10 +5,9 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from i2cnn.cli.doctor import DEPENDENCIES
-from i2cnn.evaluation.cost_plan import Plan, make_plan
-from i2cnn.evaluation.cost_table import total_words
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.settings import Settings
 from i2cnn.evaluation.workers import Workers
@@ -17,6 +16,9 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable, free_space
 from i2cnn.util.machine import memory_limit
 from i2cnn.util.progress import say
+
+if TYPE_CHECKING:  # a plan measures, with all that a run imports
+    from i2cnn.evaluation.cost_plan import Plan
 
 #: Less disk space is not enough for any run.
 _LEAST_DISK = 50_000_000
@@ -76,6 +78,9 @@ def print_estimate(
     trainings = sum(job.patch_count > 0 for job in left)
     if workers.slurm or images * trainings < _LONG_RUN_IMAGES:
         return
+    from i2cnn.evaluation.cost_plan import make_plan
+    from i2cnn.evaluation.cost_table import total_words
+
     say("Measuring this machine, for an estimate.")
     plan = make_plan(settings, execution, left)
     say(total_words(plan, workers.jobs or 1, free_space(out)))

@@ -34,7 +34,8 @@ from i2cnn.evaluation.workers import Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import file_digest, try_lock
+from i2cnn.util.files import file_digest, missing_locks, try_lock
+from i2cnn.util.progress import say
 
 RECOGNISER = "recogniser"
 #: A published run has this file in place of a folder per job (see i2cnn.report.collection).
@@ -127,6 +128,11 @@ def evaluate(
 def locked_run(run: Path) -> Iterator[None]:
     """One command works on a run at a time; the lock ends with the process, however it ends."""
     run.mkdir(parents=True, exist_ok=True)
+    if missing := missing_locks(run):
+        say(
+            f"{run}: its file system {missing}: nothing keeps a second command, or a worker of an "
+            "earlier one, out of this run; make sure that there is none"
+        )
     with open(run / _LOCK_FILE, "w") as file:
         if not try_lock(file.fileno()):
             raise InputError(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scipy.stats import binomtest
-
 from i2cnn.datasets import NAMES, OWN_LABELS
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.settings import Settings
@@ -93,5 +91,7 @@ def _own_split(settings: Settings, result: str) -> str:
 
 def _interval(right: int, faces: int) -> tuple[float, float]:
     """95 % Wilson interval of the share of faces that are right."""
+    from scipy.stats import binomtest  # 60 MB, and a run's command may wait for days
+
     found = binomtest(right, faces).proportion_ci(0.95, "wilson")
     return float(found.low), float(found.high)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Job
 from i2cnn.network.engine import choose_device
 from i2cnn.util.errors import InputError
@@ -28,6 +29,12 @@ from i2cnn.util.progress import say
 #: Pickled calls and logs of the worker processes.
 LOG_FOLDER = "workers"
 _POLL_SECONDS = 0.2
+#: Each job's process is asked after once in so many polls; results are seen in every one.
+_TURNS = 10
+#: Jobs that go to Slurm in one call, as an array.
+_ARRAY = 100
+#: How long the result of a job that has ended may take to be seen, here and from another machine.
+_LATE_SECONDS, _LATE_SHARED_SECONDS = 1.0, 15.0
 #: submitit ends a job after this; jobs resume, but a training should not have to.
 _TIMEOUT_MINUTES = 60 * 24 * 7
 
@@ -72,7 +79,7 @@ def run_all(
         return []
     if (workers.jobs or 1) == 1 and not workers.slurm:
         return _in_this_process(run, jobs, inputs, execution)
-    return _in_processes(run, jobs, inputs, execution, workers)
+    return _in_processes(run, jobs, execution, workers)
 
 
 def _in_this_process(
@@ -109,36 +116,45 @@ def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str |
     return None
 
 
-def _in_local_worker(
-    visible: str | None, run: Path, job: Job, inputs: Inputs, execution: Execution
-) -> str | None:
-    """`_attempt` in a process of submitit's local executor, which hides all GPUs from it."""
+def _in_worker(run: Path, job: Job, execution: Execution) -> str | None:
+    """`_attempt` in a process of its own, which reads the run: a thousand need no copies of it."""
+    try:
+        inputs = read_inputs(run)
+    except InputError as error:
+        return str(error)
+    return _attempt(run, job, inputs, execution)
+
+
+def _in_local_worker(visible: str | None, run: Path, job: Job, execution: Execution) -> str | None:
+    """`_in_worker` in a process of submitit's local executor, which hides all GPUs from it."""
     if visible is None:
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = visible
-    return _attempt(run, job, inputs, execution)
+    return _in_worker(run, job, execution)
 
 
 def _in_processes(
-    run: Path, jobs: Sequence[Job], inputs: Inputs, execution: Execution, workers: Workers
+    run: Path, jobs: Sequence[Job], execution: Execution, workers: Workers
 ) -> list[Failure]:
     slots = min(workers.jobs or len(jobs), len(jobs))
-    pool = _Pool(slots, _submitter(run, execution, workers, slots))
+    submit = _submitter(run, execution, workers, slots)
+    pool = _Pool(slots, submit, run / LOG_FOLDER, bool(workers.slurm))
     waiting, failures = list(reversed(jobs)), []
     try:
         while waiting or pool.running:
-            for slot in pool.free_slots():
-                if waiting:
-                    pool.start(slot, waiting.pop(), inputs)
-            time.sleep(_POLL_SECONDS)
+            free = pool.free_slots()[: min(_ARRAY, len(waiting))]
+            if free:
+                pool.start({slot: waiting.pop() for slot in free})
+            else:
+                time.sleep(_POLL_SECONDS)
             for job, reason in pool.ended():
                 left = len(waiting) + len(pool.running)
                 say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
                 if reason:
                     failures.append(Failure(job, reason))
     except BaseException:
-        pool.cancel(wait=not workers.slurm)
+        pool.cancel()
         raise
     if not failures:
         shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
@@ -152,13 +168,25 @@ class _Paths(Protocol):
     def stderr(self) -> Path:
         """Log of the job's errors."""
 
+    @property
+    def result_pickle(self) -> Path:
+        """What the job returned, once it has ended."""
+
 
 class _Submitted(Protocol):
     """What is used of submitit's Job."""
 
     @property
+    def job_id(self) -> str:
+        """Number of the job, with its index in an array: 100_3."""
+
+    @property
     def paths(self) -> _Paths:
         """Files of the job."""
+
+    @property
+    def state(self) -> str:
+        """What Slurm calls the job's state."""
 
     def done(self) -> bool:
         """True once the job has ended."""
@@ -173,42 +201,80 @@ class _Submitted(Protocol):
         """Stop the job."""
 
 
-#: Submits a job in a slot.
-_Submit = Callable[[int, Job, Inputs], _Submitted]
+#: Submits jobs, each in a slot.
+_Submit = Callable[[Mapping[int, Job]], Sequence[_Submitted]]
 
 
 class _Pool:
-    """Jobs that run at the same time, each in a slot."""
+    """Jobs that run at the same time, each in a slot.
 
-    def __init__(self, slots: int, submit: _Submit) -> None:
+    Parameters
+    ----------
+    slots : int
+    submit : callable
+    folder : Path
+        Where results appear.
+    slurm : bool
+        The jobs are Slurm's.
+    """
+
+    def __init__(self, slots: int, submit: _Submit, folder: Path, slurm: bool) -> None:
         self.running: dict[int, tuple[Job, _Submitted]] = {}
-        self._slots = slots
-        self._submit = submit
+        self._slots, self._submit, self._folder, self._slurm = slots, submit, folder, slurm
+        self._polls = 0
+        self._missed: dict[int, float] = {}
 
     def free_slots(self) -> list[int]:
         """Slots without a job."""
         return [slot for slot in range(self._slots) if slot not in self.running]
 
-    def start(self, slot: int, job: Job, inputs: Inputs) -> None:
-        """Submit a job."""
-        self.running[slot] = (job, self._submit(slot, job, inputs))
+    def start(self, jobs: Mapping[int, Job]) -> None:
+        """Submit jobs, each in a free slot."""
+        for (slot, job), submitted in zip(jobs.items(), self._submit(jobs), strict=True):
+            self.running[slot] = (job, submitted)
 
     def ended(self) -> list[tuple[Job, str | None]]:
         """Jobs that ended since the last call, each with the reason why it failed, or None."""
+        self._polls += 1
+        # One look at the folder serves all jobs; a change of it makes NFS look anew.
+        with suppress(OSError):
+            self._folder.chmod(self._folder.stat().st_mode)
+        written = set(os.listdir(self._folder))
         found = []
         for slot, (job, submitted) in list(self.running.items()):
-            if submitted.done():
+            has_result = submitted.paths.result_pickle.name in written
+            if not has_result and (slot + self._polls) % _TURNS:
+                continue
+            if submitted.done() and (has_result or self._is_overdue(slot)):
                 del self.running[slot]
-                found.append((job, _outcome(submitted)))
+                self._missed.pop(slot, None)
+                found.append((job, self._outcome(submitted, has_result)))
         return found
 
-    def cancel(self, wait: bool) -> None:
-        """Stop all jobs, and wait until they have stopped."""
+    def _is_overdue(self, slot: int) -> bool:
+        """True if the result of a job that has ended is missing for so long that there is none."""
+        now = time.monotonic()
+        late = _LATE_SHARED_SECONDS if self._slurm else _LATE_SECONDS
+        return now - self._missed.setdefault(slot, now) > late
+
+    def _outcome(self, submitted: _Submitted, has_result: bool) -> str | None:
+        """Why a job failed, or None."""
+        if has_result and submitted.exception() is None:
+            return submitted.result()
+        why = f"Slurm says {submitted.state}" if self._slurm else "killed, or out of memory?"
+        return f"its process ended without a result ({why}); log {submitted.paths.stderr}"
+
+    def cancel(self) -> None:
+        """Stop all jobs; wait for those of this machine until they have stopped."""
         jobs = [submitted for _, submitted in self.running.values()]
+        if self._slurm:
+            arrays = sorted({submitted.job_id.partition("_")[0] for submitted in jobs})
+            subprocess.call(["scancel", *arrays])
+            return
         for submitted in jobs:
             submitted.cancel(check=False)
         say("waiting for the workers to stop")
-        while wait and not all(submitted.done() for submitted in jobs):
+        while not all(submitted.done() for submitted in jobs):
             time.sleep(_POLL_SECONDS)
 
 
@@ -217,26 +283,17 @@ def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) ->
     if workers.slurm:
         parameters = slurm_parameters(workers, execution)
         execution = replace(execution, threads=parameters["cpus_per_task"])
-        call = _executor(run, "slurm", parameters, _attempt)
-        return lambda slot, job, inputs: call(run.resolve(), job, inputs, execution)
+        submit = _executor(run, "slurm", parameters, _in_worker)
+        return lambda jobs: submit([(run.resolve(), job, execution) for job in jobs.values()])
     if slots > 1 and execution.device != "cpu" and _gpus() == 1:
         say(f"{slots} jobs at a time share one GPU by turns, which --jobs 1 may well outrun")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    call = _executor(
+    submit = _executor(
         run, "local", {"timeout_min": _TIMEOUT_MINUTES}, partial(_in_local_worker, visible)
     )
-    return lambda slot, job, inputs: call(
-        run.resolve(), job, inputs, _share(execution, slot, slots)
+    return lambda jobs: submit(
+        [(run.resolve(), job, _share(execution, slot, slots)) for slot, job in jobs.items()]
     )
-
-
-def _outcome(submitted: _Submitted) -> str | None:
-    """Why a submitted job failed, or None."""
-    error = submitted.exception()
-    if error is None:
-        return submitted.result()
-    log = submitted.paths.stderr
-    return f"its process ended without a result (killed, or out of memory?); log {log}"
 
 
 def _gpus() -> int:
@@ -258,8 +315,8 @@ def _share(execution: Execution, slot: int, slots: int) -> Execution:
 
 def _executor(
     run: Path, cluster: str, parameters: dict[str, Any], work: Callable[..., str | None]
-) -> Callable[[Path, Job, Inputs, Execution], _Submitted]:
-    """A function that submits `work` with its arguments and returns submitit's job."""
+) -> Callable[[Sequence[tuple[Path, Job, Execution]]], Sequence[_Submitted]]:
+    """A function that submits `work` once for each tuple of arguments; returns submitit's jobs."""
     try:
         import submitit
     except ImportError:
@@ -272,9 +329,9 @@ def _executor(
     except (RuntimeError, NameError, ValueError, TypeError) as error:
         raise InputError(f"--slurm: {error}") from None
 
-    def submit(run: Path, job: Job, inputs: Inputs, execution: Execution) -> _Submitted:
+    def submit(calls: Sequence[tuple[Path, Job, Execution]]) -> Sequence[_Submitted]:
         try:
-            submitted: _Submitted = executor.submit(work, run, job, inputs, execution)
+            submitted: Sequence[_Submitted] = executor.map_array(work, *zip(*calls, strict=True))
             return submitted
         except RuntimeError as error:  # sbatch refused: a wrong partition, account, ...
             raise InputError(f"--slurm: {error}") from None

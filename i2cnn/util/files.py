@@ -89,6 +89,40 @@ def try_lock(file: int) -> bool:
     return True
 
 
+def missing_locks(folder: Path) -> str | None:
+    """What the file system of a folder lacks to keep all processes apart by locks, or None."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            return f"cannot lock ({os.strerror(error.errno or 0)})"
+    finally:
+        os.close(descriptor)
+    with suppress(OSError):
+        option = _local_locks(folder.resolve(), Path("/proc/self/mountinfo").read_text())
+        return f"locks within one machine only (mounted with {option})" if option else None
+    return None
+
+
+def _local_locks(path: Path, mounts: str) -> str | None:
+    """The option, if any, by which locks on a path are not seen by other machines.
+
+    `mounts` is the text of /proc/self/mountinfo.
+    """
+    found: list[str] = []
+    deepest = -1
+    for line in mounts.splitlines():
+        fields = line.split()
+        # A blank in a path is written as an octal escape.
+        point = Path(fields[4].encode().decode("unicode_escape"))
+        if path.is_relative_to(point) and len(point.parts) >= deepest:
+            deepest = len(point.parts)
+            found = f"{fields[5]},{fields[-1]}".split(",")
+    local = ("nolock", "local_lock=all", "local_lock=flock", "localflock")
+    return next((option for option in found if option in local), None)
+
+
 @contextmanager
 def locked(folder: Path, busy: str) -> Iterator[None]:
     """Lock a folder; InputError with the text `busy` if another process has it locked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.evaluation import workers
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.run import locked_run
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.util.errors import InputError
 from tests.check_report import check
@@ -118,6 +120,23 @@ def test_one_command_a_run(tmp_path: Path, capsys) -> None:
     assert "another command is working on this run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("failure", [None, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told_of(
+    failure: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    import fcntl
+
+    def flock(file: int, operation: int) -> None:
+        if failure:
+            raise OSError(failure, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with locked_run(tmp_path):
+        pass
+    error = capsys.readouterr().err
+    assert error.count("its file system cannot lock (No locks available)") == (failure is not None)
+
+
 def test_slurm_parameters() -> None:
     workers = Workers(4, {"partition": "gpu", "timeout_min": "600", "mem_gb": "32"})
     parameters = slurm_parameters(workers, Execution(device="auto"))
@@ -141,18 +160,28 @@ def fake_slurm(folder: Path) -> None:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_on_slurm(tmp_path: Path, monkeypatch) -> None:
-    """Through submitit's Slurm executor, with Slurm's programs replaced by ones that run here."""
+def test_on_slurm(tmp_path: Path, monkeypatch, capsys) -> None:
+    """Through submitit's Slurm executor, with Slurm's programs replaced by ones that run here.
+
+    Two jobs are submitted in one call; the second one's node is lost, and the same command does it.
+    """
     programs = tmp_path / "bin"
     programs.mkdir()
     fake_slurm(programs)
     monkeypatch.setenv("FAKE_SLURM", str(programs))
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_SLURM_LOST", "100_1")
+    monkeypatch.setattr(workers, "_LATE_SHARED_SECONDS", 0.0)
     data, run = small_set(tmp_path / "data"), tmp_path / "run"
-    words = command(data, run, "--slurm=partition=some,cpus_per_task=1", "--only-folds=1")
+    words = command(data, run, "--slurm=partition=some,cpus_per_task=1", "--only-folds=1,2")
+    words += ["--k=none", "--rivals=pixels"]
+    assert main(words) == 1
+    assert [path.name for path in sorted(programs.glob("job_*"))] == ["job_100_0", "job_100_1"]
+    assert "--partition=some" in (programs / "job_100_0").read_text()
+    error = capsys.readouterr().err
+    assert "fold 2, pixels: its process ended without a result (Slurm says NODE_FAIL)" in error
     assert main(words) == 0
-    (script,) = programs.glob("job_*")
-    assert "--partition=some" in script.read_text()
+    assert (programs / "job_102").exists()
     assert check(run) == []
 
 

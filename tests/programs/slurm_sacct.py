@@ -9,5 +9,5 @@ folder = Path(os.environ["FAKE_SLURM"])
 print("JobID|State|NodeList")
 for path in folder.glob("job_*"):
     number = path.name.removeprefix("job_")
-    ended = (folder / f"done_{number}").exists()
-    print(f"{number}|{'COMPLETED' if ended else 'RUNNING'}|here")
+    lost, ended = ((folder / f"{state}_{number}").exists() for state in ("lost", "done"))
+    print(f"{number}|{'NODE_FAIL' if lost else 'COMPLETED' if ended else 'RUNNING'}|here")

@@ -11,6 +11,7 @@ import pytest
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import (
+    _local_locks,
     atomic_folder,
     atomic_path,
     check_writable,
@@ -98,6 +99,25 @@ def test_a_locked_folder_keeps_others_out(tmp_path: Path) -> None:
         locked(tmp_path, "busy"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        ("/data/runs/a", None),
+        ("/data/old runs/a", "nolock"),
+        ("/data/mine/a", "local_lock=flock"),
+        ("/data/lustre", "localflock"),
+    ],
+)
+def test_locks_of_one_machine_only_are_seen_in_the_mount(path: str, option: str | None) -> None:
+    mounts = r"""22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda rw
+30 22 0:50 / /data rw,relatime shared:9 - nfs4 server:/data rw,vers=4.2,local_lock=none
+31 30 0:51 / /data/old\040runs rw - nfs server:/old rw,nolock,vers=3
+32 30 0:52 / /data/mine rw - nfs server:/mine rw,vers=3,local_lock=flock
+33 30 0:53 / /data/lustre rw - lustre server:/l rw,localflock
+"""
+    assert _local_locks(Path(path), mounts) == option
 
 
 def test_a_lock_ends_with_its_block(tmp_path: Path) -> None:
