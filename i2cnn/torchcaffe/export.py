@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.dialects.resize import put_by_mask
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage, split_flags
 from i2cnn.torchcaffe.formats.arrays import FloatArray
@@ -196,12 +197,20 @@ def _embed(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
     return [rows + layer.weights[1] if len(layer.weights) > 1 else rows]
 
 
+def _upsample(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
+    if len(bottoms) == 1:
+        return layer.compute(bottoms)
+    x, mask = bottoms
+    return [put_by_mask(x, mask, *layer.reshape([tuple(x.shape)] * 2)[0][2:])]
+
+
 #: Layers that compute by native code, or look at numbers: the same in plain operations.
 _PLAIN: dict[str, Callable[[Layer, list[Tensor]], list[Tensor]]] = {
     "LRN": _lrn,
     "BatchNorm": _batch_norm,
     "MVN": _mvn,
     "Embed": _embed,
+    "Upsample": _upsample,
 }
 
 

@@ -28,11 +28,15 @@ layer { name: "prelu" type: "PReLU" bottom: "scaled" top: "scaled" }
 layer { name: "lrn" type: "LRN" bottom: "scaled" top: "lrn" lrn_param { local_size: 3 alpha: 0.5 } }
 layer { name: "within" type: "LRN" bottom: "lrn" top: "within"
         lrn_param { local_size: 3 alpha: 0.5 norm_region: WITHIN_CHANNEL } }
-layer { name: "max" type: "Pooling" bottom: "within" top: "max"
+layer { name: "max" type: "Pooling" bottom: "within" top: "max" top: "mask"
         pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: "unpool" type: "Upsample" bottom: "max" bottom: "mask" top: "unpooled"
+        upsample_param { upsample_h: 6 upsample_w: 6 } }
+layer { name: "interp" type: "Interp" bottom: "unpooled" top: "interp"
+        interp_param { height: 4 width: 4 } }
 layer { name: "ave" type: "Pooling" bottom: "within" top: "ave"
         pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }
-layer { name: "sum" type: "Eltwise" bottom: "max" bottom: "ave" top: "sum"
+layer { name: "sum" type: "Eltwise" bottom: "interp" bottom: "ave" top: "sum"
         eltwise_param { coeff: 1 coeff: -0.5 } }
 layer { name: "drop" type: "Dropout" bottom: "sum" top: "sum" }
 layer { name: "up" type: "Deconvolution" bottom: "sum" top: "up" convolution_param {

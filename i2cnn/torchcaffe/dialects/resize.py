@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register_dialect
+from i2cnn.torchcaffe.core.layer import Layer, Shape, register_dialect
 
 
 @register_dialect("Upsample")
@@ -16,8 +16,10 @@ class Upsample(Layer):
     """Enlarges images. Which of two forks is meant, the number of bottoms tells.
 
     SegNet, two bottoms: each number goes where the second bottom says, the mask of a max pooling,
-    into zeros of upsample_h and upsample_w, or of `scale` times the size (less 1 by pad_out_h,
-    pad_out_w). YOLOv3's ports, one bottom: each number is repeated `scale` times in both axes.
+    into zeros of upsample_h and upsample_w or, where they are not given, of `scale` times the size
+    (less 1 by pad_out_h, pad_out_w).
+
+    YOLOv3's ports, one bottom: each number is repeated `scale` times in both axes.
     """
 
     bottoms = (1, 2)
@@ -26,21 +28,21 @@ class Upsample(Layer):
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.upsample_param
         self.recordable = len(shapes) == 1
-        given = {field.name for field, _ in p.ListFields()}
         if len(shapes) == 1:
-            if given != {"scale"}:
+            if [field.name for field, _ in p.ListFields()] != ["scale"]:
                 raise self.fail("with one bottom, upsample_param must give scale, and only it")
             self.scale = (p.scale, p.scale)
         else:
-            self._setup_mask(given)
+            self._setup_mask()
         if min(self.scale) < 1:
             raise self.fail("scale must be at least 1")
 
-    def _setup_mask(self, given: set[str]) -> None:
+    def _setup_mask(self) -> None:
         p = self.param.upsample_param
-        self.size = (p.upsample_h, p.upsample_w) if given & {"upsample_h", "upsample_w"} else None
-        if self.size and (min(self.size) < 1 or len(given) > 2):
-            raise self.fail("give both upsample_h and upsample_w, and nothing else")
+        sized = p.HasField("upsample_h") or p.HasField("upsample_w")
+        self.size = (p.upsample_h, p.upsample_w) if sized else None
+        if self.size and min(self.size) < 1:
+            raise self.fail("give both upsample_h and upsample_w, at least 1")
         apart = p.HasField("scale_h") or p.HasField("scale_w")
         if apart and (p.HasField("scale") or not (p.scale_h and p.scale_w)):
             raise self.fail("give either scale, or both scale_h and scale_w")
@@ -67,15 +69,20 @@ class Upsample(Layer):
         x = bottoms[0]
         if len(bottoms) == 1:
             return [x.repeat_interleave(self.scale[0], 2).repeat_interleave(self.scale[1], 3)]
-        shape = self.reshape([tuple(x.shape)] * 2)[0]
-        places, room = bottoms[1].long().flatten(2), count(shape[2:])
-        if places.numel() and not 0 <= int(places.min()) <= int(places.max()) < room:
+        mask, (height, width) = bottoms[1], self.reshape([tuple(x.shape)] * 2)[0][2:]
+        if mask.numel() and not 0 <= int(mask.min()) <= int(mask.max()) < height * width:
             raise self.fail(
-                f"the mask has places beyond the top's {shape[2]}x{shape[3]}; give the size of the "
+                f"the mask has places beyond the top's {height}x{width}; give the size of the "
                 "pooling's bottom as upsample_h and upsample_w"
             )
-        top = torch.zeros((*shape[:2], room), dtype=x.dtype, device=x.device)
-        return [top.scatter(2, places, x.flatten(2)).reshape(shape)]
+        return [put_by_mask(x, mask, height, width)]
+
+
+def put_by_mask(x: Tensor, mask: Tensor, height: int, width: int) -> Tensor:
+    """Images of zeros with each number of `x` at its place, counted row by row, in `mask`."""
+    top = torch.zeros((*x.shape[:2], height * width), dtype=x.dtype, device=x.device)
+    top = top.scatter(2, mask.long().flatten(2), x.flatten(2))
+    return top.reshape(*x.shape[:2], height, width)
 
 
 @register_dialect("Interp")

@@ -182,7 +182,7 @@ def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
                 (name, [read_dataset(group[str(i)]) for i in range(len(group))])
                 for name, group in file["data"].items()
             ]
-    net = upgrade_net(read_net_binary(path), str(path))
+    net = upgrade_net(read_net_binary(path), str(path), for_weights=True)
     if not net.layer:
         raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:

@@ -135,8 +135,11 @@ _TRANSFORM_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
 _DATA_PARAMS = ("data_param", "image_data_param", "window_data_param")
 
 
-def upgrade_net(net: NetParameter, source: str) -> NetParameter:
-    """Bring a net to the current format, in place; `source` names it in errors."""
+def upgrade_net(net: NetParameter, source: str, for_weights: bool = False) -> NetParameter:
+    """Bring a net to the current format, in place; `source` names it in errors.
+
+    `for_weights` lets V1 layers have no type: an unknown one of a fork reads as none.
+    """
     if net.layers:
         if net.layer:
             raise CaffeError(
@@ -146,7 +149,9 @@ def upgrade_net(net: NetParameter, source: str) -> NetParameter:
         for old in net.layers:
             _move_transform(old)
         for old in net.layers:
-            _upgrade_v1_layer(old, net.layer.add(), source)
+            if old.type == _V1.Value("NONE") and not for_weights:
+                raise CaffeError(f"{source}: layer {old.name!r} has no type")
+            _upgrade_v1_layer(old, net.layer.add())
         del net.layers[:]
         log.info("upgrade_proto.cpp:63", f"{source}: deprecated V1LayerParameter upgraded")
     else:
@@ -223,10 +228,8 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
     log.info("upgrade_proto.cpp:72", f"{source}: deprecated input fields upgraded")
 
 
-def _upgrade_v1_layer(old: V1LayerParameter, new: LayerParameter, source: str) -> None:
+def _upgrade_v1_layer(old: V1LayerParameter, new: LayerParameter) -> None:
     name = _V1.Name(old.type)
-    if name == "NONE":
-        raise CaffeError(f"{source}: layer {old.name!r} has no type")
     new.type = _V2_TYPES.get(name) or "".join(word.capitalize() for word in name.split("_"))
     new.name = old.name
     for field in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):

@@ -68,7 +68,7 @@ def declare_settings(
     for number, (setting, default) in enumerate(defaults.items(), 1):
         _add_field(message, setting, number, default)
     room = _LAST_NUMBER - _FIRST_NUMBER
-    field = file.extension.add(
+    file.extension.add(
         name=name,
         number=_FIRST_NUMBER + zlib.crc32(name.encode()) % room,  # the same in every process
         label=FieldDescriptorProto.LABEL_OPTIONAL,
@@ -76,13 +76,18 @@ def declare_settings(
         type_name=f".{PACKAGE}.{message.name}",
         extendee=f".{LayerParameter.DESCRIPTOR.full_name}",
     )
-    pool, schema = descriptor_pool.Default(), file.SerializeToString()
+    schema = file.SerializeToString()
     if name not in DECLARED:
-        pool.AddSerializedFile(schema)
+        descriptor_pool.Default().AddSerializedFile(schema)
     if DECLARED.setdefault(name, schema) != schema:
         raise CaffeError(f"another package has declared other settings {name}")
-    extension = pool.FindExtensionByName(f"{PACKAGE}.{field.name}")
-    return lambda param: param.Extensions[extension]
+    return lambda param: settings_of(param, name)
+
+
+def settings_of(param: LayerParameter, name: str) -> Any:
+    """The message of a layer's declared settings."""
+    extension = descriptor_pool.Default().FindExtensionByName(f"{PACKAGE}.{name}")
+    return param.Extensions[extension]
 
 
 def _add_field(

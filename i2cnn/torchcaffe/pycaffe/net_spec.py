@@ -18,7 +18,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from i2cnn.torchcaffe.errors import CaffeAttributeError, CaffeError
+from i2cnn.torchcaffe.plugins import load_plugins
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
+from i2cnn.torchcaffe.proto.declared import DECLARED, settings_of
 
 
 def param_name_dict() -> dict[str, str]:
@@ -128,9 +130,14 @@ def _assign_setting(layer: Any, key: str, value: Any) -> None:
         if key in message.DESCRIPTOR.fields_by_name:
             assign_proto(message, key, value)
             return
-    if key not in layer.DESCRIPTOR.fields_by_name:
+    if key in layer.DESCRIPTOR.fields_by_name:
+        assign_proto(layer, key, value)
+        return
+    load_plugins()
+    if key not in DECLARED:
         raise CaffeAttributeError(f"{layer.type} has no setting called {key!r}")
-    assign_proto(layer, key, value)
+    for setting, part in value.items():
+        assign_proto(settings_of(layer, key), setting, part)
 
 
 def assign_proto(message: Any, name: str, value: Any) -> None:

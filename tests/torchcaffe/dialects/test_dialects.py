@@ -11,6 +11,9 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.core.layer import register_dialect
 from i2cnn.torchcaffe.dialects import DIALECTS, Layer
+from i2cnn.torchcaffe.formats.prototext import read_net
+from i2cnn.torchcaffe.formats.storage import read_weights, to_blobproto
+from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, V1LayerParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.dialects import OneLayer
 
@@ -35,6 +38,23 @@ def test_layer_type_list_stays_genuine_caffes() -> None:
     assert not set(caffe.layer_type_list()) & set(DIALECTS)
     with pytest.raises(InputError, match=r"Mine: ReLU is a layer of Caffe 1\.0, which"):
         register_dialect("ReLU")(type("Mine", (Layer,), {}))
+
+
+@pytest.mark.parametrize("number", [2, 100])
+def test_weights_of_a_file_of_a_fork(number: int, folder: Path) -> None:
+    """Neither the type, of an enum that forks extend, nor unknown fields keep weights away."""
+    kind = b"\x28\x63" if number == 2 else b"\xd2\x0c\x00"  # type 99, or an empty field 202
+    layer = (V1LayerParameter if number == 2 else LayerParameter)(name="a")
+    layer.blobs.append(to_blobproto(np.ones((1, 2, 1, 1), np.float32)))
+    net = NetParameter()
+    getattr(net, "layers" if number == 2 else "layer").add().ParseFromString(
+        layer.SerializeToString() + kind
+    )
+    Path("fork.caffemodel").write_bytes(net.SerializeToString())
+    assert kind in Path("fork.caffemodel").read_bytes()
+    assert read_weights("fork.caffemodel")["a"][0].shape == (1, 2, 1, 1)
+    with pytest.raises(InputError, match="give the fork's prototxt, in which they have names"):
+        read_net("fork.caffemodel")
 
 
 def test_relu6() -> None:

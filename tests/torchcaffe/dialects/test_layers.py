@@ -196,7 +196,7 @@ def test_upsample_of_segnet_undoes_max_pooling() -> None:
     expected = np.zeros_like(x)
     for n, c, i, j in itertools.product(*map(range, y.shape)):
         expected[n, c].reshape(-1)[int(mask[n, c, i, j])] = y[n, c, i, j]
-    sized = "upsample_param { upsample_h: 5 upsample_w: 7 }"
+    sized = "upsample_param { scale: 2 upsample_h: 5 upsample_w: 7 }"
     for settings in (sized, "upsample_param { pad_out_h: true pad_out_w: true }"):
         it = OneLayer(f'type: "Upsample" top: "z" {settings}', [y, mask])
         close(it.forward()[0], expected)

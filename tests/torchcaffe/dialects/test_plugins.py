@@ -57,6 +57,10 @@ def test_the_example_of_the_page_runs(
     np.testing.assert_allclose(it.forward()[0], x * np.tanh(np.log1p(np.exp(2 * x))), rtol=1e-5)
     it.check_gradients()
     assert "Mish" not in caffe.layer_type_list()
+    net = caffe.to_proto(caffe.layers.Mish(caffe.layers.Input(), mish_param={"beta": 3}))
+    assert "  mish_param {\n    beta: 3.0\n  }\n" in to_text(net)
+    with pytest.raises(AttributeError, match="Mish has no setting called 'mush_param'"):
+        caffe.to_proto(caffe.layers.Mish(mush_param={"beta": 3}))
 
 
 def test_a_package_that_cannot_be_loaded(join: Callable[[str, str], None]) -> None:
