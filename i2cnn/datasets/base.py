@@ -88,7 +88,7 @@ class Dataset:
         if not self.samples:
             raise InputError(
                 f"{self.root}: no images of the data set {self.name!r} here"
-                + "".join(f"; {len(v)} {k}" for k, v in self.left_out.items())
+                + "".join(f"; {len(v)} {k} ({v[0]})" for k, v in self.left_out.items())
                 + "; check the folder and the --dataset"
             )
         for sample in self.samples:

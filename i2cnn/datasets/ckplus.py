@@ -51,7 +51,7 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
     """Read a CK+ folder."""
     check_folder(root, "CK+")
     images = _folder(root, ("cohn-kanade-images", "sequences"), "the sequences")
-    emotions = _folder(root, ("Emotion",), "the emotion codes")
+    emotions = _folder(root, ("Emotion", "Emotion_labels"), "the emotion codes")
     with_neutral = NEUTRAL in task.labels
     samples: list[Sample] = []
     left_out: dict[str, list[str]] = {}
@@ -121,12 +121,15 @@ def _number(frame: Path) -> int:
 
 
 def _folder(root: Path, names: tuple[str, ...], what: str) -> Path:
+    folders = [p for depth in ("*", "*/*") for p in sorted(root.glob(depth)) if p.is_dir()]
     for name in names:
-        for path in (root / name, *sorted(root.glob(f"*/{name}"))):
-            if path.is_dir():
+        for path in folders:
+            if path.name.casefold() == name.casefold():
                 return path
     raise InputError(
-        f"{root}: no folder {names[0]} with {what} in it; unpack CK+'s archives into one folder"
+        f"{root}: no folder {names[0]} with {what} in it; unpack CK+'s archives of images and "
+        "emotion codes into one folder and give that (crops in label folders, CK+48, are read with "
+        "--dataset folder)"
     )
 
 

@@ -48,6 +48,8 @@ def read_folder(root: Path, task: Task | None, people_first: bool = False) -> Da
         samples, root = _from_csv(root) if is_table else _from_caffe(root), root.parent
     else:
         is_table = False
+        if people_first and is_list_file(root):
+            raise InputError(f"{root}: is a list of pictures; read it with --dataset folder")
         lists = "" if people_first else ", or a CSV file with image, subject, label"
         check_folder(root, "labelled images" + lists)
         samples = _from_folders(root, people_first, left_out)
@@ -172,7 +174,8 @@ def _from_caffe(path: Path) -> list[Sample]:
         subject = Path(image.replace("\\", "/")).stem.split("_")[0].strip()
         if not subject:
             raise InputError(
-                f"{path}:{line}: not an image named PERSON_anything, a blank and a label"
+                f"{path}:{line}: {entry.strip()[:60]!r} is not an image named PERSON_anything, a "
+                "blank and a label"
             )
         samples.append(Sample(_listed_image(path, line, image, seen), subject, label))
     return samples
@@ -183,10 +186,19 @@ def _listed_image(path: Path, line: int, image: str, seen: dict[str, int]) -> st
     if not (path.parent / image).is_file():
         image = image.replace("\\", "/")  # as Windows writes paths
     if not (path.parent / image).is_file():
-        raise InputError(f"{path}:{line}: no such image: {image}")
+        raise InputError(f"{path}:{line}: no such image: {image}{_in_other_letters(path, image)}")
     first = seen.setdefault(os.path.normpath(image), line)
     if first != line:
         raise InputError(
             f"{path}:{line}: {image} is already in line {first}; keep only one of them"
         )
     return image
+
+
+def _in_other_letters(path: Path, image: str) -> str:
+    """A file whose name differs only by letter case; empty if there is none."""
+    wanted = path.parent / image
+    folder = wanted.parent
+    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    found = [name for name in names if name.casefold() == wanted.name.casefold()]
+    return f"; there is {found[0]}, in other letters" if found else ""

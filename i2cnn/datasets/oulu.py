@@ -23,7 +23,7 @@ LABELS = {
 }
 SUBJECTS = 80
 PEAK_FRAMES = 3
-_PERSON = "P[0-9][0-9][0-9]"
+_PERSON = "[Pp][0-9][0-9][0-9]"
 
 
 def read_oulu(root: Path, task: Task) -> Dataset:
@@ -33,6 +33,7 @@ def read_oulu(root: Path, task: Task) -> Dataset:
     if not people:
         inside = sorted({p.parent.relative_to(root).as_posix() for p in root.rglob(_PERSON)})
         found = f"; give one of the folders in it: {', '.join(inside)}" if inside else ""
+        found = found or "; give the folder that holds P001, P002, ..., such as VL/Strong"
         raise InputError(f"{root}: no folders of people like P001{found}")
     samples: list[Sample] = []
     left_out: dict[str, list[str]] = {}

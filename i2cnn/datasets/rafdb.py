@@ -7,12 +7,13 @@ a line per picture as ``train_00001.jpg 5``, beside pictures named ``train_00001
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.datasets.base import TEST, TRAINING, Dataset, Sample, check_folder, outside_task
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
-from i2cnn.datasets.split import PARTS, check_parts, part_folders
+from i2cnn.datasets.split import PARTS, check_parts, deeper_parts, part_folders
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import read_text
@@ -21,7 +22,8 @@ CODES = dict(zip("1234567", (SURPRISE, FEAR, DISGUST, HAPPY, SADNESS, ANGER, NEU
 #: Pictures of each label, in the order of the codes.
 _TRAINING = (1290, 281, 717, 4772, 1982, 705, 2524)
 _TEST = (329, 74, 160, 1185, 478, 162, 680)
-_LISTS = ("list_patition_label.txt", "list_partition_label.txt")
+#: Names of lists: the authors', and those of a later archive.
+_LISTS = ("list_patition_label.txt", "list_label_train.txt", "list_label_test.txt")
 
 
 def read_rafdb(root: Path, task: Task) -> Dataset:
@@ -29,7 +31,7 @@ def read_rafdb(root: Path, task: Task) -> Dataset:
     check_folder(root, "RAF-DB")
     left_out: dict[str, list[str]] = {}
     lists = sorted(p for p in root.rglob("*.txt") if p.name.lower() in _LISTS)
-    samples = _listed(root, lists[0], left_out) if lists else _from_folders(root, left_out)
+    samples = _listed(root, lists, left_out) if lists else _from_folders(root, left_out)
     outside = [s.image for s in samples if s.label not in task.labels]
     if outside:
         left_out[outside_task(task)] = outside
@@ -37,14 +39,33 @@ def read_rafdb(root: Path, task: Task) -> Dataset:
     return Dataset("rafdb", root, task, kept, _expected(task), left_out)
 
 
-def _listed(root: Path, table: Path, left_out: dict[str, list[str]]) -> list[Sample]:
-    """Pictures of the list; those that are cropped and aligned before the originals."""
+def _listed(root: Path, lists: list[Path], left_out: dict[str, list[str]]) -> list[Sample]:
+    """Pictures of the lists; those that are cropped and aligned before the originals."""
     pictures = {
         p.stem.lower(): p.relative_to(root).as_posix()
         for p in sorted(root.rglob("*"))
         if p.suffix.lower() in SUFFIXES and p.is_file()
     }
-    samples = []
+    samples: dict[str, Sample] = {}
+    for where, name, code, part in (entry for table in lists for entry in _entries(table)):
+        stem = Path(name).stem.lower()
+        image = pictures.get(f"{stem}_aligned") or pictures.get(stem)
+        if image is None:
+            left_out.setdefault("listed but not there", []).append(name)
+        elif image in samples:
+            raise InputError(f"{where}: {name} is listed twice; keep one list")
+        else:
+            samples[image] = Sample.of_part(image, CODES[code], part)
+    if not samples:
+        raise InputError(
+            f"{lists[0]}: none of its pictures is in {root}; unpack aligned.zip there, too"
+        )
+    check_parts(root, list(samples.values()))
+    return list(samples.values())
+
+
+def _entries(table: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Place, picture, code and part of each line of a list."""
     for line, entry in enumerate(read_text(table, remedy="save it as UTF-8").splitlines(), 1):
         if not entry.strip():
             continue
@@ -55,25 +76,15 @@ def _listed(root: Path, table: Path, left_out: dict[str, list[str]]) -> list[Sam
                 f"{table}:{line}: {entry.strip()[:40]!r} is not a picture and a number from 1 to 7 "
                 "like train_00001.jpg 5; take the list from RAF-DB's archive again"
             )
-        stem = Path(name.strip()).stem.lower()
-        image = pictures.get(f"{stem}_aligned") or pictures.get(stem)
-        if image is None:
-            left_out.setdefault("listed but not there", []).append(name)
-        else:
-            samples.append(Sample.of_part(image, CODES[code], part))
-    if not samples:
-        raise InputError(
-            f"{table}: none of its pictures is in {root}; unpack aligned.zip there, too"
-        )
-    check_parts(root, samples)
-    return samples
+        yield f"{table}:{line}", name.strip(), code, part
 
 
 def _from_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     samples = part_folders(root, left_out)
     if not samples:
         raise InputError(
-            f"{root}: neither {_LISTS[0]} nor folders train/1 to test/7; give RAF-DB's folder basic"
+            f"{root}: neither {_LISTS[0]} nor folders train/1 to test/7"
+            + (deeper_parts(root) or "; give RAF-DB's folder basic, with EmoLabel and Image in it")
         )
     if odd := sorted({s.label for s in samples} - set(CODES)):
         raise InputError(

@@ -82,15 +82,21 @@ def check_parts(root: Path, samples: Sequence[Sample]) -> None:
         if part not in parts:
             raise InputError(
                 f"{root}: no pictures in {name}/LABEL/; a set that is evaluated on its own split "
-                f"has a folder train and a folder test, with one per label in each{_hint(root)}"
+                "has a folder train and a folder test, with one per label in each"
+                + (deeper_parts(root) or _others(root, part))
             )
 
 
-def _hint(root: Path) -> str:
-    """What is there instead: the parts one folder deeper, or other folders."""
-    deeper = sorted(p for p in root.glob("*/*") if p.is_dir() and p.name.casefold() in PARTS)
-    if deeper:
-        return f"; give {deeper[0].parent}, which has {deeper[0].name}"
+def deeper_parts(root: Path) -> str:
+    """Where parts are one folder deeper; empty if nowhere."""
+    found = sorted(p for p in root.glob("*/*") if p.is_dir() and p.name.casefold() in PARTS)
+    return f"; give {found[0].parent}, which has {found[0].name}" if found else ""
+
+
+def _others(root: Path, part: str) -> str:
+    """Folders that are there in place of a part's; empty if the part has one."""
     names = sorted(p.name for p in root.iterdir() if p.is_dir())
+    if not names or part in {PARTS.get(name.strip().casefold()) for name in names}:
+        return ""
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return f", and here are {shown}; rename them" if names else ""
+    return f"; here are {shown}: rename the one that it is"

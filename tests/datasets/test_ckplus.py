@@ -188,10 +188,18 @@ def test_a_missing_emotion_folder_is_named(tmp_path: Path) -> None:
         load_dataset("ckplus", tmp_path, "seven")
 
 
+@pytest.mark.parametrize("name", ["Emotion_labels", "emotion", "Emotion_labels/Emotion"])
+def test_emotion_codes_are_found_however_they_were_unpacked(name: str, tmp_path: Path) -> None:
+    root = ckplus_tree(tmp_path / "ck")
+    (root / "Emotion").rename(root / "codes")
+    shutil.move(root / "codes", root / name)
+    assert load_dataset("ckplus", root).found() == load_dataset("ckplus", CKPLUS).found()
+
+
 def test_no_emotion_code_at_all(tmp_path: Path) -> None:
     shutil.copytree(CKPLUS / "cohn-kanade-images", tmp_path / "cohn-kanade-images")
     (tmp_path / "Emotion").mkdir()
-    with pytest.raises(InputError, match=r"2 sequences without an emotion code; check the folder"):
+    with pytest.raises(InputError, match=r"2 sequences without an emotion code \(S01/001\); check"):
         load_dataset("ckplus", tmp_path, "seven")
 
 

@@ -184,7 +184,11 @@ def test_a_list_of_caffes(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("nowhere.png 0", "no such image: nowhere.png"),
-        ("ben_1.png", "not an image named PERSON_anything, a blank and a label"),
+        (
+            "ben_1.png\t1",
+            r"'ben_1.png\\t1' is not an image named PERSON_anything, a blank",
+        ),
+        ("Ben_1.PNG 1", "no such image: Ben_1.PNG; there is ben_1.png, in other letters"),
         ("anna_1.png 2", "anna_1.png is already in line 1"),
     ],
 )

@@ -39,6 +39,6 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
 
 
 def test_folders_that_hold_the_people_are_named(tmp_path: Path) -> None:
-    photos(tmp_path, "VL/Strong/P001/Anger/000.jpeg", "VL/Weak/P001/Anger/000.jpeg")
+    photos(tmp_path, "VL/Strong/P001/Anger/000.jpeg", "VL/Weak/p001/Anger/000.JPEG")
     with pytest.raises(InputError, match="give one of the folders in it: VL/Strong, VL/Weak"):
         load_dataset("oulu", tmp_path)

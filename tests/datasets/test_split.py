@@ -54,9 +54,13 @@ def test_parts_with_label_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["happy/1.png", "sad/2.png"], "no pictures in train/LABEL/; .* here are happy, sad; rena"),
-        (["train/a/1.png", "val/b/2.png"], "no pictures in test/LABEL/; .* here are train, val; r"),
+        (["happy/1.png", "sad/2.png"], "no pictures in train/LABEL/; .* here are happy, sad: rena"),
+        (["train/a/1.png", "val/b/2.png"], "no pictures in test/LABEL/; .* here are train, val: r"),
         (["set/train/a/1.png", "set/test/b/2.png"], r"no pictures in train/.*; give \S+/set, whic"),
+        (
+            ["train/1.png", "test/2.png"],
+            "no pictures in train/LABEL/; .* with one per label in each$",
+        ),
         (["train/a/1.png", "test/a/2.png"], r"at least two labels are needed, found \['a'\]"),
     ],
 )
@@ -81,6 +85,9 @@ def test_rafdb_by_its_list(tmp_path: Path) -> None:
         "with a label outside task six": ["Image/original/train_2.jpg"],
     }
     assert load_dataset("rafdb", root).expected["images"] == 15339
+    listed.write_text("train_1.jpg 4\ntrain_1.jpg 5\n")
+    with pytest.raises(InputError, match=r"label\.txt:2: train_1\.jpg is listed twice; keep one"):
+        load_dataset("rafdb", root)
     listed.write_text("train_1.jpg 4\nimage.jpg 4\n")
     with pytest.raises(InputError, match=r"label\.txt:2: 'image\.jpg 4' is not a picture and a nu"):
         load_dataset("rafdb", root)
@@ -88,11 +95,16 @@ def test_rafdb_by_its_list(tmp_path: Path) -> None:
 
 def test_rafdb_by_folders(tmp_path: Path) -> None:
     names = [f"{part}/{code}/x.jpg" for part in ("train", "test") for code in CODES]
-    dataset = load_dataset("rafdb", photos(tmp_path, *names))
+    root = photos(tmp_path / "DATASET", *names)
+    dataset = load_dataset("rafdb", root)
     assert {s.label for s in dataset.samples if s.part == "test"} == set(dataset.task.labels)
-    (tmp_path / "train" / "1").rename(tmp_path / "train" / "glad")
+    (root / "train" / "1").rename(root / "train" / "glad")
     with pytest.raises(InputError, match=r"folders glad, where RAF-DB has numbers from 1 to 7"):
+        load_dataset("rafdb", root)
+    with pytest.raises(InputError, match=rf"neither list_.*; give {root}, which has test"):
         load_dataset("rafdb", tmp_path)
+    with pytest.raises(InputError, match=r"neither list_.*; give RAF-DB's folder basic"):
+        load_dataset("rafdb", root / "train" / "2")
 
 
 def test_a_table_of_pixels_becomes_folders(tmp_path: Path, capsys: Output) -> None:
