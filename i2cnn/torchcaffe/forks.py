@@ -10,7 +10,7 @@ FORKS = {
     "SSD (weiliu89/caffe)": "Permute Normalize PriorBox DetectionOutput DetectionEvaluate "
     "AnnotatedData MultiBoxLoss VideoData",
     "Faster R-CNN (rbgirshick/caffe-fast-rcnn)": "ROIPooling SmoothL1Loss",
-    "R-FCN (daijifeng001/caffe-rfcn)": "PSROIPooling BoxAnnotatorOHEM SoftmaxLossOHEM "
+    "R-FCN (daijifeng001/caffe-rfcn)": "PSROIPooling BoxAnnotatorOHEM SoftmaxWithLossOHEM "
     "SmoothL1LossOHEM",
     "SegNet (alexgkendall/caffe-segnet)": "DenseImageData",
     "SegNet (alexgkendall/caffe-segnet), another one of PSPNet (hszhao/PSPNet)": "BN",

@@ -16,8 +16,12 @@ import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core import kernels
+from tests.helpers.dialects import OneLayer
 from tests.helpers.golden import GOLDEN, arrays_of, assert_close
 from tests.helpers.single_layers import CASES, check_case, check_python, golden_modules
+from tests.torchcaffe.dialects.test_multibox import bottoms, layer
+from tests.torchcaffe.dialects.test_rcnn import PSROI, ROI, ROIS, X
+from tests.torchcaffe.dialects.test_ssd import predictions
 
 pytestmark = [
     pytest.mark.gpu,
@@ -25,6 +29,19 @@ pytestmark = [
 ]
 LAYERS = json.loads((GOLDEN / "layers" / "layers.json").read_text())
 DATA = json.loads((GOLDEN / "data_layer.json").read_text())
+DETECTION = {
+    "Permute": ('type: "Permute" top: "y" permute_param { order: 0 order: 2 }', [X]),
+    "Normalize": ('type: "Normalize" top: "y" norm_param { across_spatial: false }', [X]),
+    "PriorBox": ('type: "PriorBox" top: "y" prior_box_param { min_size: 9 }', [X, X]),
+    "DetectionOutput": (
+        'type: "DetectionOutput" top: "y" detection_output_param { num_classes: 4 }',
+        predictions(0),
+    ),
+    "MultiBoxLoss": (layer("code_type: CENTER_SIZE"), bottoms(3)),
+    "ROIPooling": (ROI, [X, ROIS]),
+    "PSROIPooling": (PSROI, [X, ROIS]),
+    "SmoothL1Loss": ('type: "SmoothL1Loss" top: "y"', [X, X**2, X, X]),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -217,3 +234,20 @@ def test_the_sgd_kernel_computes_what_pytorch_does() -> None:
     torch.testing.assert_close(weight, expected)
     torch.testing.assert_close(history, step)
     torch.testing.assert_close(grad, step)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTION))
+def test_layers_of_detection_nets(name: str) -> None:
+    """Tops and gradients are those of the CPU."""
+    layer, bottoms = DETECTION[name]
+    found = []
+    for mode in (caffe.set_mode_cpu, caffe.set_mode_gpu):
+        mode()
+        it = OneLayer(layer, bottoms)
+        tops = it.forward()
+        for top in it.tops:
+            top.diff[...] = np.cos(np.arange(top.count)).reshape(top.shape)
+        it.net.backward()
+        found.append([*tops, *(blob.diff.copy() for blob in it.blobs)])
+    for ours, theirs in zip(*found, strict=True):
+        assert_close(theirs, ours, 1e-4)

@@ -73,17 +73,18 @@ def check_predictions(layer: Layer, shapes: Sequence[Shape], classes: int, share
     Without `shared` there are as many locations for each class.
     """
     loc, scores, prior = shapes[:3]
-    if len(prior) < 3 or prior[2] % 4 or count(prior) != 2 * prior[2] or prior[1] != 2:
+    numbers = count(prior)
+    if not numbers or numbers % 8 or prior[:2] != (1, 2) or count(prior[:3]) != numbers:
         raise layer.fail(f"the third bottom must be priors (1, 2, 4 * boxes), not {prior}")
-    priors = prior[2] // 4
-    for what, shape, numbers in (
+    priors = numbers // 8
+    for what, shape, each in (
         ("location", loc, 4 if shared else 4 * classes),
         ("confidence", scores, classes),
     ):
-        if shape[:1] != loc[:1] or not shape or count(shape[1:]) != priors * numbers:
+        if shape[:1] != loc[:1] or not shape or count(shape[1:]) != priors * each:
             raise layer.fail(
                 f"Number of priors must match number of {what} predictions: {priors} priors "
-                f"need (N, {priors * numbers}), not {shape}"
+                f"need (N, {priors * each}), not {shape}"
             )
 
 

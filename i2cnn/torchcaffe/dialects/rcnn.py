@@ -13,8 +13,8 @@ from i2cnn.torchcaffe.layers.labels import check_batch
 
 #: Smallest width and height of a region that PSROIPooling averages over, in the feature map.
 _LEAST_SIZE = 0.1
-#: First and behind the last index of bins.
-_Spans = tuple[Tensor, Tensor]
+#: Numbers of the top that are looked for at once, which takes several times their memory.
+_AT_ONCE = 2**23
 
 
 def _whole(x: Tensor) -> Tensor:
@@ -23,22 +23,20 @@ def _whole(x: Tensor) -> Tensor:
     return low + torch.where((x - low).abs() >= 0.5, x.sign(), 0)
 
 
-def _bins(start: Tensor, size: Tensor, number: int) -> _Spans:
-    """First and behind the last index of `number` bins of each region; (regions, number)."""
+def _bins(start: Tensor, size: Tensor, number: int) -> Tensor:
+    """(regions, number, 2): first and behind the last index of each bin of the regions."""
     edges = torch.arange(number + 1, device=start.device) * size[:, None]
-    return (
-        torch.floor(edges[:, :-1] + start[:, None]).long(),
-        torch.ceil(edges[:, 1:] + start[:, None]).long(),
-    )
+    first, last = edges[:, :-1] + start[:, None], edges[:, 1:] + start[:, None]
+    return torch.stack([torch.floor(first), torch.ceil(last)], -1).long()
 
 
-def _largest(take: Callable[[Tensor], Tensor], spans: _Spans, number: int) -> tuple[Tensor, Tensor]:
+def _largest(take: Callable[[Tensor], Tensor], spans: Tensor, number: int) -> tuple[Tensor, Tensor]:
     """Largest of `take(i)` with first <= i < last, and the first such i; of empty spans any.
 
-    `take` gives two axes more than the spans have, for indices below `number`.
+    `take` gives two axes more than the spans (..., 2) have, for indices below `number`.
     """
-    first = spans[0].clamp(max=number - 1)
-    last = torch.maximum(spans[1], first + 1)
+    first = spans[..., 0].clamp(max=number - 1)
+    last = torch.maximum(spans[..., 1], first + 1)
     best = take(first)
     where = first[..., None, None].expand_as(best)
     for step in range(1, int((last - first).max())):
@@ -101,26 +99,26 @@ class ROIPooling(_Regions):
         size = (end - start + 1).clamp(min=1)
         spans = []
         for axis, number, length in ((1, p.pooled_h, x.shape[2]), (0, p.pooled_w, x.shape[3])):
-            first, last = _bins(torch.zeros_like(start[:, 0]), size[:, axis] / number, number)
-            begin = start[:, axis, None].long()
-            spans.append(((first + begin).clamp(0, length), (last + begin).clamp(0, length)))
-        rows, columns = ((first >= last) for first, last in spans)
-        empty = (rows[:, :, None] | columns[:, None])[:, None]
+            bins = _bins(torch.zeros_like(start[:, 0]), size[:, axis] / number, number)
+            spans.append((bins + start[:, axis, None, None].long()).clamp(0, length))
+        rows, columns = spans
+        empty = (rows[..., 0] >= rows[..., 1])[:, :, None]
+        empty = (empty | (columns[..., 0] >= columns[..., 1])[:, None])[:, None]
+        step = max(1, _AT_ONCE // max(1, p.pooled_h * p.pooled_w * x.shape[1]))
         with torch.no_grad():
-            where = self._where(x, images, *spans)
+            parts = zip(*(torch.split(of, step) for of in (images, rows, columns)), strict=True)
+            where = torch.cat([self._where(x, *part) for part in parts])
         return [torch.where(empty, 0, x.take(where))]
 
     @staticmethod
-    def _where(x: Tensor, images: Tensor, rows: _Spans, columns: _Spans) -> Tensor:
+    def _where(x: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """(regions, C, h, w): index in `x` of each bin's first largest number."""
         _, channels, height, width = x.shape
         by_column = x.permute(0, 3, 2, 1).reshape(-1, height, channels)
         # Many bins of regions share their columns, so the largest number of each row comes first.
-        ends = torch.stack(columns, -1) + (images * width)[:, None, None]
-        spans, own = torch.unique(ends.reshape(-1, 2), dim=0, return_inverse=True)
-        largest, column = _largest(
-            lambda index: by_column[index], (spans[:, 0], spans[:, 1]), len(by_column)
-        )
+        spans = (columns + (images * width)[:, None, None]).reshape(-1, 2)
+        spans, own = torch.unique(spans, dim=0, return_inverse=True)
+        largest, column = _largest(lambda index: by_column[index], spans, len(by_column))
         own = own.reshape(len(images), 1, -1)
         _, row = _largest(lambda index: largest[own, index[..., None]], rows, height)
         channel = torch.arange(channels, device=x.device)
@@ -156,8 +154,8 @@ class PSROIPooling(_Regions):
         end = (_whole(regions[:, 3:5]) + 1) * p.spatial_scale
         size = (end - start).clamp(min=_LEAST_SIZE) / group
         columns, rows = (_bins(start[:, axis], size[:, axis], group) for axis in (0, 1))
-        left, right = (edge.clamp(0, x.shape[3])[:, None] for edge in columns)
-        upper, lower = (edge.clamp(0, x.shape[2])[:, :, None] for edge in rows)
+        left, right = columns[:, None].clamp(0, x.shape[3]).unbind(-1)
+        upper, lower = rows[:, :, None].clamp(0, x.shape[2]).unbind(-1)
         # Sums of all that is above and to the left of each corner, of which four give a bin's.
         sums = x.double().reshape(len(x), p.output_dim, group, group, *x.shape[2:])
         sums = functional.pad(sums.cumsum(-1).cumsum(-2), (1, 0, 1, 0))

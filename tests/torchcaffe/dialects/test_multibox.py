@@ -41,8 +41,9 @@ CASES = {
         "threshold": 0.3,
         "neg_overlap": 0.1,
     },
-    "match_type: BIPARTITE loc_loss_type: L2 use_difficult_gt: false": {
+    "match_type: BIPARTITE overlap_threshold: 0.1 loc_loss_type: L2 use_difficult_gt: false": {
         "match": "BIPARTITE",
+        "threshold": 0.1,
         "l2": True,
         "difficult": False,
     },
@@ -50,7 +51,8 @@ CASES = {
         "in_target": True,
         "logistic": True,
     },
-    "ignore_cross_boundary_bbox: true bp_inside: true": {"inside": True, "bp_inside": True},
+    "ignore_cross_boundary_bbox: true": {"inside": True},
+    "bp_inside: true": {"bp_inside": True},
     "use_prior_for_matching: false bp_inside: true": {"by_prior": False, "bp_inside": True},
     "mining_type: NONE code_type: CENTER_SIZE": {"mining": "NONE", "code": "CENTER_SIZE"},
     "mining_type: NONE conf_loss_type: LOGISTIC": {"mining": "NONE", "logistic": True},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from i2cnn.torchcaffe.dialects import rcnn
 from i2cnn.util.errors import InputError
 from tests.helpers.detection import psroi_pooling, roi_pooling, smooth_l1
 from tests.helpers.dialects import OneLayer
@@ -27,7 +28,9 @@ PSROI = 'type: "PSROIPooling" top: "y" psroi_pooling_param { output_dim: 2 group
 PSROI += "spatial_scale: 0.125 }"
 
 
-def test_roi_pooling() -> None:
+@pytest.mark.parametrize("at_once", [2**23, 100], ids=["", "in parts"])
+def test_roi_pooling(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rcnn, "_AT_ONCE", at_once)
     it = OneLayer(ROI, [X, ROIS])
     (y,) = it.forward()
     np.testing.assert_array_equal(y, roi_pooling(X, ROIS, 3, 2, 0.125))

@@ -199,6 +199,11 @@ def test_what_is_not_done_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         ('"DetectionOutput"', predictions(0), "Must specify num_classes"),
         (
+            '"DetectionOutput" detection_output_param { num_classes: 4000000000 }',
+            [np.zeros((1, 0)), np.zeros((1, 0)), np.zeros((1, 2, 0))],
+            r"priors \(1, 2, 4 \* boxes\), not \(1, 2, 0\)",
+        ),
+        (
             '"DetectionOutput" detection_output_param { num_classes: 5 }',
             predictions(0),
             r"number of confidence predictions: 40 priors need \(N, 200\)",
