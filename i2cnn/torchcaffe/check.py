@@ -103,7 +103,8 @@ def main(words: Sequence[str]) -> int:
             place = "" if problem.startswith(report.path) else f"{report.path}: "
             show(f"{place}{problem}{only}")
         if report.beyond:
-            show(f"{report.path}: no blocker here, but {report.beyond}")
+            here = "" if report.blockers else "no blocker here, but "
+            show(f"{report.path}: {here}{report.beyond}")
     return int(any(report.blockers for report in reports))
 
 

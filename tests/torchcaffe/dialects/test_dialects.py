@@ -32,6 +32,9 @@ def test_a_net_says_what_genuine_caffe_refuses(
     assert line.endswith(f"] net.prototxt: {said}")
     assert main(["check", "net.prototxt"]) == 0
     assert capsys.readouterr().out.endswith(f"net.prototxt: no blocker here, but {said}\n")
+    Path("net.prototxt").write_text(NET + ' layer { name: "n" type: "None" bottom: "y" top: "z" }')
+    assert main(["check", "net.prototxt"]) == 1
+    assert capsys.readouterr().out.endswith(f"\nnet.prototxt: {said}\n")
 
 
 def test_layer_type_list_stays_genuine_caffes() -> None:
