@@ -5,10 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from i2cnn.torchcaffe.dialects import DIALECTS, FIRST_FIELD
-from i2cnn.torchcaffe.proto import LayerParameter, PoolingParameter
+from i2cnn.torchcaffe.proto import (
+    DropoutParameter,
+    LayerParameter,
+    LossParameter,
+    PoolingParameter,
+)
 from i2cnn.torchcaffe.pycaffe.net_spec import param_name_dict
 
 PAGE = Path(__file__).parents[1] / "docs" / "dialects.md"
+#: Messages of Caffe's own layers with fields of forks: whose they are, and what they do.
+FIELDS = (
+    (PoolingParameter, "several forks", "Sizes round down if false, up if true."),
+    (
+        DropoutParameter,
+        "SegNet (alexgkendall/caffe-segnet)",
+        "Draws in phase TEST, too, for the uncertainty of Bayesian SegNet.",
+    ),
+    (
+        LossParameter,
+        "SegNet (alexgkendall/caffe-segnet)",
+        "Multiplies each label's loss by its class's weight; the divisor stays what it is.",
+    ),
+)
+LAYERS = {"Loss": "SoftmaxWithLoss"}
 START, END = "<!-- dialects -->\n", "<!-- end of dialects -->\n"
 
 
@@ -26,9 +46,10 @@ def table() -> str:
         if dialect.layer.__module__.startswith("i2cnn."):
             what = " ".join((dialect.layer.__doc__ or "").split()).replace("|", r"\|")
             lines.append(f"| {name} | {dialect.fork} | {what} | {_settings(name)} |")
-    fields = PoolingParameter.DESCRIPTOR.fields
-    names = ", ".join(field.name for field in fields if field.number >= FIRST_FIELD)
-    lines.append(f"| Pooling | several forks | Sizes round down if false, up if true. | {names} |")
+    for owner, fork, what in FIELDS:
+        names = ", ".join(f.name for f in owner.DESCRIPTOR.fields if f.number >= FIRST_FIELD)
+        layer = owner.DESCRIPTOR.name.removesuffix("Parameter")
+        lines.append(f"| {LAYERS.get(layer, layer)} | {fork} | {what} | {names} |")
     return "\n".join(lines)
 
 

@@ -48,6 +48,12 @@ def floored(values: Tensor, floor: float) -> Tensor:
     return values + (values.detach().clamp(min=floor) - values.detach())
 
 
+def refuse_class_weights(layer: Layer) -> None:
+    """Refuse SegNet's class weights at a loss that does not have them."""
+    if layer.param.loss_param.weight_by_label_freqs:
+        raise layer.fail("only SoftmaxWithLoss has weight_by_label_freqs")
+
+
 @register("SoftmaxWithLoss")
 class SoftmaxWithLoss(Labelled):
     """Cross entropy of the softmax; a second top gives the probabilities."""
@@ -57,7 +63,19 @@ class SoftmaxWithLoss(Labelled):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         # How many labels are ignored must be read from the device.
-        self.recordable = not self.param.loss_param.HasField("ignore_label")
+        loss = self.param.loss_param
+        self.recordable = not loss.HasField("ignore_label")
+        #: SegNet's weights of the classes, by which each label's loss is multiplied.
+        self.class_weights: Tensor | None = None
+        if loss.weight_by_label_freqs:
+            axis = canonical_axis(self, self.param.softmax_param.axis, len(shapes[0]))
+            if len(loss.class_weighting) != shapes[0][axis]:
+                raise self.fail(
+                    f"give class_weighting for each of {shapes[0][axis]} classes, not for "
+                    f"{len(loss.class_weighting)}"
+                )
+            weights = list(loss.class_weighting)
+            self.class_weights = torch.tensor(weights, device=self.context.device)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         check_batch(self, shapes)
@@ -74,9 +92,12 @@ class SoftmaxWithLoss(Labelled):
         index = self.check_labels(labels, classes, ignore).reshape(outer, inner)
         log = torch.log_softmax(scores.reshape(outer, classes, inner), 1)
         keep = torch.ones_like(index, dtype=torch.bool) if ignore is None else index != ignore
-        picked = log.gather(1, torch.where(keep, index, 0).unsqueeze(1)).squeeze(1)
+        index = torch.where(keep, index, 0)
+        picked = log.gather(1, index.unsqueeze(1)).squeeze(1)
         # Caffe takes the logarithm of max(p, FLT_MIN).
         value = -floored(picked, math.log(torch.finfo(torch.float32).tiny)) * keep
+        if self.class_weights is not None:
+            value = value * self.class_weights[index]
         valid = index.numel() if ignore is None else int(keep.sum())
         total = value.sum() / normalizer(loss, outer, inner, valid)
         if len(self.param.top) < 2:
@@ -89,6 +110,9 @@ class SigmoidCrossEntropyLoss(Labelled):
     """Cross entropy of independent yes/no outputs; targets are numbers in [0, 1]."""
 
     is_loss = True
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        refuse_class_weights(self)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         check_batch(self, shapes)
@@ -184,6 +208,7 @@ class InfogainLoss(Labelled):
     labels_only = frozenset({1, 2})
 
     def setup(self, shapes: Sequence[Shape]) -> None:
+        refuse_class_weights(self)
         if self.param.loss_param.HasField("normalize"):
             raise self.fail('normalize is deprecated. use "normalization"')
         self.matrix = torch.empty(0)

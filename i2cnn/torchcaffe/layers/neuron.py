@@ -154,7 +154,9 @@ class Dropout(Layer):
         if not 0 <= ratio < 1:
             raise self.fail(f"dropout_ratio {ratio} is not in [0, 1)")
         self.mask: Tensor | None = None
-        if self.context.train and self.context.device.type != "cpu":
+        #: SegNet's Bayesian nets draw in phase TEST, too.
+        self.drops = self.context.train or self.param.dropout_param.sample_weights_test
+        if self.drops and self.context.device.type != "cpu":
             self.generators = [torch.Generator(self.context.device)]
 
     def prepare(self) -> None:
@@ -165,7 +167,7 @@ class Dropout(Layer):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
-        if not self.context.train:
+        if not self.drops:
             return [x]
         if self.mask is None or not self.recomputing:
             keep = 1.0 - self.param.dropout_param.dropout_ratio

@@ -186,6 +186,34 @@ def test_bn_of_pspnet_uses_statistics(frozen: str, phase: int) -> None:
     assert learned == ([0, 0, 0, 0] if frozen else [1, 1, 0, 0])
 
 
+# Losses
+
+
+def test_segnet_weighs_classes() -> None:
+    scores, labels = numbers(2, 3, 2, 2), np.float32([[[0, 1], [2, 9]], [[1, 1], [9, 0]]])
+    text = "loss_param { ignore_label: 9 weight_by_label_freqs: true "
+    weights = np.float32([0.5, 2, 3])
+    text += " ".join(f"class_weighting: {weight}" for weight in weights) + " }"
+    it = OneLayer(f'type: "SoftmaxWithLoss" top: "loss" {text}', [scores, labels])
+    log = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    losses = [
+        -weights[int(label)] * log[n, int(label), i, j]
+        for (n, i, j), label in np.ndenumerate(labels)
+        if label != 9
+    ]
+    close(it.forward()[0], np.float32(sum(losses) / len(losses)))
+    it.check_gradients()
+
+
+def test_segnet_drops_in_phase_test() -> None:
+    settings = "dropout_param { dropout_ratio: 0.25 sample_weights_test: true }"
+    it = OneLayer(f'type: "Dropout" top: "y" {settings}', [np.ones((40, 50))])
+    first, second = it.forward()[0], it.forward()[0]
+    assert set(np.unique(first)) == {0, np.float32(4 / 3)}
+    assert 0.2 < (first == 0).mean() < 0.3
+    assert (first != second).any()
+
+
 # Sizes
 
 
@@ -294,6 +322,16 @@ IMAGE, FLAT = (1, 8, 4, 6), (2, 3)
             '"Pooling" pooling_param { kernel_size: 2 ceil_mode: false round_mode: CEIL }',
             [IMAGE],
             "ceil_mode contradicts round_mode",
+        ),
+        (
+            '"SoftmaxWithLoss" loss_param { weight_by_label_freqs: true class_weighting: 1 }',
+            [FLAT, (2,)],
+            "class_weighting for each of 3 classes, not for 1",
+        ),
+        (
+            '"SigmoidCrossEntropyLoss" loss_param { weight_by_label_freqs: true }',
+            [FLAT, FLAT],
+            "only SoftmaxWithLoss has",
         ),
         ('"BN"', [IMAGE], "which differ"),
         ('"BN" bn_param { bn_mode: LEARN eps: 1 }', [IMAGE], "which differ"),
