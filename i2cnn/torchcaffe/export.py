@@ -204,6 +204,13 @@ def _upsample(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
     return [put_by_mask(x, mask, *layer.reshape([tuple(x.shape)] * 2)[0][2:])]
 
 
+def _detection_output(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
+    raise layer.fail(
+        "DetectionOutput cannot be exported, whose size follows from the numbers; end the net "
+        "before it"
+    )
+
+
 #: Layers that compute by native code, or look at numbers: the same in plain operations.
 _PLAIN: dict[str, Callable[[Layer, list[Tensor]], list[Tensor]]] = {
     "LRN": _lrn,
@@ -211,6 +218,7 @@ _PLAIN: dict[str, Callable[[Layer, list[Tensor]], list[Tensor]]] = {
     "MVN": _mvn,
     "Embed": _embed,
     "Upsample": _upsample,
+    "DetectionOutput": _detection_output,
 }
 
 
