@@ -170,9 +170,11 @@ def psroi_pooling(x: Array, rois: Array, depth: int, group: int, scale: float) -
     """R-FCN's PSROIPooling."""
     y = np.zeros((len(rois), depth, group, group))
     for r, (image, *corners) in enumerate(rois):
-        left, top = (c_round(corner) * scale for corner in corners[:2])
-        right, bottom = ((c_round(corner) + 1) * scale for corner in corners[2:])
-        tall, wide = max(bottom - top, 0.1) / group, max(right - left, 0.1) / group
+        # In float32, as the fork has them: the edges of bins are often whole numbers but for that.
+        left, top = (np.float32(c_round(corner)) * np.float32(scale) for corner in corners[:2])
+        right, bottom = (np.float32(c_round(c) + 1) * np.float32(scale) for c in corners[2:])
+        least, number = np.float32(0.1), np.float32(group)
+        tall, wide = max(bottom - top, least) / number, max(right - left, least) / number
         for i, j in _places(y[r, 0]):
             rows = _window(i * tall + top, (i + 1) * tall + top, x.shape[2])
             columns = _window(j * wide + left, (j + 1) * wide + left, x.shape[3])
