@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from i2cnn.cli.answers import Answer, note, read, refuse
+from i2cnn.cli.answers import Answer, note, refuse, work_ahead
 from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.people import FaceDescriptor, group_by_person
@@ -20,7 +20,7 @@ from i2cnn.models.card import read_card
 from i2cnn.recogniser.album import DescribedFace, make_reference, name_faces
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.svm.person_reference import PersonReference
-from i2cnn.util.arrays import Float64Array
+from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
 from i2cnn.util.progress import progress
@@ -129,23 +129,30 @@ def _find_faces(
     A picture that cannot be used, or that has more faces than are used, is told.
     """
     describe_who = FaceDescriptor(recogniser.finder) if every else None
+
+    def describe(image: UInt8Array) -> tuple[int, list[tuple[DescribedFace, Float64Array | None]]]:
+        found = recogniser.finder.find_all(image)
+        described = []
+        for detection in found if every else _largest(found):
+            face = DescribedFace(detection, recogniser.describe(image, detection))
+            who = None if describe_who is None else describe_who(image, detection)
+            described.append((face, who))
+        return len(found), described
+
     faces: list[AlbumFace] = []
     without: list[Answer] = []
     with progress("describing faces") as update:
-        for number, picture in enumerate(pictures, 1):
-            try:
-                image, notes = read(picture)
-                found = recogniser.finder.find_all(image)
-                if not found:
+        done = work_ahead(describe, pictures)
+        for number, (picture, notes, result) in enumerate(done, 1):
+            if isinstance(result, Exception):
+                without.append(refuse(picture, result))
+            else:
+                count, described = result
+                if not count:
                     without.append(Answer(picture, [], notes=notes))
-                elif not every and len(found) > 1:
-                    note(f"{picture.path}: {len(found)} faces, the largest is used")
-                for detection in found if every else _largest(found):
-                    face = DescribedFace(detection, recogniser.describe(image, detection))
-                    who = None if describe_who is None else describe_who(image, detection)
-                    faces.append(AlbumFace(picture, face, who, notes))
-            except Exception as error:
-                without.append(refuse(picture, error))
+                elif not every and count > 1:
+                    note(f"{picture.path}: {count} faces, the largest is used")
+                faces += [AlbumFace(picture, face, who, notes) for face, who in described]
             update(number, len(pictures))
     return faces, without
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rich.table import Table
 
@@ -17,7 +18,11 @@ from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.console import PlainConsole, bold
 from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.images import read_image_noted, write_image
+from i2cnn.util.machine import available_cores
 from i2cnn.util.text import printable, show, warn
+from i2cnn.util.threads import in_order
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,32 @@ def note(text: str) -> None:
     warn(f"i2cnn: {text}")
 
 
-def read(picture: Picture) -> tuple[UInt8Array, list[str]]:
-    """Read a picture, and say on standard error what a reader should know of it; both returned."""
-    image, notes = read_image_noted(picture.path)
-    for text in notes:
-        note(text)
-    return image, notes
+def work_ahead(
+    work: Callable[[UInt8Array], R], pictures: Sequence[Picture]
+) -> Iterator[tuple[Picture, Sequence[str], R | Exception]]:
+    """Read pictures and work on them in as many threads as there are cores; results in order.
+
+    What a reader should know of a picture is said on standard error as its turn comes.
+
+    Yields
+    ------
+    tuple
+        A picture, what was said of it, and the work's result or what it raised.
+    """
+
+    def read(picture: Picture) -> tuple[Sequence[str], R | Exception]:
+        notes: Sequence[str] = ()
+        try:
+            image, notes = read_image_noted(picture.path)
+            return notes, work(image)
+        except Exception as error:
+            return notes, error
+
+    done = in_order(read, pictures, available_cores())
+    for picture, (notes, result) in zip(pictures, done, strict=True):
+        for text in notes:
+            note(text)
+        yield picture, notes, result
 
 
 def refuse(picture: Picture, error: Exception) -> Answer:

@@ -16,9 +16,9 @@ from i2cnn.cli.answers import (
     note,
     print_people,
     print_picture,
-    read,
     refuse,
     save_drawing,
+    work_ahead,
 )
 from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.cli.records import CsvFile, entries, print_json
@@ -162,11 +162,11 @@ def _one_by_one(recogniser: Recogniser, pictures: Sequence[Picture]) -> Iterator
     # On a terminal, the answers are the progress.
     shows = nullcontext(None) if sys.stdout.isatty() else progress("pictures")
     with shows as update:
-        for number, picture in enumerate(pictures, 1):
-            try:
-                image, notes = read(picture)
-                yield Answer(picture, recogniser.predict(image), notes=notes)
-            except Exception as error:
-                yield refuse(picture, error)
+        named = work_ahead(recogniser.predict, pictures)
+        for number, (picture, notes, faces) in enumerate(named, 1):
+            if isinstance(faces, Exception):
+                yield refuse(picture, faces)
+            else:
+                yield Answer(picture, faces, notes=notes)
             if update is not None:
                 update(number, len(pictures))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.recogniser.video import VideoRecogniser
 from i2cnn.util.console import PlainConsole
 from i2cnn.util.errors import InputError
+from i2cnn.util.progress import progress
 from i2cnn.util.text import printable, show
 from i2cnn.util.videos import Frame, is_video, read_camera, read_video
 
@@ -56,7 +58,19 @@ def predict_videos(
     for path in options.images:
         start = done.get(printable(path), -1) + 1
         frames = read_video(path, options.every, start)
+        # Answers that are printed on a terminal are the progress.
+        if _has_table(options) or not sys.stdout.isatty():
+            frames = _with_progress(frames, f"{path.name}, frames")
         yield from _named(options, recogniser, Picture(path, path.parent), frames)
+
+
+def _with_progress(frames: Iterator[Frame], title: str) -> Iterator[Frame]:
+    """Frames of a video, and a bar of how many were read."""
+    with progress(title) as update:
+        for frame in frames:
+            yield frame
+            if frame.total:
+                update(min(frame.number + 1, frame.total), frame.total)
 
 
 def _named(
@@ -90,8 +104,12 @@ def _named(
     except InputError as error:
         yield Answer(picture, [], error=str(error))
         note(f"error: {error}")
-    if not options.json and options.csv != "-":
+    if _has_table(options):
         _print_faces(picture, recogniser.labels, shown, times)
+
+
+def _has_table(options: argparse.Namespace) -> bool:
+    return not options.json and options.csv != "-"
 
 
 def _print_faces(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,36 @@ class FaceFinder:
             doubtful = doubtful or faces
         return doubtful
 
+    def find_again(self, image: UInt8Array, faces: Sequence[Detection]) -> list[Detection] | None:
+        """Find the faces of a video's frame in the next one, by a look at where they were.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        faces : sequence of Detection
+            Of the frame before, which has the same size.
+
+        Returns
+        -------
+        list of Detection or None
+            From left to right; None unless all of them are there, so that the whole frame must be
+            searched.
+        """
+        if self.whole:
+            return None
+        gray = as_gray(image)
+        start = View.of(gray).resized(1.0, _MOST)
+        again: list[Detection] = []
+        for face in faces:
+            x, y, width, height = face.box
+            middle = np.array([x + width / 2, y + height / 2])
+            candidate = self._look(start.around(middle, width / _BOX, _LOOK_SIDE), 0.0)
+            if candidate is None or not _is_inside(candidate.points, gray):
+                return None
+            again.append(self._settled(start, candidate, _first_kind(start)))
+        distinct = _distinct(again)
+        return distinct if len(distinct) == len(faces) else None
+
     def find_one(self, image: UInt8Array) -> tuple[Detection, int]:
         """Find the largest face of a picture; without any, guess one that fills it.
 
@@ -217,10 +247,10 @@ def _searches(picture: View, start: View) -> Iterator[tuple[str, Iterable[View]]
     start : View
         The picture, made smaller if it is very large.
     """
-    shorter = min(start.pixels.shape)
-    small = shorter < _SMALL_SIDE
-    first = start.resized(float(np.ceil(2 * _SMALL_SIDE / shorter)), _MOST) if small else start
-    yield "dlib-upsampled" if small else "dlib", [first]
+    first, small = start, _is_small(start)
+    if small:
+        first = start.resized(float(np.ceil(2 * _SMALL_SIDE / min(start.pixels.shape))), _MOST)
+    yield _first_kind(start), [first]
     yield "dlib-padded", [first.padded(_MOST_PADDED)]
     # Turned by 45 degrees, width and height are their sum divided by the root of two.
     few = first.resized(min(1.0, 2 * _MOST_TURNED**0.5 / sum(first.pixels.shape)), _MOST)
@@ -228,6 +258,15 @@ def _searches(picture: View, start: View) -> Iterator[tuple[str, Iterable[View]]
     if not small:
         factor = 4.0 if _doublings(first, _MOST) else 2.0
         yield "dlib-upsampled", [picture.resized(factor / start.scale, _MOST_ENLARGED)]
+
+
+def _is_small(start: View) -> bool:
+    return bool(min(start.pixels.shape) < _SMALL_SIDE)
+
+
+def _first_kind(start: View) -> str:
+    """What the first search of a picture is called."""
+    return "dlib-upsampled" if _is_small(start) else "dlib"
 
 
 def _doublings(view: View, most: int) -> int:

@@ -1,4 +1,4 @@
-"""Follows faces from frame to frame of a video."""
+"""Finds the faces of a video and follows them from frame to frame."""
 
 from __future__ import annotations
 
@@ -7,12 +7,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.faces.table import Box
+from i2cnn.util.arrays import UInt8Array
 
 #: Boxes of one face in neighbouring frames overlap by more than this share of what both cover.
 _LEAST_OVERLAP = 0.2
 #: A face that was not seen for so many seconds is another one when it comes again.
 PATIENCE = 2.0
+#: After so many seconds, or frames, a whole frame is searched again, for new faces.
+SEARCH_SECONDS, SEARCH_FRAMES = 0.5, 15
+
+
+class FaceTracker:
+    """Finds the faces of a video's frames, most of them by a look at where they just were.
+
+    Whole frames are searched every half second, and whenever a face is not where it was.
+
+    Parameters
+    ----------
+    finder : FaceFinder
+    """
+
+    def __init__(self, finder: FaceFinder) -> None:
+        self._finder = finder
+        self._faces: list[Detection] = []
+        self._searched = -np.inf
+        self._frames = 0
+
+    def find(self, image: UInt8Array, seconds: float) -> list[Detection]:
+        """The faces of the next frame, from left to right.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
+        seconds : float
+            When the frame is shown.
+        """
+        self._frames += 1
+        # Some files' times stand still, so frames are counted, too.
+        due = seconds - self._searched >= SEARCH_SECONDS or self._frames >= SEARCH_FRAMES
+        again = None if due else self._finder.find_again(image, self._faces)
+        if again is None:
+            again = self._finder.find_all(image, quick=True)
+            self._searched, self._frames = seconds, 0
+        self._faces = again
+        return again
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from i2cnn.faces.finder import Detection
-from i2cnn.faces.follow import FaceFollower
+from i2cnn.faces.follow import FaceFollower, FaceTracker
 from i2cnn.recogniser.album import ENOUGH_PICTURES
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.arrays import Float32Array
@@ -51,16 +51,24 @@ class VideoRecogniser:
 
     def name(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[NumberedFace]]]:
         """The faces of each frame from left to right, each with the number that it keeps."""
-        for frame, seen in in_order(self._see, frames, available_cores()):
+        for frame, seen in in_order(self._describe, self._find(frames), available_cores()):
             boxes = [detection.box for detection, _ in seen]
             numbers = self._follower.follow(boxes, frame.seconds)
             faces = zip(numbers, seen, strict=True)
             yield frame, [(n, self._name(n, *face, frame.seconds)) for n, face in faces]
 
-    def _see(self, frame: Frame) -> tuple[Frame, list[tuple[Detection, Float32Array]]]:
-        """What can be said of a frame without the others."""
-        found = self._recogniser.finder.find_all(frame.image, quick=True)
-        return frame, [(face, self._recogniser.describe(frame.image, face)) for face in found]
+    def _find(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, list[Detection]]]:
+        """Each frame with its faces, for which the one before must be known."""
+        tracker = FaceTracker(self._recogniser.finder)
+        for frame in frames:
+            yield frame, tracker.find(frame.image, frame.seconds)
+
+    def _describe(
+        self, found: tuple[Frame, list[Detection]]
+    ) -> tuple[Frame, list[tuple[Detection, Float32Array]]]:
+        """A frame with its faces' features, for which no other frame is needed."""
+        frame, faces = found
+        return frame, [(face, self._recogniser.describe(frame.image, face)) for face in faces]
 
     def _name(
         self, number: int, detection: Detection, features: Float32Array, seconds: float

@@ -63,9 +63,9 @@ def read_image(path: str | Path) -> UInt8Array:
 def read_image_noted(path: str | Path) -> tuple[UInt8Array, list[str]]:
     """Read a picture, and return what :func:`read_image` warns of instead of warning.
 
-    Warnings are recorded for one thread at a time.
+    Warnings are recorded for one thread at a time, so the others wait.
     """
-    with warnings.catch_warnings(record=True) as told:
+    with _DECODING, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", InputWarning)
         image = read_image(path)
     notes = []
@@ -100,10 +100,9 @@ def decode_image(content: bytes, name: str, most_pixels: int) -> tuple[UInt8Arra
     InputError
         As :func:`read_image`.
     """
-    # Warnings are recorded for one thread at a time; and so only one picture is being decoded.
-    with _DECODING, file_in_memory(content) as path:
+    with file_in_memory(content) as path:
         try:
-            with _without_warnings(), open_picture(path) as picture:
+            with _DECODING, _without_warnings(), open_picture(path) as picture:
                 if picture.width * picture.height > most_pixels:
                     raise too_large(path, f"{picture.width}x{picture.height}", most_pixels)
             image, notes = read_image_noted(path)

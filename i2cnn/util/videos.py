@@ -38,11 +38,14 @@ class Frame:
     seconds : float
         From the beginning.
     image : ndarray of uint8, (H, W, 3) in B, G, R
+    total : int
+        Frames that the video announces; 0 if it doesn't, as a camera.
     """
 
     number: int
     seconds: float
     image: UInt8Array
+    total: int = 0
 
 
 def is_video(path: Path) -> bool:
@@ -71,18 +74,18 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
         )
         if not 0 < width * height <= MAX_PIXELS:
             raise InputError(f"{path}: frames of {width:.0f}x{height:.0f} pixels are not read")
+        announced = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         number = 0
         while capture.grab():
             if number >= start and number % every == 0:
                 seconds = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 read, image = capture.retrieve()
                 if read:
-                    yield Frame(number, seconds, np.asarray(image, np.uint8))
+                    yield Frame(number, seconds, np.asarray(image, np.uint8), announced)
             number += 1
-        announced = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         if number == 0 or number < announced * (1 - _LOST):
             raise InputError(
-                f"{path}: ends after {number} of {announced:.0f} frames; the file is damaged, copy "
+                f"{path}: ends after {number} of {announced} frames; the file is damaged, copy "
                 "it again"
             )
     finally:

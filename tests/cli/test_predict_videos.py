@@ -20,7 +20,7 @@ from i2cnn.util.videos import Frame
 from tests.helpers.videos import write_video
 
 Output = pytest.CaptureFixture[str]
-FACES = [read_image(next(embedded_root().glob(f"{name}.*.png"))) for name in ("S03.HA1", "S07.NE1")]
+FACES = [read_image(next(embedded_root().glob(f"{name}.*.png"))) for name in ("S20.HA1", "S07.NE1")]
 
 
 @pytest.fixture(autouse=True)
