@@ -36,6 +36,8 @@ _SURE_SCORE, _SURE_TILT = 1.0, 15.0
 #: Any other face is looked at in a square of this side, in which its box has the share _BOX, turned
 #: by each of these degrees.
 _LOOK_SIDE, _BOX, _LOOKS = 220, 1 / 2.4, range(-180, 180, 30)
+#: A video's face is looked for again in a square of this side, in which its box has this share.
+_AGAIN_SIDE, _AGAIN_BOX = 160, 1 / 1.8
 #: A face is doubtful if it scores less, or little more than when it is turned by these degrees or
 #: more.
 _LEAST_SCORE, _LEAST_LEAD, _OTHER_WAY = 0.3, 0.2, 75.0
@@ -159,7 +161,8 @@ class FaceFinder:
         for face in faces:
             x, y, width, height = face.box
             middle = np.array([x + width / 2, y + height / 2])
-            candidate = self._look(start.around(middle, width / _BOX, _LOOK_SIDE), 0.0)
+            near = start.around(middle, width / _AGAIN_BOX, _AGAIN_SIDE)
+            candidate = self._central(near, middle, width / 2)
             if candidate is None or not _is_inside(candidate.points, gray):
                 return None
             again.append(self._settled(start, candidate, _first_kind(start)))
@@ -233,7 +236,10 @@ class FaceFinder:
         """The face in the middle of a view that is turned to level eyes of this tilt."""
         view = near.levelled(tilt, _LOOK_SIDE)
         middle = view.to_picture(np.array([[(_LOOK_SIDE - 1) / 2] * 2]))[0]
-        reach = _LOOK_SIDE * _BOX / 2 * view.scale
+        return self._central(view, middle, _LOOK_SIDE * _BOX / 2 * view.scale)
+
+    def _central(self, view: View, middle: Float64Array, reach: float) -> Candidate | None:
+        """The best face of a view whose centre is near to a place in the picture."""
         close = (c for c in self._detector.detect(view) if np.hypot(*(c.centre - middle)) < reach)
         return max(close, key=_score, default=None)
 
