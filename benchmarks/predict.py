@@ -27,6 +27,7 @@ import cv2
 import numpy as np
 
 from i2cnn.datasets import embedded_root
+from i2cnn.util.images import as_bgr, read_image
 
 ROOT = Path(__file__).parents[1]
 WIDTH, HEIGHT, RATE = 1280, 720, 25
@@ -72,8 +73,8 @@ def write_clip(path: Path, pictures: Sequence[Path], seconds: float) -> Path:
     rng = np.random.RandomState(0)
     coarse = rng.randint(60, 190, (HEIGHT // 40, WIDTH // 40, 3)).astype(np.uint8)
     ground = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    faces = [cv2.imread(str(picture)) for picture in pictures]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT))
+    faces = [as_bgr(read_image(picture)) for picture in pictures]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, (WIDTH, HEIGHT))
     for number in range(round(seconds * RATE)):
         frame, t = ground.copy(), 2 * np.pi * number / RATE
         for i, face in enumerate(faces):

@@ -139,7 +139,7 @@ class FaceDetector:
         self._boxes = _Boxes()
         self._predictor: Any = dlib.shape_predictor(str(model))
 
-    def detect(self, view: View, doublings: int = 0) -> list[Candidate]:
+    def detect(self, view: View, doublings: int = 0, seen: View | None = None) -> list[Candidate]:
         """The faces of a view that stand upright in it, tilted by 30 degrees at most.
 
         Parameters
@@ -147,17 +147,17 @@ class FaceDetector:
         view : View
         doublings : int
             How often the detector doubles the view, to see faces below 80 pixels.
+        seen : View, optional
+            Where landmarks are located; in the view itself by default. It is not turned.
         """
         if min(view.pixels.shape) < _LEAST_SIDE:
             return []
-        found = [
-            Candidate(
-                _in_picture(view, box),
-                view.to_picture(_five(self._predictor(view.pixels, box))),
-                score,
-            )
-            for box, score in self._boxes(view.pixels, doublings)
-        ]
+        found = []
+        for box, score in self._boxes(view.pixels, doublings):
+            placed, shown = _in_picture(view, box), seen or view
+            frame = box if seen is None else _in_view(seen, placed)
+            points = shown.to_picture(_five(self._predictor(shown.pixels, frame)))
+            found.append(Candidate(placed, points, score))
         return [candidate for candidate in found if not check_points(candidate.points)]
 
     def points_in(self, view: View) -> Float64Array:
@@ -196,3 +196,11 @@ def _in_picture(view: View, box: Any) -> Box:
     middle = np.array([[box.left(), box.top()]]) + size / 2
     (x, y), (width, height) = view.to_picture(middle)[0], size * view.scale
     return float(x - width / 2), float(y - height / 2), float(width), float(height)
+
+
+def _in_view(view: View, box: Box) -> Any:
+    """dlib's rectangle, in a view that is not turned, of a square in the picture."""
+    import dlib
+
+    x, y, width, height = (np.array(box) - (*view.matrix[:, 2], 0, 0)) / view.scale
+    return dlib.rectangle(*(round(float(v)) for v in (x, y, x + width - 1, y + height - 1)))

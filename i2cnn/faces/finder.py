@@ -162,7 +162,7 @@ class FaceFinder:
             x, y, width, height = face.box
             middle = np.array([x + width / 2, y + height / 2])
             near = start.around(middle, width / _AGAIN_BOX, _AGAIN_SIDE)
-            candidate = self._central(near, middle, width / 2)
+            candidate = _central(self._detector.detect(near, seen=start), middle, width / 2)
             if candidate is None or not _is_inside(candidate.points, gray):
                 return None
             again.append(self._settled(start, candidate, _first_kind(start)))
@@ -236,12 +236,7 @@ class FaceFinder:
         """The face in the middle of a view that is turned to level eyes of this tilt."""
         view = near.levelled(tilt, _LOOK_SIDE)
         middle = view.to_picture(np.array([[(_LOOK_SIDE - 1) / 2] * 2]))[0]
-        return self._central(view, middle, _LOOK_SIDE * _BOX / 2 * view.scale)
-
-    def _central(self, view: View, middle: Float64Array, reach: float) -> Candidate | None:
-        """The best face of a view whose centre is near to a place in the picture."""
-        close = (c for c in self._detector.detect(view) if np.hypot(*(c.centre - middle)) < reach)
-        return max(close, key=_score, default=None)
+        return _central(self._detector.detect(view), middle, _LOOK_SIDE * _BOX / 2 * view.scale)
 
 
 def _searches(picture: View, start: View) -> Iterator[tuple[str, Iterable[View]]]:
@@ -292,6 +287,12 @@ def _prior(image: UInt8Array) -> Detection:
     height, width = image.shape[:2]
     points = np.array(_PRIOR) * (width - 1, height - 1)
     return Detection((0.0, 0.0, float(width), float(height)), points, "prior")
+
+
+def _central(faces: Iterable[Candidate], middle: Float64Array, reach: float) -> Candidate | None:
+    """The best of those whose centres are near to a place in the picture."""
+    close = (face for face in faces if np.hypot(*(face.centre - middle)) < reach)
+    return max(close, key=_score, default=None)
 
 
 def _score(face: Candidate) -> float:
