@@ -44,6 +44,32 @@ DETECTION = {
 }
 
 
+BN = 'type: "BN" top: "y" bn_param'
+FILLER = '{ type: "constant" value: 0.5 }'
+OTHERS = {
+    "Axpy": ('type: "Axpy" top: "y"', [X[:, :, 0, 0], X, X**2]),
+    "BN of SegNet": (f"{BN} {{ scale_filler {FILLER} }}", [X]),
+    "BN of PSPNet": (f"{BN} {{ slope_filler {FILLER} momentum: 0.5 }}", [X]),
+    "ConvolutionDepthwise": (
+        f'type: "ConvolutionDepthwise" top: "y" convolution_param {{ kernel_size: 2 '
+        f"weight_filler {FILLER} }}",
+        [X],
+    ),
+    "Interp": ('type: "Interp" top: "y" interp_param { height: 5 width: 9 }', [X]),
+    "ReLU6": ('type: "ReLU6" top: "y"', [7 * X]),
+    "ShuffleChannel": (
+        'type: "ShuffleChannel" top: "y" shuffle_channel_param { group: 2 }',
+        [X],
+    ),
+    "Upsample of SegNet": (
+        'type: "Upsample" top: "y" upsample_param { upsample_h: 99 upsample_w: 99 }',
+        [X, np.arange(X.size).reshape(X.shape) % 9801],
+    ),
+    "Upsample of YOLOv3": ('type: "Upsample" top: "y" upsample_param { scale: 3 }', [X]),
+}
+OF_FORKS = DETECTION | OTHERS
+
+
 @pytest.fixture(autouse=True)
 def gpu_mode(cpu_mode: None) -> None:
     caffe.set_mode_gpu()
@@ -236,14 +262,14 @@ def test_the_sgd_kernel_computes_what_pytorch_does() -> None:
     torch.testing.assert_close(grad, step)
 
 
-@pytest.mark.parametrize("name", sorted(DETECTION))
-def test_layers_of_detection_nets(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(OF_FORKS))
+def test_layers_of_forks(name: str) -> None:
     """Tops and gradients are those of the CPU."""
-    layer, bottoms = DETECTION[name]
+    layer, bottoms = OF_FORKS[name]
     found = []
     for mode in (caffe.set_mode_cpu, caffe.set_mode_gpu):
         mode()
-        it = OneLayer(layer, bottoms)
+        it = OneLayer(layer, bottoms, phase=caffe.TRAIN if "PSPNet" in name else caffe.TEST)
         tops = it.forward()
         for top in it.tops:
             top.diff[...] = np.cos(np.arange(top.count)).reshape(top.shape)

@@ -63,6 +63,16 @@ def test_the_example_of_the_page_runs(
         caffe.to_proto(caffe.layers.Mish(mush_param={"beta": 3}))
 
 
+def test_a_layer_of_ones_own_takes_precedence_over_a_forks(
+    join: Callable[[str, str], None],
+) -> None:
+    text = "from i2cnn.torchcaffe.dialects import Layer, register_dialect\n"
+    text += "@register_dialect('ReLU6', fork='ours')\nclass Mine(Layer):\n"
+    join("mish", text + "    def compute(self, bottoms):\n        return [bottoms[0] + 1]\n")
+    it = OneLayer('type: "ReLU6" top: "y"', [np.full(2, 8)])
+    np.testing.assert_array_equal(it.forward()[0], [9, 9])
+
+
 def test_a_package_that_cannot_be_loaded(join: Callable[[str, str], None]) -> None:
     join("broken", "import no_such_module")
     with pytest.raises(InputError, match=r"layers of 'broken' .*no_such_module.*; repair or"):
