@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from i2cnn.util.turns import Turns
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 #: Views with a shorter side are not searched.
 _LEAST_SIDE = 40
+#: Pixels of views of which one at a time is searched.
+_LARGE = 15_000_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ class _Boxes:
     """Boxes by dlib's frontal face detector, for any number of threads.
 
     dlib's own object must not be used by two threads at a time: it keeps the pyramid of its
-    picture. So each call has one to itself, and as many work at a time as there are cores.
+    picture. So each call has one to itself, and as many work at a time as there are cores, of views
+    of more than `_LARGE` pixels one, since each takes hundreds of megabytes.
     """
 
     def __init__(self) -> None:
@@ -93,10 +97,12 @@ class _Boxes:
         #: Unpickling a copy takes 2 ms, making a detector 300 ms.
         self._pickled = pickle.dumps(first)
         self._turns = Turns(available_cores())
+        self._turns_of_large = Turns()
 
     def __call__(self, gray: UInt8Array, doublings: int) -> list[tuple[Any, float]]:
         """Boxes of the faces, as dlib's own objects, and their scores."""
-        with self._turns:
+        large = gray.size << 2 * doublings > _LARGE
+        with self._turns_of_large if large else nullcontext(), self._turns:
             try:
                 detector = self._idle.pop()
             except IndexError:

@@ -6,6 +6,7 @@ import csv
 import functools
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.images import read_image
+from i2cnn.util.progress import Callback
 from i2cnn.util.videos import Frame
 from tests.helpers.videos import write_video
 
@@ -156,6 +158,18 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     assert main(["predict", *words]) == 1
     assert reason in capsys.readouterr().err
+
+
+def test_a_video_shows_how_far_it_is(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def shown(title: str) -> Iterator[Callback]:
+        yield lambda done, total: told.append((title, done, total))
+
+    monkeypatch.setattr("i2cnn.cli.video.progress", shown)
+    assert main(["predict", str(video), "--every=3", "--json"]) == 0
+    assert told == [("two faces.mp4, frames", done, 8) for done in (1, 4, 7)]
 
 
 def test_ctrl_c_ends_the_camera(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,41 @@
+"""Pictures that are worked on ahead, in threads."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from i2cnn.cli.answers import work_ahead
+from i2cnn.cli.pictures import Picture
+from i2cnn.util.arrays import UInt8Array
+
+
+def test_answers_and_what_is_said_of_pictures_come_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("i2cnn.cli.answers.available_cores", lambda: 2)
+    pages = [Image.fromarray(np.full((20, 20 + side), side, np.uint8)) for side in range(4)]
+    for number, page in enumerate(pages):
+        page.save(tmp_path / f"{number}.tif", save_all=True, append_images=[page] * (number + 1))
+    (tmp_path / "bad.tif").write_text("x")
+    names = ["0.tif", "1.tif", "bad.tif", "2.tif", "3.tif"]
+    later = threading.Event()
+
+    def work(image: UInt8Array) -> int:
+        if image.shape[1] == 20:
+            assert later.wait(10)  # the first picture is done after the second
+        later.set()
+        return image.shape[1]
+
+    pictures = [Picture(tmp_path / name, tmp_path) for name in names]
+    done = list(work_ahead(work, pictures))
+    assert [picture for picture, _, _ in done] == pictures
+    assert [r for _, _, r in done if not isinstance(r, Exception)] == [20, 21, 22, 23]
+    assert "not a picture" in str(done[2][2])
+    said = [notes for _, notes, _ in done if notes]
+    assert [len(notes) for notes in said] == [1] * 4
+    assert capsys.readouterr().err.splitlines() == [f"i2cnn: {notes[0]}" for notes in said]
