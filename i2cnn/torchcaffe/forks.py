@@ -41,8 +41,8 @@ _FIELDS = {layer.lower(): layer for layer in _HOMES}
 
 
 def fork_of(layer: str) -> str:
-    """The fork that added a type of layer."""
-    return _HOMES[layer]
+    """The fork that added a type of layer; empty if none is known."""
+    return _HOMES.get(layer, "")
 
 
 def about_layer(name: str, known: Iterable[str]) -> str:

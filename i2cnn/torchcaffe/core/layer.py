@@ -294,7 +294,10 @@ def register_dialect(name: str, fork: str = "") -> Callable[[L], L]:
                 f"{cls.__module__}.{cls.__qualname__}: {name} is a layer of Caffe 1.0, which "
                 "nothing can replace; register another name"
             )
-        DIALECTS[name] = Dialect(cls, fork or fork_of(name))
+        whose = fork or fork_of(name)
+        if not whose:
+            raise CaffeError(f"register_dialect({name!r}): give fork, which says whose it is")
+        DIALECTS[name] = Dialect(cls, whose)
         return cls
 
     return enter

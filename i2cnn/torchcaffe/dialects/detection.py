@@ -70,7 +70,7 @@ class DetectionOutput(Layer):
         """
         p = self.param.detection_output_param
         classes = [c for c in range(p.num_classes) if c != p.background_label_id]
-        own = torch.tensor([0 if p.share_location else c for c in classes])
+        own = torch.tensor([0 if p.share_location else c for c in classes], dtype=torch.long)
         scores = scores[:, classes].T
         least = p.confidence_threshold if p.HasField("confidence_threshold") else -torch.inf
         sure = scores > least

@@ -118,6 +118,8 @@ class PriorBox(Layer):
         """(width, height) in pixels of the boxes of one position."""
         if not p.min_size:
             raise self.fail("must provide min_size.")
+        if not np.isfinite([*p.min_size, *p.max_size, *p.aspect_ratio]).all():
+            raise self.fail("min_size, max_size and aspect_ratio must be finite numbers")
         if p.max_size and len(p.max_size) != len(p.min_size):
             raise self.fail(f"{len(p.min_size)} min_size need as many max_size or none")
         if min(*p.min_size, *p.aspect_ratio, 1) <= 0 or min(p.min_size) < 1:

@@ -66,8 +66,9 @@ def read_npy(path: Path) -> Params:
         raise MissingFileError(f"File not found: {path}") from None
     except OSError as error:
         raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise CaffeError(f"{path}: damaged, or not {_WHAT}: {error}") from None
+    except (AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        reason = str(error) or "a length in it is larger than memory"
+        raise CaffeError(f"{path}: damaged, or not {_WHAT}: {reason}") from None
 
 
 def _read(file: BinaryIO, size: int) -> Params:

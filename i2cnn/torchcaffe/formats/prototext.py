@@ -91,8 +91,8 @@ def _bracket(text: str) -> str:
         if token in "{<":
             blocks.append(word)
         elif token in "}>" and len(blocks) > 1:
-            blocks.pop()
-        elif token != ":" and not token.isspace() and token[0] != "#":
+            word = blocks.pop()  # a list may go on with another block of it
+        elif token not in ":[],;" and not token.isspace() and token[0] != "#":
             word = token
             if token in DECLARED and blocks[-1] == "layer":
                 return f"[{PACKAGE}.{token}]"

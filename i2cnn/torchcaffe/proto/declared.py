@@ -78,7 +78,10 @@ def declare_settings(
     )
     schema = file.SerializeToString()
     if name not in DECLARED:
-        descriptor_pool.Default().AddSerializedFile(schema)
+        try:
+            descriptor_pool.Default().AddSerializedFile(schema)
+        except TypeError as error:  # a name, a default or, by chance, the number cannot be
+            raise CaffeError(f"settings {name!r} cannot be declared: {error}") from None
     if DECLARED.setdefault(name, schema) != schema:
         raise CaffeError(f"another package has declared other settings {name}")
     return lambda param: settings_of(param, name)
@@ -94,9 +97,10 @@ def _add_field(
     message: DescriptorProto, name: str, number: int, default: Default | list[type]
 ) -> None:
     repeated = isinstance(default, list)
-    kind = default[0] if isinstance(default, list) else default
-    kind = kind if isinstance(kind, type) else type(kind)
-    if kind not in _TYPES:
+    kind: object = default if default is FillerParameter else type(default)
+    if isinstance(default, list):
+        kind = default[0] if len(default) == 1 else None
+    if not isinstance(kind, type) or kind not in _TYPES:
         raise CaffeError(
             f"{message.name}: {name} must have a bool, an int, a float or a str as its default, "
             "one of these types in a list, or be FillerParameter"

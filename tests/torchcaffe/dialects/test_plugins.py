@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.core.layer import DIALECTS
+from i2cnn.torchcaffe.core.layer import DIALECTS, Layer, register_dialect
 from i2cnn.torchcaffe.formats.prototext import parse, to_text
 from i2cnn.torchcaffe.plugins import GROUP, load_plugins
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter
@@ -105,6 +105,9 @@ def test_declared_settings_in_text_and_in_binary_files() -> None:
     assert (found.beta, found.on, found.text, list(found.order)) == (2, True, "a b", [1, 2])
     assert found.filler.type == "xavier"
     assert SETTINGS(LayerParameter()).beta == 1.5
+    layers = [f"{{ declared_param {{ beta: {beta} }} }}" for beta in (2, 3)]
+    net = parse(f"layer: [{', '.join(layers)}]", NetParameter(), "net")
+    assert [SETTINGS(layer).beta for layer in net.layer] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -126,8 +129,18 @@ def test_errors_in_declared_settings_name_their_place(text: str, message: str) -
         ("declared_param", {"beta": 2.0}, "another package has declared other settings"),
         ("relu_param", {"beta": 2.0}, "layers have a field relu_param already"),
         ("other_param", {"beta": None}, "beta must have a bool, an int"),
+        ("other_param", {"beta": float}, "beta must have a bool, an int"),
+        ("other_param", {"beta": []}, "beta must have a bool, an int"),
+        ("other_param", {"beta": [1, 2]}, "beta must have a bool, an int"),
+        ("other_param", {"beta": 2**63}, "settings 'other_param' cannot be declared: .*default"),
+        ("other param", {"beta": 1}, "settings 'other param' cannot be declared: .*name"),
     ],
 )
 def test_settings_that_cannot_be_declared(name: str, settings: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         declare_settings(name, **settings)
+
+
+def test_a_layer_that_is_nobodys_is_refused() -> None:
+    with pytest.raises(InputError, match=r"register_dialect\('Mish'\): give fork, which says"):
+        register_dialect("Mish")(Layer)

@@ -163,10 +163,15 @@ def test_detections_of_opencv(shared: bool, code: str) -> None:
     np.testing.assert_allclose(ours[order], theirs, atol=1e-6)
 
 
-def test_without_detections_each_image_has_one_row() -> None:
-    settings = "num_classes: 4 confidence_threshold: 1"
+@pytest.mark.parametrize(
+    ("classes", "settings"), [(4, "confidence_threshold: 1"), (1, "background_label_id: 0")]
+)
+def test_without_detections_each_image_has_one_row(classes: int, settings: str) -> None:
+    settings = f"num_classes: {classes} {settings}"
     layer = f'type: "DetectionOutput" top: "y" detection_output_param {{ {settings} }}'
-    (y,) = OneLayer(layer, predictions(0)).forward()
+    loc, scores, priors = predictions(0)
+    scores = scores[:, : scores.shape[1] * classes // 4]
+    (y,) = OneLayer(layer, [loc, scores, priors]).forward()
     np.testing.assert_array_equal(y, [[[[0, *[-1] * 6], [1, *[-1] * 6]]]])
 
 
@@ -184,6 +189,7 @@ def test_what_is_not_done_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         ('"Permute" permute_param { order: 1 order: 1 }', [X], "duplicate orders"),
         ('"Normalize"', [X[0, 0, 0]], "two to four axes"),
         ('"PriorBox"', [X, IMAGE], "must provide min_size"),
+        ('"PriorBox" prior_box_param { min_size: nan }', [X, IMAGE], "must be finite numbers"),
         ('"PriorBox" prior_box_param { min_size: 0.5 }', [X, IMAGE], "at least 1"),
         ('"PriorBox" prior_box_param { min_size: 9 max_size: 9 }', [X, IMAGE], "max_size must"),
         (

@@ -120,8 +120,9 @@ BIG = np.zeros(1000, np.float32)
         (b"\x80\2ccnumpy\n", "damaged"),
         (b"\x80\2K\1K\2s.", "damaged"),
         (b"", "damaged"),
+        (b"\x8e" + (2**60).to_bytes(8, "little") + b".", "a length in it is larger than memory"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_hostile_files_are_refused_and_nothing_runs(
     content: bytes, message: str, folder: Path
