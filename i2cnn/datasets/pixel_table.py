@@ -53,8 +53,8 @@ def write_pixels(table: Path, out: Path, update: Callable[[int, int], None]) -> 
     Raises
     ------
     InputError
-        `out` exists, nothing trains or tests, or a line of the table, which is named, is no
-        picture.
+        `out` exists, nothing trains or tests, there is one emotion only, or a line of the table,
+        which is named, is no picture.
     """
     total = sum(1 for _ in long_csv_rows(table, COLUMNS))
     with atomic_folder(out) as folder:
@@ -67,6 +67,8 @@ def write_pixels(table: Path, out: Path, update: Callable[[int, int], None]) -> 
         for usage in ("Training", "PrivateTest"):
             if not (folder / FOLDERS[usage.lower()]).exists():
                 raise InputError(f"{table}: no line has the Usage {usage}")
+        if len({path.name for path in folder.glob("*/*")}) < 2:
+            raise InputError(f"{table}: has one emotion only")
     dataset = read_split(out, None)
     return replace(dataset, expected=_expected(dataset))
 

@@ -41,14 +41,21 @@ def read_rafdb(root: Path, task: Task) -> Dataset:
 
 def _listed(root: Path, lists: list[Path], left_out: dict[str, list[str]]) -> list[Sample]:
     """Pictures of the lists; those that are cropped and aligned before the originals."""
+    if len({p.name.lower() for p in lists}) < len(lists):
+        raise InputError(
+            f"{root}: has several lists ({', '.join(str(p.relative_to(root)) for p in lists)}); "
+            "give RAF-DB's folder basic alone"
+        )
     pictures = {
         p.stem.lower(): p.relative_to(root).as_posix()
         for p in sorted(root.rglob("*"))
         if p.suffix.lower() in SUFFIXES and p.is_file()
     }
     samples: dict[str, Sample] = {}
+    stems = set()
     for where, name, code, part in (entry for table in lists for entry in _entries(table)):
         stem = Path(name).stem.lower()
+        stems.add(stem)
         image = pictures.get(f"{stem}_aligned") or pictures.get(stem)
         if image is None:
             left_out.setdefault("listed but not there", []).append(name)
@@ -56,6 +63,9 @@ def _listed(root: Path, lists: list[Path], left_out: dict[str, list[str]]) -> li
             raise InputError(f"{where}: {name} is listed twice; keep one list")
         else:
             samples[image] = Sample.of_part(image, CODES[code], part)
+    for stem, image in pictures.items():
+        if stem.removesuffix("_aligned") not in stems:
+            left_out.setdefault("not in the list", []).append(image)
     if not samples:
         raise InputError(
             f"{lists[0]}: none of its pictures is in {root}; unpack aligned.zip there, too"
@@ -74,7 +84,7 @@ def _entries(table: Path) -> Iterator[tuple[str, str, str, str]]:
         if part is None or code not in CODES:
             raise InputError(
                 f"{table}:{line}: {entry.strip()[:40]!r} is not a picture and a number from 1 to 7 "
-                "like train_00001.jpg 5; take the list from RAF-DB's archive again"
+                "like train_00001.jpg 5; take the list of RAF-DB's folder basic again"
             )
         yield f"{table}:{line}", name.strip(), code, part
 

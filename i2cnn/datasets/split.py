@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.datasets.base import TEST, TRAINING, VALIDATION, Dataset, Sample, check_folder
-from i2cnn.datasets.folder import look_alikes, of_task
+from i2cnn.datasets.folder import files_below, look_alikes, of_task
 from i2cnn.datasets.labels import Task, task_of
 from i2cnn.datasets.suspicions import refuse_pixels
 from i2cnn.util.errors import InputError
@@ -57,12 +57,9 @@ def read_split(root: Path, task: Task | None) -> Dataset:
 def part_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     """Pictures in `PART/LABEL/`; all others are listed as left out."""
     samples = []
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
-        names = path.relative_to(root).parts
-        if any(name.startswith(".") for name in names):
-            continue
+    for names in files_below(root):
         part = PARTS.get(names[0].strip().casefold())
-        if path.suffix.lower() not in SUFFIXES:
+        if Path(names[-1]).suffix.lower() not in SUFFIXES:
             reason = "not an image"
         elif part is None:
             reason = "not in a folder train, validation or test"
@@ -95,6 +92,8 @@ def deeper_parts(root: Path) -> str:
 
 def _others(root: Path, part: str) -> str:
     """Folders that are there in place of a part's; empty if the part has one."""
+    if root.absolute().name.casefold() in PARTS:
+        return f"; {root.name} looks like one part: give the folder above it"
     names = sorted(p.name for p in root.iterdir() if p.is_dir())
     if not names or part in {PARTS.get(name.strip().casefold()) for name in names}:
         return ""

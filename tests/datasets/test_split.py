@@ -48,6 +48,11 @@ def test_parts_with_label_folders(tmp_path: Path) -> None:
     }
     found = dataset.found()
     assert (found["training"], found["validation"], found["test"]) == (2, 1, 1)
+    for part in ("Train", "Test"):  # on clusters folders are often links
+        (root / part / "glad").symlink_to(root / "old" / "sad")
+    assert "Train/glad/5.png" in {s.image for s in load_dataset("split", root).samples}
+    with pytest.raises(InputError, match=r"no pictures .*; Train looks like one part: give the fo"):
+        load_dataset("split", root / "Train")
     assert "subjects" not in found
 
 
@@ -82,6 +87,7 @@ def test_rafdb_by_its_list(tmp_path: Path) -> None:
     ]
     assert dataset.left_out == {
         "listed but not there": ["train_3.jpg"],
+        "not in the list": ["EmoLabel/x.png"],
         "with a label outside task six": ["Image/original/train_2.jpg"],
     }
     assert load_dataset("rafdb", root).expected["images"] == 15339
@@ -90,6 +96,9 @@ def test_rafdb_by_its_list(tmp_path: Path) -> None:
         load_dataset("rafdb", root)
     listed.write_text("train_1.jpg 4\nimage.jpg 4\n")
     with pytest.raises(InputError, match=r"label\.txt:2: 'image\.jpg 4' is not a picture and a nu"):
+        load_dataset("rafdb", root)
+    (tmp_path / listed.name).write_text("train_1.jpg 11\n")
+    with pytest.raises(InputError, match=r"several lists .*; give RAF-DB's folder basic alone"):
         load_dataset("rafdb", root)
 
 
@@ -157,6 +166,7 @@ def test_a_line_that_is_no_picture_is_named(
             "fer.csv:1: column usage is missing; there are emotion, pixels, useage",
         ),
         ("emotion,pixels,Usage", ROWS[:4], "fer.csv: no line has the Usage PrivateTest"),
+        ("emotion,pixels,Usage", ROWS[::2], "fer.csv: has one emotion only"),
     ],
 )
 def test_a_table_without_a_split_is_refused(
