@@ -269,7 +269,8 @@ class _Pool:
         jobs = [submitted for _, submitted in self.running.values()]
         if self._slurm:
             arrays = sorted({submitted.job_id.partition("_")[0] for submitted in jobs})
-            subprocess.call(["scancel", *arrays])
+            if arrays:
+                subprocess.call(["scancel", *arrays])
             return
         for submitted in jobs:
             submitted.cancel(check=False)

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -100,25 +101,26 @@ def missing_locks(folder: Path) -> str | None:
     finally:
         os.close(descriptor)
     with suppress(OSError):
-        option = _local_locks(folder.resolve(), Path("/proc/self/mountinfo").read_text())
+        option = _local_locks(folder.resolve(), Path("/proc/self/mountinfo").read_bytes())
         return f"locks within one machine only (mounted with {option})" if option else None
     return None
 
 
-def _local_locks(path: Path, mounts: str) -> str | None:
+def _local_locks(path: Path, mounts: bytes) -> str | None:
     """The option, if any, by which locks on a path are not seen by other machines.
 
-    `mounts` is the text of /proc/self/mountinfo.
+    `mounts` is the content of /proc/self/mountinfo.
     """
     found: list[str] = []
     deepest = -1
-    for line in mounts.splitlines():
-        fields = line.split()
-        # A blank in a path is written as an octal escape.
-        point = Path(fields[4].encode().decode("unicode_escape"))
+    for line in mounts.split(b"\n")[:-1]:
+        fields = line.split(b" ")
+        # A blank in a path is written as an octal escape; its other bytes may be in any encoding.
+        name = re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), fields[4])
+        point = Path(os.fsdecode(name))
         if path.is_relative_to(point) and len(point.parts) >= deepest:
             deepest = len(point.parts)
-            found = f"{fields[5]},{fields[-1]}".split(",")
+            found = os.fsdecode(fields[5] + b"," + fields[-1]).split(",")
     local = ("nolock", "local_lock=all", "local_lock=flock", "localflock")
     return next((option for option in found if option in local), None)
 

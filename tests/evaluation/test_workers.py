@@ -185,6 +185,11 @@ def test_on_slurm(tmp_path: Path, monkeypatch, capsys) -> None:
     assert check(run) == []
 
 
+def test_nothing_is_cancelled_before_a_job_is_submitted(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # without scancel, which complains if it names no job
+    workers._Pool(1, lambda jobs: [], tmp_path, slurm=True).cancel()
+
+
 def test_slurm_where_there_is_none(tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     data = small_set(tmp_path / "data")

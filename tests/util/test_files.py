@@ -108,6 +108,7 @@ def test_a_locked_folder_keeps_others_out(tmp_path: Path) -> None:
         ("/data/old runs/a", "nolock"),
         ("/data/mine/a", "local_lock=flock"),
         ("/data/lustre", "localflock"),
+        ("/data/müller/a", "nolock"),
     ],
 )
 def test_locks_of_one_machine_only_are_seen_in_the_mount(path: str, option: str | None) -> None:
@@ -116,8 +117,10 @@ def test_locks_of_one_machine_only_are_seen_in_the_mount(path: str, option: str 
 31 30 0:51 / /data/old\040runs rw - nfs server:/old rw,nolock,vers=3
 32 30 0:52 / /data/mine rw - nfs server:/mine rw,vers=3,local_lock=flock
 33 30 0:53 / /data/lustre rw - lustre server:/l rw,localflock
-"""
-    assert _local_locks(Path(path), mounts) == option
+34 30 0:54 / /data/müller rw - nfs server:/m rw,nolock
+""".encode()
+    latin1 = b"35 30 0:55 / /data/m\xfcller rw - ext4 /dev/sdb rw\n"
+    assert _local_locks(Path(path), mounts + latin1) == option
 
 
 def test_a_lock_ends_with_its_block(tmp_path: Path) -> None:
