@@ -285,7 +285,7 @@ def register_dialect(name: str, fork: str = "") -> Callable[[L], L]:
         Type in the prototxt. It must not be one of Caffe 1.0's; a user's layer takes precedence
         over a fork's of that name.
     fork : str
-        Whose it is; the one of :mod:`i2cnn.torchcaffe.forks` if left out.
+        Whose it is; left out, the one that :mod:`i2cnn.torchcaffe.forks` names.
     """
 
     def enter(cls: L) -> L:
