@@ -212,16 +212,11 @@ def test_the_glossary_page_is_in_step_with_the_code() -> None:
     assert describe.described() == describe.PAGE.read_text(), "run docs/describe_glossary.py"
 
 
-def test_the_torchcaffe_page_is_in_step_with_the_code() -> None:
-    describe = tool("describe_torchcaffe")
+@pytest.mark.parametrize("name", ["torchcaffe", "dialects", "caffe"])
+def test_the_page_is_in_step_with_the_code(name: str) -> None:
+    describe = tool(f"describe_{name}")
     page = describe.PAGE.read_text()
-    assert describe.described(page) == page, "run docs/describe_torchcaffe.py"
-
-
-def test_the_dialects_page_is_in_step_with_the_code() -> None:
-    describe = tool("describe_dialects")
-    page = describe.PAGE.read_text()
-    assert describe.described(page) == page, "run docs/describe_dialects.py"
+    assert describe.described(page) == page, f"run docs/describe_{name}.py"
 
 
 def test_every_layer_has_a_row_and_a_recorded_case() -> None:

@@ -7,8 +7,10 @@ type, or one whose data is not there. No weight is filled and no code of a user 
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from google.protobuf.message import Message
@@ -30,6 +32,7 @@ from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, FillerParameter, LayerParameter, NetParameter
 from i2cnn.torchcaffe.sizes import BYTES
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_writable
 from i2cnn.util.text import show
 
 USAGE = """\
@@ -143,9 +146,13 @@ class _Walk:
         self.sizes = report.sizes[phase] = Sizes(layers=len(net.layer))
 
     def go(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            self._go(folder)
+
+    def _go(self, folder: str) -> None:
         before = len(self.report.blockers)
         for layer in self.net.layer:
-            for problem in _without_fillers(layer):
+            for problem in (*_without_fillers(layer), *_written_elsewhere(layer, folder)):
                 self._block(f"layer {layer.name!r}: {problem}")
             self._follow(layer)
         if len(self.report.blockers) == before and self.sizes.complete:
@@ -252,6 +259,19 @@ def _without_fillers(message: Message) -> Iterator[str]:
             except InputError as error:
                 yield str(error)
             item.Clear()
+
+
+def _written_elsewhere(layer: LayerParameter, folder: str) -> Iterator[str]:
+    """Turn a layer that writes to a folder of our own; yields why it cannot write to its own."""
+    if layer.type == "HDF5Output":
+        path = Path(layer.hdf5_output_param.file_name)
+        try:
+            check_writable(path)
+            if not path.absolute().parent.is_dir():
+                raise InputError(f"{path}: its folder is missing")
+        except InputError as error:
+            yield str(error)
+        layer.hdf5_output_param.file_name = f"{folder}/output.h5"
 
 
 def _table(reports: Sequence[Report]) -> list[str]:

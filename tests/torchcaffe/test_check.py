@@ -109,3 +109,14 @@ def test_an_unknown_layer_tells_its_fork(folder: Path) -> None:
 
 def test_layers_of_forks_are_not_caffes_own() -> None:
     assert [t for types in FORKS.values() for t in types.split() if t in REGISTRY] == []
+
+
+def test_what_a_net_would_write_is_left_as_it_is(folder: Path) -> None:
+    output = 'layer { name: "out" type: "HDF5Output" bottom: "data" bottom: "data" '
+    for name, message in (("kept.h5", ""), ("gone/x.h5", "its folder is missing"), ("", "give a file")):
+        net, kept = Path("net.prototxt"), Path("kept.h5")
+        kept.write_bytes(b"of an earlier run")
+        net.write_text(INPUT + output + f'hdf5_output_param {{ file_name: "{name}" }} }}')
+        blockers = " ".join(check(str(net)).blockers)
+        assert kept.read_bytes() == b"of an earlier run"
+        assert message in blockers if message else not blockers
