@@ -125,7 +125,7 @@ def tell(base: Path, program: str, types: dict[str, str]) -> dict[str, object]:
     for name in WHOLE:
         if (base / f"net_{name}" / f"{program}.npz").exists():
             with np.load(base / f"net_{name}" / f"{program}.npz") as file:
-                seconds[name] = round(1e3 * float(file["seconds"]), 2)
+                seconds[name] = round(1e3 * float(file["seconds"]) / BATCH, 2)
     return {
         "program": program,
         "cases loaded": sum((base / name / f"{program}.npz").exists() for name in types),
@@ -139,7 +139,7 @@ def tell(base: Path, program: str, types: dict[str, str]) -> dict[str, object]:
             (a for found in by_type.values() for a in found if a <= AGREES), default=None
         ),
         "whole nets": whole,
-        "ms per pass": seconds,
+        "ms per image": seconds,
     }
 
 

@@ -113,7 +113,11 @@ def test_layers_of_forks_are_not_caffes_own() -> None:
 
 def test_what_a_net_would_write_is_left_as_it_is(folder: Path) -> None:
     output = 'layer { name: "out" type: "HDF5Output" bottom: "data" bottom: "data" '
-    for name, message in (("kept.h5", ""), ("gone/x.h5", "its folder is missing"), ("", "give a file")):
+    for name, message in (
+        ("kept.h5", ""),
+        ("gone/x.h5", "its folder is missing"),
+        ("", "give a file"),
+    ):
         net, kept = Path("net.prototxt"), Path("kept.h5")
         kept.write_bytes(b"of an earlier run")
         net.write_text(INPUT + output + f'hdf5_output_param {{ file_name: "{name}" }} }}')
