@@ -27,6 +27,7 @@ ONE = 2.4e-7
 #: What is refused although genuine Caffe runs it (docs/torchcaffe.md, Deliberate differences).
 DELIBERATE = re.compile(
     "the last window begins beyond|does not fit into|the slopes are for|batch_size must be at least"
+    "|leaves nothing of crop_size"
 )
 
 CRASH = "ours crashed: "
