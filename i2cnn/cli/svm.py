@@ -27,7 +27,8 @@ def svm(options: argparse.Namespace) -> None:
     if all(f.subject == f.image for f in chosen):
         raise InputError(
             f"{options.faces}: does not say who is shown, so that people cannot be kept apart; use "
-            "i2cnn evaluate --dataset split, which keeps to the set's own split"
+            "i2cnn evaluate --dataset split, which keeps to the set's own split; if every picture "
+            "shows another person, call the subjects something else than the pictures"
         )
     stored = load_features(options.features, chosen)
     task = chosen_task(options, [f.label for f in chosen])

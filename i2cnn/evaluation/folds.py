@@ -145,7 +145,7 @@ def own_split(
     if lacking := sorted(set(labels) - shown):
         raise InputError(
             f"no picture to train on is labelled {', '.join(lacking)}; add some to the training "
-            "part, or leave the label out"
+            "part (two, where a set has no validation part), or leave the label out"
         )
     fold = Fold(*(tuple(sorted(sides[part])) for part in (TEST, VALIDATION, TRAINING)))
     folds = Folds(seed, (fold,))

@@ -123,7 +123,9 @@ def test_what_needs_people_is_refused(
 
 def test_steps_do_not_take_pictures_for_people(run: Path, capsys: Output) -> None:
     assert main(["svm", "x.npy", f"--faces={run / 'faces.csv'}", f"--out={run / 'x.csv'}"]) == 1
-    assert "does not say who is shown" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "does not say who is shown" in error
+    assert "call the subjects something else than the pictures" in error
 
 
 def test_a_validation_part_is_kept_and_else_drawn() -> None:
@@ -137,5 +139,5 @@ def test_a_validation_part_is_kept_and_else_drawn() -> None:
     assert [sum(labels[int(n)] == label for n in fold.validation) for label in "ab"] == [2, 1]
     assert own_split(names, labels, drawn, 0).folds == (fold,)
     assert own_split(names, labels, drawn, 1).folds != (fold,)
-    with pytest.raises(InputError, match="no picture to train on is labelled b"):
+    with pytest.raises(InputError, match=r"no picture .* is labelled b; add some .* \(two, where"):
         own_split(names, labels, ["training"] * 20 + ["test"] * 10, 0)
