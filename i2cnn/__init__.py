@@ -10,6 +10,8 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
+from i2cnn.util.cores import limit_openmp
+
 if TYPE_CHECKING:
     from i2cnn.datasets import load_dataset
     from i2cnn.network.engine import get_engine
@@ -25,6 +27,8 @@ __version__ = "0.1.0"
 # through a net then takes many times as long. OpenMP reads this when it is loaded, with torch.
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
+limit_openmp()
 
 __all__ = [
     "GramSVC",

@@ -16,9 +16,9 @@ from i2cnn.recogniser.heat_map import HeatMap
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.console import PlainConsole, bold
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.images import read_image_noted, write_image
-from i2cnn.util.machine import available_cores
 from i2cnn.util.text import printable, show, warn
 from i2cnn.util.threads import in_order
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from i2cnn.datasets import OWN_LABELS, Dataset, Sample, embedded_root, load_dataset
 from i2cnn.datasets.folder import is_list_file
 from i2cnn.datasets.labels import NEUTRAL, Task
+from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.extras import read_extras
 from i2cnn.evaluation.folds import (
     Fold,
@@ -41,6 +42,7 @@ from i2cnn.evaluation.settings import (
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.faces.table import Face, read_faces_csv
 from i2cnn.patches.schemes import Scheme
+from i2cnn.rivals import RIVALS
 from i2cnn.svm.album import Album
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json
@@ -247,6 +249,7 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
         count_copies(run, folds.folds[0])
     extras = read_extras(run, settings, task, leave_out.bad)
     check_extras(run, extras)
+    check_size(settings, len(faces) + len(extras))
     return Inputs(settings, task, dataset.root, faces, folds, extras)
 
 
@@ -271,6 +274,22 @@ def _read_task(path: Path) -> Task:
         return Task(task["name"], tuple(task["labels"]))
     except (KeyError, TypeError):
         raise InputError(f"{path}: damaged; start a new run directory") from None
+
+
+def check_size(settings: Settings, faces: int) -> None:
+    """InputError for what has no approximation where the faces are too many for Gram matrices."""
+    if faces <= EXACT_FACES:
+        return
+    kernels = [name for name in settings.rivals if RIVALS[name].kernels]
+    odd = [f"--reference {settings.reference}"] if settings.reference != "none" else []
+    odd += [f"--fuse {','.join(settings.fuse)}"] if settings.fuse else []
+    odd += [f"--seeds {len(settings.seeds)}"] if len(settings.seeds) > 1 else []
+    odd += [f"--rivals {','.join(kernels)}"] if kernels else []
+    if odd:
+        raise InputError(
+            f"{faces} faces are too many for exact SVMs, which {', '.join(odd)} need: leave these "
+            f"out (--rivals none, for instance), or use at most {EXACT_FACES} faces"
+        )
 
 
 def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> None:

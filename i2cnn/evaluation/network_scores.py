@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
-from i2cnn.svm.pair_weights import SVM_FILE, collapse
+from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
 from i2cnn.svm.probabilities import bins
-from i2cnn.svm.variants import TRAINED, variants
+from i2cnn.svm.variants import TRAINED, Variant, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
 from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress
@@ -79,9 +79,15 @@ class NetworkScores:
             What was chosen and measured, by method.
         """
         chosen = [v for v in variants(self.inputs.scheme, k) if v.net == net]
+        return self.of_variants(net, chosen, features)
+
+    def of_variants(
+        self, net: str, chosen: Sequence[Variant], features: Float32Array
+    ) -> dict[str, Any]:
+        """Methods of some choices of the net's patches."""
         methods: dict[str, Any] = {}
         with progress(f"SVMs of the {net} net") as update:
-            per_patch = per_patch_gram(features)
+            per_patch = per_patch_gram(features, folder=self.folder.path)
             for number, variant in enumerate(chosen, 1):
                 gram = sum_gram(per_patch, variant.positions)
                 if variant.method == net:
@@ -95,7 +101,7 @@ class NetworkScores:
         """The net's own patches, with what only a single net has: a vote and a linear SVM."""
         model, methods = self.score_gram(net, gram)
         if net == TRAINED:
-            methods |= self._vote(features)
+            methods |= self.vote(features)
             methods[net] |= self._save_linear(model, gram, features)
         every = np.arange(len(gram))
         # Around their mean, products fit into float32.
@@ -124,7 +130,7 @@ class NetworkScores:
                 methods |= self._referenced(net, name, products)
         return model, methods
 
-    def _vote(self, features: Float32Array) -> dict[str, Any]:
+    def vote(self, features: Float32Array) -> dict[str, Any]:
         """The network's own answers, without an SVM."""
         _, tested = self.inputs.sides(self.fold)
         votes = softmax_vote(features[tested], self.folder.path / NET_FILE)
@@ -199,7 +205,12 @@ class NetworkScores:
             linear.choice_.C,
             inputs.judged(self.fold)[fitted],
         )
-        pairs = replace(collapse(linear, features, fitted), slope=slope)
+        return self.save_pairs(replace(collapse(linear, features, fitted), slope=slope), features)
+
+    def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
+        """Save a linear SVM; returns what :meth:`_save_linear` does."""
+        inputs = self.inputs
+        _, tested = inputs.sides(self.fold)
         pairs.save(self.folder.path / SVM_FILE)
         decisions = np.stack([pairs.decisions(features[row]) for row in tested])
         scores = pairs.scores(decisions, len(inputs.task))
@@ -211,6 +222,6 @@ class NetworkScores:
                 truth, named, labels=range(len(inputs.task))
             ).tolist(),
         }
-        if slope is not None:
+        if pairs.slope is not None:
             found["calibration"] = [asdict(one) for one in bins(scores, truth)]
         return found

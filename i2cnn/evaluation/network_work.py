@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, JobFolder
 from i2cnn.evaluation.network_job import WEIGHTS, NetworkJob, features_file, summary_file
 from i2cnn.evaluation.network_scores import NetworkScores
+from i2cnn.evaluation.projected_scores import ProjectedScores
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
@@ -114,7 +116,9 @@ class NetworkWork:
         with self.folder.steps(f"features, {net}"):
             features = self._features(net)
         with self.folder.steps(f"SVM, {net}"):
-            scores = NetworkScores(self.inputs, self.folder, self.job.fold, self.rivals)
+            exact = len(self.inputs.all_faces) <= EXACT_FACES
+            kind = NetworkScores if exact else ProjectedScores
+            scores = kind(self.inputs, self.folder, self.job.fold, self.rivals)
             methods = scores.of(net, self.job.k, features)
         write_json(summary, methods)
         own = methods[net]

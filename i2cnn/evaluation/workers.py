@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Job
 from i2cnn.network.engine import choose_device
+from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
 
@@ -104,7 +105,7 @@ def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str |
     try:
         # On a cluster only the worker knows its devices.
         execution = replace(execution, device=choose_device(execution.device))
-        with limits:
+        with limits, limited_cores(execution.threads):
             job.run(run, inputs, execution)
     except (InputError, OSError) as error:
         return str(error)

@@ -19,9 +19,9 @@ import numpy as np
 from i2cnn.faces.table import Box
 from i2cnn.faces.views import View
 from i2cnn.util.arrays import Float64Array, UInt8Array
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.landmarks import check_points
-from i2cnn.util.machine import available_cores
 from i2cnn.util.turns import Turns
 
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"

@@ -19,6 +19,7 @@ from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.images import read_image
@@ -216,7 +217,7 @@ def _inputs_ahead(
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
-    threads = min(_AHEAD, os.cpu_count() or 1)
+    threads = min(_AHEAD, available_cores())
     with ThreadPoolExecutor(threads) as pool:
         waiting = deque(pool.submit(inputs, face) for face in faces[:threads])
         for i in range(len(faces)):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from i2cnn.util.machine import available_cores
+from i2cnn.util.cores import available_cores
 
 T = TypeVar("T")
 

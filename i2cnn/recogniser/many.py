@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from i2cnn.faces.table import BOX_COLUMNS, POINT_COLUMNS
 from i2cnn.recogniser.recogniser import FacePrediction, Picture, Recogniser
 from i2cnn.svm.person_reference import PersonReference
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.machine import available_cores
 from i2cnn.util.threads import in_order
 
 if TYPE_CHECKING:

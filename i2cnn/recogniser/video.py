@@ -10,7 +10,7 @@ from i2cnn.faces.follow import FaceFollower, FaceTracker
 from i2cnn.recogniser.album import ENOUGH_PICTURES
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.arrays import Float32Array
-from i2cnn.util.machine import available_cores
+from i2cnn.util.cores import available_cores
 from i2cnn.util.threads import in_order
 from i2cnn.util.videos import Frame
 

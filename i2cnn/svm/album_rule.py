@@ -18,8 +18,8 @@ from i2cnn.svm.album import Album
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import MIXES, People, ReferencedGram
 from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.machine import available_cores
 
 #: Users' faces differ from the training people's in more than who they are (camera, light, rendered
 #: or real), so everyone's mean deserves less trust than left-out training people suggest. Fitted

@@ -88,8 +88,15 @@ def margins(fold: FoldGram, fitted: IntArray, tested: IntArray, C: float) -> Flo
     decisions = svc.fit(fold.fitted / scale, fitted).decision_function(fold.tested / scale)
     if decisions.ndim == 1:  # scikit-learn inverts the sign of a two-class model
         decisions = -decisions[:, None]
-    pairs = zip(combinations(svc.classes_, 2), decisions.T, strict=True)
-    parts = [part for (a, b), d in pairs for part in (d[tested == a], -d[tested == b])]
+    return right_margins(decisions, list(combinations(svc.classes_, 2)), tested)
+
+
+def right_margins(
+    decisions: Float64Array, pairs: Iterable[tuple[int, int]], tested: IntArray
+) -> Float64Array:
+    """Decisions (m, pairs) on faces of known classes, each positive where it is right, in a row."""
+    both = zip(pairs, decisions.T, strict=True)
+    parts = [part for (a, b), d in both for part in (d[tested == a], -d[tested == b])]
     return np.concatenate(parts)
 
 

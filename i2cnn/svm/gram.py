@@ -8,14 +8,23 @@ products where faces are alike, and float32 would lose it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import free_space
+
+#: Matrices of all patches together that are kept in memory; larger ones are on the disk.
+MOST_BYTES = 1 << 30
+#: Rows of a Gram matrix that are computed at a time.
+_BLOCK = 512
 
 
 def linear_gram(features: Float32Array) -> Float64Array:
@@ -39,18 +48,26 @@ def linear_gram(features: Float32Array) -> Float64Array:
     return _summed_products(number, (features[:, p] for p in range(patches)))
 
 
-def per_patch_gram(features: Float32Array) -> Float32Array:
+def per_patch_gram(
+    features: Float32Array, columns: IntArray | None = None, folder: Path | None = None
+) -> Float32Array:
     """Linear Gram matrix of each patch, to select patches with :func:`sum_gram`.
 
     Parameters
     ----------
     features : ndarray of float32, (faces, patches, dim)
         May be memory-mapped; one patch is read at a time.
+    columns : ndarray of int, (c,), optional
+        Only the products of all faces with these; by default, with all.
+    folder : Path, optional
+        Where matrices of more than :data:`MOST_BYTES` go, into a file without a name, which
+        vanishes with the array; without a folder all stay in memory.
 
     Returns
     -------
-    ndarray of float32, (patches, faces, faces)
-        Summed in float64, stored in float32: 4 * patches * faces**2 bytes.
+    ndarray of float32, (patches, faces, c)
+        Summed in float64, stored in float32: 4 * patches * faces * c bytes. Besides them, one
+        patch's features of the columns are in memory, in float64, and a block of rows.
 
     Raises
     ------
@@ -58,10 +75,38 @@ def per_patch_gram(features: Float32Array) -> Float32Array:
         A face has a feature that is not a finite number, or too large a one.
     """
     number, patches, _ = features.shape
-    gram = np.empty((patches, number, number), np.float32)
+    gram = _empty((patches, number, number if columns is None else len(columns)), folder)
     for p in range(patches):
-        gram[p] = _summed_products(number, [features[:, p]])
+        chosen = features[:, p] if columns is None else features[columns, p]
+        others = np.ascontiguousarray(chosen, np.float64)
+        squares = np.empty(number)
+        for start in range(0, number, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            rows = np.asarray(features[block, p], np.float64)
+            squares[block] = np.einsum("ij,ij->i", rows, rows)
+            if columns is None:  # half of the blocks are the other half's mirror images
+                products = rows @ others[start:].T
+                gram[p, block, start:] = products
+                gram[p, start:, block] = products.T
+            else:
+                gram[p, block] = rows @ others.T
+        _check_finite(squares)
     return gram
+
+
+def _empty(shape: tuple[int, ...], folder: Path | None) -> Float32Array:
+    """An array in memory, or on the disk of a folder where it is large."""
+    size = 4 * math.prod(shape)
+    if folder is None or size <= MOST_BYTES:
+        return np.empty(shape, np.float32)
+    if size > free_space(folder):
+        raise InputError(
+            f"{folder}: Gram matrices of {shape[1]} faces take {size / 1e9:.0f} GB, and its disk "
+            f"has {free_space(folder) / 1e9:.0f} GB free; choose another --out"
+        )
+    with TemporaryFile(dir=folder) as file:
+        array: Float32Array = np.memmap(file, np.float32, "w+", shape=shape)
+    return array
 
 
 def sum_gram(gram: Float32Array, patches: Iterable[int] | None = None) -> Float64Array:
@@ -124,15 +169,19 @@ def _summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array
         rows = np.ascontiguousarray(block, np.float64)
         # rows.T is in the order BLAS wants, so nothing is copied on the way.
         upper = dsyrk(1.0, rows.T, beta=1.0, c=upper, trans=1, overwrite_c=1)
-    # The product of a face with itself is finite only if all of its features are.
-    bad = np.flatnonzero(~(np.diag(upper) <= np.finfo(np.float32).max))
-    if len(bad):
-        raise InputError(
-            f"the features of {len(bad)} of {faces} faces are not finite numbers, or too large; "
-            f"the first is in row {bad[0]}, counted from 0: extract them again"
-        )
+    _check_finite(np.diag(upper))
     symmetric: Float64Array = upper + np.triu(upper, 1).T
     return symmetric
+
+
+def _check_finite(squares: Float64Array) -> None:
+    """InputError unless all faces' products with themselves, and so their features, are finite."""
+    bad = np.flatnonzero(~(squares <= np.finfo(np.float32).max))
+    if len(bad):
+        raise InputError(
+            f"the features of {len(bad)} of {len(squares)} faces are not finite numbers, or too "
+            f"large; the first is in row {bad[0]}, counted from 0: extract them again"
+        )
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from i2cnn.svm.gram import FoldGram
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.machine import available_cores
 
 #: Relative to the Gram matrix scaled to a mean diagonal of 1.
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)

@@ -34,8 +34,8 @@ from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import INNER_FOLDS
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.machine import available_cores
 
 #: Alternating least-squares steps for the effects of people and expressions.
 _STEPS = 8

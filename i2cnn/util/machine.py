@@ -10,15 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from i2cnn import __version__
+from i2cnn.util.cores import available_cores
 
-#: Limits of a control group, of its two versions: of memory, and of processor time per period.
+#: Limits of a control group's memory, of its two versions.
 _LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-_SHARES = (
-    (Path("/sys/fs/cgroup/cpu.max"),),
-    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
 )
 PACKAGES = (
     "numpy",
@@ -52,18 +49,6 @@ def machine() -> dict[str, str]:
         "processor": platform.machine(),
         "cores": str(available_cores()),
     }
-
-
-def available_cores() -> int:
-    """Number of cores this process may use, of its control group's processor time, too."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    found = [len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1]
-    for paths in _SHARES:
-        with suppress(OSError, ValueError):  # another version of control groups, or no limit
-            quota, period = (int(v) for path in paths for v in path.read_text().split())
-            if quota > 0 and period > 0:
-                found.append(-(-quota // period))
-    return min(found)
 
 
 def memory_limit() -> int:

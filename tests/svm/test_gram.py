@@ -30,6 +30,21 @@ def test_patches_are_selected_from_their_gram_matrices(tmp_path) -> None:
     )
 
 
+@pytest.mark.parametrize("columns", [None, np.array([3, 0, 41])])
+def test_large_matrices_are_made_by_blocks_on_the_disk(columns, tmp_path, monkeypatch) -> None:
+    features = problem(3)[0]
+    whole = per_patch_gram(features)
+    monkeypatch.setattr("i2cnn.svm.gram.MOST_BYTES", 1000)
+    monkeypatch.setattr("i2cnn.svm.gram._BLOCK", 7)
+    gram = per_patch_gram(features, columns, tmp_path)
+    assert isinstance(gram, np.memmap)
+    assert not list(tmp_path.iterdir())  # a kill leaves nothing behind
+    np.testing.assert_allclose(gram, whole if columns is None else whole[..., columns], rtol=1e-6)
+    monkeypatch.setattr("i2cnn.svm.gram.free_space", lambda folder: 999)
+    with pytest.raises(InputError, match=r"Gram matrices of 60 faces take .* choose another --out"):
+        per_patch_gram(features, columns, tmp_path)
+
+
 @pytest.mark.parametrize("patches", [[], [0, 5], [-1], [1, 1]])
 def test_a_wrong_selection_of_patches_is_refused(patches: list[int]) -> None:
     with pytest.raises(InputError, match="from 0 to 4 at most once"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
 #: Most threads that decode.
@@ -135,7 +135,7 @@ class BatchMaker:
             height, width, 3 if transform.force_color else channels
         )
         # Processes that train together share the machine.
-        self._threads = max(1, min(DECODERS, (os.cpu_count() or 1) // context.shard.count))
+        self._threads = max(1, min(DECODERS, available_cores() // context.shard.count))
 
     def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
         """Endless batches from the cursor's position; moves the cursor."""

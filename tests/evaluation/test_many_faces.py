@@ -1,0 +1,58 @@
+"""More faces than have exact SVMs: projected ones, said and recorded; the rest is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from i2cnn.evaluation import projected_scores
+from i2cnn.evaluation.inputs import check_size, read_inputs
+from i2cnn.evaluation.jobs import JobFolder
+from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.projected_scores import ProjectedScores
+from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
+from i2cnn.util.errors import InputError
+from tests.helpers.small_runs import JOB, arguments, copy_of, settings_of
+
+
+def test_projected_svms_of_a_run(run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    inputs, path = read_inputs(run), copy_of(run / JOB, tmp_path / "job")
+    shape = PairWeights.load(path / SVM_FILE).weights.shape
+    (path / SVM_FILE).unlink()
+    monkeypatch.setattr(projected_scores, "EXACT_FACES", 10)
+    folder = JobFolder(path, NetworkJob(1, 5, 0), inputs)
+    features = np.random.default_rng(0).random((len(inputs.faces), *shape[1:]), np.float32)
+    features[..., :7] += np.eye(7, dtype=np.float32)[inputs.labels][:, None] * 4
+    methods = ProjectedScores(inputs, folder, 1, {}).of("trained", 5, features)
+    assert set(methods) == {"trained", "vote"}
+    found = methods["trained"]
+    assert found["accuracy"] == found["linear_accuracy"] == 1
+    assert found["landmarks"] == len(inputs.sides(1)[0])
+    assert PairWeights.load(path / SVM_FILE).slope is not None
+    error = capsys.readouterr().err
+    assert error.count("28 faces are more than 10: linear SVMs on their products with") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--reference=person"], "--reference person"),
+        (["--fuse=hog"], "--fuse hog"),
+        (["--seeds=2"], "--seeds 2"),
+        (["--rivals=hog,sae"], "--rivals hog"),
+        ([], None),
+        (["--rivals=sae"], None),
+    ],
+)
+def test_what_needs_all_products_is_refused(
+    options: list[str], named: str | None, tmp_path: Path
+) -> None:
+    settings = settings_of([*arguments(tmp_path, tmp_path / "run"), *options])
+    check_size(settings, 10_000)
+    if named is None:
+        check_size(settings, 10_001)
+        return
+    with pytest.raises(InputError, match=f"10001 faces are too many .* which {named} need"):
+        check_size(settings, 10_001)
