@@ -46,6 +46,8 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest
 from i2cnn.util.progress import say
 
+#: Distance of one fold's training seeds, above any number of folds.
+SEEDS_APART = 10_000
 #: Weights of the nets that are scored, in the job's folder.
 WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
@@ -61,7 +63,7 @@ class NetworkJob(Job):
     k : int
         Patches per face.
     seed : int
-        Seed of the net's weights, of dropout and of the databases' order.
+        Number of the repetition; see `training_seed`.
     """
 
     k: int
@@ -82,6 +84,15 @@ class NetworkJob(Job):
     @property
     def patch_count(self) -> int:
         return self.k
+
+    @property
+    def training_seed(self) -> int:
+        """Seed of the net's weights, of dropout, of the databases' order and of their jitter.
+
+        Each fold has its own. Folds that began with the same weights would share their luck, and
+        neither the mean over the folds nor its interval would know of it.
+        """
+        return SEEDS_APART * self.seed + self.fold
 
     @property
     def repetition(self) -> int:

@@ -75,7 +75,7 @@ class NetworkWork:
                 settings.profile,
                 len(self.inputs.task),
                 settings.schedule,
-                self.job.seed,
+                self.job.training_seed,
                 precision=settings.precision,
             )
             with self.folder.steps("training"):
@@ -157,7 +157,7 @@ class NetworkWork:
             self.patches,
             inputs.settings.encoding,
             size=patch_size(inputs.settings.profile),
-            seed=self.job.seed,
+            seed=self.job.training_seed,
             jitter=jitter,
             classes=inputs.task.labels,
         )

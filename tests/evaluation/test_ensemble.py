@@ -13,6 +13,7 @@ from i2cnn.cli.main import main
 from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import read_inputs
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.report.results import read_results
 from i2cnn.svm.gram import balanced_sum, linear_gram
 from i2cnn.util.errors import InputError
@@ -30,6 +31,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [*arguments(data, base / "run", k="1"), "--seeds=2", "--reference=person", "--keep"]
     assert main(words) == 0
     return base / "run"
+
+
+def test_no_two_trainings_begin_with_the_same_weights() -> None:
+    seeds = [
+        NetworkJob(fold, 60, seed).training_seed for fold in range(1, 214) for seed in (0, 1, 2)
+    ]
+    assert len(set(seeds)) == len(seeds)
 
 
 def predicted(run: Path, folder: str, method: str) -> list[str]:
