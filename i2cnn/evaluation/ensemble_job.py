@@ -81,9 +81,12 @@ class EnsembleJob(Job):
         scores = NetworkScores(inputs, folder, self.fold, rivals)
         methods: dict[str, Any] = {}
         with folder.steps("SVM"):
-            for net in (TRAINED, UNTRAINED):
-                grams = [self._load(run, seed, gram_file(net)) for seed in self.seeds]
-                methods |= scores.score_gram(net, balanced_sum(grams, fitted))[1]
+            trained, untrained = (
+                balanced_sum([self._load(run, seed, gram_file(net)) for seed in self.seeds], fitted)
+                for net in (TRAINED, UNTRAINED)
+            )
+            methods |= scores.score_gram(TRAINED, trained, untrained)[1]
+            methods |= scores.score_gram(UNTRAINED, untrained, untrained)[1]
         votes = [self._load(run, seed, VOTES_FILE) for seed in self.seeds]
         methods |= scores.score_votes(np.mean(votes, axis=0))
         folder.finish(methods)
@@ -92,15 +95,8 @@ class EnsembleJob(Job):
     def _load(self, run: Path, seed: int, name: str) -> Float64Array:
         job = NetworkJob(self.fold, self.k, seed)
         path = run / job.folder / name
+        from i2cnn.evaluation.network_scores import load_array
+
         if not job.has_result(run):
             raise InputError(f"{run / job.folder}: is not done, and {self.title} needs it")
-        try:
-            array: Float64Array = np.load(path, allow_pickle=False).astype(np.float64)
-        except FileNotFoundError:
-            raise InputError(
-                f"{path}: missing; earlier versions did not keep it. Delete {path.parent} and "
-                "repeat the command to do that job again"
-            ) from None
-        except (OSError, EOFError, ValueError) as error:
-            raise InputError(f"{path}: damaged ({error}); delete {path.parent}") from None
-        return array
+        return load_array(path)

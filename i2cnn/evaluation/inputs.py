@@ -146,19 +146,16 @@ class Inputs:
         tested = np.isin(self.subjects, fold.test) & own
         return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
 
-    def judged(self, number: int, only_validation: bool = False) -> npt.NDArray[np.bool_]:
+    def judged(self, number: int) -> npt.NDArray[np.bool_]:
         """Faces whose predictions count in a fold's choices: the data set's own, not tested.
 
         Parameters
         ----------
         number : int
             Number of the fold.
-        only_validation : bool
-            Only faces of people on whom no network was trained: a network that knows a person
-            makes every choice look good.
         """
         fold = self.fold(number)
-        people = fold.validation if only_validation else fold.training + fold.validation
+        people = fold.training + fold.validation
         own = np.arange(len(self.all_faces)) < len(self.faces)
         judged: npt.NDArray[np.bool_] = np.isin(self.subjects, people) & own
         return judged

@@ -128,8 +128,9 @@ class NetworkJob(Job):
 
         network = NetworkWork(self, run, folder, inputs, execution)
         training = network.train()
-        methods = network.score(TRAINED) | network.score(UNTRAINED)
-        folder.finish(methods, training=network.describe(training))
+        # The untrained net comes first: references of both are chosen on it.
+        untrained = network.score(UNTRAINED)
+        folder.finish(network.score(TRAINED) | untrained, training=network.describe(training))
 
     def save_recogniser(self, target: Path, run: Path, inputs: Inputs) -> None:
         """Bundle the finished job's net, mean and linear SVM as a recogniser.

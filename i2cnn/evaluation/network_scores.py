@@ -22,8 +22,9 @@ from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
 from i2cnn.svm.probabilities import bins
-from i2cnn.svm.variants import TRAINED, Variant, variants
+from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
+from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress
 
@@ -40,6 +41,26 @@ def save_array(path: Path, array: Float64Array) -> None:
     """Write a .npy file of float32, atomically."""
     with atomic_path(path) as partial, open(partial, "wb") as file:
         np.save(file, array.astype(np.float32))
+
+
+def load_array(path: Path) -> Float64Array:
+    """What :func:`save_array` wrote, as float64.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
+    try:
+        array: Float64Array = np.load(path, allow_pickle=False).astype(np.float64)
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: missing; earlier versions did not keep it. Delete {path.parent} and "
+            "repeat the command to do that job again"
+        ) from None
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error}); delete {path.parent}") from None
+    return array
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,10 @@ class NetworkScores:
 
     def _whole(self, net: str, gram: Float64Array, features: Float32Array) -> dict[str, Any]:
         """The net's own patches, with what only a single net has: a vote and a linear SVM."""
-        model, methods = self.score_gram(net, gram)
+        untrained = (
+            gram if net == UNTRAINED else load_array(self.folder.path / gram_file(UNTRAINED))
+        )
+        model, methods = self.score_gram(net, gram, untrained)
         if net == TRAINED:
             methods |= self.vote(features)
             methods[net] |= self._save_linear(model, gram, features)
@@ -108,8 +132,18 @@ class NetworkScores:
         save_array(self.folder.path / gram_file(net), balanced_sum([gram], every))
         return methods
 
-    def score_gram(self, net: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
+    def score_gram(
+        self, net: str, gram: Float64Array, untrained: Float64Array
+    ) -> tuple[GramSVC, dict[str, Any]]:
         """A net's Gram matrix as it is, fused with rivals, and measured from references.
+
+        Parameters
+        ----------
+        net : {"trained", "untrained"}
+        gram : ndarray of float64, (faces, faces)
+        untrained : ndarray of float64, (faces, faces)
+            That of the untrained net, on which the rule of the references is chosen: a trained net
+            knows its training people, whose pictures make every rule look good.
 
         Returns
         -------
@@ -120,14 +154,18 @@ class NetworkScores:
         """
         model, methods = self._plain(net, gram)
         fitted, _ = self.inputs.sides(self.fold)
-        fused = {net: gram}
+        fused = {net: (gram, untrained)}
         for rival, described in self.rivals.items():
             name = fused_name(net, rival)
-            fused[name] = balanced_sum([gram, described.whole_gram], fitted)
-            methods |= self._plain(name, fused[name])[1]
+            rival_gram = described.whole_gram
+            fused[name] = (
+                balanced_sum([gram, rival_gram], fitted),
+                balanced_sum([untrained, rival_gram], fitted),
+            )
+            methods |= self._plain(name, fused[name][0])[1]
         if self.inputs.settings.reference != "none":
-            for name, products in fused.items():
-                methods |= self._referenced(net, name, products)
+            for name, (products, chosen_on) in fused.items():
+                methods |= self._referenced(name, products, chosen_on)
         return model, methods
 
     def vote(self, features: Float32Array) -> dict[str, Any]:
@@ -147,9 +185,10 @@ class NetworkScores:
         fitted, tested = self.inputs.sides(self.fold)
         return self._fit_and_test(method, FoldGram.of(gram, fitted, tested))
 
-    def _referenced(self, net: str, method: str, gram: Float64Array) -> dict[str, Any]:
-        # A trained net knows its training people, whose pictures make every choice look good.
-        references = FoldReferences(self.inputs, self.fold, gram, net == TRAINED)
+    def _referenced(
+        self, method: str, gram: Float64Array, chosen_on: Float64Array
+    ) -> dict[str, Any]:
+        references = FoldReferences(self.inputs, self.fold, gram, chosen_on)
         name = referenced_name(method, self.inputs.settings.reference)
         model, found = self._fit_and_test(name, references.gram)
         found[name]["reference"] = references.describe(model)

@@ -28,12 +28,16 @@ class FoldReferences:
         Number of the fold, counted from 1.
     gram : ndarray of float64, (n, n)
         Inner products of all faces of the inputs.
-    only_validation : bool
-        As for :meth:`Inputs.judged`.
+    chosen_on : ndarray of float64, (n, n), optional
+        As for :class:`~i2cnn.svm.reference.ReferencedFold`.
     """
 
     def __init__(
-        self, inputs: Inputs, fold: int, gram: Float64Array, only_validation: bool = False
+        self,
+        inputs: Inputs,
+        fold: int,
+        gram: Float64Array,
+        chosen_on: Float64Array | None = None,
     ) -> None:
         self._inputs, self._number = inputs, fold
         self._fitted, self._tested = inputs.sides(fold)
@@ -43,7 +47,8 @@ class FoldReferences:
             inputs.album,
             self._fitted,
             self._tested,
-            inputs.judged(fold, only_validation),
+            inputs.judged(fold),
+            chosen_on,
         )
         self.gram: FoldGram = self._fold.gram()
 

@@ -276,6 +276,9 @@ class ReferencedFold:
         Positions of the two sides. Other pictures only serve as references.
     judged : ndarray of bool, (n,), optional
         Pictures that the choice of the rule is judged by; all that are fitted on by default.
+    chosen_on : ndarray, (n, n), optional
+        Inner products that the rule is chosen on, where `gram` comes from features that know the
+        people fitted on and make every choice look good.
 
     Attributes
     ----------
@@ -292,6 +295,7 @@ class ReferencedFold:
         fitted: IntArray,
         tested: IntArray,
         judged: BoolArray | None = None,
+        chosen_on: Float64Array | None = None,
     ) -> None:
         self._gram, self._labels, self._album = gram, labels, album
         self._fitted, self._tested = (_mask(rows, len(gram)) for rows in (fitted, tested))
@@ -301,7 +305,7 @@ class ReferencedFold:
             | (np.isin(album.people, album.people[fitted]) & (labels < 0) & ~self._tested)
         )
         self.rule, self.rule_accuracy = choose_rule(
-            gram[np.ix_(known, known)],
+            (gram if chosen_on is None else chosen_on)[np.ix_(known, known)],
             np.where(self._fitted, labels, -1)[known],
             album[known],
             None if judged is None else judged[known],

@@ -206,6 +206,12 @@ def test_a_network_is_fused_with_a_rival(data: Path, tmp_path: Path) -> None:
     methods = job_of(out, "k5_seed0")["methods"]
     assert {"trained", "trained_hog", "trained_person", "trained_hog_person"} <= set(methods)
     assert {"untrained_hog", "untrained_hog_person"} <= set(methods)
+    # The trained net knows the people that the rule is chosen on.
+    for name in ("", "_hog"):
+        trained, untrained = (
+            methods[f"{net}{name}_person"]["reference"] for net in ("trained", "untrained")
+        )
+        assert trained == untrained
     assert check(out) == []
 
 
