@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from i2cnn.datasets import Dataset
+from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.rival_job import RivalJob
@@ -20,6 +22,8 @@ from i2cnn.evaluation.speed import Speed, measure, svm_seconds
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import JITTER
+from i2cnn.svm.gram import MOST_BYTES
+from i2cnn.svm.projected import LANDMARKS
 from i2cnn.svm.variants import variants
 
 _SAMPLE_FACES = 6
@@ -145,6 +149,29 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
     return Plan(speed, sizes.faces, sizes.subjects, estimates, rivals)
 
 
+class GramBytes(NamedTuple):
+    """What a job's inner products of faces take while it runs, and what it keeps of them."""
+
+    memory: int
+    disk: int
+    kept: int
+
+
+def gram_bytes(faces: int, k: int) -> GramBytes:
+    """Bytes of the inner products of one network job, with k patches per face."""
+    exact = faces <= EXACT_FACES
+    products = faces * (faces if exact else LANDMARKS)
+    each = 4 * k * products
+    on_disk = each > MOST_BYTES
+    return GramBytes(
+        # A tuning works with four of them in float64.
+        memory=32 * products + (0 if on_disk else each),
+        disk=each if on_disk else 0,
+        # One each of the trained and the untrained net.
+        kept=8 * products if exact else 0,
+    )
+
+
 def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: float) -> Estimate:
     """Cost of one network job with k patches per face, where one SVM takes `svm` seconds."""
     fits = len(variants(run_scheme(settings), k)) + 1
@@ -161,13 +188,14 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
 
     databases = written * speed.patch_bytes
     features = 4 * k * sizes.faces * speed.feature_numbers
+    grams = gram_bytes(sizes.faces, k)
     pairs = sizes.classes * (sizes.classes - 1) // 2
     return Estimate(
         title=f"k = {k}",
         jobs=1,
         seconds=others + training(schedule.max_iter),
         first_stop_seconds=others + training(schedule.first_stop),
-        peak_bytes=databases + 2 * speed.snapshot_bytes + features,
-        kept_bytes=speed.net_bytes + 4 * pairs * k * speed.feature_numbers,
-        memory_bytes=speed.memory_bytes + 4 * k * sizes.faces**2 + 16 * sizes.faces**2,
+        peak_bytes=databases + 2 * speed.snapshot_bytes + features + grams.disk,
+        kept_bytes=speed.net_bytes + 4 * pairs * k * speed.feature_numbers + grams.kept,
+        memory_bytes=speed.memory_bytes + grams.memory,
     )

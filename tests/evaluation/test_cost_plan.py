@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from i2cnn.cli.main import main
-from i2cnn.evaluation.cost_plan import Estimate, Plan, make_plan
+from i2cnn.evaluation.cost_plan import Estimate, Plan, gram_bytes, make_plan
 from i2cnn.evaluation.cost_table import rival_lines
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
@@ -57,6 +57,22 @@ def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
     assert many.seconds > few.seconds
     assert many.peak_bytes > 28 * 60 * 512 * 4  # its features
     assert many.memory_bytes > few.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("faces", "k", "expected"),
+    [
+        (1_000, 60, (32_000_000 + 240_000_000, 0, 8_000_000)),
+        (10_000, 1, (3_200_000_000 + 400_000_000, 0, 800_000_000)),
+        # Beyond a gigabyte on the disk, beyond 10 000 faces with 1000 of them only.
+        (10_000, 60, (3_200_000_000, 24_000_000_000, 800_000_000)),
+        (20_000, 60, (640_000_000, 4_800_000_000, 0)),
+    ],
+)
+def test_many_faces_are_estimated_as_they_are_computed(
+    faces: int, k: int, expected: tuple[int, int, int]
+) -> None:
+    assert gram_bytes(faces, k) == expected
 
 
 @pytest.mark.parametrize(
