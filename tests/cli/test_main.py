@@ -143,7 +143,7 @@ def test_every_verb_names_a_function_that_exists() -> None:
         if isinstance(action, argparse._SubParsersAction)
     )
     addresses = [p.get_default("run") for name, p in verbs.choices.items() if name != "caffe"]
-    assert len(addresses) == 14
+    assert len(addresses) == 15
     assert all(callable(function(address)) for address in addresses)
 
 
