@@ -237,7 +237,9 @@ def _golden(folder: Path) -> None:
         shutil.copy(path, folder)
     solver = (folder / "solver_sgd.prototxt").read_text()
     short = solver.replace("max_iter: 20", "max_iter: 11").replace("test_iter: 4", "test_iter: 1")
-    (folder / "solver_short.prototxt").write_text(short)
+    # Without a prefix, snapshots lie beside their solver.
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "out" / "solver_short.prototxt").write_text(short)
     text = (folder / "tiny_train_val.prototxt").read_text()
     layers = text[text.index('layer {\n  name: "conv1"') :]
     with h5py.File(folder / "x.h5", "w") as file:
@@ -253,7 +255,7 @@ def _golden(folder: Path) -> None:
 
 
 def _caffe() -> list[Kind]:
-    net, solver = "tiny_train_val.prototxt", "solver_short.prototxt"
+    net, solver = "tiny_train_val.prototxt", "out/solver_short.prototxt"
     timed = f"caffe time -model {net} -iterations 1"
     trained = f"caffe train -solver {solver} -snapshot"
     tested = f"caffe test -model {net} -iterations 1 -weights"
