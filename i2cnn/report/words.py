@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from i2cnn.datasets import NAMES
 from i2cnn.evaluation.methods import RIVAL, referenced_name
-from i2cnn.report.comparisons import CHANCE, Comparison, Pair
+from i2cnn.report.comparisons import CHANCE, LEVEL, Comparison, Pair
 from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
 from i2cnn.svm.variants import UNTRAINED
 
@@ -35,7 +35,7 @@ def summary(report: RunReport) -> list[str]:
         return []
     compared = [_training(report), _rival(report)] if report.network else []
     paragraphs = [
-        [_found(report, main), _chance(report)],
+        [_found(report, main), _chance(report), _too_few(report)],
         compared,
         [_reference(report)],
     ]
@@ -73,6 +73,19 @@ def _chance(report: RunReport) -> str:
     would = f"Always naming the most frequent expression would reach {100 * report.chance:.1f} %"
     pair = _pair(report.comparison(), CHANCE)
     return f"{would}." if pair is None else f"{would}: {verdict(pair, 'the network')}."
+
+
+def _too_few(report: RunReport) -> str:
+    """What even the clearest differences can't show, where so few people were tested."""
+    comparison = report.comparison()
+    people = 0 if comparison is None or report.settings.has_own_split else comparison.people
+    least = 2 / 2**people  # all signs alike, either way, of all that the test can draw
+    if not people or least < LEVEL:
+        return ""
+    return (
+        f"{people} people are too few to tell any difference from chance: not even one that all "
+        f"of them show gives less than {p_words(least)}."
+    )
 
 
 def _training(report: RunReport, reference: str = "") -> str:

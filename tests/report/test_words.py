@@ -20,8 +20,8 @@ def pair_of(second: str, value: float, p: float, p_holm: float) -> Pair:
     return Pair(NETWORK, second, difference, p_holm)
 
 
-def compared(*pairs: Pair, reference: str = "") -> Comparison:
-    return Comparison(reference, 3, 12, {}, pairs, pairs)
+def compared(*pairs: Pair, people: int = 12) -> Comparison:
+    return Comparison("", people, 12, {}, pairs, pairs)
 
 
 def test_the_data_sets_name_is_the_title() -> None:
@@ -59,6 +59,14 @@ def test_the_summary_compares_with_chance_the_untrained_net_and_the_best_rival()
         "The best of the other methods, rival_hog_rbf, reaches 90.0 %: the network is 10.0 points "
         "below that, which may be chance (p = 0.20, corrected 0.60)."
     )
+
+
+@pytest.mark.parametrize(("people", "said"), [(4, True), (5, True), (6, False)])
+def test_the_summary_says_when_people_are_too_few_for_any_verdict(people: int, said: bool) -> None:
+    # Six people who all differ alike reach p = 2 / 64 = 0.03; five only 0.06.
+    pairs = compared(pair_of(CHANCE, 0.63, 2 / 2**people, 1.0), people=people)
+    text = words.summary(report_of([row_of(NETWORK, 0.8)], comparisons=[pairs]))[0]
+    assert text.endswith(f"less than {words.p_words(2 / 2**people)}.") == said
 
 
 def test_the_summary_sets_references_apart() -> None:
