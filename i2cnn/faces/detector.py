@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,9 @@ from i2cnn.util.turns import Turns
 MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 #: Views with a shorter side are not searched.
 _LEAST_SIDE = 40
-#: Pixels of views of which one at a time is searched.
-_LARGE = 15_000_000
+#: Views of more pixels, which only enlarging makes, are searched in tiles of this side, since dlib
+#: takes 10 MB per million pixels. A face larger than their overlap was found before it was enlarged.
+_LARGE, _TILE_SIDE, _TILE_OVERLAP = 15_000_000, 3000, 320
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class _Boxes:
     """Boxes by dlib's frontal face detector, for any number of threads.
 
     dlib's own object must not be used by two threads at a time: it keeps the pyramid of its
-    picture. So each call has one to itself, and as many work at a time as there are cores, of views
-    of more than `_LARGE` pixels one, since each takes hundreds of megabytes.
+    picture. So each call has one to itself, and as many work at a time as there are cores.
     """
 
     def __init__(self) -> None:
@@ -97,12 +96,10 @@ class _Boxes:
         #: Unpickling a copy takes 2 ms, making a detector 300 ms.
         self._pickled = pickle.dumps(first)
         self._turns = Turns(available_cores())
-        self._turns_of_large = Turns()
 
     def __call__(self, gray: UInt8Array, doublings: int) -> list[tuple[Any, float]]:
         """Boxes of the faces, as dlib's own objects, and their scores."""
-        large = gray.size << 2 * doublings > _LARGE
-        with self._turns_of_large if large else nullcontext(), self._turns:
+        with self._turns:
             try:
                 detector = self._idle.pop()
             except IndexError:
@@ -158,6 +155,9 @@ class FaceDetector:
         """
         if min(view.pixels.shape) < _LEAST_SIDE:
             return []
+        if view.pixels.size > _LARGE:
+            tiles = view.tiles(_TILE_SIDE, _TILE_OVERLAP)
+            return [found for tile in tiles for found in self.detect(tile, doublings, seen or view)]
         found = []
         for box, score in self._boxes(view.pixels, doublings):
             placed, shown = _in_picture(view, box), seen or view

@@ -5,6 +5,7 @@ Every view knows where its pixels are in the picture, and none is larger than it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -106,6 +107,22 @@ class View:
             return self.resized(side / own, self.pixels.size)._cut(centre, width, side)
         return self._cut(centre, width, side)
 
+    def tiles(self, side: int, overlap: int) -> Iterator[View]:
+        """Parts of this view that cover it, so that each thing in it lies whole in one of them.
+
+        Parameters
+        ----------
+        side : int
+            Longest side of a tile, in pixels of this view.
+        overlap : int
+            Things of this size or smaller lie whole in a tile; below `side`.
+        """
+        height, width = self.pixels.shape
+        for top, bottom in _spans(height, side, overlap):
+            for left, right in _spans(width, side, overlap):
+                matrix = np.array([[1.0, 0, left], [0, 1, top]])
+                yield self._seen(np.ascontiguousarray(self.pixels[top:bottom, left:right]), matrix)
+
     def _cut(self, centre: Float64Array, width: float, side: int) -> View:
         own = max(1, round(width / self.scale))
         x, y = cv2.invertAffineTransform(self.matrix) @ (*centre, 1)
@@ -122,3 +139,11 @@ class View:
         linear = self.matrix[:, :2] @ matrix
         linear[:, 2] += self.matrix[:, 2]
         return View(pixels, linear)
+
+
+def _spans(length: int, most: int, overlap: int) -> list[tuple[int, int]]:
+    """Starts and ends of equal parts of a length, none longer than `most`, which overlap."""
+    number = max(1, -(-(length - overlap) // (most - overlap)))
+    part = -(-(length + (number - 1) * overlap) // number)
+    starts = (min(i * (part - overlap), max(0, length - part)) for i in range(number))
+    return [(start, min(length, start + part)) for start in starts]

@@ -202,8 +202,14 @@ def test_a_large_picture_is_searched_reduced_and_its_faces_mapped_back(
     assert face.box[0] < truth[0, 0] < face.box[0] + face.box[2]
 
 
-def test_a_small_face_in_a_large_picture_is_found(sample: Sample, image: np.ndarray) -> None:
+@pytest.mark.parametrize("tile_side", [3000, 800])
+def test_a_small_face_in_a_large_picture_is_found_once(
+    tile_side: int, sample: Sample, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The face is 35 pixels wide, between the eyes 17; dlib's detector sees those above 80."""
+    if tile_side == 800:  # 4 x 3 tiles of 1800 x 1400 pixels; the face lies in several
+        monkeypatch.setattr("i2cnn.faces.detector._LARGE", 700_000)
+        monkeypatch.setattr("i2cnn.faces.detector._TILE_SIDE", tile_side)
     scene = np.full((700, 900), 128, np.uint8)
     scene[300:380, 500:580] = cv2.resize(as_gray(image), (80, 80), interpolation=cv2.INTER_AREA)
     truth = (np.array(sample.points) + 0.5) * 80 / 256 - 0.5 + (500, 300)

@@ -42,6 +42,21 @@ def test_pixels_of_a_view_are_where_it_says(name: str) -> None:
     assert np.abs(seen - expected).max() <= 2
 
 
+@pytest.mark.parametrize("side", [40, 41, 64, 90, 500])
+def test_tiles_cover_a_view_and_hold_everything_as_small_as_their_overlap(side: int) -> None:
+    view, overlap = View.of(PICTURE).resized(2, 10**6), 15
+    height, width = view.pixels.shape
+    whole = np.zeros((height - overlap + 1, width - overlap + 1), int)
+    for tile in view.tiles(side, overlap):
+        assert max(tile.pixels.shape) <= side
+        corner = (tile.to_picture(np.zeros((1, 2)))[0] - view.matrix[:, 2]) / view.scale
+        x, y = np.round(corner).astype(int)
+        down, along = tile.pixels.shape
+        np.testing.assert_array_equal(tile.pixels, view.pixels[y : y + down, x : x + along])
+        whole[y : y + down - overlap + 1, x : x + along - overlap + 1] += 1
+    assert whole.min() > 0
+
+
 def test_a_view_has_no_more_pixels_than_it_may() -> None:
     view = View.of(PICTURE)
     assert view.resized(100, 5000).pixels.size <= 5100
