@@ -27,7 +27,7 @@ MODEL_NAME = "shape_predictor_68_face_landmarks.dat"
 #: Views with a shorter side are not searched.
 _LEAST_SIDE = 40
 #: Views of more pixels, which only enlarging makes, are searched in tiles of this side, since dlib
-#: takes 10 MB per million pixels. A face larger than their overlap was found before it was enlarged.
+#: takes 10 MB per million pixels. Faces above the overlap were found before, unenlarged.
 _LARGE, _TILE_SIDE, _TILE_OVERLAP = 15_000_000, 3000, 320
 
 
