@@ -20,7 +20,9 @@ from i2cnn.torchcaffe.formats.storage import write_mean
 NET = """name: "mixed"
 layer { name: "data" type: "Input" top: "data" top: "word"
         input_param { shape { dim: 2 dim: 6 dim: 11 dim: 11 } shape { dim: 2 } } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {
+layer { name: "near" type: "Pooling" bottom: "data" top: "near"
+        pooling_param { pool: AVE kernel_size: 3 pad: 1 } }
+layer { name: "conv" type: "Convolution" bottom: "near" top: "conv" convolution_param {
         num_output: 8 kernel_size: 3 stride: 2 pad: 1 group: 2 weight_filler { type: "xavier" } } }
 layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "conv" }
 layer { name: "scale" type: "Scale" bottom: "conv" top: "scaled" scale_param { bias_term: true } }

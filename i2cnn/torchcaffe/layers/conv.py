@@ -116,7 +116,7 @@ class Convolution(_ConvolutionBase):
 
     def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
         if len(steps) == 2:
-            x = x.contiguous(memory_format=self.context.options.memory_format)
+            x = _ordered(x, self.context.options.memory_format)
         # What of a kernel lies beyond the bottom and its padding meets zeros.
         reach = [
             (self.padded(size, pad) - 1) // dilation + 1
@@ -147,6 +147,16 @@ class Deconvolution(_ConvolutionBase):
 
     def _apply(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
         return spread(x, weight, bias, steps, self.group)
+
+
+def _ordered(x: Tensor, order: torch.memory_format) -> Tensor:
+    """Images (N, C, H, W) in an order of memory, which their convolution keeps."""
+    x = x.contiguous(memory_format=order)
+    n, channels, height, width = x.shape
+    if channels > 1 or order != torch.channels_last:
+        return x
+    # One channel lies in either order; PyTorch takes it for the other one unless its stride is 1.
+    return x.reshape(n, height, width, 1).permute(0, 3, 1, 2)
 
 
 def _fold(x: Tensor) -> Tensor:

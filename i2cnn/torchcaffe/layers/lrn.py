@@ -13,6 +13,7 @@ from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
+from i2cnn.torchcaffe.layers.spatial import averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
 
@@ -153,6 +154,12 @@ class LRN(Layer):
                 return [apply(_AcrossChannelsNative, x, self.window, alpha_n, p.k)]
             return [apply(_AcrossChannels, x, self.band, alpha_n, p.beta, p.k)]
         # Within a channel Caffe averages squares over the window and takes k as 1.
-        half = p.local_size // 2
-        mean = functional.avg_pool2d(x * x, p.local_size, 1, half)
-        return [x * (1 + p.alpha * mean) ** -p.beta]
+        return [x * (1 + p.alpha * self._near(x * x)) ** -p.beta]
+
+    def _near(self, x: Tensor) -> Tensor:
+        """Means over the square around each number, in which what lies beyond the image is 0."""
+        size, half = self.param.lrn_param.local_size, self.param.lrn_param.local_size // 2
+        if products_pay(x, (size, size)):
+            means = (window_means(length, length, size, 1, half) for length in x.shape[2:])
+            return averaged(x, *means)
+        return functional.avg_pool2d(x, size, 1, half)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
-from i2cnn.torchcaffe.layers.spatial import Spatial
+from i2cnn.torchcaffe.layers.spatial import Spatial, averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter, SPPParameter
 
@@ -136,6 +136,13 @@ class Pooling(Spatial):
     def _average(self, x: Tensor) -> Tensor:
         if self._wide_pad():
             return self._average_wide_pad(x)
+        if products_pay(x, self.kernel):
+            settings = zip(x.shape[2:], self.kernel, self.stride, self.pad, strict=True)
+            means = (
+                window_means(size, self._out(size, axis), *window)
+                for axis, (size, *window) in enumerate(settings)
+            )
+            return averaged(x, *means)
         return functional.avg_pool2d(x, self.kernel, self.stride, self.pad, ceil_mode=self.round_up)
 
     def _average_wide_pad(self, x: Tensor) -> Tensor:

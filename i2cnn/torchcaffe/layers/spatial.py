@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TypeVar
+
+import torch
+from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Layer
 from i2cnn.torchcaffe.proto import ConvolutionParameter, PoolingParameter
@@ -59,3 +63,37 @@ class Spatial(Layer):
         if length > MAX_COUNT:
             raise self.fail(f"an axis of {size} with pad {pad} is above Caffe's limit {MAX_COUNT}")
         return length
+
+
+@functools.lru_cache(maxsize=64)
+def window_means(length: int, windows: int, kernel: int, stride: int, pad: int) -> Tensor:
+    """What an axis is multiplied with for the means of its windows, as Caffe takes them.
+
+    A window's mean counts the padding's zeros, but ends where the padding ends.
+
+    Returns
+    -------
+    Tensor of float32, (length, windows)
+    """
+    starts = torch.arange(windows) * stride - pad
+    ends = (starts + kernel).clamp(max=length + pad)
+    place = torch.arange(length)[:, None]
+    inside = (place >= starts) & (place < ends)
+    return inside.float() / (ends - starts)
+
+
+def products_pay(x: Tensor, kernel: Pair) -> bool:
+    """Whether means over windows are found faster, and as well, by :func:`averaged`.
+
+    PyTorch's pooling of images that do not have their channels last adds number by number.
+    """
+    fits = x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous()
+    if torch.compiler.is_compiling() or not fits:  # an exported net has the plain operation
+        return False
+    # An infinite number times the zeros would not stay where it is.
+    return sum(x.shape[2:]) <= 64 * kernel[0] * kernel[1] and bool(x.sum().isfinite())
+
+
+def averaged(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Means over the windows of images (N, C, H, W), by :func:`window_means` of both axes."""
+    return rows.t() @ (x @ columns)
