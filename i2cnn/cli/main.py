@@ -7,10 +7,13 @@ import importlib
 import io
 import os
 import shlex
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import TextIO
 
 from i2cnn.cli.parser import build_parser
@@ -28,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0; 1 for an error, named in one line; 2 for a wrong command line; 3 where
-        pictures or faces were left out and listed (--skip-bad, --drop-guessed); 130 for Ctrl-C.
+        pictures or faces were left out and listed (--skip-bad, --drop-guessed); 130 for Ctrl-C and
+        for SIGTERM.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -74,6 +78,25 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM, which kill, timeout and batch systems send, for Ctrl-C."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        # In the background a shell has Ctrl-C ignored, but not this.
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(signum, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def function(address: str) -> Callable[[argparse.Namespace], int | None]:
     """The function at "module:function", whose module is imported now."""
     module, _, name = address.partition(":")
@@ -89,7 +112,7 @@ def _caffe(words: Sequence[str]) -> int:
 def _guarded(work: Callable[[], int], words: Sequence[str], advice: str = "") -> int:
     """Exit status of some work, whatever it raises."""
     try:
-        with _warnings_as_lines():
+        with _warnings_as_lines(), _terminated_as_interrupted():
             status = work()
         sys.stdout.flush()
         return status

@@ -21,7 +21,7 @@ features, SVM, rivals, report. Stop it at any time; the same command continues w
 """
 EVALUATE_END = """\
 Exit status: 0 everything is done; 1 an error, or a job failed; 3 done without the pictures that are
-listed as left out; 130 stopped by Ctrl-C.
+listed as left out; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 

@@ -21,7 +21,7 @@ Stop it at any time; the same command continues where it stopped (what was found
 faces.csv.partial until faces.csv is written).
 
 Exit status: 0 every picture has its face; 1 an error; 3 written without the pictures that are
-listed as left out; 130 stopped by Ctrl-C.
+listed as left out; 130 stopped by Ctrl-C or SIGTERM.
 """
 PATCHES = """\
 Cut each face into patches and write them into a Caffe LMDB, draw them, or both.
@@ -35,7 +35,7 @@ file (i2cnn/patches/schemes.py describes it). The database appears under its nam
 complete; a command that fails or is stopped leaves nothing behind.
 
 Exit status: 0 everything was written; 1 an error, nothing was written; 3 written without the
-faces that --skip-bad lists; 130 stopped by Ctrl-C.
+faces that --skip-bad lists; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,6 +179,25 @@ def test_what_goes_wrong_is_one_line_and_a_status(
     monkeypatch.setattr(command, "function", lambda address: fail)
     assert main(["doctor"]) == status
     assert capsys.readouterr().err == f"i2cnn: {line}\n"
+
+
+@pytest.mark.parametrize("interrupts", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_is_ctrl_c_even_where_that_is_ignored(
+    interrupts: Any, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    def wait(options: object) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+        return 0
+
+    monkeypatch.setattr(command, "function", lambda address: wait)
+    before = signal.signal(signal.SIGINT, interrupts)
+    try:
+        assert main(["doctor"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "i2cnn: interrupted; nothing is left half-written\n"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def deep() -> None:

@@ -27,7 +27,8 @@ def net_of(folder: Path, layer: str, shape: tuple[int, ...] = SHAPE) -> caffe.Ne
     path = folder / "net.prototxt"
     path.write_text(
         f'force_backward: true layer {{ name: "x" type: "Input" top: "x" '
-        f'input_param {{ shape {{ {dims} }} }} }} layer {{ name: "y" bottom: "x" top: "y" {layer} }}'
+        f"input_param {{ shape {{ {dims} }} }} }} "
+        f'layer {{ name: "y" bottom: "x" top: "y" {layer} }}'
     )
     return caffe.Net(str(path), caffe.TEST)
 
