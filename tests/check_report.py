@@ -14,7 +14,7 @@ import json
 import re
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) 
         for fold, value in accuracies.items():
             by_fold[fold].append(value)
         seed_means.append(statistics.fmean(accuracies.values()))
-        spreads.append(statistics.stdev(accuracies.values()) if len(accuracies) > 1 else 0.0)
+        if len(accuracies) > 1:
+            spreads.append(statistics.stdev(accuracies.values()))
     total = sum(map(sum, confusion))
     f1 = []
     for c in range(len(labels)):
@@ -73,7 +74,7 @@ def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) 
         f1.append(2 * confusion[c][c] / (named + there) if named + there else 0.0)
     return {
         "mean": statistics.fmean(seed_means),
-        "std": statistics.fmean(spreads),
+        "std": statistics.fmean(spreads) if spreads else 0.0,
         "pooled": sum(confusion[i][i] for i in range(len(labels))) / total,
         "macro_f1": statistics.fmean(f1),
         "folds": {fold: statistics.fmean(v) for fold, v in by_fold.items()},
@@ -150,9 +151,11 @@ def check(run: Path) -> list[str]:
     folds = json.loads((run / "folds.json").read_text())["folds"]
     rows: dict[str, dict[int, list[dict[str, str]]]] = defaultdict(dict)
     faults = []
+    truth: dict[str, str] = {}
     for name, seed, table in stored_predictions(run):
         faults += leaks(table, folds)
         rows[name].setdefault(seed, []).extend(table)
+        truth |= {row["image"]: row["truth"] for row in table}
     reported = {m["id"]: m for m in metrics["methods"]}
     if reported.keys() != rows.keys():
         faults.append(f"methods differ: {sorted(reported.keys() ^ rows.keys())}")
@@ -160,6 +163,8 @@ def check(run: Path) -> list[str]:
         for key, value in recompute(rows[name], metrics["labels"]).items():
             if not close(value, reported[name][key]):
                 faults.append(f"{name}: {key} is {reported[name][key]}, but follows as {value}")
+    if not close(max(Counter(truth.values()).values()) / len(truth), metrics["chance"]):
+        faults.append(f"chance is {metrics['chance']}, which does not follow")
     for compared in metrics.get("comparisons", []):
         faults += check_comparison(compared, rows)
     return faults

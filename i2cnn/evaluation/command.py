@@ -54,7 +54,7 @@ def _options(settings: Settings, public: bool) -> dict[str, str]:
         "reference-classes": (settings.reference_classes, ()),
         "train-also": (others, None),
         "fuse": (settings.fuse, ()),
-        "scheme": (Path(settings.scheme).name if public else settings.scheme, "deepid"),
+        "scheme": (settings.public().scheme if public else settings.scheme, "deepid"),
         "encoding": (settings.encoding, "png"),
         "precision": (settings.precision, "float32"),
     }

@@ -235,6 +235,11 @@ def check_folds(folds: Folds, source: str) -> None:
             tested[subject] = number
 
 
+def unseen(people: int) -> str:
+    """Tested people in words: `1 unseen person`, `3 unseen people`."""
+    return f"{people} unseen {'person' if people == 1 else 'people'}"
+
+
 def write_folds(path: Path, folds: Folds) -> None:
     """Write folds as JSON, with their digest."""
     write_json(path, {**folds.to_json(), "digest": folds.digest})

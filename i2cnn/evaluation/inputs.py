@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,7 +41,7 @@ from i2cnn.evaluation.settings import (
 )
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.faces.table import Face, read_faces_csv
-from i2cnn.patches.schemes import Scheme
+from i2cnn.patches.schemes import SCHEMES, Scheme
 from i2cnn.rivals import RIVALS
 from i2cnn.svm.album import Album
 from i2cnn.util.errors import InputError
@@ -259,6 +259,8 @@ def read_inputs(run: Path) -> Inputs:
         The folder is no run directory, or one of its files is missing, damaged or edited.
     """
     settings = read_settings(run / SETTINGS_FILE)
+    if settings.scheme not in SCHEMES:  # a published run has its table beside run.json
+        settings = replace(settings, scheme=str(run / settings.scheme))
     faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
     task = _run_task(settings, _read_task(run / DATASET_FILE))
     extras = read_extras(run, settings, task)

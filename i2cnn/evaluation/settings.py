@@ -216,9 +216,9 @@ class Settings:
         return values
 
     def public(self) -> Settings:
-        """The settings without paths on somebody's disk."""
+        """The settings without paths on somebody's disk, only the last names of some."""
         others = self.train_also and Path(self.train_also).name
-        return replace(self, root=None, train_also=others)
+        return replace(self, root=None, train_also=others, scheme=Path(self.scheme).name)
 
     @property
     def digest(self) -> str:

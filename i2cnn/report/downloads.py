@@ -108,7 +108,9 @@ def _methods(
         (
             row.method.title,
             str(len(row.scores.fold_accuracies)),
-            *_percent(row.scores.mean, row.scores.std, row.scores.pooled, *row.scores.interval),
+            *_percent(row.scores.mean),
+            *(_percent(row.scores.std) if len(row.scores.fold_accuracies) > 1 else [""]),
+            *_percent(row.scores.pooled, *row.scores.interval),
             f"{row.scores.macro_f1:.3f}",
             str(row.faces),
         )

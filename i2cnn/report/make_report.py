@@ -58,7 +58,7 @@ def make_report(results: Results) -> RunReport:
         comparisons=comparisons(repetitions),
         trainings=_trainings(results),
         steps=_steps(results),
-        chance=chance(_tested_labels(results)),
+        chance=chance(list({p.image: p.truth for p in every}.values())),
         published=published(settings.dataset, task.name),
         leak_audit=leak_audit(folds, every),
         versions=versions(),
@@ -82,12 +82,6 @@ def _not_applicable(results: Results) -> dict[Method, str]:
             "--rivals, or patch counts in --k"
         )
     return lacking
-
-
-def _tested_labels(results: Results) -> list[str]:
-    """Labels of the faces that are tested in any fold."""
-    tested = {subject for fold in results.inputs.folds.folds for subject in fold.test}
-    return [face.label for face in results.inputs.faces if face.subject in tested]
 
 
 def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:

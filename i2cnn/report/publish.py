@@ -2,6 +2,7 @@
 
 FOLDER/
     run.json, dataset.json, folds.json, faces.csv    as in the run directory
+    extras.csv, SCHEME.toml                          where the run has them
     predictions.csv, jobs.json                       see :mod:`i2cnn.report.collection`
     windows.npz                                      sub-windows that boosted LBP selected, by fold
     report/                                          as in the run directory
@@ -21,6 +22,7 @@ from i2cnn.evaluation.pictures import DATASET_FILE, FACES_FILE
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
 from i2cnn.evaluation.settings import SETTINGS_FILE, write_settings
+from i2cnn.patches.schemes import SCHEMES
 from i2cnn.report.collection import write_collection
 from i2cnn.report.page import write_report
 from i2cnn.report.records import FinishedJob
@@ -58,7 +60,10 @@ def publish(run: Path, out: Path) -> RunReport:
         for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE, EXTRAS_FILE):
             if name != EXTRAS_FILE or results.settings.train_also:
                 shutil.copy(run / name, folder)
-        write_settings(folder / SETTINGS_FILE, results.settings.public())
+        public = results.settings.public()
+        if public.scheme not in SCHEMES:
+            shutil.copy(results.settings.scheme, folder / public.scheme)
+        write_settings(folder / SETTINGS_FILE, public)
         shutil.copytree(run / REPORT_FOLDER, folder / REPORT_FOLDER)
         _collect_windows(run, folder, results.jobs)
         write_collection(run, folder, results.jobs)

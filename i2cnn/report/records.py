@@ -144,7 +144,6 @@ class JobRecord:
     ----------
     choices : mapping of str to Choice
         By method; none for methods without an SVM.
-        By method.
     training : TrainingRecord or None
         None for rivals.
     steps : mapping of str to StepCost

@@ -82,11 +82,6 @@ class ReferenceReport:
     pictures: Mapping[int, tuple[float, float, float]]
     classes: Mapping[int, tuple[float, float, float]]
 
-    @property
-    def helps(self) -> bool:
-        """True if the interval of the gain excludes zero."""
-        return self.difference.low > 0
-
 
 @dataclass(frozen=True)
 class TrainingReport:
@@ -150,7 +145,7 @@ class RunReport:
     steps : tuple of StepReport
         Costs of the jobs, by kind and step.
     chance : float
-        Accuracy of always naming the most frequent label.
+        Accuracy of always naming the most frequent label, on the faces tested so far.
     published : tuple of Published
         The paper's rows for this data set and task.
     leak_audit : LeakAudit
@@ -306,8 +301,11 @@ def departures(settings: Settings) -> tuple[str, ...]:
         for name, value in asdict(own).items()
         if chosen[name] != value
     ]
-    if settings.scheme != "deepid":
-        found.append(f"patch scheme {settings.scheme} instead of deepid")
-    if others := settings.public().train_also:
+    public = settings.public()
+    if public.scheme != "deepid":
+        found.append(f"patch scheme {public.scheme} instead of deepid")
+    if settings.precision != "float32":
+        found.append(f"networks compute in {settings.precision} instead of float32")
+    if others := public.train_also:
         found.append(f"people of another set ({others}) train in every fold")
     return tuple(found)

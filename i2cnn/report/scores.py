@@ -28,7 +28,8 @@ class Scores:
     fold_accuracies : mapping of int to float
         Accuracy in each fold, averaged over repetitions.
     mean, std : float
-        Mean and standard deviation over folds; the paper's accuracy is this mean.
+        Mean and standard deviation over folds; the paper's accuracy is this mean. Both are means
+        over repetitions; of a single fold the deviation is 0.
     seed_means : tuple of float
         Mean over folds for each repetition.
     pooled : float
@@ -95,12 +96,12 @@ def score(
     truth, predicted = [p.truth for p in every], [p.predicted for p in every]
     pooled = float(np.mean([t == p for t, p in zip(truth, predicted, strict=True)]))
     number = len({p.image for p in every})
-    spreads = [float(np.std(list(a.values()), ddof=1)) if len(a) > 1 else 0.0 for a in by_fold]
+    spreads = [float(np.std(list(a.values()), ddof=1)) for a in by_fold if len(a) > 1]
     seed_means = tuple(float(np.mean(list(a.values()))) for a in by_fold)
     return Scores(
         fold_accuracies=folds,
         mean=float(np.mean(seed_means)),
-        std=float(np.mean(spreads)),
+        std=float(np.mean(spreads)) if spreads else 0.0,
         seed_means=seed_means,
         pooled=pooled,
         wilson=wilson(pooled * number, number),

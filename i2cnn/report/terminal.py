@@ -25,7 +25,7 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
         + ("" if report.settings.has_own_split else f", fold(s) {folds}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
-        f"* interval of the pooled accuracy, over {report.units}",
+        f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
     )
     for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
         table.add_column(column, justify="left" if column == "method" else "right")
@@ -59,6 +59,14 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
             "learned nothing there. Train longer.",
             soft_wrap=True,
         )
+
+
+def _few(report: RunReport) -> str:
+    """How the interval was made where too few people were tested to resample them."""
+    few = any(row.scores.bootstrap is None for row in report.main_methods)
+    if report.settings.has_own_split or not few:
+        return ""
+    return "; with fewer than five of them Wilson's, as if faces were independent"
 
 
 def _reference_table(report: RunReport) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from i2cnn.datasets import NAMES
+from i2cnn.evaluation.folds import unseen
 from i2cnn.evaluation.methods import RIVAL, referenced_name
 from i2cnn.report.comparisons import CHANCE, LEVEL, Comparison, Pair
 from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
@@ -48,18 +49,18 @@ def _found(report: RunReport, main: MethodReport) -> str:
     changed = ", changed in what is said below" if report.departures else ""
     return (
         f"On {source(report)}, {main.method.title} names {100 * main.scores.mean:.1f} % of "
-        f"{main.faces} {_tested(report)} correctly (95 % interval {100 * low:.1f} to "
+        f"{main.faces} {_tested(report, main)} correctly (95 % interval {100 * low:.1f} to "
         f"{100 * high:.1f} %{_own_split(report)}). The profile is {profile}: "
         f"{PROFILE_WORDS[profile]}{changed}."
     )
 
 
-def _tested(report: RunReport) -> str:
-    """What was tested, to stand behind a number of faces."""
+def _tested(report: RunReport, row: MethodReport) -> str:
+    """What a method was tested on, to stand behind a number of faces."""
     if report.settings.has_own_split:
         return "pictures of the test part"
-    people = sum(len(report.folds.folds[number - 1].test) for number in report.folds_done)
-    return f"faces of {people} unseen people"
+    people = sum(len(report.folds.folds[n - 1].test) for n in row.scores.fold_accuracies)
+    return f"faces of {unseen(people)}"
 
 
 def _own_split(report: RunReport) -> str:
@@ -182,11 +183,16 @@ def confusions(report: RunReport, most: int = 5) -> list[tuple[str, int]]:
 
 def key_of_curves(report: RunReport) -> str:
     """A warning for readers of the learning curves of several numbers of patches."""
-    counts = sorted({training.k for training in report.trainings})
-    if len(counts) < 2:
+    best: dict[int, float] = {}
+    for training in report.trainings:
+        highest = max(point.accuracy for point in training.record.curve)
+        best[training.k] = max(highest, best.get(training.k, 0.0))
+    if len(best) < 2:
         return ""
+    found = "Curves count patches, not faces; the accuracies of faces are in the tables."
+    if 1 not in best or best[1] < max(best.values()):
+        return found
     return (
-        f"k = {counts[0]} looks best here because curves count patches, not faces: its one kind of "
-        "patch shows most of the face, while the others average over small parts that say less. "
-        "The accuracies of faces are in the tables."
+        f"{found} k = 1 looks best here since its one kind of patch shows most of the face, while "
+        "the others average over small parts that say less."
     )

@@ -15,7 +15,7 @@ from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, write_settings
 from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.network.profiles import template_schedule
-from i2cnn.patches.schemes import DEEPID
+from i2cnn.patches.schemes import DEEPID, get_scheme
 from i2cnn.util.files import write_json
 
 TRAINING = {
@@ -37,6 +37,7 @@ def write_run(
     k: tuple[int, ...] = (1,),
     rivals: tuple[str, ...] = ("pixels", "boosted-lbp"),
     still: bool = False,
+    scheme: str = DEEPID.name,
 ) -> Inputs:
     """A finished run of three people in three folds: one patch per face, and two rivals.
 
@@ -53,8 +54,8 @@ def write_run(
         rivals=rivals,
         encoding="png",
         points="given",
-        scheme=DEEPID.name,
-        scheme_digest=DEEPID.digest,
+        scheme=scheme,
+        scheme_digest=get_scheme(scheme).digest,
         schedule=template_schedule("quick"),
     )
     faces = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from i2cnn.report.comparisons import Comparison, Pair
 from i2cnn.report.downloads import TextTable, text_tables
@@ -53,3 +54,11 @@ def test_methods_are_sorted_and_chance_is_last() -> None:
     table = text_tables(report_of(rows))["methods"]
     assert [row[0] for row in table.rows] == ["I2CNN-60, trained", "rival_lbp_rbf", "chance"]
     assert table.rows[0][2:7] == ("50.0", "7.0", "50.0", "40.0", "60.0")
+
+
+def test_a_single_fold_has_no_deviation() -> None:
+    row = row_of("k60_trained", 0.5)
+    one = replace(row, scores=replace(row.scores, fold_accuracies={1: 0.5}))
+    for shown, std in ((row, "7.0"), (one, "")):
+        table = text_tables(report_of([shown]))["methods"]
+        assert dict(zip(table.columns, table.rows[0], strict=True))["std"] == std

@@ -18,13 +18,17 @@ from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
 from tests.check_report import check
 from tests.helpers.runs import write_run
+from tests.helpers.schemes import OWN_SCHEME
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory of two seeds."""
+    """A run directory of two seeds, with a scheme of somebody's own."""
     folder = tmp_path_factory.mktemp("publish") / "run"
-    write_run(folder, seeds=2, root=folder.parent / "somebodys" / "disk")
+    root = folder.parent / "somebodys" / "disk"
+    root.mkdir(parents=True)
+    (root / "mine.toml").write_text(OWN_SCHEME)
+    write_run(folder, seeds=2, root=root, scheme=str(root / "mine.toml"))
     np.savez(folder / "fold_02" / "rival_boosted-lbp" / WINDOWS_FILE, windows=[[5, 0, 15, 20]])
     return folder
 
@@ -53,6 +57,7 @@ def test_it_has_few_files(published: Path) -> None:
         "jobs.json",
         "predictions.csv",
         "windows.npz",
+        "mine.toml",
         "report/report.html",
         "report/metrics.json",
     }

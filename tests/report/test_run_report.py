@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from i2cnn.evaluation.folds import Fold, Folds
 from i2cnn.evaluation.predictions import Prediction
-from i2cnn.report.make_report import leak_audit
+from i2cnn.report.make_report import leak_audit, make_report
+from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
 from tests.helpers.reports import report_of, row_of, training_of
+from tests.helpers.runs import write_run
 
 ROWS = [row_of("k60_trained", 0.5)]
 FOLDS = Folds(0, (Fold(("A",), ("B",), ("C",)), Fold(("B",), ("C",), ("A",))))
@@ -28,11 +31,12 @@ def test_the_title_says_what_is_not_the_papers() -> None:
 def test_departures_from_the_profile_are_named() -> None:
     report = report_of(ROWS)
     schedule = replace(report.settings.schedule, batch_size=7)
-    settings = replace(report.settings, schedule=schedule, scheme="tight")
+    settings = replace(report.settings, schedule=schedule, precision="bf16", scheme="/me/own.toml")
     changed = replace(report, settings=settings)
     assert changed.departures == (
         "batch_size 7 instead of 256",
-        "patch scheme tight instead of deepid",
+        "patch scheme own.toml instead of deepid",
+        "networks compute in bf16 instead of float32",
     )
     assert changed.profile_words.startswith("the paper's AlexNet and solver; batch_size 7")
 
@@ -50,6 +54,16 @@ def test_flat_trainings_of_several_seeds_are_named_by_seed() -> None:
 
 def test_the_folder_on_somebodys_disk_is_not_shown() -> None:
     assert "root" not in report_of(ROWS).shown_settings
+
+
+def test_chance_is_that_of_the_faces_tested_so_far(tmp_path: Path) -> None:
+    """Not of other folds' faces, nor of neutral ones that only serve as references."""
+    write_run(tmp_path / "run", k=(), rivals=("pixels",))
+    results = read_results(tmp_path / "run")
+    first = results.jobs[0]
+    three = replace(first, predictions={m: rows[:3] for m, rows in first.predictions.items()})
+    assert make_report(results).chance == 1 / 6
+    assert make_report(replace(results, jobs=[three])).chance == 1 / 3
 
 
 def test_the_audit_counts_the_predictions() -> None:

@@ -42,6 +42,11 @@ def test_repetitions_are_averaged_not_pooled() -> None:
     assert found.seed_std == pytest.approx(np.std([0.75, 1], ddof=1))
 
 
+def test_a_repetition_of_one_fold_has_no_spread_to_be_averaged() -> None:
+    assert score([ROWS, PERFECT[:2]], ["x", "y"]).std == score([ROWS], ["x", "y"]).std
+    assert score([ROWS[:2]], ["x", "y"]).std == 0
+
+
 def test_faces_tested_twice_count_once_in_the_interval() -> None:
     assert score([ROWS, PERFECT], ["x", "y"]).wilson == wilson(3.5, 4)
 

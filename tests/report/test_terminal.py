@@ -59,6 +59,13 @@ def test_several_seeds_are_said() -> None:
     assert "means over 2 seeds" in printed(report)
 
 
+def test_an_interval_over_faces_is_not_called_one_over_people() -> None:
+    row = row_of("k60_trained", 0.9)
+    assert "over people; with" not in printed(report_of([row]))
+    few = replace(row, scores=replace(row.scores, bootstrap=None))
+    assert "over people; with fewer than five of them Wilson's" in printed(report_of([few]))
+
+
 def test_a_comparison_has_a_column_per_run() -> None:
     runs = [report_of([row_of("k60_trained", 0.9)], dataset=d) for d in ("ckplus", "synthetic")]
     console = Console(file=io.StringIO(), width=200)
