@@ -92,7 +92,10 @@ class Dataset:
                 + "; check the folder and the --dataset"
             )
         for sample in self.samples:
-            self.task.index(sample.label)
+            try:
+                self.task.index(sample.label)
+            except InputError as error:
+                raise InputError(f"{self.root / sample.image}: {error}") from None
 
     @property
     def subjects(self) -> list[str]:

@@ -136,10 +136,12 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
         replace(dataset, samples=few),
         use_given_points=settings.points == "given",
         leave_out=LeaveOut(bad=True),  # they need not be all
+        every_label=False,
     ).faces
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
-    svm = svm_seconds(sizes.training + sizes.validation, sizes.classes)
+    fitted = sizes.training + sizes.validation
+    svm = svm_seconds(fitted, sizes.classes, exact=sizes.faces <= EXACT_FACES)
     by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
     rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
     estimates = tuple(

@@ -19,7 +19,7 @@ from i2cnn.evaluation.methods import (
     with_references,
 )
 from i2cnn.evaluation.network_job import NetworkJob
-from i2cnn.evaluation.rival_job import RivalJob
+from i2cnn.evaluation.rival_job import fused_rivals, prepare_fused
 from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
@@ -69,16 +69,16 @@ class EnsembleJob(Job):
             )
         return found
 
+    def prepare(self, run: Path, inputs: Inputs) -> None:
+        prepare_fused(run, inputs)
+
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Score what the fold's network jobs left."""
         from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, gram_file
         from i2cnn.svm.gram import balanced_sum
 
         fitted, _ = inputs.sides(self.fold)
-        rivals = {
-            rival: RivalJob(self.fold, rival).fold_of(run, inputs) for rival in inputs.settings.fuse
-        }
-        scores = NetworkScores(inputs, folder, self.fold, rivals)
+        scores = NetworkScores(inputs, folder, self.fold, fused_rivals(run, inputs, self.fold))
         methods: dict[str, Any] = {}
         with folder.steps("SVM"):
             trained, untrained = (
@@ -93,10 +93,9 @@ class EnsembleJob(Job):
         say(f"{self.title}: {methods[TRAINED]['accuracy']:.1%} of the test faces")
 
     def _load(self, run: Path, seed: int, name: str) -> Float64Array:
-        job = NetworkJob(self.fold, self.k, seed)
-        path = run / job.folder / name
         from i2cnn.evaluation.network_scores import load_array
 
+        job = NetworkJob(self.fold, self.k, seed)
         if not job.has_result(run):
             raise InputError(f"{run / job.folder}: is not done, and {self.title} needs it")
-        return load_array(path)
+        return load_array(run / job.folder / name)

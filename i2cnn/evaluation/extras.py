@@ -74,6 +74,7 @@ def _locate(source: str, task: Task, table: Path, skip_bad: bool) -> list[Face]:
             update=update,
             leave_out=LeaveOut(skip_bad, guessed=True),
             table=table,
+            every_label=False,
         )
     faces = located.faces
     people = len({face.subject for face in faces})

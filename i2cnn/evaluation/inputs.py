@@ -36,6 +36,7 @@ from i2cnn.evaluation.settings import (
     SETTINGS_FILE,
     Settings,
     agree,
+    merge,
     read_settings,
     run_scheme,
 )
@@ -170,8 +171,9 @@ def read_dataset(settings: Settings) -> Dataset:
             f"--reference {settings.reference}: neutral pictures serve as references and leave "
             "the test; add --task six"
         )
-    task = "folder" if settings.dataset in OWN_LABELS else "seven"
-    return load_dataset(settings.dataset, settings.path, task)
+    return load_dataset(
+        settings.dataset, settings.path, "seven" if settings.task == "six" else settings.task
+    )
 
 
 def _run_task(settings: Settings, task: Task) -> Task:
@@ -211,6 +213,11 @@ def _make_folds(
     if not settings.has_own_split:
         return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
     parts = {sample.subject: sample.part for sample in dataset.samples}
+    if strangers := sorted(set(subjects) - set(parts)):
+        raise InputError(
+            f"{FACES_FILE}: subject {strangers[0]} is no picture of {dataset.root}; a set on its "
+            "own split has every picture's path as its subject, so undo that edit"
+        )
     try:
         return own_split(subjects, labels, [parts[subject] for subject in subjects], FOLDS_SEED)
     except InputError as error:
@@ -234,8 +241,7 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     """
     dataset = read_dataset(settings)
     run.mkdir(parents=True, exist_ok=True)
-    if not (run / SETTINGS_FILE).exists():
-        folds_of_dataset(dataset, settings)  # refuses too many folds before the run is bound
+    _check_wanted(run, dataset, settings)
     settings = agree(run / SETTINGS_FILE, settings)
     faces = run_faces(run, dataset, settings, leave_out)
     check_pictures(run, dataset, faces)
@@ -247,7 +253,19 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     extras = read_extras(run, settings, task, leave_out.bad)
     check_extras(run, extras)
     check_size(settings, len(faces) + len(extras))
-    return Inputs(settings, task, dataset.root, faces, folds, extras)
+    inputs = Inputs(settings, task, dataset.root, faces, folds, extras)
+    _check_tested(inputs)
+    return inputs
+
+
+def _check_wanted(run: Path, dataset: Dataset, settings: Settings) -> None:
+    """InputError for what a run cannot do, before it is bound to it."""
+    path, table = run / SETTINGS_FILE, run / FACES_FILE
+    if path.exists():
+        settings = merge(path, settings)
+    else:
+        folds_of_dataset(dataset, settings)
+    check_size(settings, len(read_faces_csv(table) if table.exists() else dataset.samples))
 
 
 def read_inputs(run: Path) -> Inputs:
@@ -296,6 +314,12 @@ def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> 
     if settings.reference not in REFERENCE_PICTURES:
         return
     first = settings.reference == "first"
+    stills = [f.image for f in faces if not f.sequence]
+    if first and stills:
+        raise InputError(
+            f"--reference first: {stills[0]} is a still image, not a frame of a clip; use "
+            "--reference neutral"
+        )
     owners = [f"{f.subject}, sequence {f.sequence}" if first else f.subject for f in faces]
     have = {o for o, f in zip(owners, faces, strict=True) if f.label not in task.labels}
     lack = sorted(set(owners) - have)
@@ -305,6 +329,20 @@ def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> 
             f"{'have' if len(lack) > 1 else 'has'} no neutral picture; leave "
             f"{'them' if len(lack) > 1 else 'it'} out, or use --reference person"
         )
+
+
+def _check_tested(inputs: Inputs) -> None:
+    """InputError if all pictures of those who test in a fold only serve as references."""
+    if not inputs.has_reference_pictures:
+        return
+    for number, fold in enumerate(inputs.folds.folds, 1):
+        if not len(inputs.sides(number)[1]):
+            raise InputError(
+                f"--reference {inputs.settings.reference}: {', '.join(fold.test)} would test in "
+                f"fold {number} and only {'have' if len(fold.test) > 1 else 'has'} neutral "
+                f"pictures; leave {'them' if len(fold.test) > 1 else 'that person'} out of the "
+                "data set, or use --reference person"
+            )
 
 
 def _folds(run: Path, dataset: Dataset, faces: Sequence[Face], settings: Settings) -> Folds:

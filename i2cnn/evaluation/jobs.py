@@ -67,7 +67,7 @@ def predictions_file(method: str) -> str:
 
 @dataclass(frozen=True)
 class Job(ABC):
-    """One fold's share of a run; jobs do not depend on each other.
+    """One fold's share of a run; it needs no other job, unless it follows those of its fold.
 
     Parameters
     ----------

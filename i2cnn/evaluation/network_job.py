@@ -26,7 +26,7 @@ from pathlib import Path
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
 from i2cnn.evaluation.methods import Method, fused_methods, vote_method, with_references
-from i2cnn.evaluation.rival_job import RivalJob
+from i2cnn.evaluation.rival_job import prepare_fused
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.network.features import remove_features
 from i2cnn.network.training_folder import (
@@ -116,9 +116,7 @@ class NetworkJob(Job):
         return found
 
     def prepare(self, run: Path, inputs: Inputs) -> None:
-        """Describe all faces as the rivals do that are fused with the network."""
-        for rival in inputs.settings.fuse:
-            RivalJob(self.fold, rival).prepare(run, inputs)
+        prepare_fused(run, inputs)
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Train, then score the trained and the untrained net."""

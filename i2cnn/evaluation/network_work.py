@@ -14,7 +14,7 @@ from i2cnn.evaluation.jobs import Execution, JobFolder
 from i2cnn.evaluation.network_job import WEIGHTS, NetworkJob, features_file, summary_file
 from i2cnn.evaluation.network_scores import NetworkScores
 from i2cnn.evaluation.projected_scores import ProjectedScores
-from i2cnn.evaluation.rival_job import RivalJob
+from i2cnn.evaluation.rival_job import fused_rivals
 from i2cnn.network.engine import start_engine
 from i2cnn.network.features import FeatureExtractor, extract_features, remove_features
 from i2cnn.network.loop import Training, load_training
@@ -60,10 +60,7 @@ class NetworkWork:
     @cached_property
     def rivals(self) -> dict[str, RivalFold]:
         """Rivals that are fused with both nets, trained and untrained."""
-        return {
-            rival: RivalJob(self.job.fold, rival).fold_of(self.run, self.inputs)
-            for rival in self.inputs.settings.fuse
-        }
+        return fused_rivals(self.run, self.inputs, self.job.fold)
 
     def train(self) -> Training:
         """The finished training, its best net kept."""

@@ -66,7 +66,10 @@ def run_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveO
             "--drop-guessed"
         )
     for face in faces:
-        dataset.task.index(face.label)
+        try:
+            dataset.task.index(face.label)
+        except InputError as error:
+            raise InputError(f"{path}: {face.image}: {error}") from None
     return faces
 
 
@@ -137,10 +140,10 @@ def _read_account(run: Path) -> dict[str, Any]:
 def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
     """The pictures must be those that the run began with, and each of one person only."""
     path = run / PICTURES_FILE
-    names = dict.fromkeys([s.image for s in dataset.samples] + [f.image for f in faces])
-    for name in left_out_pictures(run):
-        names.pop(name, None)
-    found = {name: file_digest(dataset.root / name) for name in names}
+    left_out = set(left_out_pictures(run))
+    names = [s.image for s in dataset.samples if s.image not in left_out]
+    names += [f.image for f in faces]  # somebody may have taken one in again
+    found = {name: file_digest(dataset.root / name) for name in dict.fromkeys(names)}
     if not path.exists():
         write_json(path, found)
     before = read_json(path)

@@ -183,3 +183,14 @@ class RivalJob(Job):
 
     def _features_file(self, run: Path, inputs: Inputs) -> Path:
         return run / FEATURES_FOLDER / f"{self.rival}_{inputs.digest[:12]}.npy"
+
+
+def prepare_fused(run: Path, inputs: Inputs) -> None:
+    """Describe all faces as the rivals do that are fused with networks."""
+    for rival in inputs.settings.fuse:
+        RivalJob(1, rival).prepare(run, inputs)
+
+
+def fused_rivals(run: Path, inputs: Inputs, fold: int) -> dict[str, RivalFold]:
+    """The rivals that are fused with networks, by name, on one fold."""
+    return {rival: RivalJob(fold, rival).fold_of(run, inputs) for rival in inputs.settings.fuse}

@@ -10,7 +10,9 @@ RUN/
     pictures.json    SHA-256 of every picture, so that a run keeps to those it began with
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
+    fold_NN/kK_seedsN  the networks of N seeds together (see ensemble_job.py)
     fold_NN/rival_X  one rival each (see rival_job.py)
+    rivals/          features of all faces, until every job is done
     recogniser/      a model for `i2cnn predict`, from the first job of the most patches
     report/          report.html, metrics.json, pictures
     workers/         logs of jobs that ran in processes of their own

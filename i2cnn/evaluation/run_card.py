@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from i2cnn.datasets import NAMES, OWN_LABELS
+from i2cnn.evaluation.folds import unseen
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.settings import Settings
+from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.models.card import Card, Share
 from i2cnn.svm.probabilities import Bin, calibration_error
 
@@ -41,20 +45,21 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
     accuracy = float(trained["linear_accuracy"])
     tests = [Bin(**one) for one in trained.get("calibration", ())]
     settings, labels = inputs.settings, inputs.task.labels
-    fitted, tested = inputs.sides(fold)
-    learned, unseen = (len(set(inputs.subjects[side])) for side in (fitted, tested))
-    source, rendered = _DATASETS[settings.dataset], settings.dataset == "synthetic"
+    _, tested = inputs.sides(fold)
+    data = _data(inputs, fold)
+    source = " and ".join(str(one["folder"]) for one in data)
+    learned = " and ".join(f"{_whom(one)} of {one['folder']}" for one in data)
+    rendered = {settings.dataset, settings.train_also or SYNTHETIC} == {SYNTHETIC}
     own_split = settings.has_own_split
-    units = "pictures" if own_split else "people"
-    whom = units if own_split else f"faces of {unseen} unseen people"
+    people = len(set(inputs.subjects[tested]))
+    whom = "pictures" if own_split else f"faces of {unseen(people)}"
     result = f"{accuracy:.0%} of {len(tested)} {whom} right"
-    licence = "CC0 1.0" if rendered and settings.root is None else "That of the data set."
     return Card(
         name="recogniser",
         title=f"trained by `i2cnn evaluate` on {source}, profile {settings.profile}",
         line=f"{len(labels)} expressions, learned from {source} (profile {settings.profile})",
-        warning=f"this recogniser learned from {learned} {units} of {source} (profile "
-        f"{settings.profile}) and named {result}; "
+        warning=f"this recogniser learned from {learned} (profile {settings.profile}) and named "
+        f"{result}; "
         + (f"{settings.protocol}; " if own_split else "")
         + ("it has never seen a photograph." if rendered else "others may differ from them."),
         labels=labels,
@@ -66,19 +71,43 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         "seen them. The interval is Wilson's, as if faces of one person were independent; the "
         "run's report has one over people.",
         licence="It may be passed on as far as the licences of its pictures allow.",
-        data=(
-            {
-                "folder": source,
-                "pictures": len(fitted),
-                "people": None if own_split else learned,
-                "licence": licence,
-            },
-        ),
+        data=data,
         as_is=Share(accuracy, *_interval(round(accuracy * len(tested)), len(tested))),
         limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
         confusion=tuple(map(tuple, trained.get("linear_confusion", ()))),
         calibration={"as_is": calibration_error([tests])} if tests else {},
     )
+
+
+def _data(inputs: Inputs, fold: int) -> tuple[dict[str, Any], ...]:
+    """What a fold's classifiers were fitted on: the data set, and the people who train as well."""
+    settings, (fitted, _) = inputs.settings, inputs.sides(fold)
+    own = fitted < len(inputs.faces)
+    free = settings.dataset == SYNTHETIC and settings.root is None
+    data = [_entry(_DATASETS[settings.dataset], inputs, fitted[own], free)]
+    if settings.has_own_split:
+        data[0]["people"] = None
+    if settings.train_also is not None:
+        name = _DATASETS[SYNTHETIC if settings.train_also == SYNTHETIC else "folder"]
+        data.append(_entry(name, inputs, fitted[~own], settings.train_also == SYNTHETIC))
+    return tuple(data)
+
+
+def _entry(name: str, inputs: Inputs, rows: npt.NDArray[np.intp], free: bool) -> dict[str, Any]:
+    return {
+        "folder": name,
+        "pictures": len(rows),
+        "people": len(set(inputs.subjects[rows])),
+        "licence": "CC0 1.0" if free else "That of the data set.",
+    }
+
+
+def _whom(data: Mapping[str, Any]) -> str:
+    """So many people, or pictures where nobody knows who is shown."""
+    people = data["people"]
+    if people is None:
+        return f"{data['pictures']} pictures"
+    return f"{people} {'person' if people == 1 else 'people'}"
 
 
 def _own_split(settings: Settings, result: str) -> str:

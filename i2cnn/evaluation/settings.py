@@ -55,9 +55,9 @@ class Settings:
     root : str or None
         Absolute folder of the data set; None is the embedded synthetic set.
     task : str
-        "six" or "seven"; "folder" takes the labels of the folder.
-    profile : {"paper", "quick"}
-        Which prototxt files: the paper's AlexNet and solver, or a small net for CPUs.
+        "six", "seven" or "eight"; "folder" takes the labels of the folder.
+    profile : {"paper", "quick", "better"}
+        Which prototxt files: the paper's AlexNet and solver, or another network and its solver.
     folds : int
         Number of person-independent folds (paper section 4: 10), or 1 on a set's own split.
     patch_counts : tuple of int

@@ -96,6 +96,7 @@ def locate_faces(
     update: Callback | None = None,
     leave_out: LeaveOut = NOTHING,
     table: Path | None = None,
+    every_label: bool = True,
 ) -> Located:
     """Locate the face of each sample of a data set.
 
@@ -112,6 +113,8 @@ def locate_faces(
     table : Path, optional
         The faces.csv that the faces are for: `faces.csv.partial` beside it keeps those found so
         far, and a second call continues from there.
+    every_label : bool
+        Something must be left of each label of the samples.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def locate_faces(
     ------
     InputError
         An image cannot be read, the data set's own landmarks are not those of a face, or nothing
-        is left of a label.
+        is left: of a label if each is needed.
     """
     found = Located()
     search = _Search(dataset.root, finder, use_given_points)
@@ -141,7 +144,7 @@ def locate_faces(
                 found.notes += _notes(sample.image, detection, count)
             if update is not None:
                 update(number, len(dataset.samples))
-    _check_labels(dataset, found)
+    _check_left(dataset, found, every_label)
     return found
 
 
@@ -195,10 +198,10 @@ def _notes(image: str, detection: Detection, count: int) -> list[str]:
     return notes
 
 
-def _check_labels(dataset: Dataset, found: Located) -> None:
-    """InputError if everything of a label was left out."""
+def _check_left(dataset: Dataset, found: Located, every_label: bool) -> None:
+    """InputError if everything was left out, or everything of a label if each is needed."""
     lost = {s.label for s in dataset.samples} - {face.label for face in found.faces}
-    if lost:
+    if lost and (every_label or not found.faces):
         first = next(s.image for s in dataset.samples if s.label in lost)
         reason = found.bad.get(first, f"{dataset.root / first}: no face was found")
         raise InputError(

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from i2cnn.faces.finder import Detection
-from i2cnn.faces.follow import FaceFollower, FaceTracker
+from i2cnn.faces.follow import PATIENCE, FaceFollower, FaceTracker
 from i2cnn.recogniser.album import ENOUGH_PICTURES
 from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
 from i2cnn.util.arrays import Float32Array
@@ -54,6 +54,7 @@ class VideoRecogniser:
         for frame, seen in in_order(self._describe, self._find(frames), available_cores()):
             boxes = [detection.box for detection, _ in seen]
             numbers = self._follower.follow(boxes, frame.seconds)
+            self._forget(frame.seconds)
             faces = zip(numbers, seen, strict=True)
             yield frame, [(n, self._name(n, *face, frame.seconds)) for n, face in faces]
 
@@ -73,16 +74,23 @@ class VideoRecogniser:
     def _name(
         self, number: int, detection: Detection, features: Float32Array, seconds: float
     ) -> FacePrediction:
-        past = self._remember(number, features, seconds)
         reference = None
-        if self._with_reference and len(past) >= ENOUGH_PICTURES:
-            reference = self._recogniser.reference_of(past)
+        if self._with_reference:
+            past = self._remember(number, features, seconds)
+            if len(past) >= ENOUGH_PICTURES:
+                reference = self._recogniser.reference_of(past)
         return self._recogniser.name(features, detection, reference)
 
     def _remember(self, number: int, features: Float32Array, seconds: float) -> deque[Float32Array]:
         """The latest frames of a followed face, with this one if it is not too near to the last."""
         past = self._past.setdefault(number, deque(maxlen=LATEST))
-        if self._with_reference and seconds - self._noted.get(number, -APART) > APART - _TICK:
+        if seconds - self._noted.get(number, -APART) > APART - _TICK:
             past.append(features)
             self._noted[number] = seconds
         return past
+
+    def _forget(self, seconds: float) -> None:
+        """Drop the frames of faces that are followed no longer: theirs are many megabytes."""
+        for number, noted in list(self._noted.items()):
+            if seconds - noted > PATIENCE + APART + _TICK:
+                del self._noted[number], self._past[number]

@@ -146,10 +146,13 @@ class ActivePatches:
         self.share_ = _best_share(x, signs, subjects)
         weights = group_lasso([(x, signs)], PATCHES, self.share_)
         self.common_ = np.flatnonzero(_norms(weights)).tolist()
-        self.specific_ = {}
+        self.specific_: dict[int, list[int]] = {}
         rng = np.random.default_rng(0)
         for column, label in enumerate(classes):
-            pairs = _verification(x, np.flatnonzero(labels == label), subjects, rng)
+            rows, self.specific_[int(label)] = np.flatnonzero(labels == label), []
+            if len(rows) < 2:
+                continue  # a single face has no pair to verify
+            pairs = _verification(x, rows, subjects, rng)
             tasks = [(x, signs[:, column : column + 1]), pairs]
             kept = np.flatnonzero(_norms(group_lasso(tasks, PATCHES, self.share_)))
             self.specific_[int(label)] = np.setdiff1d(kept, self.common_).tolist()

@@ -58,7 +58,7 @@ def test_a_run_s_recogniser_warns_of_what_it_learned_from(
     assert warning.startswith(
         "i2cnn: this recogniser learned from 3 people of rendered faces (profile quick) and named "
     )
-    assert warning.endswith("of 7 faces of 1 unseen people right; it has never seen a photograph.")
+    assert warning.endswith("of 7 faces of 1 unseen person right; it has never seen a photograph.")
 
 
 def test_a_run_s_recogniser_has_a_card(run: Path, capsys: Output) -> None:

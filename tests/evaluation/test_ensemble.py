@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import read_inputs
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.rival_job import fused_rivals
 from i2cnn.report.results import read_results
 from i2cnn.svm.gram import balanced_sum, linear_gram
 from i2cnn.util.errors import InputError
+from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, copy_of, small_set
 
 SEEDS = ("fold_01/k1_seed0", "fold_01/k1_seed1")
@@ -88,3 +91,14 @@ def test_what_is_missing_is_named(run: Path, tmp_path: Path) -> None:
     (copy / SEEDS[1] / "job.json").unlink()
     with pytest.raises(InputError, match=r"k1_seed1: is not done, and fold 1, k = 1, 2 seeds"):
         job.run(copy, inputs, Execution())
+
+
+def test_it_describes_faces_for_fusion_where_its_networks_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write_run(tmp_path / "run", k=())
+    fused = replace(inputs, settings=replace(inputs.settings, patch_counts=(1,), fuse=("hog",)))
+    described = np.zeros((len(inputs.faces), 4), np.float32)
+    monkeypatch.setattr("i2cnn.rivals.describe.describe", lambda *_: described)
+    EnsembleJob(1, 1, (0, 1)).prepare(tmp_path / "run", fused)
+    assert fused_rivals(tmp_path / "run", fused, 1)["hog"].features.shape == described.shape

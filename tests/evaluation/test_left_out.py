@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
+from i2cnn.evaluation.pictures import check_pictures, run_faces
+from i2cnn.evaluation.settings import Settings
+from i2cnn.faces.locate import NOTHING, locate_faces
 from i2cnn.faces.table import read_faces_csv, write_faces_csv
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_json
 from i2cnn.util.images import read_image, write_image
+from tests.helpers.faces import some_dataset
 
 Output = pytest.CaptureFixture[str]
 BAD, BLANK = "happy/S02_2.png", "sad/S03_1.png"
@@ -88,3 +96,21 @@ def test_a_table_of_ones_own_needs_no_search(
     assert main(words) == 0
     account = json.loads((tmp_path / "other" / "dataset.json").read_text())
     assert account["faces_found"] == {"dlib": 14}
+
+
+def test_a_picture_that_was_left_out_and_comes_back_needs_a_new_run(tmp_path: Path) -> None:
+    dataset = some_dataset(100)
+    first = dataset.samples[0].image
+    write_json(tmp_path / "dataset.json", {"faces_left_out": [first]})
+    check_pictures(tmp_path, dataset, (faces := locate_faces(dataset).faces)[1:])
+    with pytest.raises(InputError, match=f"{first}: was not there when .* start a new run"):
+        check_pictures(tmp_path, dataset, faces)
+
+
+def test_a_label_that_the_run_does_not_have_is_found_in_its_table(tmp_path: Path) -> None:
+    dataset = some_dataset(100)
+    write_json(tmp_path / "dataset.json", dataset.to_json())
+    faces = locate_faces(dataset).faces
+    write_faces_csv(tmp_path / "faces.csv", [replace(faces[0], label="joy"), *faces[1:]])
+    with pytest.raises(InputError, match=f"faces.csv: {faces[0].image}: label 'joy' is outside"):
+        run_faces(tmp_path, dataset, cast(Settings, None), NOTHING)

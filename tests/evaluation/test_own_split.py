@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.evaluation.folds import own_split
-from i2cnn.evaluation.inputs import read_inputs
+from i2cnn.evaluation.inputs import prepare, read_inputs
 from i2cnn.evaluation.run_card import run_card
-from i2cnn.evaluation.settings import PEOPLE_UNKNOWN
+from i2cnn.evaluation.settings import PEOPLE_UNKNOWN, read_settings
+from i2cnn.faces.table import read_faces_csv, write_faces_csv
 from i2cnn.report.downloads import text_tables
 from i2cnn.report.make_report import make_report
 from i2cnn.report.page import compare
@@ -70,6 +72,15 @@ def test_metrics_say_it_and_count_copies(run: Path) -> None:
     assert metrics["comparisons"][0]["pictures"] == 7
     row = metrics["methods"][0]
     assert row["interval95"] == row["interval95_wilson"]
+
+
+def test_a_subject_that_is_no_picture_of_the_set_is_named(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    (copy / "folds.json").unlink()
+    first, *others = read_faces_csv(copy / "faces.csv")
+    write_faces_csv(copy / "faces.csv", [replace(first, subject="Anna"), *others])
+    with pytest.raises(InputError, match=r"faces.csv: subject Anna is no picture of .*undo"):
+        prepare(copy, read_settings(copy / "run.json"))
 
 
 def test_page_and_terminal_say_it(run: Path, capsys: Output) -> None:

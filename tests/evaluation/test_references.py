@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
-from i2cnn.datasets.labels import SIX
-from i2cnn.evaluation.inputs import Inputs, prepare, read_inputs
+from i2cnn.datasets.labels import EIGHT, SEVEN, SIX
+from i2cnn.evaluation.inputs import Inputs, prepare, read_dataset, read_inputs
+from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.table import Face
 from i2cnn.report.page import write_report
@@ -24,7 +27,9 @@ from i2cnn.svm.album import Album
 from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
 from tests.check_report import check
+from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, settings_of, small_set
+from tests.helpers.trees import photos
 
 
 def rivals_only(data: Path, out: Path, *more: str) -> list[str]:
@@ -168,6 +173,21 @@ def test_a_published_run_keeps_the_others_faces_but_not_their_place(
     assert not any(str(others.parent) in text for text in texts)
 
 
+def test_a_card_says_that_other_people_trained(tmp_path: Path) -> None:
+    inputs = write_run(tmp_path / "run", k=(), rivals=("pixels",))
+    other = replace(inputs.faces[0], subject="extra:D", image="/photos/x.png")
+    settings = replace(inputs.settings, train_also="/photos")
+    joined = replace(inputs, settings=settings, extras=[other])
+    card = run_card(joined, 1, 1, {"linear_accuracy": 0.5})
+    assert "learned from 2 people of rendered faces and 1 person of a folder" in card.warning
+    assert "never seen a photograph" not in card.warning
+    assert "named 50% of 6 faces of 1 unseen person right" in card.warning
+    assert [(d["pictures"], d["licence"]) for d in card.data] == [
+        (12, "CC0 1.0"),
+        (1, "That of the data set."),
+    ]
+
+
 def test_a_folder_of_other_people_may_move(data: Path, tmp_path: Path) -> None:
     before, after = (
         settings_of(rivals_only(data, tmp_path, f"--train-also={tmp_path / name}"))
@@ -231,18 +251,34 @@ def test_what_does_not_go_together_is_refused(
     assert reason in capsys.readouterr().err
 
 
-def test_someone_without_a_reference_picture_is_named(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "set"
-    shutil.copytree(data, folder)
-    kept = [r for r in (data / "landmarks.csv").read_text().splitlines() if "S03.NE" not in r]
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"S03\.NE", "S03 has no neutral picture"),
+        (r"S03\.(?!NE)", "S03 would test in fold . and only has neutral pictures"),
+    ],
+)
+def test_someone_who_lacks_pictures_is_named(pattern: str, reason: str, tmp_path: Path) -> None:
+    folder = small_set(tmp_path / "set")
+    lines = (folder / "landmarks.csv").read_text().splitlines()
+    kept = [line for line in lines if not re.match(pattern, line)]
     (folder / "landmarks.csv").write_text("\n".join(kept) + "\n")
-    for path in folder.glob("S03.NE*"):
-        path.unlink()
-    words = rivals_only(folder, tmp_path / "run", "--reference=neutral", "--task=six")
-    assert main(words) == 1
-    assert "S03 has no neutral picture" in capsys.readouterr().err
+    settings = settings_of(rivals_only(folder, tmp_path, "--reference=neutral", "--task=six"))
+    with pytest.raises(InputError, match=reason):
+        prepare(tmp_path / "run", settings)
+
+
+def test_still_images_have_no_first_frame(tmp_path: Path) -> None:
+    folder = small_set(tmp_path / "set")
+    settings = settings_of(rivals_only(folder, tmp_path, "--reference=first", "--task=six"))
+    with pytest.raises(InputError, match="is a still image, not a frame of a clip; use --refe"):
+        prepare(tmp_path / "run", settings)
+
+
+def test_other_expressions_of_a_folder_are_left_out_with_references_too(tmp_path: Path) -> None:
+    words = rivals_only(photos(tmp_path, *(f"{x}/a_1.png" for x in EIGHT.labels)), tmp_path)
+    words += ["--dataset=folder", "--task=six", "--reference=neutral"]
+    assert set(read_dataset(settings_of(words)).task.labels) == set(SEVEN.labels)
 
 
 @pytest.mark.parametrize(

@@ -247,3 +247,17 @@ def test_a_table_that_cannot_be_written_is_refused_before_the_search(tmp_path: P
     with pytest.raises(InputError, match="cannot be written"):
         locate_faces(dataset, finder, table=tmp_path / "file" / "faces.csv")
     assert finder.asked == 0
+
+
+def test_a_label_may_be_lost_where_not_each_is_needed(tmp_path: Path) -> None:
+    dataset = some_dataset(210)
+    first, second = dataset.samples
+    gone = replace(first, image="gone.png", label="anger")
+    dataset.samples = [gone, replace(second, label="fear")]
+    bad = LeaveOut(bad=True)
+    with pytest.raises(InputError, match="no picture with the label anger can be used; the first"):
+        locate_faces(dataset, leave_out=bad)
+    assert len(locate_faces(dataset, leave_out=bad, every_label=False).faces) == 1
+    dataset.samples = dataset.samples[:1]
+    with pytest.raises(InputError, match="no picture with the label anger can be used; the first"):
+        locate_faces(dataset, leave_out=bad, every_label=False)

@@ -70,3 +70,12 @@ def test_common_and_specific_patches_are_found() -> None:
     assert {5, 9} <= {*model.common_, *model.specific_[1]}
     assert len(model.columns) < PATCHES * BINS / 2
     assert model.columns[:BINS].tolist() == list(range(model.columns[0], model.columns[0] + BINS))
+
+
+def test_an_expression_with_one_face_has_no_pairs() -> None:
+    rng = np.random.RandomState(0)
+    features = rng.standard_normal((9, PATCHES * BINS)).astype(np.float32)
+    labels, people = np.array([0, 1] * 4 + [2]), np.repeat(np.arange(3), 3)
+    model = ActivePatches().fit(features, labels, people)
+    assert model.specific_[2] == []
+    assert {*model.specific_} == {0, 1, 2}
