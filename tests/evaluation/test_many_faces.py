@@ -77,7 +77,7 @@ def test_a_run_is_not_bound_to_what_it_cannot_do(tmp_path: Path, monkeypatch) ->
 def test_projected_svms_take_time_with_the_faces_alone(
     exact: bool, longer: int, monkeypatch
 ) -> None:
-    monkeypatch.setattr(speed, "_SVM_FACES", 40)
+    monkeypatch.setattr(speed, "_SVM_FACES", 20)
     monkeypatch.setattr(speed.time, "monotonic", itertools.count().__next__)
     once, twice = (speed.svm_seconds(faces, 2, exact) for faces in (20_000, 40_000))
     assert twice == longer * once
