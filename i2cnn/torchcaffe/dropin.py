@@ -147,8 +147,11 @@ def _run(program: str, by_name: bool) -> int:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         else:
             runpy.run_path(program, run_name="__main__")
-    except SystemExit:
-        raise
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            raise
+        print(end.code, file=sys.stderr)  # as Python does: sys.exit("what is wrong")
+        return 1
     except BaseException as error:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_globals["__name__"] in (__name__, "runpy"):

@@ -92,7 +92,7 @@ def _open_file(folder: str, process: int) -> TextIO:
     now = time.localtime()
     host = socket.gethostname()
     stamp = time.strftime("%Y%m%d-%H%M%S", now)
-    path = Path(folder, f"caffe.{host}.{getpass.getuser()}.log.INFO.{stamp}.{process}")
+    path = Path(folder, f"caffe.{host}.{_user()}.log.INFO.{stamp}.{process}")
     try:
         file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (open as long as the process)
         link = Path(folder, "caffe.INFO")
@@ -106,6 +106,13 @@ def _open_file(folder: str, process: int) -> TextIO:
         "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu processid file:line] msg\n"
     )
     return file
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user, whom the system does not know
+        return "invalid-user"  # as glog has it
 
 
 def info(location: str, message: str) -> None:

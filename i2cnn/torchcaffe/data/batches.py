@@ -18,7 +18,7 @@ from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.data.decode import DatumDecoder
 from i2cnn.torchcaffe.data.records import open_records
-from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.data.transform import DataTransformer, Image, Shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.util.cores import available_cores
@@ -108,7 +108,7 @@ class BatchMaker:
     Attributes
     ----------
     shape : (int, int, int)
-        (C, H, W) of a transformed image.
+        (C, H, W) of the first image, transformed.
     transform_on_device : bool
         Leave images of one size as uint8, a quarter of the bytes, in pinned memory, to be
         transformed on the GPU. Images of several sizes are transformed here.
@@ -121,7 +121,6 @@ class BatchMaker:
         self.force_color = transform.force_color
         self.device = context.device
         self.transform_on_device = context.device.type != "cpu"
-        self.records = open_records(param.data_param, param.name)
         self.decoder = DatumDecoder(transform, param.name, param.data_param.source)
         self.transformer = DataTransformer(transform, context.train, param.name)
         # Caffe seeds the transformer twice: in BaseDataLayer::LayerSetUp, then again before
@@ -129,13 +128,27 @@ class BatchMaker:
         # advances the net's generator, on which the initial weights depend.
         self.transformer.seed_from(context.rng)
         self.transformer.seed_from(context.rng)
-        image, _ = self.decoder.decode(*next(self.records.stream(0)))
-        height, width, channels = image.shape
-        self.shape = self.transformer.output_shape(
-            height, width, 3 if transform.force_color else channels
-        )
+        self.records = open_records(param.data_param, param.name)
+        try:
+            image, _ = self.decoder.decode(*next(self.records.stream(0)))
+            height, width, channels = image.shape
+            self.shape = self.transformer.output_shape(
+                height, width, 3 if transform.force_color else channels
+            )
+        except BaseException:
+            # Left open, it would be what the next net reads, though it may be written again by then.
+            self.records.close()
+            raise
         # Processes that train together share the machine.
         self._threads = max(1, min(DECODERS, available_cores() // context.shard.count))
+
+    def shape_of(self, height: int, width: int) -> Shape:
+        """(C, H, W) of a batch that begins with an image of this size.
+
+        Without crop_size each batch may have another one, as in Caffe.
+        """
+        crop = self.transformer.param.crop_size
+        return self.shape[0], crop or height, crop or width
 
     def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
         """Endless batches from the cursor's position; moves the cursor."""
@@ -166,11 +179,14 @@ class BatchMaker:
             self._check_channels(image, batch.keys[i])
             return image
 
-        images = self._for_each(pool, decode) if self.transform_on_device else None
-        if images is not None and self._same_kind(images):
+        images, shape = None, self.shape
+        if self.transform_on_device or not self.transformer.param.crop_size:
+            images = self._for_each(pool, decode)
+            shape = self.shape_of(*images[0].shape[:2])
+        if images is not None and self.transform_on_device and self._same_kind(images, shape):
             batch.images = self._stack(images)
             return batch
-        channels, height, width = self.shape
+        channels, height, width = shape
         # NumPy asks for huge pages, which makes filling a large array cheaper.
         out = np.empty((size, height, width, channels), np.float32)
 
@@ -199,9 +215,9 @@ class BatchMaker:
                 f"one {channels}; use force_color or force_gray"
             )
 
-    def _same_kind(self, images: list[Image]) -> bool:
+    def _same_kind(self, images: list[Image], shape: Shape) -> bool:
         """True if the device can transform all images at once."""
-        self.transformer.check_size(images[0], *self.shape[1:])
+        self.transformer.check_size(images[0], *shape[1:])
         return all(x.dtype == np.uint8 and x.shape == images[0].shape for x in images)
 
     def _stack(self, images: list[Image]) -> Tensor:

@@ -107,8 +107,14 @@ class DataTransformer:
             out *= np.float32(self.param.scale)
 
     def check_size(self, image: Image, rows: int, columns: int) -> None:
-        """Refuse an (H, W, C) image whose size does not match the net's input."""
+        """Refuse an (H, W, C) image whose size does not match the net's input, or the mean's."""
         height, width = image.shape[:2]
+        if self.mean is not None and self.mean.ndim == 3 and self.mean.shape[:2] != (height, width):
+            mean = "x".join(map(str, self.mean.shape[:2]))
+            raise self._fail(
+                f"an image is {height}x{width}, the mean {self.param.mean_file} {mean}; resize the "
+                "images to its size, or give mean_value"
+            )
         if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
             height < rows or width < columns
         ):

@@ -56,8 +56,9 @@ class Data(DataSource):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         images = self.feed.images
         if images.dtype == torch.uint8:
-            transformer = self.reader.maker.transformer
-            images = transformer.apply_windows(images, self.feed.windows, self.shape)
+            maker = self.reader.maker
+            shape = maker.shape_of(*images.shape[1:3])
+            images = maker.transformer.apply_windows(images, self.feed.windows, shape)
         return [images.permute(0, 3, 1, 2), self.feed.labels][: len(self.param.top)]
 
     def record_of(self, item: int) -> str:

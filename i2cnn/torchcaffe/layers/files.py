@@ -17,6 +17,7 @@ from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.storage import read_dataset
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.util.errors import InputError
@@ -125,13 +126,18 @@ class ImageData(_Listed):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         size = self.param.image_data_param.batch_size
-        channels, height, width = self.shape
-        images = np.empty((size, height, width, channels), np.float32)
+        images = np.empty(0, np.float32)
         labels = np.empty(size, np.float32)
         for i in range(size):
             path, labels[i] = self.lines[self.order[self.line]]
-            draws = self.transformer.draws(1)
-            self.transformer.apply(self._read(path), None if draws is None else draws[0], images[i])
+            image, draws = self._read(path), self.transformer.draws(1)
+            try:
+                if i == 0:  # each batch has the size of its first image
+                    channels, height, width = self.transformer.output_shape(*image.shape)
+                    images = np.empty((size, height, width, channels), np.float32)
+                self.transformer.apply(image, None if draws is None else draws[0], images[i])
+            except InputError as error:
+                raise CaffeError(f"{error} ({path})") from None
             self.line += 1
             if self.line == len(self.lines):
                 self.line = 0

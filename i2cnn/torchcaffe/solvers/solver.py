@@ -33,6 +33,7 @@ from i2cnn.torchcaffe.solvers.resume import (
     write_positions,
 )
 from i2cnn.torchcaffe.solvers.updates import Slot, Step, learning_rate, make_update
+from i2cnn.util.errors import InputError
 
 #: On a GPU losses are checked after this many iterations, and whenever one is displayed.
 _CHECK_INTERVAL = 20
@@ -65,8 +66,11 @@ class CoreSolver:
         self.current_step = 0
         #: Pairs of functions, called before the forward pass and before the update.
         self.callbacks: list[tuple[Callable[[], object], Callable[[], object]]] = []
-        self.update = make_update(param)
-        learning_rate(param, 0, 0)
+        try:
+            self.update = make_update(param)
+            learning_rate(param, 0, 0)
+        except InputError as error:
+            raise CaffeError(f"{source}: {error}") from None
         options = runtime.prepare_net()
         name = param.net or param.train_net or source
         self.net = CoreNet(train_net(param, source), options, name)
@@ -217,7 +221,10 @@ class CoreSolver:
 
     def rate(self) -> float:
         """Learning rate of the coming update."""
-        rate, self.current_step = learning_rate(self.param, self.iter, self.current_step)
+        try:
+            rate, self.current_step = learning_rate(self.param, self.iter, self.current_step)
+        except InputError as error:
+            raise CaffeError(f"{self.source}: {error}") from None
         return rate
 
     def apply_update(self, display: bool = False) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,27 +17,49 @@ from i2cnn.torchcaffe.proto import SolverParameter
 
 
 def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> tuple[float, int]:
-    """Rate at an iteration and the step counter after it (SolverParameter.lr_policy)."""
-    policy, base, gamma = param.lr_policy, param.base_lr, param.gamma
-    if policy == "fixed":
-        return base, current_step
+    """Rate at an iteration and the step counter after it (SolverParameter.lr_policy).
+
+    Raises
+    ------
+    InputError
+        The policy is unknown or lacks a setting, or its rate is no finite number.
+    """
+    policy = param.lr_policy
     if policy == "step":
         if param.stepsize <= 0:
             raise CaffeError("lr_policy 'step' needs a stepsize above 0")
         current_step = iteration // param.stepsize
-        return base * gamma**current_step, current_step
+    elif policy == "multistep":
+        # One step per iteration at most, as in Caffe.
+        steps = param.stepvalue
+        current_step += current_step < len(steps) and iteration >= steps[current_step]
+    elif policy == "poly" and param.max_iter <= 0:
+        raise CaffeError("lr_policy 'poly' needs a max_iter above 0")
+    with np.errstate(all="ignore"):  # as in C, overflow is inf, where Python raises an error
+        rate = float(_rate(param, np.float64(iteration), current_step))
+    if not math.isfinite(rate):
+        raise CaffeError(
+            f"lr_policy {policy!r} has the rate {rate:g} at iteration {iteration}; check gamma, "
+            "power and max_iter"
+        )
+    return rate, current_step
+
+
+def _rate(param: SolverParameter, iteration: np.float64, current_step: int) -> np.float64 | float:
+    """The rate without a look at whether it is a number."""
+    policy, base, gamma = param.lr_policy, param.base_lr, np.float64(param.gamma)
+    if policy == "fixed":
+        return base
+    if policy in ("step", "multistep"):
+        return base * gamma**current_step
     if policy == "exp":
-        return base * gamma**iteration, current_step
+        return base * gamma**iteration
     if policy == "inv":
-        return base * (1 + gamma * iteration) ** -param.power, current_step
-    if policy == "multistep":
-        while current_step < len(param.stepvalue) and iteration >= param.stepvalue[current_step]:
-            current_step += 1
-        return base * gamma**current_step, current_step
+        return base * (1 + gamma * iteration) ** -param.power
     if policy == "poly":
-        return base * (1 - iteration / param.max_iter) ** param.power, current_step
+        return base * (1 - iteration / param.max_iter) ** param.power
     if policy == "sigmoid":
-        return base / (1 + math.exp(-gamma * (iteration - param.stepsize))), current_step
+        return base / (1 + np.exp(-gamma * (iteration - param.stepsize)))
     known = "fixed, step, exp, inv, multistep, poly, sigmoid"
     raise CaffeError(f"Unknown learning rate policy: {policy!r} (known: {known})")
 

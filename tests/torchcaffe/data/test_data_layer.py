@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data import records as lmdb_records
 from i2cnn.torchcaffe.data.device_cache import DeviceCache, cache_budget
 from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.torchcaffe.proto import Datum, LayerParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.caffe_files import write_lmdb
@@ -194,6 +196,37 @@ def test_a_gray_image_among_coloured_ones_is_refused_for_a_device_too(folder: Pa
     reader_of(n).maker.transform_on_device = True
     with pytest.raises(InputError, match=r"layer 'data': record 00000001 has 1 channels"):
         n.forward()
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_each_batch_has_the_size_of_its_first_image(on_device: bool, folder: Path) -> None:
+    shapes = [(2, 4, 5), (2, 4, 5), (2, 3, 7), (2, 3, 7)]
+    write_lmdb("db", [raw(np.full(shape, i, np.uint8)) for i, shape in enumerate(shapes)])
+    n = net()
+    reader_of(n).maker.transform_on_device = on_device
+    for first in (0, 2, 0):
+        n.forward()
+        expected = np.stack([np.full(shapes[first], first + i) for i in range(2)])
+        np.testing.assert_array_equal(n.blobs["data"].data, expected)
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_an_image_of_another_size_than_the_mean_is_refused(on_device: bool, folder: Path) -> None:
+    write_lmdb("db", [raw(IMAGE), raw(np.zeros((2, 6, 6), np.uint8))])
+    write_mean("mean.binaryproto", np.zeros(IMAGE.shape, np.float32))
+    n = net('crop_size: 3 mean_file: "mean.binaryproto"')
+    reader_of(n).maker.transform_on_device = on_device
+    with pytest.raises(InputError, match=r"image is 6x6, the mean mean.binaryproto 4x5.*00000001"):
+        n.forward()
+
+
+def test_a_database_that_was_refused_may_be_written_again(folder: Path) -> None:
+    write_lmdb("db", [b"\xff\xff"])
+    with pytest.raises(InputError, match="is not a Datum"):
+        net()
+    shutil.rmtree("db")
+    write_lmdb("db", [raw(IMAGE)])
+    net().forward()
 
 
 def reader_of(n: caffe.Net) -> BatchReader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -54,6 +55,35 @@ def test_position_is_kept(text: str, folder: Path) -> None:
     for values in expected:
         other.forward()
         np.testing.assert_array_equal(other.blobs["data"].data, values)
+
+
+PICTURES = """layer { name: "data" type: "ImageData" top: "data" top: "label"
+  transform_param { %s } image_data_param { source: "images.txt" batch_size: 1 } }"""
+
+
+def two_pictures() -> list[np.ndarray]:
+    """Pictures of two sizes, in files that images.txt lists."""
+    pictures = [np.full((3, 4, 3), 1, np.uint8), np.full((5, 2, 3), 2, np.uint8)]
+    for i, picture in enumerate(pictures):
+        cv2.imwrite(f"{i}.png", picture)
+    Path("images.txt").write_text("0.png 0\n1.png 1\n")
+    return pictures
+
+
+def test_batches_of_one_image_have_its_size(folder: Path) -> None:
+    net = None
+    for picture in two_pictures():
+        net = net or PROGRAM.net_of(caffe, PICTURES % "")
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["data"].data[0], picture.transpose(2, 0, 1))
+
+
+def test_a_picture_that_is_too_small_is_named(folder: Path) -> None:
+    two_pictures()
+    net = PROGRAM.net_of(caffe, PICTURES % "crop_size: 3")
+    net.forward()
+    with pytest.raises(InputError, match=r"layer 'data': crop_size 3 .* 5x2 image \(1.png\)"):
+        net.forward()
 
 
 def no_list() -> None:
