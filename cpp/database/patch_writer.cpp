@@ -129,14 +129,13 @@ void PatchWriter::work(Worker& worker) {
     lock.unlock();
     try {
       process(task, worker, result);
-      lock.lock();
+      const std::lock_guard<std::mutex> done(mutex_);
       done_.emplace(number, std::move(result));
-      lock.unlock();
-      changed_.notify_all();
     } catch (...) {
       fail(std::current_exception());
       return;
     }
+    changed_.notify_all();
   }
 }
 

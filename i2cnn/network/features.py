@@ -30,6 +30,11 @@ from i2cnn.util.turns import Turns
 _LAST_LAYER = "relu7"
 #: The progress file is written after this many faces.
 _CHECKPOINT = 16
+#: What NumPy raises for a file that is damaged, or no .npy file.
+_DAMAGES = (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueError)
+
+_Store = np.memmap[Any, np.dtype[np.float32]]
+
 #: Faces whose patches are made ahead, each by a thread of its own.
 _AHEAD = 4
 
@@ -171,7 +176,7 @@ def extract_features(
     if not done:
         # Before the old features go, so that half of the new ones are not taken for all.
         _note_progress(out, key, faces_key, 0)
-    store = _open_store(out, None if done else shape)
+    store = _continued_store(out, shape) if done else _new_store(out, shape)
     ahead = _inputs_ahead(extractor, faces[done:], root, chosen)
     for i, inputs in enumerate(ahead, done):
         store[i] = extractor.forward(inputs)
@@ -184,16 +189,23 @@ def extract_features(
     return load_features(out)
 
 
-def _open_store(
-    out: Path, shape: tuple[int, int, int] | None
-) -> np.memmap[Any, np.dtype[np.float32]]:
-    """Map a .npy file to be written, a new one if a shape is given.
+def _continued_store(out: Path, shape: tuple[int, int, int]) -> _Store:
+    """Map a .npy file that holds a part of the features."""
+    try:
+        # To be written, a file that was cut off would be filled up with zeros.
+        found = np.lib.format.open_memmap(out, "r")
+        if found.shape != shape or found.dtype != np.float32:
+            raise ValueError(f"{found.dtype} {found.shape}, not float32 {shape}")
+        return np.lib.format.open_memmap(out, "r+")
+    except _DAMAGES as error:
+        raise InputError(f"{out}: damaged ({error}); delete it to start over") from None
 
-    A new one gets all its disk space at once: a map of a file for which the disk then turns out to
-    be too small ends the process by SIGBUS.
+
+def _new_store(out: Path, shape: tuple[int, int, int]) -> _Store:
+    """Map a new .npy file, which gets all its disk space at once.
+
+    A map of a file for which the disk then turns out to be too small ends the process by SIGBUS.
     """
-    if shape is None:
-        return np.lib.format.open_memmap(out, "r+", np.float32)
     try:
         store = np.lib.format.open_memmap(out, "w+", np.float32, shape)
         with open(out, "r+b") as file:
@@ -251,7 +263,7 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         features: Float32Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
-    except (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueError) as error:
+    except _DAMAGES as error:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
     if not isinstance(features, np.ndarray):
         raise InputError(f"{path}: is an archive of arrays; give a .npy file")

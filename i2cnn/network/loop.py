@@ -165,11 +165,12 @@ def train(
     with working_directory(folder), _DelayedInterrupt() as interrupt:
         if training.resume_iter:
             solver = engine.get_solver(SOLVER_FILE)
-            solver.restore(snapshot_name(training.resume_iter, "solverstate"))
         else:
             solver = _new_solver(engine)
         loop = _Loop(solver, training, schedule, validation_batches, interrupt, update, log)
         try:
+            if training.resume_iter:
+                solver.restore(snapshot_name(training.resume_iter, "solverstate"))
             while not training.finished:
                 loop.train_to_next_validation()
         finally:

@@ -150,7 +150,7 @@ def _run(program: str, by_name: bool) -> int:
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             raise
-        print(end.code, file=sys.stderr)  # as Python does: sys.exit("what is wrong")
+        sys.stderr.write(f"{end.code}\n")  # as Python does: sys.exit("what is wrong")
         return 1
     except BaseException as error:
         trace = error.__traceback__

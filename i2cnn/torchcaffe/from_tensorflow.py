@@ -19,8 +19,8 @@ _NAMES = ("weights", "biases", "alpha", "mean", "variance")
 _SCALE = ("scale", "offset")
 
 
-def read_for(nodes: Sequence[Node], path: Path) -> Iterator[tuple[str, list[AnyArray]]]:
-    """Layers of a .npy file, named and with parameters as the net's.
+def read_for(nodes: Sequence[Node], path: Path) -> Iterator[tuple[str, dict[int, AnyArray]]]:
+    """Layers of a .npy file, named and with parameters as the net's, by number.
 
     caffe-tensorflow writes an underscore where a layer's name has a slash.
 
@@ -34,13 +34,13 @@ def read_for(nodes: Sequence[Node], path: Path) -> Iterator[tuple[str, list[AnyA
     for name, params in read_npy(path).items():
         node = targets.get(name)
         if node is None:
-            yield name, []
+            yield name, {}
             continue
         given = dict(params)
         scale = [given.pop(key) for key in _SCALE if key in given]
-        yield node.name, _in_caffes_order(node, given, path)
+        yield node.name, dict(enumerate(_in_caffes_order(node, given, path)))
         if scale:
-            yield _scale_above(node, nodes, path).name, scale
+            yield _scale_above(node, nodes, path).name, dict(enumerate(scale))
 
 
 def _in_caffes_order(node: Node, params: Mapping[str, AnyArray], path: Path) -> list[AnyArray]:

@@ -17,7 +17,7 @@ from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
 from i2cnn.torchcaffe.layers.python import Python
-from i2cnn.torchcaffe.nodes import AUTOMATIC, Learnable, Node
+from i2cnn.torchcaffe.nodes import AUTOMATIC, MULTIPLIERS, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
 from i2cnn.torchcaffe.sizes import check_memory
 from i2cnn.util.errors import InputError
@@ -163,17 +163,16 @@ class CoreNet:
             )
         for i, blob in enumerate(node.layer.blobs):
             spec = specs[i] if i < len(specs) else ParamSpec()
+            node.layer.param_needs.append(spec.lr_mult != 0)
             if spec.name and spec.name in self._shared:
                 owner = self._shared[spec.name]
                 self._share_param(node, i, spec, owner)
-                blob = owner.blob
-                node.layer.param_needs.append(owner.lr_mult != 0)
                 continue
-            entry = Learnable(blob, spec.lr_mult, spec.decay_mult)
+            own = {mult for mult in MULTIPLIERS if spec.HasField(mult)}
+            entry = Learnable(blob, spec.lr_mult, spec.decay_mult, own)
             self.learnable.append(entry)
             if spec.name:
                 self._shared[spec.name] = entry
-            node.layer.param_needs.append(spec.lr_mult != 0)
 
     def _share_param(self, node: Node, index: int, spec: ParamSpec, owner: Learnable) -> None:
         mine = node.layer.blobs[index]
@@ -183,12 +182,16 @@ class CoreNet:
                 f"Cannot share param {spec.name!r}: shape {mine.shape} here, "
                 f"{owner.blob.shape} where it is first used"
             )
-        for mult in ("lr_mult", "decay_mult"):
-            if spec.HasField(mult):
-                if getattr(spec, mult) != getattr(owner, mult) and getattr(owner, mult) != 1:
-                    raise node.layer.fail(f"Shared param {spec.name!r} has mismatched {mult}.")
-                setattr(owner, mult, getattr(spec, mult))
-        node.layer.blobs[index] = owner.blob
+        for mult in (mult for mult in MULTIPLIERS if spec.HasField(mult)):
+            if mult in owner.given and getattr(spec, mult) != getattr(owner, mult):
+                raise node.layer.fail(f"Shared param {spec.name!r} has mismatched {mult}.")
+            owner.given.add(mult)
+            setattr(owner, mult, getattr(spec, mult))
+        node.shared.add(index)
+        if mine.shape == owner.blob.shape:
+            node.layer.blobs[index] = owner.blob
+        else:
+            mine.share_all(owner.blob)
 
     def _plan_backward(self, node: Node) -> None:
         layer, flags = node.layer, list(node.layer.param.propagate_down)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -11,20 +11,25 @@ from i2cnn.torchcaffe.layers import Layer
 
 #: Name of a loss's top that the prototxt leaves out; such tops are not outputs.
 AUTOMATIC = "(automatic)"
+MULTIPLIERS = ("lr_mult", "decay_mult")
 
 
 @dataclass
 class Learnable:
-    """A parameter the solver updates, with its multipliers."""
+    """A parameter the solver updates, with its multipliers, and which of them a layer gives."""
 
     blob: Blob
     lr_mult: float
     decay_mult: float
+    given: set[str]
 
 
 @dataclass
 class Node:
-    """A layer within a net: its blobs, and which of them need a gradient."""
+    """A layer within a net: its blobs, and which of them need a gradient.
+
+    `shared` has the numbers of the parameters that an earlier layer owns.
+    """
 
     layer: Layer
     name: str
@@ -37,3 +42,4 @@ class Node:
     needs_backward: bool
     in_place: bool
     kept_inputs: list[Tensor] | None = None
+    shared: set[int] = field(default_factory=set)

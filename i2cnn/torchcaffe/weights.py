@@ -6,7 +6,7 @@ Where several layers of a net have one name, the first is meant, as in genuine C
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from i2cnn.torchcaffe import log
@@ -55,13 +55,14 @@ def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
         )
 
 
-def _fill(node: Node, arrays: Sequence[AnyArray], path: str) -> None:
-    blobs = node.layer.blobs
-    if len(arrays) != len(blobs):
+def _fill(node: Node, arrays: Mapping[int, AnyArray], path: str) -> None:
+    blobs = dict(enumerate(node.layer.blobs))
+    if arrays.keys() - blobs.keys() or blobs.keys() - arrays.keys() - node.shared:
         raise node.layer.fail(
             f"Incompatible number of blobs: {len(blobs)} here, {len(arrays)} in {path}"
         )
-    for i, (blob, array) in enumerate(zip(blobs, arrays, strict=True)):
+    for i, array in arrays.items():
+        blob = blobs[i]
         if squeeze(array.shape) != squeeze(blob.shape):
             raise node.layer.fail(
                 f"Cannot copy param {i} weights from {path}: shape mismatch. Source param "

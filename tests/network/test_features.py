@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,14 @@ def test_stopped_features_are_not_taken_for_whole_ones(
         load_features(out, faces)
 
 
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def of_another_shape(path: Path) -> None:
+    np.save(path, np.zeros((2, 3), np.float32))
+
+
 def test_stopped_features_are_resumed(net: Net, out: Path) -> None:
     faces = some_faces(20)
 
@@ -134,6 +143,16 @@ def test_stopped_features_are_resumed(net: Net, out: Path) -> None:
     # The last checkpoint was after 16 faces.
     extract_features(extractor, faces, embedded_root(), out, CHOSEN)
     assert net.calls == 18 + 4
+
+
+@pytest.mark.parametrize("damage", [cut_off, of_another_shape])
+def test_damaged_features_are_not_continued(
+    damage: Callable[[Path], object], net: Net, faces: list[Face], out: Path
+) -> None:
+    features(net, faces, out)
+    damage(out)
+    with pytest.raises(InputError, match=r"features\.npy: damaged .*; delete it to start over"):
+        features(net, faces, out)
 
 
 def test_an_image_that_cannot_be_used_is_named(net: Net, faces: list[Face], out: Path) -> None:

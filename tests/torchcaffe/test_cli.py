@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.formats.storage import read_weights
@@ -238,6 +239,20 @@ def test_a_log_file_in_glogs_naming(golden: Path, capfd) -> None:
     assert stored[0].startswith("Log file created at: ")
     assert stored[3:] == lines
     assert lines[-1].startswith("I")
+
+
+def test_a_user_without_a_name_may_log_into_a_file(folder: Path, monkeypatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setenv("GLOG_log_dir", str(folder))
+    try:
+        log.warning("x.cpp", "a line")
+    finally:
+        log.reset_options()
+    (path,) = folder.glob("caffe.*.invalid-user.log.INFO.*")
+    assert path.read_text().endswith("x.cpp] a line\n")
 
 
 @pytest.mark.parametrize(

@@ -132,9 +132,7 @@ def test_a_program_and_the_processes_it_starts_run_on_torchcaffe(tmp_path: Path)
     assert done.returncode == 5
 
 
-def test_a_program_may_end_with_a_message(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_program_may_end_with_a_message(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("wrong.py").write_text("import sys\nsys.exit('no pictures\\ngiven')\n")
     assert main(["run", "wrong.py"]) == 1
     assert capsys.readouterr().err.endswith("\nno pictures\ngiven\n")

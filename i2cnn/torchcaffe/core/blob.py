@@ -97,6 +97,40 @@ class _Plane:
         assert self._host is not None
         return self._host.numpy()
 
+    def shaped(self, shape: Sequence[int]) -> _Plane:
+        """The same numbers in another shape."""
+        return self if tuple(shape) == self.shape else _Reshaped(self, shape)
+
+
+class _Reshaped(_Plane):
+    """The numbers of another plane in a shape of its own."""
+
+    def __init__(self, whole: _Plane, shape: Sequence[int]) -> None:
+        super().__init__(shape, whole.device)
+        self._whole = whole
+
+    @property
+    def handed_out(self) -> bool:
+        return self._whole.handed_out
+
+    @property
+    def tensor(self) -> Tensor:
+        return self._whole.tensor.reshape(self.shape)
+
+    @tensor.setter
+    def tensor(self, value: Tensor) -> None:
+        self._whole.tensor = value.reshape(self._whole.shape)
+
+    def clear(self) -> None:
+        self._whole.clear()
+
+    def add(self, value: Tensor, take: bool) -> None:
+        self._whole.add(value.reshape(self._whole.shape), take)
+
+    @property
+    def array(self) -> FloatArray:
+        return self._whole.array.reshape(self.shape)
+
 
 class Blob:
     """Array with gradient (Caffe's Blob).
@@ -219,3 +253,8 @@ class Blob:
         if other.shape != self.shape:
             raise CaffeError(f"cannot share data of shape {other.shape} with shape {self.shape}")
         self._data = other._data
+
+    def share_all(self, owner: Blob) -> None:
+        """Use data and diff of another blob of as many numbers, in this blob's own shape."""
+        self._data = owner._data.shaped(self.shape)
+        self._diff = owner._diff.shaped(self.shape)

@@ -136,7 +136,7 @@ class BatchMaker:
                 height, width, 3 if transform.force_color else channels
             )
         except BaseException:
-            # Left open, it would be what the next net reads, though it may be written again by then.
+            # Left open, it is what the next net would read, even where it was written again.
             self.records.close()
             raise
         # Processes that train together share the machine.

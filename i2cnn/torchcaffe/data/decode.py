@@ -75,6 +75,8 @@ class DatumDecoder:
             raise self._bad(key, f"holds an encoded image that {error}") from None
         if image is None:
             raise self._bad(key, "holds an encoded image that cannot be decoded")
+        if image.dtype != np.uint8:
+            raise self._bad(key, f"holds an encoded image of {image.dtype}, not of bytes")
         return image[:, :, None] if image.ndim == 2 else image
 
     def _decode_bytes(self, data: bytes) -> Image | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,33 +41,54 @@ def open_records(param: DataParameter, layer: str) -> Records:
 
 
 class _Handles:
-    """Open databases by path: a process must not open the same database twice."""
+    """Open databases: a process must not open the same database twice.
 
-    def __init__(self, open_: Callable[[str], Any]) -> None:
+    Parameters
+    ----------
+    open_ : callable
+        Opens the database at a path.
+    identify : callable
+        What tells the database at a path from others, so that one which was written again there is
+        not taken for the one before.
+    """
+
+    def __init__(
+        self, open_: Callable[[str], Any], identify: Callable[[str], Hashable] = os.path.realpath
+    ) -> None:
         self._open_new = open_
-        self._open: dict[str, tuple[Any, int]] = {}
+        self._identify = identify
+        self._open: dict[Hashable, tuple[Any, int]] = {}
         self._lock = threading.Lock()
 
     def open(self, source: str) -> Any:
-        path = os.path.realpath(source)
         with self._lock:
-            handle, users = self._open.get(path) or (self._open_new(path), 0)
-            self._open[path] = (handle, users + 1)
+            key = self._identify(source)
+            handle, users = self._open.get(key) or (self._open_new(source), 0)
+            self._open[key] = (handle, users + 1)
             return handle
 
     def release(self, handle: Any) -> None:
         with self._lock:
-            path = next(p for p, (h, _) in self._open.items() if h is handle)
-            users = self._open[path][1] - 1
+            key = next(k for k, (h, _) in self._open.items() if h is handle)
+            users = self._open[key][1] - 1
             if users:
-                self._open[path] = (handle, users)
+                self._open[key] = (handle, users)
             else:
-                del self._open[path]
+                del self._open[key]
                 handle.close()
 
 
-# Nobody writes while we read: no lock file is needed, so read-only folders work too.
-_lmdbs = _Handles(lambda path: lmdb.open(path, readonly=True, lock=False, max_dbs=0))
+def _open_lmdb(path: str) -> Any:
+    # Nobody writes while we read: no lock file is needed, so read-only folders work too.
+    return lmdb.open(path, readonly=True, lock=False, max_dbs=0)
+
+
+def _lmdb_file(path: str) -> Hashable:
+    file = os.stat(Path(path, "data.mdb"))
+    return file.st_dev, file.st_ino
+
+
+_lmdbs = _Handles(_open_lmdb, _lmdb_file)
 
 
 class LmdbRecords:

@@ -159,7 +159,7 @@ def is_hdf5(path: Path) -> bool:
 
 def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
-    return {name: arrays for name, arrays in read_layers(path) if arrays}
+    return {name: list(arrays.values()) for name, arrays in read_layers(path) if arrays}
 
 
 def read_net_binary(path: str | Path) -> NetParameter:
@@ -167,8 +167,10 @@ def read_net_binary(path: str | Path) -> NetParameter:
     return _read_message(Path(path), NetParameter(), "a .caffemodel")
 
 
-def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
-    """Layers of a .caffemodel or .caffemodel.h5 file: names and parameters, often none.
+def read_layers(path: str | Path) -> list[tuple[str, dict[int, FloatArray]]]:
+    """Layers of a .caffemodel or .caffemodel.h5 file: names, and parameters by number, often none.
+
+    In HDF5 Caffe leaves out the parameters that a layer shares with an earlier one.
 
     Raises
     ------
@@ -178,17 +180,29 @@ def read_layers(path: str | Path) -> list[tuple[str, list[FloatArray]]]:
     path = Path(path)
     if is_hdf5(path):
         with _open_hdf5(path, "a Caffe model") as file:
-            return [
-                (name, [read_dataset(group[str(i)]) for i in range(len(group))])
-                for name, group in file["data"].items()
-            ]
+            return _read_groups(file["data"])
     net = upgrade_net(read_net_binary(path), str(path), for_weights=True)
     if not net.layer:
         raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:
-        return [(x.name, [array_from(b) for b in x.blobs]) for x in net.layer]
+        return [(x.name, dict(enumerate(map(array_from, x.blobs)))) for x in net.layer]
     except InputError as error:
         raise CaffeError(f"{path}: damaged ({error})") from None
+
+
+def _read_groups(data: h5py.Group) -> list[tuple[str, dict[int, FloatArray]]]:
+    """Layers of an HDF5 file; one whose name has a slash is a group within a group."""
+    layers: dict[str, dict[int, FloatArray]] = {}
+
+    def visit(path: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            layer, _, number = path.rpartition("/")
+            layers.setdefault(layer, {})[int(number)] = read_dataset(item)
+        elif not len(item):
+            layers[path] = {}
+
+    data.visititems(visit)
+    return [(name, dict(sorted(arrays.items()))) for name, arrays in layers.items()]
 
 
 def write_weights(path: str | Path, net: NetParameter) -> None:

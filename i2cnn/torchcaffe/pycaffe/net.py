@@ -15,7 +15,6 @@ from i2cnn.torchcaffe.errors import CaffeError, CaffeTypeError, CaffeValueError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net
-from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.memory import MemoryData
 from i2cnn.torchcaffe.layers.python import Python
@@ -320,7 +319,6 @@ class Net:
 
     def load_hdf5(self, path: str) -> None:
         """Load a .caffemodel.h5."""
-        read_weights(path)
         self._core.copy_from(str(path))
 
 

@@ -248,7 +248,7 @@ class CoreSolver:
 
     def _clip_factor(self) -> float:
         limit = self.param.clip_gradients
-        if limit < 0:
+        if limit < 0 or not self.net.learnable:
             return 1.0
         squares = [(entry.blob.grad.double() ** 2).sum() for entry in self.net.learnable]
         norm = math.sqrt(float(torch.stack(squares).sum()))  # one wait for the device, not many

@@ -36,7 +36,7 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
     elif policy == "poly" and param.max_iter <= 0:
         raise CaffeError("lr_policy 'poly' needs a max_iter above 0")
     with np.errstate(all="ignore"):  # as in C, overflow is inf, where Python raises an error
-        rate = float(_rate(param, np.float64(iteration), current_step))
+        rate = _rate(param, np.float64(iteration), current_step)
     if not math.isfinite(rate):
         raise CaffeError(
             f"lr_policy {policy!r} has the rate {rate:g} at iteration {iteration}; check gamma, "
@@ -45,21 +45,21 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
     return rate, current_step
 
 
-def _rate(param: SolverParameter, iteration: np.float64, current_step: int) -> np.float64 | float:
+def _rate(param: SolverParameter, iteration: np.float64, current_step: int) -> float:
     """The rate without a look at whether it is a number."""
     policy, base, gamma = param.lr_policy, param.base_lr, np.float64(param.gamma)
     if policy == "fixed":
         return base
     if policy in ("step", "multistep"):
-        return base * gamma**current_step
+        return float(base * gamma**current_step)
     if policy == "exp":
-        return base * gamma**iteration
+        return float(base * gamma**iteration)
     if policy == "inv":
-        return base * (1 + gamma * iteration) ** -param.power
+        return float(base * (1 + gamma * iteration) ** -param.power)
     if policy == "poly":
-        return base * (1 - iteration / param.max_iter) ** param.power
+        return float(base * (1 - iteration / param.max_iter) ** param.power)
     if policy == "sigmoid":
-        return base / (1 + np.exp(-gamma * (iteration - param.stepsize)))
+        return float(base / (1 + np.exp(-gamma * (iteration - param.stepsize))))
     known = "fixed, step, exp, inv, multistep, poly, sigmoid"
     raise CaffeError(f"Unknown learning rate policy: {policy!r} (known: {known})")
 

@@ -122,6 +122,11 @@ def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
             "",
             r"record 00000001 of db holds an encoded image that cannot be decoded",
         ),
+        (
+            [raw(IMAGE), encoded(np.zeros((4, 5), np.uint16))],
+            "",
+            r"record 00000001 of db holds an encoded image of uint16, not of bytes",
+        ),
         ([raw(IMAGE), raw(IMAGE[:, :3])], "", r"is 3x5, .*4x5 \(record 00000001\)"),
         ([raw(IMAGE), raw(IMAGE[:, :3])], "crop_size: 4", r"is 3x5, .*4x4 \(record 00000001\)"),
         ([raw(IMAGE), raw(IMAGE[:1])], "", r"record 00000001 .*has 1 channels, the first one 2"),
@@ -227,6 +232,16 @@ def test_a_database_that_was_refused_may_be_written_again(folder: Path) -> None:
     shutil.rmtree("db")
     write_lmdb("db", [raw(IMAGE)])
     net().forward()
+
+
+def test_a_database_that_is_written_again_is_read_again(folder: Path) -> None:
+    write_lmdb("db", [raw(IMAGE, 1)])
+    first = net(batch=1)
+    shutil.rmtree("db")
+    write_lmdb("db", [raw(IMAGE, 2)])
+    second = net(batch=1)
+    found = [n.forward()["label"].tolist() for n in (first, second, first)]
+    assert found == [[1], [2], [1]]
 
 
 def reader_of(n: caffe.Net) -> BatchReader:
