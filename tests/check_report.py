@@ -71,7 +71,8 @@ def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) 
     for c in range(len(labels)):
         named = sum(row[c] for row in confusion)
         there = sum(confusion[c])
-        f1.append(2 * confusion[c][c] / (named + there) if named + there else 0.0)
+        if named + there:
+            f1.append(2 * confusion[c][c] / (named + there))
     return {
         "mean": statistics.fmean(seed_means),
         "std": statistics.fmean(spreads) if spreads else 0.0,

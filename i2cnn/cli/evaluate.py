@@ -79,7 +79,8 @@ def evaluate(options: argparse.Namespace) -> int:
         from i2cnn.evaluation.cost_plan import make_plan
         from i2cnn.evaluation.cost_table import print_plan
 
-        print_plan(make_plan(settings, execution, left), options.out, workers)
+        plan = make_plan(options.out, settings, execution, left)
+        print_plan(plan, options.out, workers)
         return 0
     print_estimate(options.out, settings, execution, workers, left)
     leave_out = LeaveOut(options.skip_bad, options.drop_guessed)

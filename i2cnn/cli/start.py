@@ -82,9 +82,10 @@ def print_estimate(
     from i2cnn.evaluation.cost_table import total_words
 
     say("Measuring this machine, for an estimate.")
-    plan = make_plan(settings, execution, left)
-    say(total_words(plan, workers.jobs or 1, free_space(out)))
-    check_room(plan, out, workers.jobs or 1)
+    plan = make_plan(out, settings, execution, left)
+    at_a_time = workers.at_a_time(trainings)
+    say(total_words(plan, at_a_time, free_space(out)))
+    check_room(plan, out, at_a_time)
 
 
 def check_room(plan: Plan, out: Path, at_a_time: int) -> None:

@@ -12,6 +12,7 @@ from i2cnn.util.errors import InputError
 
 __all__ = [
     "DATASETS",
+    "IN_WORDS",
     "NAMES",
     "OWN_LABELS",
     "OWN_SPLIT",
@@ -38,6 +39,14 @@ NAMES = {
     "kdef": "KDEF",
     "oulu": "Oulu-CASIA",
     "rafdb": "RAF-DB",
+}
+#: What data sets are called in sentences.
+IN_WORDS = {
+    **NAMES,
+    "synthetic": "rendered faces",
+    "folder": "a folder of faces",
+    "subjects": "a folder of faces",
+    "split": "a set in parts",
 }
 #: Kinds of data sets that have labels of their own.
 OWN_LABELS = ("folder", "subjects", "split")

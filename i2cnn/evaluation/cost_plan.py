@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 from i2cnn.datasets import Dataset
 from i2cnn.evaluation import EXACT_FACES
-from i2cnn.evaluation.inputs import folds_of_dataset, read_dataset
+from i2cnn.evaluation.inputs import check_wanted, folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
+from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds
 from i2cnn.faces.locate import LeaveOut, locate_faces
+from i2cnn.faces.table import Face, read_faces_csv
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import JITTER
 from i2cnn.svm.gram import MOST_BYTES
@@ -126,18 +129,18 @@ class _Sizes:
         )
 
 
-def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> Plan:
-    """Estimate jobs of a run; only a temporary folder is written, and removed."""
+def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequence[Job]) -> Plan:
+    """Estimate jobs of a run; only a temporary folder is written, and removed.
+
+    Raises
+    ------
+    InputError
+        The run cannot do what is asked for.
+    """
     dataset = read_dataset(settings)
+    check_wanted(run, dataset, settings)
     sizes = _Sizes.of(dataset, settings)
-    samples = dataset.samples
-    few = samples[:: max(1, len(samples) // _SAMPLE_FACES)][:_SAMPLE_FACES]
-    faces = locate_faces(
-        replace(dataset, samples=few),
-        use_given_points=settings.points == "given",
-        leave_out=LeaveOut(bad=True),  # they need not be all
-        every_label=False,
-    ).faces
+    faces = _few_faces(run / FACES_FILE, dataset, settings)
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
     fitted = sizes.training + sizes.validation
@@ -149,6 +152,25 @@ def make_plan(settings: Settings, execution: Execution, jobs: Sequence[Job]) -> 
         for k, number in sorted(by_patches.items())
     )
     return Plan(speed, sizes.faces, sizes.subjects, estimates, rivals)
+
+
+def _few_faces(table: Path, dataset: Dataset, settings: Settings) -> list[Face]:
+    """Faces to measure: some of the run's table, or else located now."""
+    if table.exists():  # its landmarks may have come without a detector
+        faces = read_faces_csv(table)
+        return faces[_few(len(faces))]
+    return locate_faces(
+        replace(dataset, samples=dataset.samples[_few(len(dataset.samples))]),
+        use_given_points=settings.points == "given",
+        leave_out=LeaveOut(bad=True),  # they need not be all
+        every_label=False,
+    ).faces
+
+
+def _few(number: int) -> slice:
+    """Places of a few of so many, spread over all."""
+    step = max(1, number // _SAMPLE_FACES)
+    return slice(0, step * _SAMPLE_FACES, step)
 
 
 class GramBytes(NamedTuple):

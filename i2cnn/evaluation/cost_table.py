@@ -25,7 +25,7 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     workers : Workers
         How many jobs will run at a time.
     """
-    at_a_time = workers.jobs or 1
+    at_a_time = workers.at_a_time(sum(e.jobs for e in plan.estimates) or 1)
     console = PlainConsole()
     console.print(_table(plan))
     console.print(_speed_words(plan))
@@ -105,5 +105,6 @@ def total_words(plan: Plan, at_a_time: int, free: int) -> str:
     return (
         f"All jobs: {_range(plan.first_stop_seconds, plan.seconds)} one after the other"
         f"{side_by_side}; disk at most {plan.peak_bytes(at_a_time) / 1e9:.1f} GB "
-        f"({free / 1e9:.0f} GB free); memory at most {plan.memory_bytes(at_a_time) / 1e9:.1f} GB."
+        f"({free / 1e9:.0f} GB free); memory at most {plan.memory_bytes(at_a_time) / 1e9:.1f} GB "
+        "in all."
     )

@@ -11,13 +11,7 @@ import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, Job, JobFolder
-from i2cnn.evaluation.methods import (
-    Method,
-    ensemble_method,
-    fused_methods,
-    vote_method,
-    with_references,
-)
+from i2cnn.evaluation.methods import Method, ensemble_method, svm_methods, vote_method
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import fused_rivals, prepare_fused
 from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
@@ -61,12 +55,9 @@ class EnsembleJob(Job):
         found = []
         for variant in variants(inputs.scheme, self.k)[:2]:
             single = Method(variant.method, "", variant.title, variant.group, self.k)
-            plain = ensemble_method(single, len(self.seeds))
             if variant.method == TRAINED:
                 found.append(ensemble_method(vote_method(single), len(self.seeds)))
-            found += with_references(
-                [plain, *fused_methods(plain, inputs.settings.fuse)], inputs.settings.reference
-            )
+            found += svm_methods(ensemble_method(single, len(self.seeds)), inputs.settings)
         return found
 
     def prepare(self, run: Path, inputs: Inputs) -> None:

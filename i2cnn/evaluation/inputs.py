@@ -241,7 +241,7 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     """
     dataset = read_dataset(settings)
     run.mkdir(parents=True, exist_ok=True)
-    _check_wanted(run, dataset, settings)
+    check_wanted(run, dataset, settings)
     settings = agree(run / SETTINGS_FILE, settings)
     faces = run_faces(run, dataset, settings, leave_out)
     check_pictures(run, dataset, faces)
@@ -258,7 +258,7 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     return inputs
 
 
-def _check_wanted(run: Path, dataset: Dataset, settings: Settings) -> None:
+def check_wanted(run: Path, dataset: Dataset, settings: Settings) -> None:
     """InputError for what a run cannot do, before it is bound to it."""
     path, table = run / SETTINGS_FILE, run / FACES_FILE
     if path.exists():

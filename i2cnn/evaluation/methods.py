@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from i2cnn.evaluation.settings import Settings
 from i2cnn.rivals import RIVALS
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 
@@ -108,6 +109,12 @@ def fused_methods(method: Method, rivals: Sequence[str]) -> list[Method]:
         )
         for rival in rivals
     ]
+
+
+def svm_methods(plain: Method, settings: Settings) -> list[Method]:
+    """An SVM on a net's own patches as it is, fused with rivals, and measured from references."""
+    methods = [plain, *fused_methods(plain, settings.fuse)]
+    return with_references(methods, settings.reference)
 
 
 def fused_name(method: str, rival: str) -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
-from i2cnn.evaluation.methods import Method, fused_methods, vote_method, with_references
+from i2cnn.evaluation.methods import Method, svm_methods, vote_method
 from i2cnn.evaluation.rival_job import prepare_fused
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.network.features import remove_features
@@ -109,10 +109,7 @@ class NetworkJob(Job):
                 continue
             if variant.method == TRAINED:
                 found.append(vote_method(plain))
-            reference = inputs.settings.reference
-            found += with_references(
-                [plain, *fused_methods(plain, inputs.settings.fuse)], reference
-            )
+            found += svm_methods(plain, inputs.settings)
         return found
 
     def prepare(self, run: Path, inputs: Inputs) -> None:

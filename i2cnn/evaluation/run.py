@@ -12,7 +12,7 @@ RUN/
     fold_NN/kK_seedS one training each (see network_job.py)
     fold_NN/kK_seedsN  the networks of N seeds together (see ensemble_job.py)
     fold_NN/rival_X  one rival each (see rival_job.py)
-    rivals/          features of all faces, until every job is done
+    rivals/          features of all faces, until a command has done its jobs
     recogniser/      a model for `i2cnn predict`, from the first job of the most patches
     report/          report.html, metrics.json, pictures
     workers/         logs of jobs that ran in processes of their own

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from i2cnn.datasets import NAMES, OWN_LABELS
+from i2cnn.datasets import IN_WORDS
 from i2cnn.evaluation.folds import unseen
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.models.card import Card, Share
 from i2cnn.svm.probabilities import Bin, calibration_error
 
-_DATASETS = (
-    NAMES
-    | dict.fromkeys(OWN_LABELS, "a folder")
-    | {"split": "a set in parts", "synthetic": "rendered faces"}
-)
 _RENDERED = "Photographs: it has seen rendered faces only, and is wrong on most photographs."
 _LIMITS = (
     "What people feel, and decisions about them: a face shows an expression, not an emotion.",
@@ -84,11 +79,11 @@ def _data(inputs: Inputs, fold: int) -> tuple[dict[str, Any], ...]:
     settings, (fitted, _) = inputs.settings, inputs.sides(fold)
     own = fitted < len(inputs.faces)
     free = settings.dataset == SYNTHETIC and settings.root is None
-    data = [_entry(_DATASETS[settings.dataset], inputs, fitted[own], free)]
+    data = [_entry(IN_WORDS[settings.dataset], inputs, fitted[own], free)]
     if settings.has_own_split:
         data[0]["people"] = None
     if settings.train_also is not None:
-        name = _DATASETS[SYNTHETIC if settings.train_also == SYNTHETIC else "folder"]
+        name = IN_WORDS[SYNTHETIC if settings.train_also == SYNTHETIC else "folder"]
         data.append(_entry(name, inputs, fitted[~own], settings.train_also == SYNTHETIC))
     return tuple(data)
 

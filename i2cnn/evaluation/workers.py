@@ -12,7 +12,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,10 @@ class Workers:
         if self.jobs is not None and self.jobs < 1:
             raise InputError(f"--jobs must be at least 1, not {self.jobs}")
 
+    def at_a_time(self, jobs: int) -> int:
+        """How many of so many jobs run at a time."""
+        return min(jobs, self.jobs or (jobs if self.slurm else 1))
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -97,7 +101,6 @@ def _in_this_process(
 
 def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str | None:
     """Do a job; returns why it failed, or None. A failure that is ours is logged in full."""
-    limits = threadpool_limits(execution.threads) if execution.threads else nullcontext()
     if execution.threads:
         import torch
 
@@ -105,7 +108,7 @@ def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str |
     try:
         # On a cluster only the worker knows its devices.
         execution = replace(execution, device=choose_device(execution.device))
-        with limits, limited_cores(execution.threads):
+        with threadpool_limits(execution.threads or None), limited_cores(execution.threads):
             job.run(run, inputs, execution)
     except (InputError, OSError) as error:
         return str(error)
@@ -138,7 +141,7 @@ def _in_local_worker(visible: str | None, run: Path, job: Job, execution: Execut
 def _in_processes(
     run: Path, jobs: Sequence[Job], execution: Execution, workers: Workers
 ) -> list[Failure]:
-    slots = min(workers.jobs or len(jobs), len(jobs))
+    slots = workers.at_a_time(len(jobs))
     submit = _submitter(run, execution, workers, slots)
     pool = _Pool(slots, submit, run / LOG_FOLDER, bool(workers.slurm))
     waiting, failures = list(reversed(jobs)), []

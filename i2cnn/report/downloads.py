@@ -133,10 +133,9 @@ def _confusion(report: RunReport) -> tuple[tuple[str, ...], tuple[tuple[str, ...
 def _references(report: RunReport) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     rows = []
     for row in report.references:
-        gain = row.difference
-        accuracies = (row.plain.scores.mean, row.referenced.scores.mean)
-        numbers = (*accuracies, gain.value, gain.low, gain.high)
-        rows.append((row.plain.method.title, *_percent(*numbers)))
+        numbers = (row.plain.scores.mean, row.referenced.scores.mean, row.gain)
+        ends = _percent(*row.interval) if row.interval else ("", "")
+        rows.append((row.plain.method.title, *_percent(*numbers), *ends))
     columns = ("method", "as is %", "with reference %", "gain", "95 % low", "95 % high")
     return columns, tuple(rows)
 

@@ -136,7 +136,7 @@ def _references(
         rights = person_table([shares(repetitions[m.method]) for m in (plain, row)])
         if not rights.people:
             continue  # the run is not complete
-        (gain,) = differences(rights, [(0, 1)])
+        (gained,) = differences(rights, [(0, 1)])
         records = [
             choice.reference
             for done in results.jobs
@@ -148,7 +148,8 @@ def _references(
             ReferenceReport(
                 plain,
                 row,
-                gain,
+                gained.value,
+                (gained.low, gained.high) if len(rights.people) > 1 else None,
                 _curve([record.pictures for record in known]),
                 _curve([record.classes for record in known]),
             )

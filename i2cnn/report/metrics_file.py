@@ -76,8 +76,8 @@ def _reference(row: ReferenceReport) -> dict[str, object]:
     return {
         "id": row.referenced.method.id,
         "plain": row.plain.method.id,
-        "gain": row.difference.value,
-        "gain_interval95": [row.difference.low, row.difference.high],
+        "gain": row.gain,
+        "gain_interval95": None if row.interval is None else list(row.interval),
         "pictures": {str(n): list(values) for n, values in row.pictures.items()},
         "classes": {str(n): list(values) for n, values in row.classes.items()},
     }

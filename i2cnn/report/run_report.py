@@ -14,7 +14,6 @@ from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.comparisons import Comparison
-from i2cnn.report.paired import Difference
 from i2cnn.report.paper import Published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS
@@ -69,8 +68,10 @@ class ReferenceReport:
     Parameters
     ----------
     plain, referenced : MethodReport
-    difference : Difference
-        Gain in pooled accuracy.
+    gain : float
+        In pooled accuracy, over the people whom both tested.
+    interval : tuple of float or None
+        Its 95 % interval, from resampling people; None for a single one.
     pictures, classes : mapping of int to (float, float, float)
         Mean accuracy over folds with references of only so many pictures, or expressions, and the
         2.5 and 97.5 percentiles over the random choices of them.
@@ -78,7 +79,8 @@ class ReferenceReport:
 
     plain: MethodReport
     referenced: MethodReport
-    difference: Difference
+    gain: float
+    interval: tuple[float, float] | None
     pictures: Mapping[int, tuple[float, float, float]]
     classes: Mapping[int, tuple[float, float, float]]
 

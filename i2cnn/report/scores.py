@@ -40,7 +40,7 @@ class Scores:
         95 % interval of the pooled accuracy from resampling people, whose faces are not
         independent; None for fewer than five people, or where nobody knows who is shown.
     macro_f1 : float
-        Mean over classes of F1.
+        Mean of F1 over the classes that are tested or named.
     confusion : ndarray of int, (classes, classes)
         Rows are the truth; summed over repetitions.
     """
@@ -95,6 +95,7 @@ def score(
     every = [p for rows in repetitions for p in rows]
     truth, predicted = [p.truth for p in every], [p.predicted for p in every]
     pooled = float(np.mean([t == p for t, p in zip(truth, predicted, strict=True)]))
+    there = [label for label in labels if label in {*truth, *predicted}]
     number = len({p.image for p in every})
     spreads = [float(np.std(list(a.values()), ddof=1)) for a in by_fold if len(a) > 1]
     seed_means = tuple(float(np.mean(list(a.values()))) for a in by_fold)
@@ -106,9 +107,7 @@ def score(
         pooled=pooled,
         wilson=wilson(pooled * number, number),
         bootstrap=_bootstrap(every) if people_known else None,
-        macro_f1=float(
-            f1_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)
-        ),
+        macro_f1=float(f1_score(truth, predicted, labels=there, average="macro", zero_division=0)),
         confusion=confusion_matrix(truth, predicted, labels=list(labels)),
     )
 

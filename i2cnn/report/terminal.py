@@ -78,13 +78,13 @@ def _reference_table(report: RunReport) -> Table:
     for column in ("method", "as is %", "with reference %", "gain", "95 % *"):
         table.add_column(column, justify="left" if column == "method" else "right")
     for row in report.references:
-        gain = row.difference
+        ends = row.interval
         table.add_row(
             row.plain.method.title,
             f"{100 * row.plain.scores.mean:.1f}",
             f"{100 * row.referenced.scores.mean:.1f}",
-            f"{100 * gain.value:+.1f}",
-            f"{100 * gain.low:+.1f} - {100 * gain.high:+.1f}",
+            f"{100 * row.gain:+.1f}",
+            f"{100 * ends[0]:+.1f} - {100 * ends[1]:+.1f}" if ends else "-",
         )
     return table
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from i2cnn.datasets import NAMES
+from i2cnn.datasets import IN_WORDS
 from i2cnn.evaluation.folds import unseen
 from i2cnn.evaluation.methods import RIVAL, referenced_name
 from i2cnn.report.comparisons import CHANCE, LEVEL, Comparison, Pair
 from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
 from i2cnn.svm.variants import UNTRAINED
 
-_SOURCES = {
-    **NAMES,
-    "synthetic": "rendered faces",
-    "folder": "a folder of faces",
-    "subjects": "a folder of faces",
-    "split": "a set in parts",
-}
-
 
 def source(report: RunReport) -> str:
     """The data set in words."""
-    return _SOURCES.get(report.settings.dataset, report.settings.dataset)
+    return IN_WORDS[report.settings.dataset]
 
 
 def heading(report: RunReport) -> str:
@@ -120,11 +112,11 @@ def _reference(report: RunReport) -> str:
     shown = shown or report.best_reference
     if shown is None:
         return ""
-    gain = shown.difference
+    ends = shown.interval
+    interval = f" (95 % interval {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})" if ends else ""
     found = (
         f"Measured from {report.reference_words} (unlabelled), {shown.plain.method.title} reaches "
-        f"{100 * shown.referenced.scores.mean:.1f} %, {100 * gain.value:+.1f} points (95 % "
-        f"interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})."
+        f"{100 * shown.referenced.scores.mean:.1f} %, {100 * shown.gain:+.1f} points{interval}."
     )
     return " ".join(filter(None, [found, _training(report, reference), _rival(report, reference)]))
 

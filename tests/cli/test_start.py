@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 from i2cnn.cli import evaluate, start
 from i2cnn.cli.main import main
 from i2cnn.evaluation.cost_plan import Estimate, Plan
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.speed import Speed
+from i2cnn.evaluation.workers import Workers
 from i2cnn.util import machine
 from i2cnn.util.errors import InputError
-from tests.helpers.small_runs import arguments, small_set
+from tests.helpers.small_runs import arguments, settings_of, small_set
 from tests.test_full_disk import fill_up
 
 Output = pytest.CaptureFixture[str]
@@ -132,6 +136,20 @@ def test_a_run_that_does_not_fit_is_refused(
     (estimate,) = PLAN.estimates
     with pytest.raises(InputError, match=message):
         start.check_room(replace(PLAN, estimates=(replace(estimate, **cost),)), tmp_path / "r", 1)
+
+
+@pytest.mark.parametrize(("trainings", "fits"), [(1, True), (2, False)])
+def test_no_more_jobs_are_counted_than_there_are(
+    trainings: int, fits: bool, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (estimate,) = PLAN.estimates
+    plan = replace(PLAN, estimates=(replace(estimate, memory_bytes=6e9),))
+    monkeypatch.setattr("i2cnn.evaluation.cost_plan.make_plan", lambda *_: plan)
+    monkeypatch.setattr(start, "memory_limit", lambda: 10e9)
+    monkeypatch.setattr(start, "_LONG_RUN_IMAGES", 1)
+    jobs = [NetworkJob(1, 5, seed) for seed in range(trainings)]
+    with nullcontext() if fits else pytest.raises(InputError, match=r"needs 12\.0 GB of memory"):
+        start.print_estimate(tmp_path, settings_of(words), Execution(), Workers(8), jobs)
 
 
 def test_a_control_groups_memory_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

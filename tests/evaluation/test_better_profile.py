@@ -44,7 +44,7 @@ def test_the_plan_counts_jittered_copies(tmp_path: Path, monkeypatch: pytest.Mon
     peaks = []
     for copies in (0, 4):
         monkeypatch.setitem(JITTER, "better", copies)
-        plan = make_plan(settings, Execution(), jobs_of(settings))
+        plan = make_plan(tmp_path, settings, Execution(), jobs_of(settings))
         (estimate,) = plan.estimates
         peaks.append((estimate.peak_bytes, plan.speed.patch_bytes))
     (without, _), (jittered, patch_bytes) = peaks

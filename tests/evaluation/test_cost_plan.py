@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from i2cnn.cli.main import main
+from i2cnn.evaluation import cost_plan
 from i2cnn.evaluation.cost_plan import Estimate, Plan, gram_bytes, make_plan
 from i2cnn.evaluation.cost_table import rival_lines
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.speed import Speed
+from i2cnn.faces.table import Face
 from i2cnn.network.profiles import Schedule
 from i2cnn.rivals import RIVALS
 from i2cnn.util.progress import duration
+from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, copy_of, settings_of, small_set
 
 
@@ -45,12 +48,27 @@ def test_estimates_follow_from_the_speed() -> None:
     assert plan.memory_bytes(3) == 6e9
 
 
+def test_faces_of_the_runs_own_table_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, measured = write_run(tmp_path / "run"), []
+
+    def measure(settings: object, execution: object, faces: list[Face], *_: object) -> Speed:
+        measured.extend(face.image for face in faces)
+        return Speed(1, 1, 1, 1, 1, 1, 1, 1, 1)
+
+    monkeypatch.setattr(cost_plan, "measure", measure)
+    monkeypatch.setattr(cost_plan, "svm_seconds", lambda *_, **__: 1.0)
+    make_plan(tmp_path / "run", inputs.settings, Execution(), jobs_of(inputs.settings))
+    assert measured == [face.image for face in inputs.faces][::3]
+
+
 def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
 
     data = small_set(tmp_path / "data")
     words = arguments(data, tmp_path / "run", k="1,60", iterations=1000)
     settings = settings_of(words)
-    plan = make_plan(settings, Execution(), jobs_of(settings))
+    plan = make_plan(tmp_path / "run", settings, Execution(), jobs_of(settings))
     few, many = plan.estimates
     assert (few.jobs, many.jobs) == (4, 4)
     assert few.seconds > 1000 * plan.speed.iteration_seconds

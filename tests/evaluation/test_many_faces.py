@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from i2cnn.evaluation import inputs, projected_scores, speed
+from i2cnn.evaluation.cost_plan import make_plan
 from i2cnn.evaluation.inputs import check_size, prepare, read_inputs
-from i2cnn.evaluation.jobs import JobFolder
+from i2cnn.evaluation.jobs import Execution, JobFolder
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.projected_scores import ProjectedScores
 from i2cnn.evaluation.settings import SETTINGS_FILE, read_settings
@@ -64,6 +65,8 @@ def test_a_run_is_not_bound_to_what_it_cannot_do(tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(inputs, "EXACT_FACES", 20)
     words = arguments(small_set(tmp_path / "data"), run := tmp_path / "run", k="none")
     without, exact = (settings_of([*words, f"--rivals={name}"]) for name in ("sae", "hog"))
+    with pytest.raises(InputError, match="28 faces are too many"):
+        make_plan(run, exact, Execution(), [])
     with pytest.raises(InputError, match="28 faces are too many"):
         prepare(run, exact)
     assert not list(run.iterdir())

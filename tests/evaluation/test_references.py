@@ -179,7 +179,9 @@ def test_a_card_says_that_other_people_trained(tmp_path: Path) -> None:
     settings = replace(inputs.settings, train_also="/photos")
     joined = replace(inputs, settings=settings, extras=[other])
     card = run_card(joined, 1, 1, {"linear_accuracy": 0.5})
-    assert "learned from 2 people of rendered faces and 1 person of a folder" in card.warning
+    assert (
+        "learned from 2 people of rendered faces and 1 person of a folder of faces" in card.warning
+    )
     assert "never seen a photograph" not in card.warning
     assert "named 50% of 6 faces of 1 unseen person right" in card.warning
     assert [(d["pictures"], d["licence"]) for d in card.data] == [

@@ -195,3 +195,9 @@ def test_slurm_where_there_is_none(tmp_path: Path, capsys, monkeypatch) -> None:
     data = small_set(tmp_path / "data")
     assert main(command(data, tmp_path / "run", "--slurm=partition=some")) == 1
     assert "--slurm:" in capsys.readouterr().err
+
+
+def test_a_cluster_takes_all_jobs_at_a_time_unless_told_otherwise() -> None:
+    cluster = {"partition": "p"}
+    assert [w.at_a_time(30) for w in (Workers(), Workers(4), Workers(slurm=cluster))] == [1, 4, 30]
+    assert Workers(4, cluster).at_a_time(2) == 2

@@ -38,6 +38,7 @@ def write_run(
     rivals: tuple[str, ...] = ("pixels", "boosted-lbp"),
     still: bool = False,
     scheme: str = DEEPID.name,
+    reference: str = "none",
 ) -> Inputs:
     """A finished run of three people in three folds: one patch per face, and two rivals.
 
@@ -57,6 +58,7 @@ def write_run(
         scheme=scheme,
         scheme_digest=get_scheme(scheme).digest,
         schedule=template_schedule("quick"),
+        reference=reference,
     )
     faces = [
         Face(f"{s}, {label}.png", s, clip, 0, label, (10.0, 10.0, 40.0, 40.0), _POINTS, "given")

@@ -66,6 +66,15 @@ def test_chance_is_that_of_the_faces_tested_so_far(tmp_path: Path) -> None:
     assert make_report(replace(results, jobs=[three])).chance == 1 / 3
 
 
+def test_a_gain_over_one_person_has_no_interval(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", k=(), rivals=("pixels",), reference="person")
+    results = read_results(tmp_path / "run")
+    for jobs, intervals in ((results.jobs[:1], 0), (results.jobs, 2)):
+        rows = make_report(replace(results, jobs=jobs)).references
+        assert [row.referenced.method.name for row in rows] == ["linear_person", "rbf_person"]
+        assert sum(row.interval is not None for row in rows) == intervals
+
+
 def test_the_audit_counts_the_predictions() -> None:
     audit = leak_audit(FOLDS, [Prediction(1, "a.png", "A", "x", "x")])
     assert (audit.predictions_checked, audit.folds_digest) == (1, FOLDS.digest)

@@ -29,6 +29,10 @@ def test_scores_by_hand() -> None:
     assert found.std == pytest.approx(np.std([0.5, 1], ddof=1))
 
 
+def test_classes_that_nobody_shows_are_not_in_the_mean_of_f1() -> None:
+    assert score([ROWS], ["x", "y", "z"]).macro_f1 == score([ROWS], ["x", "y"]).macro_f1
+
+
 def test_a_single_seed_has_no_spread() -> None:
     assert score([ROWS], ["x", "y"]).seed_std is None
 

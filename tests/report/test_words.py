@@ -73,13 +73,15 @@ def test_the_summary_says_when_people_are_too_few_for_any_verdict(people: int, s
 
 def test_the_summary_sets_references_apart() -> None:
     plain, referenced = row_of(NETWORK, 0.7), row_of("k60_trained", 0.95)
-    twin = ReferenceReport(plain, referenced, Difference(0.25, 0.2, 0.3, 0.01), {}, {})
+    twin = ReferenceReport(plain, referenced, 0.25, (0.2, 0.3), {}, {})
     report = report_of([plain], references=[twin], reference="person")
     _, text = words.summary(report)
     assert text == (
         "Measured from all pictures of the tested person (unlabelled), I2CNN-60, trained reaches "
         "95.0 %, +25.0 points (95 % interval +20.0 to +30.0)."
     )
+    alone = report_of([plain], references=[replace(twin, interval=None)], reference="person")
+    assert words.summary(alone)[1].endswith("reaches 95.0 %, +25.0 points.")
 
 
 @pytest.mark.parametrize(
