@@ -79,12 +79,12 @@ class Prefetcher(Generic[T]):
         self._thread = None
 
     def abandon(self, at_end: Callable[[], None]) -> None:
-        """End the thread without waiting for it; `at_end` is called once it has ended."""
-        if self._thread is None:
+        """End the thread without waiting for it; `at_end` is called, at least once, when it has."""
+        self._at_end = at_end
+        self._stopping.set()
+        # A thread that has failed meanwhile calls nothing; one that ends just now may, too.
+        if self._thread is None or not self._thread.is_alive():
             at_end()
-        else:
-            self._at_end = at_end
-            self._stopping.set()
 
     def _run(self) -> None:
         try:

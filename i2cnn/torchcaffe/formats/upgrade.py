@@ -207,6 +207,9 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
     """Net-level input fields become an Input layer at the front."""
     if not net.input:
         return
+    if not (net.input_shape or net.input_dim) and any(layer.blobs for layer in net.layer):
+        net.ClearField("input")  # old versions wrote weights so, with the inputs' names alone
+        return
     layer = type(net)().layer.add(name="input", type="Input")
     layer.top.extend(net.input)
     for index in range(len(net.input)):

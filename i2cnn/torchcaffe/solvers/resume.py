@@ -31,7 +31,8 @@ _RNG = "rng_"
 
 def resume_file(state: str) -> Path:
     """The file that belongs to a .solverstate or .solverstate.h5."""
-    return Path(str(state).split(".solverstate")[0] + ".resume.npz")
+    path = Path(str(state).removesuffix(".h5"))
+    return path.with_name(path.name.removesuffix(".solverstate") + ".resume.npz")
 
 
 def training_position(nets: dict[str, CoreNet], rng: CaffeRNG) -> Position:

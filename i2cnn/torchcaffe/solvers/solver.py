@@ -322,6 +322,8 @@ class CoreSolver:
         """Write weights and solver state (the root does); returns the path of the state."""
         p = self.param
         self._check_loss()
+        # The others must not wait for the position of one that has failed.
+        self.group.agree(Request.NONE)
         positions = self.group.gather(training_position(self._nets, self.net.context.rng))
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"

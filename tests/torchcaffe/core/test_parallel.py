@@ -195,6 +195,17 @@ def test_an_error_of_one_process_ends_all_with_its_message(golden: Path, capfd) 
 # What a process reads -----------------------------------------------------------------------------
 
 
+def test_an_error_before_a_snapshot_ends_all(golden: Path, group: Group, monkeypatch) -> None:
+    """A loss that became NaN in one process alone, which notices it last."""
+    solver = caffe.get_solver("solver_sgd.prototxt")._core
+    met: list[str] = []
+    monkeypatch.setattr(group, "agree", lambda request: met.append("agree") or request)
+    monkeypatch.setattr(group, "gather", lambda value: met.append("gather") or [value])
+    solver.snapshot()
+    # Where the one that failed calls `agree` to tell the others, these call it, too.
+    assert met == ["agree", "gather"]
+
+
 def read_by(rank: int, size: int, group: Group, text: str, phase: int, batches: int) -> list[int]:
     group.rank, group.size = rank, size
     Path("net.prototxt").write_text(text)

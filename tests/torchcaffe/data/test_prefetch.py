@@ -89,3 +89,14 @@ def test_abandoning_without_a_thread_cleans_up_at_once() -> None:
     ended = threading.Event()
     Prefetcher("numbers", numbers).abandon(ended.set)
     assert ended.is_set()
+
+
+def test_abandoning_a_thread_that_has_failed_cleans_up_at_once() -> None:
+    ended: list[bool] = []
+    prefetcher = Prefetcher("numbers", lambda: numbers(1))
+    prefetcher.next()
+    for thread in threading.enumerate():
+        if thread.name == "numbers":
+            thread.join(10)
+    prefetcher.abandon(lambda: ended.append(True))
+    assert ended

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
-from i2cnn.torchcaffe.formats.storage import read_weights
+from i2cnn.torchcaffe.formats.storage import read_weights, to_blobproto
 from i2cnn.torchcaffe.proto import NetParameter, V1LayerParameter
 from i2cnn.util.errors import InputError
 
@@ -111,6 +111,14 @@ def test_nets_load_old_caffemodels(depth, golden):
         outputs.append(loaded.blobs["fc2"].data.copy())
     assert np.abs(outputs[0]).max() > 0
     np.testing.assert_array_equal(*outputs)
+
+
+def test_weights_of_old_versions_name_inputs_without_their_shape(tmp_path) -> None:
+    net = NetParameter(input=["data"])
+    net.layer.add(name="fc").blobs.append(to_blobproto(np.ones((2, 3), np.float32)))
+    path = tmp_path / "old.caffemodel"
+    path.write_bytes(net.SerializeToString())
+    assert read_weights(path)["fc"][0].shape == (2, 3)
 
 
 @pytest.mark.parametrize(
