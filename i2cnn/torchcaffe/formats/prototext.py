@@ -60,6 +60,7 @@ def fill(text: str, message: Message) -> None:
     """
     try:
         text_format.Parse(text, message)
+        return
     except text_format.ParseError as error:
         unknown = _UNKNOWN_FIELD.search(str(error))
         if not unknown or unknown[1] != LayerParameter.DESCRIPTOR.full_name:

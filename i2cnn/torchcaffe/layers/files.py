@@ -40,8 +40,8 @@ class _Listed(DataSource):
         """Lines that are not empty."""
         try:
             check_regular(Path(source))
-            text = Path(source).read_text()
-        except (OSError, UnicodeDecodeError) as error:
+            text = Path(source).read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
             raise self.fail(f"the list {source!r} cannot be read ({error})") from None
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:

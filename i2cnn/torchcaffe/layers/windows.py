@@ -91,8 +91,10 @@ class WindowData(DataSource):
         p = self.param.window_data_param
         try:
             check_regular(Path(p.source))
-            tokens = iter(Path(p.source).read_text().split())
-        except (OSError, UnicodeDecodeError) as error:
+            tokens = iter(
+                Path(p.source).read_text(encoding="utf-8", errors="surrogateescape").split()
+            )
+        except OSError as error:
             raise self.fail(f"the window file {p.source!r} cannot be read ({error})") from None
         images = 0
         try:

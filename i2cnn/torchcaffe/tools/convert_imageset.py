@@ -100,7 +100,7 @@ def _read_list(path: str) -> list[tuple[str, int]]:
     for number, line in enumerate(text.splitlines(), 1):
         name, _, label = line.rstrip().rpartition(" ")
         try:
-            lines.append((name, int(label)))
+            lines.append((name, Datum(label=int(label)).label))  # which must fit 32 bits
         except ValueError:
             raise CaffeError(f"{path}:{number}: a line is a file, a space and a number") from None
     return lines

@@ -73,7 +73,13 @@ class _LmdbWriter:
         self._waiting: list[tuple[bytes, bytes]] = []
 
     def put(self, key: str, value: bytes) -> None:
-        self._waiting.append((key.encode(errors="surrogateescape"), value))
+        encoded = key.encode(errors="surrogateescape")
+        if len(encoded) > self._env.max_key_size():
+            raise CaffeError(
+                f"the key {key!r} has {len(encoded)} bytes, more than an LMDB's "
+                f"{self._env.max_key_size()}; give the file a shorter name"
+            )
+        self._waiting.append((encoded, value))
         if len(self._waiting) == BATCH:
             self._commit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,13 @@ def test_batches_of_one_image_have_its_size(folder: Path) -> None:
         net = net or PROGRAM.net_of(caffe, PICTURES % "")
         net.forward()
         np.testing.assert_array_equal(net.blobs["data"].data[0], picture.transpose(2, 0, 1))
+
+
+def test_names_of_pictures_may_be_of_any_bytes_as_in_caffe(folder: Path) -> None:
+    two_pictures()
+    os.rename("0.png", b"gr\xfc\xdfe.png")
+    Path("images.txt").write_bytes(b"gr\xfc\xdfe.png 7\n")
+    assert PROGRAM.net_of(caffe, PICTURES % "").forward()["label"].tolist() == [7]
 
 
 def test_a_picture_that_is_too_small_is_named(folder: Path) -> None:

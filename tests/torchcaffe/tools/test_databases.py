@@ -66,6 +66,11 @@ def test_a_file_of_the_latest_format_is_copied(
     ("words", "message"),
     [
         ("convert_imageset images/ bad.txt db", "bad.txt:1: a line is a file, a space and a numb"),
+        ("convert_imageset images/ huge.txt db", "huge.txt:1: a line is a file, a space and a nu"),
+        (
+            "convert_imageset images/ long.txt db",
+            "more than an LMDB's 511; give the file a shorter",
+        ),
         ("convert_imageset images/ gone.txt db", "File not found: gone.txt"),
         ("convert_imageset images/ one.txt there", "there: exists already; remove it"),
         ("convert_imageset images/ lost.txt db", "db: no image could be read"),
@@ -90,6 +95,8 @@ def test_what_cannot_be_done_is_one_line(
     Path("images/a.ppm").write_bytes(b"P6\n2 2\n255\n" + bytes(12))
     Path("images/b.ppm").write_bytes(b"P6\n2 1\n255\n" + bytes(6))
     Path("bad.txt").write_text("a.ppm\n")
+    Path("huge.txt").write_text("a.ppm 99999999999\n")
+    Path("long.txt").write_text(f"{'./' * 260}a.ppm 1\n")
     Path("one.txt").write_text("a.ppm 1\n")
     Path("two.txt").write_text("a.ppm 1\nb.ppm 2\n")
     Path("lost.txt").write_text("gone.ppm 1\n")
