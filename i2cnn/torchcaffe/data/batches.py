@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.context import Context, Shard
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
@@ -20,7 +21,7 @@ from i2cnn.torchcaffe.data.decode import DatumDecoder
 from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image, Shape
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.torchcaffe.proto import Datum, LayerParameter
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -118,7 +119,6 @@ class BatchMaker:
         transform = param.transform_param
         self.layer = param.name
         self.batch_size = param.data_param.batch_size
-        self.force_color = transform.force_color
         self.device = context.device
         self.transform_on_device = context.device.type != "cpu"
         self.decoder = DatumDecoder(transform, param.name, param.data_param.source)
@@ -130,10 +130,12 @@ class BatchMaker:
         self.transformer.seed_from(context.rng)
         self.records = open_records(param.data_param, param.name)
         try:
-            image, _ = self.decoder.decode(*next(self.records.stream(0)))
+            key, value = next(self.records.stream(0))
+            image, _ = self.decoder.decode(key, value)
+            self.force_color = self._forces_color(param, Datum.FromString(value).encoded)
             height, width, channels = image.shape
             self.shape = self.transformer.output_shape(
-                height, width, 3 if transform.force_color else channels
+                height, width, 3 if self.force_color else channels
             )
         except BaseException:
             # Left open, it is what the next net would read, even where it was written again.
@@ -141,6 +143,19 @@ class BatchMaker:
             raise
         # Processes that train together share the machine.
         self._threads = max(1, min(DECODERS, available_cores() // context.shard.count))
+
+    def _forces_color(self, param: LayerParameter, encoded: bool) -> bool:
+        """Whether gray images become three channels: those of encoded records may."""
+        transform = param.transform_param
+        if not encoded and (transform.force_color or transform.force_gray):
+            log.warning(
+                "data_transformer.cpp",
+                f"layer {self.layer!r}: force_color and force_gray are for encoded images, which "
+                f"{param.data_param.source} does not have; they do nothing",
+            )
+        elif transform.force_color and transform.force_gray:
+            raise CaffeError(f"layer {self.layer!r}: cannot set both force_color and force_gray")
+        return encoded and transform.force_color
 
     def shape_of(self, height: int, width: int) -> Shape:
         """(C, H, W) of a batch that begins with an image of this size.

@@ -35,7 +35,7 @@ class DatumDecoder:
         Returns
         -------
         ndarray of uint8 or float32, (H, W, C)
-            C is 1 for a gray image, which force_color makes three equal channels of later.
+            C is 1 for a gray image; of an encoded one force_color makes three equal channels later.
         int
             The label.
 

@@ -130,6 +130,11 @@ def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
         ([raw(IMAGE), raw(IMAGE[:, :3])], "", r"is 3x5, .*4x5 \(record 00000001\)"),
         ([raw(IMAGE), raw(IMAGE[:, :3])], "crop_size: 4", r"is 3x5, .*4x4 \(record 00000001\)"),
         ([raw(IMAGE), raw(IMAGE[:1])], "", r"record 00000001 .*has 1 channels, the first one 2"),
+        (
+            [encoded(np.zeros((4, 5), np.uint8))],
+            "force_color: true force_gray: true",
+            r"cannot set both force_color and force_gray",
+        ),
         ([raw(IMAGE)], "crop_size: 9", r"crop_size 9 is larger than the 4x5 image"),
         (
             [raw(IMAGE)],
@@ -193,6 +198,14 @@ def test_images_that_a_device_cannot_transform_at_once_are_transformed_before(fo
         n.forward()
         found.append(n.blobs["data"].data.copy())
     np.testing.assert_array_equal(*found)
+
+
+def test_raw_gray_images_stay_gray_as_in_caffe(folder: Path, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    write_lmdb("db", [raw(IMAGE[:1])])
+    n = net("force_color: true", batch=1)
+    assert n.forward()["data"].shape == (1, 1, 4, 5)
+    assert "are for encoded images, which db does not have" in capfd.readouterr().err
 
 
 def test_a_gray_image_among_coloured_ones_is_refused_for_a_device_too(folder: Path) -> None:
