@@ -82,7 +82,12 @@ def share_weights(nodes: Sequence[Node], others: Sequence[Node]) -> None:
             continue
         if len(other.layer.blobs) != len(node.layer.blobs):
             raise node.layer.fail("the other net's layer has a different number of params")
-        for mine, blob in zip(node.layer.blobs, other.layer.blobs, strict=True):
+        for i, (mine, blob) in enumerate(zip(node.layer.blobs, other.layer.blobs, strict=True)):
+            if mine.shape != blob.shape:
+                raise node.layer.fail(
+                    f"Cannot share param {i} of the other net's layer: its shape is {blob.shape}, "
+                    f"here it is {mine.shape}"
+                )
             mine.share(blob)
 
 

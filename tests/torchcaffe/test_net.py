@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats import storage
 from i2cnn.util.errors import InputError
+from tests.helpers.caffe_files import change_solver
 
 SMALL = """
 name: "small"
@@ -301,6 +303,26 @@ def test_a_solver_without_test_iter_has_no_test_nets(golden: Path) -> None:
     path = Path("solver_sgd.prototxt")
     path.write_text(path.read_text().replace("test_iter: 4", ""))
     assert caffe.get_solver(str(path)).test_nets == []
+
+
+def test_snapshots_that_protobuf_cannot_hold_are_refused_at_the_start(
+    golden: Path, monkeypatch
+) -> None:
+    change_solver("solver_sgd.prototxt", "adam.prototxt", type="'Adam'", snapshot_format="HDF5")
+    solver = caffe.get_solver("adam.prototxt")
+    weights = sum(blob.count for blobs in solver.net.params.values() for blob in blobs)
+    monkeypatch.setattr(storage, "_PROTOBUF_LIMIT", 8 * weights)  # what Adam's history takes
+    caffe.get_solver("solver_sgd.prototxt")
+    caffe.get_solver("adam.prototxt")
+    change_solver("adam.prototxt", "binary.prototxt", snapshot_format="BINARYPROTO")
+    with pytest.raises(InputError, match=r"binary.prototxt: a snapshot of .* use snapshot_format"):
+        caffe.get_solver("binary.prototxt")
+
+
+def test_nets_that_do_not_fit_share_no_weights(tmp_path: Path) -> None:
+    n, other = net(tmp_path), net(tmp_path, SMALL.replace("num_output: 6", "num_output: 7"))
+    with pytest.raises(InputError, match=r"'fc': Cannot share param 0 .* is \(7, 245\), here"):
+        n.share_with(other)
 
 
 def test_nan_stops_with_advice(golden: Path) -> None:

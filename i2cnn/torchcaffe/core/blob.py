@@ -249,9 +249,7 @@ class Blob:
         self._diff.initial = weight
 
     def share(self, other: Blob) -> None:
-        """Use the data of another blob from now on (Caffe's ShareData)."""
-        if other.shape != self.shape:
-            raise CaffeError(f"cannot share data of shape {other.shape} with shape {self.shape}")
+        """Use the data of another blob of this shape from now on (Caffe's ShareData)."""
         self._data = other._data
 
     def share_all(self, owner: Blob) -> None:

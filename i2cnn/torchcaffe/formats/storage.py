@@ -18,7 +18,7 @@ from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileErro
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
-from i2cnn.torchcaffe.sizes import check_memory, check_shape
+from i2cnn.torchcaffe.sizes import BYTES, check_memory, check_shape
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, check_regular
 
@@ -203,6 +203,21 @@ def _read_groups(data: h5py.Group) -> list[tuple[str, dict[int, FloatArray]]]:
 
     data.visititems(visit)
     return [(name, dict(sorted(arrays.items()))) for name, arrays in layers.items()]
+
+
+def check_binary_size(numbers: int, source: str) -> None:
+    """Refuse snapshots of so many numbers that protobuf cannot hold them.
+
+    Raises
+    ------
+    InputError
+        Names `source`, the solver file.
+    """
+    if numbers * BYTES >= _PROTOBUF_LIMIT:
+        raise CaffeError(
+            f"{source}: a snapshot of {numbers * BYTES / 1e9:.1f} GB is larger than the 2 GB that "
+            "protobuf can write; use snapshot_format: HDF5"
+        )
 
 
 def write_weights(path: str | Path, net: NetParameter) -> None:

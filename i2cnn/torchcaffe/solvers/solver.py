@@ -19,7 +19,7 @@ from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import AnyArray
-from i2cnn.torchcaffe.formats.storage import State, read_state, write_state
+from i2cnn.torchcaffe.formats.storage import State, check_binary_size, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import SolverParameter
 from i2cnn.torchcaffe.solvers.nets import test_nets, train_net
@@ -97,6 +97,8 @@ class CoreSolver:
         self.stopped = False
         self._latest_snapshot = self._good_snapshot = ""
         self._plateau = Plateau()
+        if param.snapshot:
+            self._check_snapshot_size()
         self.group.broadcast([entry.blob.tensor for entry in self.net.learnable])
 
     # Set-up -------------------------------------------------------------------------------------
@@ -124,6 +126,13 @@ class CoreSolver:
                 f"{self.source}: snapshots go to {folder} (working folder {Path.cwd()}), which is "
                 "not a writable folder; create it or change snapshot_prefix"
             )
+
+    def _check_snapshot_size(self) -> None:
+        """The same for what a snapshot's format can hold."""
+        if self.param.snapshot_format == SolverParameter.BINARYPROTO:
+            weights = sum(entry.blob.count for entry in self.net.learnable)
+            weights *= 2 if self.param.snapshot_diff else 1
+            check_binary_size(max(weights, sum(h.numel() for h in self.history)), self.source)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -268,6 +277,7 @@ class CoreSolver:
         log.info("solver.cpp:290", f"Learning Rate Policy: {p.lr_policy}")
         if p.snapshot_after_train:
             self.check_snapshot_folder()
+            self._check_snapshot_size()
         if resume:
             self.restore(resume)
         self.step(p.max_iter - self.iter)
