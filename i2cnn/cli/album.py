@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2cnn.cli.answers import Answer, note, refuse, work_ahead
-from i2cnn.cli.pictures import Picture, find_pictures
+from i2cnn.cli.pictures import Picture, check_no_picture, find_pictures
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.people import FaceDescriptor, group_by_person
 from i2cnn.models import FOR_AN_ALBUM
@@ -82,10 +82,11 @@ def predict_with(
 def enrol(options: argparse.Namespace) -> int:
     """Write the reference of a person, made of pictures of theirs."""
     check_writable(options.out)
+    check_no_picture(options.out)
     recogniser = Recogniser(
         options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
     )
-    reference = _make(recogniser, find_pictures(options.images))
+    reference = _make(recogniser, find_pictures(options.images), options.out)
     if reference is None:
         raise InputError("one picture makes no reference; give several of the same person")
     reference.save(options.out)
@@ -102,22 +103,25 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
     if not source.exists():
         raise InputError(f"{source}: no such folder or file")
     if source.is_dir():
-        return _make(recogniser, find_pictures([source]))
+        return _make(recogniser, find_pictures([source]), source)
     return recogniser.load_reference(source)
 
 
-def _make(recogniser: Recogniser, pictures: Sequence[Picture]) -> PersonReference | None:
+def _make(
+    recogniser: Recogniser, pictures: Sequence[Picture], name: Path
+) -> PersonReference | None:
+    """The reference that pictures make, or None; `name` is what it is called in messages."""
     recogniser.check_references()
     faces, without = _find_faces(recogniser, pictures, every=False)
     for answer in without:
         if not answer.error:
             note(f"{answer.picture.path}: no face found")
     if not faces:
-        raise InputError(f"{pictures[0].folder}: no picture of a reference shows a face")
+        raise InputError(f"{name}: no picture of this reference shows a face")
     card = read_card(recogniser.bundle.folder)
     reference, notes = make_reference(recogniser, [f.face for f in faces], card)
     for text in notes:
-        note(f"{pictures[0].folder}: {text}")
+        note(f"{name}: {text}")
     return reference
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import read_text
+from i2cnn.util.videos import is_video
 
 #: Suffix of a list of pictures.
 LIST = ".txt"
@@ -49,12 +50,29 @@ def find_pictures(given: Sequence[Path]) -> list[Picture]:
         if path.is_dir():
             inside = _in_folder(path)
         else:
-            inside = _in_list(path) if path.suffix == LIST else [Picture(path, path.parent)]
+            inside = _in_list(path) if path.suffix.lower() == LIST else [Picture(path, path.parent)]
         if not inside:
-            raise InputError(f"{path}: no pictures here ({', '.join(SUFFIXES)})")
+            kinds = ", ".join(SUFFIXES)
+            raise InputError(f"{path}: {unread_videos(path) or f'no pictures here ({kinds})'}")
         for picture in inside:
             found.setdefault(picture.path, picture)
     return list(found.values())
+
+
+def check_no_picture(path: Path) -> None:
+    """InputError if a table or a reference would be written in the place of a picture."""
+    if path.suffix.lower() in SUFFIXES or is_video(path):
+        raise InputError(f"{path}: has a picture's or video's name; name the file to write")
+
+
+def unread_videos(folder: Path) -> str:
+    """What to do about videos in a folder, and in its folders; empty if there are none."""
+    found = sorted(folder.rglob("*")) if folder.is_dir() else []
+    videos = [path for path in found if is_video(path) and path.is_file()]
+    if not videos:
+        return ""
+    like = videos[0].with_name(f"*{videos[0].suffix}")
+    return f"{len(videos)} videos in it are not read; give them by name, as {like}"
 
 
 def _in_list(path: Path) -> list[Picture]:

@@ -20,7 +20,7 @@ from i2cnn.cli.answers import (
     save_drawing,
     work_ahead,
 )
-from i2cnn.cli.pictures import Picture, find_pictures
+from i2cnn.cli.pictures import Picture, check_no_picture, find_pictures, unread_videos
 from i2cnn.cli.records import CsvFile, entries, print_json
 from i2cnn.cli.video import check_videos, predict_videos
 from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM
@@ -30,7 +30,6 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
 from i2cnn.util.progress import progress
 from i2cnn.util.text import printable
-from i2cnn.util.videos import is_video
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -44,9 +43,8 @@ def predict(options: argparse.Namespace) -> int:
         return _predict_videos(options)
     pictures = find_pictures(options.images)
     for path in options.images:
-        videos = sum(is_video(p) for p in path.rglob("*")) if path.is_dir() else 0
-        if videos:
-            note(f"{path}: {videos} videos in it are not read; give them themselves")
+        if videos := unread_videos(path):
+            note(f"{path}: {videos}")
     drawings = drawing_names(pictures) if options.save else {}
     recogniser = _recogniser(options, len(pictures))
     people = bool(options.people or options.reference)
@@ -82,7 +80,7 @@ def predict(options: argparse.Namespace) -> int:
 def _predict_videos(options: argparse.Namespace) -> int:
     """Print what the faces of videos, or of a camera, show; status 1 if one cannot be read."""
     follow = options.people == "follow"
-    recogniser = _recogniser(options, 1)
+    recogniser = _recogniser(options, 1, "the video and --people follow")
     failed = False
     with _csv_file(options, recogniser.labels, follow, video=True) as table:
         done = {} if table is None else table.done
@@ -102,6 +100,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
         raise InputError("--json and --csv - both print; give one of them, or --csv FILE")
     if options.csv not in (None, "-"):
         check_writable(Path(options.csv))
+        check_no_picture(Path(options.csv))
     if options.save:
         if options.save.exists() and not options.save.is_dir():
             raise InputError(f"{options.save}: is a file; --save takes a folder")
@@ -125,8 +124,15 @@ def _csv_file(
     return CsvFile(options.csv, labels, people, video, options.resume)
 
 
-def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
-    """The recogniser that was chosen, or the one that ships for so many pictures."""
+def _recogniser(
+    options: argparse.Namespace,
+    pictures: int,
+    for_seven: str = "several pictures of a person and --people one",
+) -> Recogniser:
+    """The recogniser that was chosen, or the one that ships for so many pictures.
+
+    `for_seven` is what to give for seven expressions.
+    """
     album = bool(options.people or options.reference)
     default = FOR_AN_ALBUM if album or pictures > 1 else FOR_A_PICTURE
     recogniser = Recogniser(options.model or default, options.engine, options.device, options.whole)
@@ -138,8 +144,7 @@ def _recogniser(options: argparse.Namespace, pictures: int) -> Recogniser:
     )
     if options.model is None and not album:
         note(
-            "for seven expressions, give several pictures of a person and --people one "
-            f"(the recogniser {FOR_AN_ALBUM})"
+            f"for seven expressions, give {for_seven} (the recogniser {FOR_AN_ALBUM})"
             if default == FOR_A_PICTURE
             else "each face is named by itself; --people one, auto or subfolders makes references "
             "of these pictures"

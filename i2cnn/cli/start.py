@@ -81,7 +81,6 @@ def print_estimate(
     from i2cnn.evaluation.cost_plan import make_plan
     from i2cnn.evaluation.cost_table import total_words
 
-    say("Measuring this machine, for an estimate.")
     plan = make_plan(out, settings, execution, left)
     at_a_time = workers.at_a_time(trainings)
     say(total_words(plan, at_a_time, free_space(out)))

@@ -81,6 +81,7 @@ def _named(
 ) -> Iterator[Answer]:
     video = VideoRecogniser(recogniser, options.people == "follow")
     shown: dict[int, Counter[str]] = {}
+    refused = False
     times: dict[int, list[float]] = {}
     try:
         for frame, named in video.name(frames):
@@ -104,7 +105,8 @@ def _named(
     except InputError as error:
         yield Answer(picture, [], error=str(error))
         note(f"error: {error}")
-    if _has_table(options):
+        refused = True
+    if _has_table(options) and (shown or not refused):
         _print_faces(picture, recogniser.labels, shown, times)
 
 

@@ -28,6 +28,7 @@ from i2cnn.network.profiles import JITTER
 from i2cnn.svm.gram import MOST_BYTES
 from i2cnn.svm.projected import LANDMARKS
 from i2cnn.svm.variants import variants
+from i2cnn.util.progress import say
 
 _SAMPLE_FACES = 6
 
@@ -66,7 +67,8 @@ class Plan:
 
     Parameters
     ----------
-    speed : Speed
+    speed : Speed or None
+        None if there is no network to train, so that nothing was measured.
     faces, subjects : int
         Size of the data set; 0 subjects if it does not say who is shown.
     estimates : tuple of Estimate
@@ -74,7 +76,7 @@ class Plan:
         Jobs of each rival.
     """
 
-    speed: Speed
+    speed: Speed | None
     faces: int
     subjects: int
     estimates: tuple[Estimate, ...]
@@ -140,13 +142,16 @@ def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequenc
     dataset = read_dataset(settings)
     check_wanted(run, dataset, settings)
     sizes = _Sizes.of(dataset, settings)
+    by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
+    rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
+    if not by_patches:
+        return Plan(None, sizes.faces, sizes.subjects, (), rivals)
+    say("Measuring this machine, for an estimate.")
     faces = _few_faces(run / FACES_FILE, dataset, settings)
     execution = replace(execution, device=choose_device(execution.device))
     speed = measure(settings, execution, faces, dataset.root, dataset.task)
     fitted = sizes.training + sizes.validation
     svm = svm_seconds(fitted, sizes.classes, exact=sizes.faces <= EXACT_FACES)
-    by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
-    rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
     estimates = tuple(
         replace(_network_job(settings, speed, sizes, k, svm), jobs=number)
         for k, number in sorted(by_patches.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from i2cnn.evaluation.cost_plan import Plan
+from i2cnn.evaluation.speed import Speed
 from i2cnn.evaluation.workers import Workers
 from i2cnn.rivals import RIVALS
 from i2cnn.util.console import PlainConsole
@@ -27,10 +28,13 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     """
     at_a_time = workers.at_a_time(sum(e.jobs for e in plan.estimates) or 1)
     console = PlainConsole()
-    console.print(_table(plan))
-    console.print(_speed_words(plan))
     free = free_space(out)
-    console.print(total_words(plan, at_a_time, free))
+    if plan.speed is None:
+        console.print(f"Plan: {_faces_words(plan)}; no network is left to train.")
+    else:
+        console.print(_table(plan))
+        console.print(_speed_words(plan.speed))
+        console.print(total_words(plan, at_a_time, free))
     for line in rival_lines(plan):
         console.print(line, soft_wrap=True)
     if plan.peak_bytes(at_a_time) > free:
@@ -59,10 +63,13 @@ def rival_lines(plan: Plan) -> list[str]:
     return lines
 
 
+def _faces_words(plan: Plan) -> str:
+    return f"{plan.faces} faces of {plan.subjects or 'unknown'} people"
+
+
 def _table(plan: Plan) -> Table:
-    people = plan.subjects or "unknown"
     table = Table(
-        title=f"Plan: {plan.faces} faces of {people} people; training, fc7 and SVM",
+        title=f"Plan: {_faces_words(plan)}; training, fc7 and SVM",
         caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
         "stops once validation accuracy no longer rises.",
     )
@@ -85,8 +92,7 @@ def _range(least: float, most: float) -> str:
     return words[0] if words[0] == words[1] else f"{words[0]} to {words[1]}"
 
 
-def _speed_words(plan: Plan) -> str:
-    speed = plan.speed
+def _speed_words(speed: Speed) -> str:
     return (
         f"Measured here: {1 / speed.patch_seconds:.0f} patches/s into a database "
         f"({speed.patch_bytes / 1e3:.0f} kB each), {speed.iteration_seconds:.2f} s per iteration, "

@@ -26,6 +26,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     folders are created. The temporary file keeps the suffix, since some writers choose the format
     by it.
     """
+    if not path.name:  # "." and "/" have none
+        raise InputError(f"{path}: is a folder; give a file")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,12 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
 
 def read_camera(number: int, every: int = 1) -> Iterator[Frame]:
     """Every so many-th frame of a camera, without end; InputError if there is none."""
-    capture = cv2.VideoCapture(number)
+    # OpenCV would tell for each of its ways to a camera why it is none.
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(number)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     try:
         if not capture.isOpened():
             raise InputError(f"camera {number}: there is none, or another program uses it")

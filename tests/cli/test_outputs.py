@@ -28,6 +28,17 @@ def test_an_output_in_a_file_is_told_first(verb: str, tmp_path: Path, capsys: Ou
 
 
 @pytest.mark.parametrize(
+    "command", [["predict", "a.jpg", "--csv"], ["enrol", "a.jpg", "--out"]]
+)
+def test_a_picture_is_not_overwritten(command: list[str], tmp_path: Path, capsys: Output) -> None:
+    picture = tmp_path / "b.jpg"
+    picture.write_bytes(b"a picture")
+    assert main([*command, str(picture)]) == 1
+    assert "has a picture's or video's name; name the file to write" in capsys.readouterr().err
+    assert picture.read_bytes() == b"a picture"
+
+
+@pytest.mark.parametrize(
     "command",
     [["faces", "--dataset", "synthetic", "--out", "a.csv", "--sheet"], COMMANDS["patches"]],
 )

@@ -169,7 +169,7 @@ def test_an_album_without_a_face_has_no_answer(tmp_path: Path, capsys: Output) -
         assert main(["predict", str(tmp_path), f"--people={how}"]) == 1
         assert "flat.png: no face found" in capsys.readouterr().out
     line = failure(["enrol", str(tmp_path), "--out", str(tmp_path / "a.ref")], capsys)
-    assert "no picture of a reference shows a face" in line
+    assert "no picture of this reference shows a face" in line
     assert not (tmp_path / "a.ref").exists()
 
 

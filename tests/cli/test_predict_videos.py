@@ -150,7 +150,6 @@ def test_a_video_that_is_cut_off_is_told_after_its_frames(tmp_path: Path, capsys
         (["y.png", "--people=follow"], "--people follow is for videos"),
         ([], "give pictures, folders, a video, or --camera"),
         (["x.mp4", "--resume"], "give it with --csv FILE"),
-        (["--camera=99"], "camera 99: there is none"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -158,6 +157,22 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     assert main(["predict", *words]) == 1
     assert reason in capsys.readouterr().err
+
+
+def test_a_folder_of_videos_is_told_how_to_give_them(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "a.MP4").touch()
+    assert main(["predict", str(tmp_path)]) == 1
+    reason = f"1 videos in it are not read; give them by name, as {tmp_path}/*.MP4"
+    assert f"{tmp_path}: {reason}" in capsys.readouterr().err
+
+
+def test_a_camera_that_is_none_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "--camera=99"]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    _warning, for_seven, error = err.splitlines()
+    assert "give the video and --people follow (the recogniser faces-7)" in for_seven
+    assert error.startswith("i2cnn: error: camera 99: there is none")
 
 
 def test_a_video_shows_how_far_it_is(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,17 @@ def test_a_dry_run_writes_nothing_and_says_what_it_costs(tmp_path: Path, capsys)
         assert words in re.sub(r"\s+", " ", printed)
 
 
+def test_without_networks_nothing_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr("i2cnn.evaluation.cost_plan.measure", None)
+    words = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="none")
+    assert main([*words, "--rivals=pixels", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Plan: 28 faces of 4 people; no network is left to train.\n1 rival jobs")
+    assert err == ""
+
+
 def test_estimates_follow_from_the_speed() -> None:
     speed = Speed(1e-3, 3e4, 0.5, 1e-3, 2e-3, 512, 10, 20, 1000)
     plan = Plan(
