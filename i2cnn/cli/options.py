@@ -176,7 +176,8 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
         "path",
         nargs="?",
         type=Path,
-        help="folder of the data set (synthetic: the faces that ship with the package)",
+        help="folder of your copy of the data set; with --dataset folder also a .csv or .txt file "
+        "that lists pictures; none for synthetic, the faces that ship with the package",
     )
     parser.add_argument(
         "--dataset", choices=DATASETS, default="synthetic", help="its kind (default: synthetic)"

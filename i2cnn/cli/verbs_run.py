@@ -25,11 +25,29 @@ listed as left out; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 
+DEMO = """\
+Train the small network `better` on the faces that ship with the package, for some minutes on a CPU,
+and test it and other methods on people whom they have not seen. Then time the paper's AlexNet. The
+report is in runs/demo/report/report.html. Stop it at any time; the same command continues.
+"""
+
+
 def add_demo(verbs: Verbs) -> None:
     """`i2cnn demo`."""
-    demo = verbs.add_parser("demo", help="the whole pipeline on the embedded synthetic faces")
+    demo = verbs.add_parser(
+        "demo",
+        help="the whole pipeline on the embedded synthetic faces",
+        description=DEMO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     demo.set_defaults(run="i2cnn.cli.demo:demo", resumes=True)
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="default: runs/demo")
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/demo"),
+        metavar="RUN",
+        help="run directory (default: runs/demo)",
+    )
     options.add_engine(demo)
 
 
@@ -155,12 +173,18 @@ def _how_it_is_run(parser: argparse.ArgumentParser) -> None:
 
 def add_report(verbs: Verbs) -> None:
     """`i2cnn report`."""
-    report = verbs.add_parser("report", help="rewrite a run's report, compare runs, publish one")
+    report = verbs.add_parser(
+        "report",
+        help="rewrite a run's report, compare runs, publish one",
+        description="Write the report of a run again, RUN/report/report.html; or, of several runs, "
+        "one page with the paper's tables, a column per run.",
+    )
     report.set_defaults(run="i2cnn.cli.report:report")
     report.add_argument("runs", nargs="+", type=Path, help="run directories of `i2cnn evaluate`")
     report.add_argument(
         "--out",
         type=Path,
+        metavar="HTML",
         help="page that compares several runs in the paper's tables (default: comparison.html)",
     )
     report.add_argument(

@@ -98,7 +98,9 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
     """
     if root is None:
         if kind != "synthetic":
-            raise InputError(f"the data set {kind!r} needs the path of your copy of it")
+            raise InputError(
+                f"the data set {kind!r} needs the path of your copy of it: --dataset {kind} PATH"
+            )
         root = embedded_root()
     root = Path(root)
     if root.name in DATASETS and not root.is_dir():

@@ -29,16 +29,16 @@ class ConfusedFace:
 
 
 def confused_faces(results: Results, report: RunReport) -> list[ConfusedFace]:
-    """Wrongly named faces of the network with the most patches, frequent confusions first.
+    """Wrongly named faces of the leading method, frequent confusions first.
 
     Parameters
     ----------
     results : Results
         Only the first seed's predictions are shown.
     report : RunReport
-        The report of these results; where no network is finished, its first method is shown.
+        The report of these results.
     """
-    shown = report.network or report.methods[0]
+    shown = report.leading
     first_seed = results.repetitions()[shown.method][0]
     wrong = [p for p in first_seed if p.truth != p.predicted]
     pairs = Counter((p.truth, p.predicted) for p in wrong)

@@ -122,7 +122,7 @@ def _methods(
 
 def _confusion(report: RunReport) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     labels = report.task.labels
-    row = report.network or report.methods[0]
+    row = report.leading
     counts = row.scores.confusion.tolist()
     return (
         (f"true, as named by {row.method.title}", *labels),

@@ -53,7 +53,7 @@ def draw_pictures(report: RunReport) -> dict[str, Picture]:
     palette = colours([row.method for row in report.methods])
     pictures = {
         f"confusion_{row.method.id}.png": _confusion(report, row)
-        for row in (report.network, report.find(_FIGURE_8))
+        for row in (report.leading, report.find(_FIGURE_8))
         if row is not None
     }
     pictures[METHODS_PICTURE] = _methods(report, palette)

@@ -237,6 +237,11 @@ class RunReport:
         """The network with the most patches, without references; None if only rivals are done."""
         return self.find(f"k{self.most_patches}_{TRAINED}")
 
+    @property
+    def leading(self) -> MethodReport:
+        """The network; without a finished one, the most accurate of the other methods."""
+        return self.network or max(self.main_methods, key=lambda m: m.scores.mean)
+
     def comparison(self, reference: str = "") -> Comparison | None:
         """Methods compared with each other, as they are or with a reference."""
         return next((c for c in self.comparisons if c.reference == reference), None)
@@ -260,7 +265,10 @@ class RunReport:
     @property
     def profile_words(self) -> str:
         """The profile, and how the run departs from it."""
-        return "; ".join([PROFILE_WORDS[self.settings.profile], *self.departures])
+        what = PROFILE_WORDS[self.settings.profile]
+        if not self.settings.patch_counts:
+            what = "no network was trained"
+        return "; ".join([what, *self.departures])
 
     @property
     def reference_words(self) -> str:

@@ -23,28 +23,33 @@ def heading(report: RunReport) -> str:
 
 def summary(report: RunReport) -> list[str]:
     """What the run found, in plain sentences: as faces are, compared, and with references."""
-    main = report.network or max(report.main_methods, key=lambda m: m.scores.mean, default=None)
-    if main is None:
+    if not report.main_methods:
         return []
     compared = [_training(report), _rival(report)] if report.network else []
     paragraphs = [
-        [_found(report, main), _chance(report), _too_few(report)],
+        [_found(report), _chance(report), _too_few(report)],
         compared,
         [_reference(report)],
     ]
     return [text for part in paragraphs if (text := " ".join(filter(None, part)))]
 
 
-def _found(report: RunReport, main: MethodReport) -> str:
+def _found(report: RunReport) -> str:
+    main = report.leading
     low, high = main.scores.interval
-    profile = report.settings.profile
-    changed = ", changed in what is said below" if report.departures else ""
     return (
         f"On {source(report)}, {main.method.title} names {100 * main.scores.mean:.1f} % of "
         f"{main.faces} {_tested(report, main)} correctly (95 % interval {100 * low:.1f} to "
-        f"{100 * high:.1f} %{_own_split(report)}). The profile is {profile}: "
-        f"{PROFILE_WORDS[profile]}{changed}."
+        f"{100 * high:.1f} %{_own_split(report)}). {_profile(report)}."
     )
+
+
+def _profile(report: RunReport) -> str:
+    if not report.settings.patch_counts:
+        return "No network was trained"
+    profile = report.settings.profile
+    changed = ", changed in what is said below" if report.departures else ""
+    return f"The profile is {profile}: {PROFILE_WORDS[profile]}{changed}"
 
 
 def _tested(report: RunReport, row: MethodReport) -> str:
@@ -158,11 +163,11 @@ def calibration(report: RunReport) -> str:
 
 
 def confusions(report: RunReport, most: int = 5) -> list[tuple[str, int]]:
-    """The network's most frequent confusions, `true -> predicted`, and their numbers of faces.
+    """The leading method's most frequent confusions, `true -> predicted`, and their numbers.
 
-    Over several seeds the numbers are sums. Without a network, they are the first method's.
+    Over several seeds the numbers of faces are sums.
     """
-    row = report.network or report.methods[0]
+    row = report.leading
     labels = report.task.labels
     found = [
         (f"{true} \N{RIGHTWARDS ARROW} {named}", int(row.scores.confusion[i, j]))

@@ -27,9 +27,7 @@ def test_an_output_in_a_file_is_told_first(verb: str, tmp_path: Path, capsys: Ou
     assert f"{target}: cannot be written ({tmp_path / 'file'} is a file)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", [["predict", "a.jpg", "--csv"], ["enrol", "a.jpg", "--out"]]
-)
+@pytest.mark.parametrize("command", [["predict", "a.jpg", "--csv"], ["enrol", "a.jpg", "--out"]])
 def test_a_picture_is_not_overwritten(command: list[str], tmp_path: Path, capsys: Output) -> None:
     picture = tmp_path / "b.jpg"
     picture.write_bytes(b"a picture")

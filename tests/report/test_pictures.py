@@ -50,4 +50,4 @@ def test_comparisons_have_a_picture_each() -> None:
 
 def test_rivals_alone_have_no_learning_curves() -> None:
     pictures = draw_pictures(report_of([row_of("rival_gabor_rbf", 0.5)]))
-    assert set(pictures) == {"methods.png"}
+    assert set(pictures) == {"methods.png", "confusion_rival_gabor_rbf.png"}

@@ -9,6 +9,7 @@ import pytest
 from i2cnn.report import words
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.paired import Difference
+from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.run_report import ReferenceReport
 from tests.helpers.reports import report_of, row_of, training_of
 
@@ -41,8 +42,13 @@ def test_the_summary_says_what_was_found_and_on_whom() -> None:
 
 
 def test_rivals_alone_have_a_summary() -> None:
-    (text,) = words.summary(report_of([row_of(RIVAL, 0.7), row_of("rival_lbp_rbf", 0.6)]))
+    report = report_of([row_of("rival_lbp_rbf", 0.6), row_of(RIVAL, 0.7)])
+    report = replace(report, settings=replace(report.settings, patch_counts=(), rivals=("hog",)))
+    (text,) = words.summary(report)
     assert text.startswith("On rendered faces, rival_hog_rbf names 70.0 %")
+    assert "%). No network was trained. Always" in text
+    assert report.profile_words == "no network was trained"
+    assert "confusion_rival_hog_rbf.png" in draw_pictures(report)
 
 
 def test_the_summary_compares_with_chance_the_untrained_net_and_the_best_rival() -> None:

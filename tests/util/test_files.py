@@ -49,6 +49,11 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_json(tmp_path / "file" / "below.json", {})
 
 
+def test_a_folder_without_a_name_of_its_own_is_no_file() -> None:
+    with pytest.raises(InputError, match=r"^\.: is a folder; give a file"):
+        write_text(Path("."), "x")
+
+
 def test_an_error_about_another_file_is_not_ours(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "file.txt"):
         (tmp_path / "nowhere").read_text()

@@ -128,7 +128,9 @@ def _convert(
             if count % BATCH == 0:
                 log.info(f"{_WHERE}:144", f"Processed {count} files.")
         if not count:
-            raise CaffeError(f"{database}: no image could be read, so it was not written")
+            slash = root and not root.endswith("/") and Path(root).is_dir()
+            hint = f"; names follow {root} as they are: give {root}/" if slash else ""
+            raise CaffeError(f"{database}: no image could be read, so it was not written{hint}")
     if count % BATCH:
         log.info(f"{_WHERE}:153", f"Processed {count} files.")
     if unread:

@@ -74,6 +74,7 @@ def test_a_file_of_the_latest_format_is_copied(
         ("convert_imageset images/ gone.txt db", "File not found: gone.txt"),
         ("convert_imageset images/ one.txt there", "there: exists already; remove it"),
         ("convert_imageset images/ lost.txt db", "db: no image could be read"),
+        ("convert_imageset images one.txt db", "names follow images as they are: give images/"),
         ("convert_imageset -backend odd images/ one.txt db", "Unknown database backend: odd"),
         ("convert_imageset -resize_width x images/ one.txt db", "'x' is not a number"),
         ("convert_imageset -gray=perhaps images/ one.txt db", "neither true nor false"),
