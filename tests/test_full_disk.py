@@ -14,7 +14,7 @@ from i2cnn.datasets import embedded_root
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.table import write_faces_csv
 from i2cnn.models import find_model
-from i2cnn.network.features import _open_store
+from i2cnn.network.features import _new_store
 from i2cnn.recogniser.bundle import load_bundle, save_hog_bundle
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
@@ -54,7 +54,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "values.npz": lambda path: write_npz(path, {"values": VALUES}),
     "picture.png": lambda path: write_image(path, NOISE),
     "sheet.png": lambda path: contact_sheets(some_faces(9), embedded_root(), path),
-    "features.npy": lambda path: _open_store(path, VALUES.shape),
+    "features.npy": lambda path: _new_store(path, VALUES.shape),
     "database": lambda path: write_faces(path, number=1),
     "recogniser": write_bundle,
     "mean.binaryproto": lambda path: write_mean(path, VALUES),
