@@ -1,6 +1,6 @@
-"""Throughput of the paper's AlexNet: torchcaffe beside hand-written PyTorch and genuine Caffe.
+"""Throughput of a profile's network: torchcaffe beside hand-written PyTorch and genuine Caffe.
 
-    python benchmarks/alexnet.py --batch 64 --rounds 3 [--caffe PATH_OF_caffe] [--json FILE]
+    python benchmarks/training.py --profile paper --rounds 3 [--caffe PATH_OF_caffe] [--json FILE]
 
 Rivals take turns, round by round, so that a machine whose speed drifts treats them alike; figures
 are medians over rounds. Data come from memory: what is compared is the network. A training
@@ -41,11 +41,13 @@ from i2cnn.network.profiles import (
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
 os.environ.setdefault("GLOG_minloglevel", "1")
-CLASSES, CROP = 7, 227
+CLASSES = 7
+#: Side of each profile's crops, and images per iteration.
+CROPS, BATCHES = {"paper": 227, "better": 56}, {"paper": 64, "better": 256}
 OURS, LIMIT = "torchcaffe", "limit: products alone"
 
 
-class HandWritten(nn.Module):
+class AlexNet(nn.Module):
     """The same layers as prototxt/train_val.prototxt, as one writes them in PyTorch."""
 
     def __init__(self) -> None:
@@ -82,16 +84,73 @@ class HandWritten(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+def normalised(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """A convolution with batch normalisation."""
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    layers = [convolution, nn.BatchNorm2d(outputs, momentum=0.05)]
+    return nn.Sequential(*layers, *([nn.ReLU(True)] if relu else []))
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        first = normalised(inputs, outputs, 3, stride)
+        self.way = nn.Sequential(*first, *normalised(outputs, outputs, 3, relu=False))
+        self.shortcut = normalised(inputs, outputs, 1, stride, relu=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images of the block's outputs."""
+        return nn.functional.relu(self.way(x) + self.shortcut(x))
+
+
+class Residual(nn.Module):
+    """The same layers as prototxt/better/train_val.prototxt, as one writes them in PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.around = nn.AvgPool2d(9, 1, 4)
+        self.features = nn.Sequential(
+            normalised(1, 16, 5, 2), nn.MaxPool2d(2), Block(16, 32, 1), Block(32, 64, 2)
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(3136, 256),
+            nn.BatchNorm1d(256, momentum=0.05),
+            nn.ReLU(True),
+            nn.Dropout(),
+            nn.Linear(256, CLASSES),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores (N, classes) of images (N, 3, 56, 56)."""
+        with torch.no_grad():  # nothing before the first convolution is learned
+            gray = x.mean(1, keepdim=True)
+            detail = gray - self.around(gray)
+            contrast = detail / (1 + 100 * self.around(detail * detail)).sqrt()
+        return self.classifier(self.features(contrast).flatten(1))
+
+
+BY_HAND = {"paper": AlexNet, "better": Residual}
+
+
 def hand_written(
-    batch: int, channels_last: bool
+    profile: str, batch: int, channels_last: bool
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """(one training iteration, one forward pass) of the hand-written network."""
-    model = HandWritten()
-    x, y = torch.randn(batch, 3, CROP, CROP), torch.randint(0, CLASSES, (batch,))
+    model = BY_HAND[profile]()
+    crop = CROPS[profile]
+    x, y = torch.randn(batch, 3, crop, crop), torch.randint(0, CLASSES, (batch,))
     if channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         x = x.contiguous(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=5e-4)
+    optimizer = (
+        torch.optim.SGD(model.parameters(), 1e-4, momentum=0.9, weight_decay=5e-4)
+        if profile == "paper"
+        else torch.optim.Adam(model.parameters(), 1e-4, weight_decay=5e-4)
+    )
 
     def train() -> None:
         model.train()
@@ -107,21 +166,22 @@ def hand_written(
     return train, forward
 
 
-def setup_of(batch: int, iterations: int = 1) -> TrainingSetup:
-    """The paper's network with another batch and number of iterations."""
-    schedule = replace(template_schedule("paper"), batch_size=batch, max_iter=iterations)
-    return TrainingSetup("paper", CLASSES, schedule, seed=1)
+def setup_of(profile: str, batch: int, iterations: int = 1) -> TrainingSetup:
+    """The profile's network with another batch and number of iterations."""
+    schedule = replace(template_schedule(profile), batch_size=batch, max_iter=iterations)
+    return TrainingSetup(profile, CLASSES, schedule, seed=1)
 
 
-def dummy_net(batch: int) -> Any:
+def dummy_net(setup: TrainingSetup) -> Any:
     """train_val net whose data layers make up their data, so that no disk is involved."""
-    net = fill_train_val(setup_of(batch), batch)
+    batch, crop = setup.schedule.batch_size, CROPS[setup.profile]
+    net = fill_train_val(setup, batch)
     data = net.layer[0]
     data.ClearField("include")
     data.ClearField("data_param")
     data.ClearField("transform_param")
     data.type = "DummyData"
-    for dims in ((batch, 3, CROP, CROP), (batch,)):
+    for dims in ((batch, 3, crop, crop), (batch,)):
         data.dummy_data_param.shape.add().dim.extend(dims)
     data.dummy_data_param.data_filler.add(type="constant", value=1)
     data.dummy_data_param.data_filler.add(type="constant", value=3)
@@ -129,10 +189,10 @@ def dummy_net(batch: int) -> Any:
     return net
 
 
-def write_solver(batch: int, folder: Path, iterations: int) -> Path:
+def write_solver(setup: TrainingSetup, folder: Path) -> Path:
     """A solver of the network on made-up data that shows each iteration's speed."""
-    write_prototxt(folder / "train_val.prototxt", dummy_net(batch))
-    solver = fill_solver(setup_of(batch, iterations), validation_batches=1)
+    write_prototxt(folder / "train_val.prototxt", dummy_net(setup))
+    solver = fill_solver(setup, validation_batches=1)
     solver.base_lr = 1e-4
     solver.net = str(folder / "train_val.prototxt")
     solver.display = 1
@@ -145,18 +205,18 @@ def write_solver(batch: int, folder: Path, iterations: int) -> Path:
     return path
 
 
-def torchcaffe(batch: int, folder: Path) -> tuple[Any, Any]:
+def torchcaffe(profile: str, batch: int, folder: Path) -> tuple[Any, Any]:
     """(solver, deploy net) of torchcaffe."""
     from i2cnn.torchcaffe import pycaffe as caffe
 
-    solver = caffe.get_solver(write_solver(batch, folder, 1000))
-    deploy = fill_deploy("paper", classes=CLASSES)
+    solver = caffe.get_solver(write_solver(setup_of(profile, batch, 1000), folder))
+    deploy = fill_deploy(profile, classes=CLASSES)
     deploy.layer[0].input_param.shape[0].dim[0] = batch
     write_prototxt(folder / "deploy.prototxt", deploy)
     return solver, caffe.Net(str(folder / "deploy.prototxt"), caffe.TEST)
 
 
-def genuine(program: str, kernels: str, batch: int, folder: Path) -> tuple[float, float]:
+def genuine(program: str, kernels: str, setup: TrainingSetup, folder: Path) -> tuple[float, float]:
     """Images a second (training, forward) of genuine Caffe with OpenBLAS's `kernels`."""
     environment = {**os.environ, "OPENBLAS_CORETYPE": kernels, "GLOG_minloglevel": "0"}
 
@@ -166,7 +226,7 @@ def genuine(program: str, kernels: str, batch: int, folder: Path) -> tuple[float
         )
         return run.stderr
 
-    solver = write_solver(batch, folder, 4)
+    solver, batch = write_solver(setup, folder), setup.schedule.batch_size
     shown = log("train", "-solver", str(solver))
     # The first line's speed is not initialised.
     speeds = [float(x) for x in re.findall(r"Iteration \d+ \(([\d.e+-]+) iter/s", shown)][1:]
@@ -227,15 +287,15 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, float]]:
     """((training, forward) images a second of each rival, round by round; times by layer)."""
-    batch = options.batch
+    profile, batch = options.profile, options.batch
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        solver, net = torchcaffe(batch, folder)
+        solver, net = torchcaffe(profile, batch, folder)
         work = multiplications(solver.net)
         rivals = {
             OURS: ((lambda: solver.step(1)), net._core.forward),
-            "PyTorch by hand": hand_written(batch, False),
-            "PyTorch by hand, channels_last": hand_written(batch, True),
+            "PyTorch by hand": hand_written(profile, batch, False),
+            "PyTorch by hand, channels_last": hand_written(profile, batch, True),
         }
         for train, forward in rivals.values():
             train(), forward()  # warm-up
@@ -247,7 +307,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, floa
                 figures[rival][0].append(2 * batch / seconds(train, 2))
                 figures[rival][1].append(3 * batch / seconds(forward, 3))
             for rival, kernel in caffes.items():
-                speeds = genuine(options.caffe, kernel, batch, folder)
+                speeds = genuine(options.caffe, kernel, setup_of(profile, batch, 4), folder)
                 for list_, speed in zip(figures[rival], speeds, strict=True):
                     list_.append(speed)
             speed = product_speed()
@@ -259,15 +319,19 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, floa
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--profile", choices=list(BY_HAND), default="paper")
+    parser.add_argument("--batch", type=int, help="default: 64, and 256 of the small network")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--caffe", default=os.environ.get("I2CNN_CAFFE"), help="genuine caffe")
     parser.add_argument("--kernels", default="SKYLAKEX,HASWELL", help="OpenBLAS's, for Caffe")
     parser.add_argument("--json", type=Path, help="also write the figures")
     options = parser.parse_args()
+    options.batch = options.batch or BATCHES[options.profile]
     figures, layers = measure(options)
     ours = [statistics.median(values) for values in figures[OURS]]
-    table = Table(title=f"AlexNet, batch {options.batch}, {torch.get_num_threads()} threads")
+    table = Table(
+        title=f"Profile {options.profile}, batch {options.batch}, {torch.get_num_threads()} threads"
+    )
     for column in ("", "train img/s", "ours / this", "forward img/s", "ours / this"):
         table.add_column(column, justify="right" if column else "left")
     for rival, values in figures.items():
