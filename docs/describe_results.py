@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 #: Groups of methods that the page lists.
-_GROUPS = ("trained", "vote", "fused", "rival", "untrained", "floor")
+_GROUPS = ("trained", "vote", "ensemble", "fused", "rival", "untrained", "floor")
 _EN_DASH = "\N{EN DASH}"
 
 

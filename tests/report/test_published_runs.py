@@ -13,7 +13,7 @@ from i2cnn.report.metrics_file import to_json
 from i2cnn.report.results import read_results
 from tests.check_report import check
 
-GROUPS = ("trained", "untrained", "fused", "rival", "floor")
+GROUPS = ("trained", "vote", "ensemble", "untrained", "fused", "rival", "floor")
 EN_DASH = "\N{EN DASH}"
 ROOT = Path(__file__).parents[2]
 RUNS = sorted(p.parent for p in (ROOT / "results").glob("*/run.json"))
