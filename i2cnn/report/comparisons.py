@@ -124,9 +124,10 @@ def _compare(
     ids = [m.id for m in repetitions]
     rows = list(repetitions.values())
     table = person_table([shares(seeds) for seeds in rows])
-    if len(table.people) < _FEWEST_PEOPLE:
-        return None
     every = list(itertools.combinations(range(len(ids)), 2))
+    network = _network_pairs(repetitions)
+    if len(table.people) < _FEWEST_PEOPLE or not (every or network):
+        return None
     ranks = rankdata(-table.right / table.faces[:, None], axis=1).mean(axis=0)
     return Comparison(
         reference,
@@ -134,7 +135,7 @@ def _compare(
         int(table.faces.sum()),
         dict(zip(ids, map(float, ranks), strict=True)),
         _pairs(table, ids, every),
-        _network_pairs(repetitions),
+        network,
     )
 
 

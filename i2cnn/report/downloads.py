@@ -73,7 +73,8 @@ def text_tables(report: RunReport) -> dict[str, TextTable]:
             (_title(report, p.first), _title(report, p.second), *pair_cells(p))
             for p in comparison.pairs
         )
-        tables.append(TextTable(f"pairs{kind}", columns, rows))
+        if rows:
+            tables.append(TextTable(f"pairs{kind}", columns, rows))
         if comparison.network:
             tables.append(_against(report, comparison, f"network{kind}"))
     tables += [_paper(table) for table in page_tables(report)]

@@ -57,7 +57,7 @@ def draw_pictures(report: RunReport) -> dict[str, Picture]:
         if row is not None
     }
     pictures[METHODS_PICTURE] = _methods(report, palette)
-    for comparison in report.comparisons:
+    for comparison in (c for c in report.comparisons if c.pairs):
         name = REFERENCE_RANKS_PICTURE if comparison.reference else RANKS_PICTURE
         pictures[name] = _ranks(report, comparison, palette)
     if report.patch_methods:
@@ -87,7 +87,9 @@ def _methods(report: RunReport, palette: Mapping[str, str]) -> Picture:
     rows = by_accuracy(report.main_methods)
     named = [f"{row.method.title} {100 * row.scores.mean:.1f} %" for row in rows]
     return Picture(
-        bars_png([_bar(row, palette, published) for row in rows], report.chance, winner=True),
+        bars_png(
+            [_bar(row, palette, published) for row in rows], report.chance, report.on_equal_folds
+        ),
         f"Bars, the best first: {', '.join(named)}. Chance is {100 * report.chance:.1f} %.",
     )
 

@@ -218,6 +218,11 @@ class RunReport:
         )
 
     @property
+    def on_equal_folds(self) -> bool:
+        """True if the main methods rest on the same folds, so that one of them is the best."""
+        return len({tuple(m.scores.fold_accuracies) for m in self.main_methods}) == 1
+
+    @property
     def patch_methods(self) -> tuple[MethodReport, ...]:
         """The network on parts of its patches."""
         return tuple(m for m in self.methods if m.method.group in PATCH_GROUPS)

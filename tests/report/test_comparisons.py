@@ -65,6 +65,7 @@ def test_a_single_method_has_chance_to_beat() -> None:
     found = of((NETWORK, 4))
     assert found.pairs == ()
     assert [p.second for p in found.network] == [CHANCE]
+    assert comparisons({RIVAL: rows_of(4)}) == ()
 
 
 def test_references_are_compared_among_themselves() -> None:

@@ -51,6 +51,15 @@ def test_an_incomplete_run_says_how_to_go_on() -> None:
     assert "The run is not complete" in page_of(report)
 
 
+def test_none_is_the_best_where_methods_rest_on_different_folds() -> None:
+    one, two = row_of("k60_trained", 0.5), row_of("rival_lbp_rbf", 0.4)
+    assert '<b class="best">best</b>' in page_of(report_of([one, two]))
+    fewer = replace(two, scores=replace(two.scores, fold_accuracies={1: 0.4}))
+    page = page_of(report_of([one, fewer]))
+    assert '<b class="best">best</b>' not in page
+    assert "<td>1 person</td>" in page
+
+
 def test_a_complete_run_has_no_such_note() -> None:
     assert "The run is not complete" not in page_of(report_of([row_of("k60_trained", 0.5)]))
 
