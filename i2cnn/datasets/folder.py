@@ -84,10 +84,11 @@ def of_task(
     """Samples without the expressions that a task does not have."""
     if task is None:
         return samples
-    others = [s.image for s in samples if s.label in set(EIGHT.labels) - set(task.labels)]
+    outside = set(EIGHT.labels) - set(task.labels)
+    others = [s.image for s in samples if s.label in outside]
     if others:
         left_out[outside_task(task)] = others
-    return [s for s in samples if s.image not in set(others)]
+    return [s for s in samples if s.label not in outside]
 
 
 def _from_folders(root: Path, people_first: bool, left_out: dict[str, list[str]]) -> list[Sample]:

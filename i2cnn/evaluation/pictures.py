@@ -13,7 +13,14 @@ from i2cnn.evaluation.folds import Fold
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.contact_sheet import contact_sheets
 from i2cnn.faces.locate import LeaveOut, Located, locate_faces
-from i2cnn.faces.table import GUESSED, Face, left_out_rows, read_faces_csv, write_faces_csv
+from i2cnn.faces.table import (
+    GUESSED,
+    LEFT_OUT,
+    Face,
+    read_all_rows,
+    read_faces_csv,
+    write_faces_csv,
+)
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
@@ -28,6 +35,7 @@ COPIES = "copies_across_parts"
 _LEFT_OUT = "faces_left_out"
 #: Reasons in dataset.json of what a person has left out in faces.csv.
 _BY_HAND = {"no-face": "without a face, as a person saw", "left-out": "by a person's decision"}
+_NO_LINE = f"that have no line in {FACES_FILE}"
 
 
 def run_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: LeaveOut) -> list[Face]:
@@ -107,24 +115,32 @@ def _find_faces(run: Path, dataset: Dataset, settings: Settings, leave_out: Leav
 def _note_left_out(run: Path, dataset: Dataset) -> None:
     """Enter into dataset.json what a person has left out of faces.csv, or taken in again."""
     before = _read_account(run)
-    rows = {_BY_HAND[why]: names for why, names in left_out_rows(run / FACES_FILE).items()}
+    every = read_all_rows(run / FACES_FILE)
     stored = before.get("left_out", {})
-    by_hand = {reason: stored[reason] for reason in _BY_HAND.values() if reason in stored}
-    if rows == by_hand:
-        return
+    reasons = (*_BY_HAND.values(), _NO_LINE)
+    by_hand = {reason: stored[reason] for reason in reasons if reason in stored}
     gone = {name for names in by_hand.values() for name in names}
     others = [name for name in left_out_pictures(run) if name not in gone]
-    names = [*others, *(name for found in rows.values() for name in found)]
-    samples = [sample for sample in dataset.samples if sample.image not in set(names)]
-    reasons = {k: v for k, v in stored.items() if k not in by_hand} | rows
-    account = before | replace(dataset, samples=samples, left_out=reasons).to_json()
-    counts = Counter(face.found for face in read_faces_csv(run / FACES_FILE))
+    listed = {*others, *(row.image for row in every)}
+    found = {reason: [r.image for r in every if r.found == why] for why, reason in _BY_HAND.items()}
+    found[_NO_LINE] = [s.image for s in dataset.samples if s.image not in listed]
+    rows = {reason: images for reason, images in found.items() if images}
+    if rows == by_hand:
+        return
+    if missing := len(found[_NO_LINE]):
+        say(f"  left out   {missing:>5} pictures {_NO_LINE}")
+    names = [*others, *(image for images in rows.values() for image in images)]
+    left_out = set(names)
+    samples = [sample for sample in dataset.samples if sample.image not in left_out]
+    because = {k: v for k, v in stored.items() if k not in by_hand} | rows
+    account = before | replace(dataset, samples=samples, left_out=because).to_json()
+    counts = Counter(row.found for row in every if row.found not in LEFT_OUT)
     account["faces_found"] = dict(sorted(counts.items()))
     write_json(run / DATASET_FILE, account | {_LEFT_OUT: names})
 
 
 def left_out_pictures(run: Path) -> list[str]:
-    """Pictures that a run does without, as --skip-bad and --drop-guessed left them out."""
+    """Pictures that a run does without, for whatever reason."""
     names = _read_account(run).get(_LEFT_OUT, [])
     return [str(name) for name in names] if isinstance(names, list) else []
 

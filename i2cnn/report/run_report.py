@@ -34,6 +34,12 @@ _REFERENCE_WORDS = {
     "neutral": "the tested person's neutral pictures, which are not tested themselves",
     "first": "the first frame of each clip, which is not tested itself",
 }
+_REFERENCE_LABELS = {
+    "none": "",
+    "person": "No label of a tested person is used, but their unlabelled pictures are.",
+    "neutral": "Of a tested person's labels only one is used: which pictures are neutral.",
+    "first": "No label of a tested person is used, but first frames are known to be neutral.",
+}
 
 
 @dataclass(frozen=True)
@@ -279,6 +285,11 @@ class RunReport:
     def reference_words(self) -> str:
         """Which pictures of tested people a reference is made of."""
         return _REFERENCE_WORDS[self.settings.reference]
+
+    @property
+    def reference_labels(self) -> str:
+        """What is used of tested people's labels."""
+        return _REFERENCE_LABELS[self.settings.reference]
 
     @property
     def best_reference(self) -> ReferenceReport | None:

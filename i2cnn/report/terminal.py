@@ -72,7 +72,7 @@ def _few(report: RunReport) -> str:
 def _reference_table(report: RunReport) -> Table:
     table = Table(
         title="The same, measured from each person's own pictures",
-        caption=f"Reference: {report.reference_words}, without their labels.\n"
+        caption=f"Reference: {report.reference_words}.\n{report.reference_labels}\n"
         "Not the paper's protocol. * interval over people",
     )
     for column in ("method", "as is %", "with reference %", "gain", "95 % *"):

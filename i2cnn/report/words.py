@@ -117,10 +117,11 @@ def _reference(report: RunReport) -> str:
     shown = shown or report.best_reference
     if shown is None:
         return ""
+    unlabelled = " (unlabelled)" if reference == "person" else ""
     ends = shown.interval
     interval = f" (95 % interval {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})" if ends else ""
     found = (
-        f"Measured from {report.reference_words} (unlabelled), {shown.plain.method.title} reaches "
+        f"Measured from {report.reference_words}{unlabelled}, {shown.plain.method.title} reaches "
         f"{100 * shown.referenced.scores.mean:.1f} %, {100 * shown.gain:+.1f} points{interval}."
     )
     return " ".join(filter(None, [found, _training(report, reference), _rival(report, reference)]))

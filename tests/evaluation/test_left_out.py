@@ -93,9 +93,12 @@ def test_a_table_of_ones_own_needs_no_search(
     write_faces_csv(tmp_path / "other" / "faces.csv", faces)
     monkeypatch.setattr("i2cnn.faces.detector.find_landmark_model", lambda: None)
     words = [w.replace(f"{tmp_path / 'run'}", f"{tmp_path / 'other'}") for w in command]
-    assert main(words) == 0
+    assert main(words) == 3
     account = json.loads((tmp_path / "other" / "dataset.json").read_text())
     assert account["faces_found"] == {"dlib": 14}
+    # What has no line in it is not passed over in silence.
+    assert account["left_out"] == {"that have no line in faces.csv": [BAD, BLANK]}
+    assert account["found"]["images"] == 14
 
 
 def test_a_picture_that_was_left_out_and_comes_back_needs_a_new_run(tmp_path: Path) -> None:

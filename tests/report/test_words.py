@@ -90,6 +90,16 @@ def test_the_summary_sets_references_apart() -> None:
     assert words.summary(alone)[1].endswith("reaches 95.0 %, +25.0 points.")
 
 
+def test_neutral_pictures_are_not_called_unlabelled() -> None:
+    plain = row_of(NETWORK, 0.7)
+    twin = ReferenceReport(plain, plain, 0.0, None, {}, {})
+    report = report_of([plain], references=[twin], reference="neutral")
+    assert words.summary(report)[1].startswith(
+        "Measured from the tested person's neutral pictures, which are not tested themselves, I2CNN"
+    )
+    assert "No label" not in report.reference_labels
+
+
 @pytest.mark.parametrize(
     ("value", "p", "p_holm", "expected"),
     [
