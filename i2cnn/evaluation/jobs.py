@@ -114,7 +114,7 @@ class Job(ABC):
         return {}
 
     def prepare(self, run: Path, inputs: Inputs) -> None:  # noqa: B027
-        """Make what the job shares with others; called before any job runs, in one process."""
+        """Make what jobs of its kind share; called for one of them, before any job runs."""
 
     @abstractmethod
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:

@@ -114,16 +114,29 @@ def evaluate(
                 todo.append(job)
             elif not execution.keep:
                 job.clean_up(run)  # a kill may have come just before
-        for job in todo:
-            job.prepare(run, inputs)
-        failures = []
+        failures = _prepare(run, todo, inputs)
+        failed = {failure.job for failure in failures}
         for follows in (False, True):
-            jobs = [job for job in todo if job.follows == follows]
+            jobs = [job for job in todo if job.follows == follows and job not in failed]
             failures += run_all(run, jobs, inputs, execution, workers)
         if not failures and not execution.keep:
             shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
         _bundle(run, inputs)
     return failures
+
+
+def _prepare(run: Path, jobs: Sequence[Job], inputs: Inputs) -> list[Failure]:
+    """Prepare all jobs; returns those for which that failed, which do not lose the others."""
+    reasons: dict[str, str] = {}  # jobs of a kind share what is made
+    for job in jobs:
+        if job.kind not in reasons:
+            try:
+                job.prepare(run, inputs)
+                reasons[job.kind] = ""
+            except (InputError, OSError) as error:
+                reasons[job.kind] = str(error)
+                say(f"{job.kind} failed: {error}")
+    return [Failure(job, reasons[job.kind]) for job in jobs if reasons[job.kind]]
 
 
 @contextmanager

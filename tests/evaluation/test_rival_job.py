@@ -11,8 +11,11 @@ import pytest
 from i2cnn.evaluation.inputs import Inputs, read_inputs
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
+from i2cnn.evaluation.run import evaluate
+from i2cnn.evaluation.workers import Workers
+from i2cnn.faces.table import Face
 from i2cnn.util.errors import InputError
-from tests.helpers.small_runs import copy_of
+from tests.helpers.small_runs import arguments, copy_of, settings_of, small_set
 
 
 def test_all_faces_are_described_once_for_all_folds(run: Path, tmp_path: Path) -> None:
@@ -23,6 +26,24 @@ def test_all_faces_are_described_once_for_all_folds(run: Path, tmp_path: Path) -
     before = path.stat().st_mtime_ns
     RivalJob(2, "pixels").prepare(tmp_path, inputs)
     assert path.stat().st_mtime_ns == before
+
+
+def test_a_rival_that_cannot_describe_the_faces_does_not_lose_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe(rival: str, faces: list[Face], *_: object) -> np.ndarray:
+        if rival == "ldp":
+            raise InputError("a.png: no face is found")
+        return np.eye(len(faces), dtype=np.float32)
+
+    monkeypatch.setattr("i2cnn.rivals.describe.describe", describe)
+    words = arguments(small_set(tmp_path / "data"), run := tmp_path / "run", k="none")
+    settings = settings_of([*words, "--rivals=ldp,sae,pixels"])
+    monkeypatch.setattr(RivalJob, "work", lambda self, run, folder, *_: folder.finish({}))
+    failures = evaluate(run, settings, Execution(), Workers())
+    assert [f.job for f in failures] == [RivalJob(fold, "ldp") for fold in (1, 2, 3, 4)]
+    assert {f.reason for f in failures} == {"a.png: no face is found"}
+    assert len(list(run.glob("fold_*/*/job.json"))) == 2 * 4
 
 
 @pytest.mark.parametrize("content", [b"", b"no array"])
