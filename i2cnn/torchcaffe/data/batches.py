@@ -17,7 +17,7 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.context import Context, Shard
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
-from i2cnn.torchcaffe.data.decode import DatumDecoder
+from i2cnn.torchcaffe.data.decode import DatumDecoder, shown
 from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image, Shape
 from i2cnn.torchcaffe.errors import CaffeError
@@ -210,7 +210,7 @@ class BatchMaker:
             try:
                 self.transformer.apply(image, None if draws is None else draws[i], out[i])
             except InputError as error:
-                raise CaffeError(f"{error} (record {batch.keys[i].decode()})") from None
+                raise CaffeError(f"{error} (record {shown(batch.keys[i])})") from None
 
         self._for_each(pool, transform)
         batch.images = torch.from_numpy(out)
@@ -226,7 +226,7 @@ class BatchMaker:
         found, channels = image.shape[2], self.shape[0]
         if found not in (1, channels) or (found == 1 < channels and not self.force_color):
             raise CaffeError(
-                f"layer {self.layer!r}: record {key.decode()} has {found} channels, the first "
+                f"layer {self.layer!r}: record {shown(key)} has {found} channels, the first "
                 f"one {channels}; use force_color or force_gray"
             )
 

@@ -13,6 +13,11 @@ from i2cnn.torchcaffe.proto import Datum, TransformationParameter
 from i2cnn.util.errors import InputError
 
 
+def shown(key: bytes) -> str:
+    """A record's key as text; keys may have any bytes."""
+    return key.decode(errors="replace")
+
+
 class DatumDecoder:
     """Decodes the records of one database.
 
@@ -95,8 +100,7 @@ class DatumDecoder:
         return image
 
     def _bad(self, key: bytes, reason: str) -> CaffeError:
-        name = key.decode(errors="replace")
         return CaffeError(
-            f"layer {self.layer!r}: record {name} of {self.source} {reason}; "
+            f"layer {self.layer!r}: record {shown(key)} of {self.source} {reason}; "
             "write the database again"
         )

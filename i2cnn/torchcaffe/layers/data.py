@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.position import Position
+from i2cnn.torchcaffe.data.decode import shown
 from i2cnn.torchcaffe.data.feed import Feed
 from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.layers.source import DataSource
@@ -64,8 +65,7 @@ class Data(DataSource):
     def record_of(self, item: int) -> str:
         if item >= len(self.keys):
             return ""
-        key = self.keys[item].decode(errors="replace")
-        return f"record {key} of {self.param.data_param.source}"
+        return f"record {shown(self.keys[item])} of {self.param.data_param.source}"
 
     def position(self) -> Position:
         return self.reader.position()

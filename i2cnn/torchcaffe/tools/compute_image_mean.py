@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.data.decode import DatumDecoder
+from i2cnn.torchcaffe.data.decode import DatumDecoder, shown
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import apply_log_flags, show_usage, split_flags
 from i2cnn.torchcaffe.formats.arrays import FloatArray
@@ -51,7 +51,7 @@ def _mean(source: str, backend: str) -> FloatArray:
                 total = np.zeros(image.shape, np.float32)
             if image.shape != total.shape:
                 raise CaffeError(
-                    f"{source}: record {key.decode(errors='replace')} is an image of "
+                    f"{source}: record {shown(key)} is an image of "
                     f"{image.shape}, the first is one of {total.shape}; resize them"
                 )
             total += image

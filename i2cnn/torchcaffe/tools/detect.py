@@ -97,7 +97,10 @@ def _write(path: Path, found: Sequence[dict[str, Any]]) -> None:
         raise CaffeError("there is no window to be scored")
     if path.suffix.lower() == ".csv":
         classes = [f"class{i}" for i in range(found[0]["prediction"].size)]
-        with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        with (
+            atomic_path(path) as temporary,
+            open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["filename", *COORDINATES, *classes])
             for entry in found:

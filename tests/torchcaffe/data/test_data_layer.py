@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import lmdb
 import numpy as np
 import pytest
 import torch
@@ -150,6 +151,14 @@ def test_bad_records_are_named(
     write_lmdb(folder / "db", records)
     with pytest.raises(InputError, match=r"layer 'data': .*" + message):
         net(transform).forward()
+
+
+def test_a_key_of_any_bytes_is_shown(folder: Path) -> None:
+    with lmdb.open("db", map_size=1 << 20) as env, env.begin(write=True) as txn:
+        txn.put(b"0", raw(IMAGE).SerializeToString())
+        txn.put(b"1_gr\xfc\xdfe", raw(IMAGE[:1]).SerializeToString())
+    with pytest.raises(InputError, match="record 1_gr\ufffd\ufffde has 1 channels"):
+        net().forward()
 
 
 def cut(path: Path) -> None:
