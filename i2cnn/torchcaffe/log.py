@@ -79,12 +79,22 @@ def _write(severity: str, level: int, location: str, message: str) -> None:
     line = f"{head} {printable_lines(message)}"
     only_shown = option("logtostderr") in TRUE
     if only_shown or option("alsologtostderr") in TRUE or level >= _number("stderrthreshold"):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        _put(line, sys.stderr)
     if option("log_dir") and not only_shown:
         place = option("log_dir"), os.getpid()
         if place not in _files:
             _files[place] = _open_file(*place)
-        print(line, file=_files[place], flush=True)
+        _put(line, _files[place])
+
+
+def _put(line: str, file: TextIO) -> None:
+    """Write a line; a closed terminal or a full disk does not end a training, as in glog."""
+    try:
+        print(line, file=file, flush=True)
+    except BrokenPipeError:  # ends genuine Caffe by a signal
+        raise
+    except OSError:
+        pass
 
 
 def _open_file(folder: str, process: int) -> TextIO:

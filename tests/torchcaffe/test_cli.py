@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import os
 import re
 import signal
@@ -253,6 +255,16 @@ def test_a_user_without_a_name_may_log_into_a_file(folder: Path, monkeypatch) ->
         log.reset_options()
     (path,) = folder.glob("caffe.*.invalid-user.log.INFO.*")
     assert path.read_text().endswith("x.cpp] a line\n")
+
+
+def test_a_closed_terminal_does_not_end_a_training(golden: Path, monkeypatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert main(["train", "-solver", "solver_sgd.prototxt"]) == 0
+    assert Path("out/sgd_iter_20.caffemodel").exists()
 
 
 @pytest.mark.parametrize(

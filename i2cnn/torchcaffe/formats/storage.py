@@ -250,8 +250,10 @@ def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError:
-        raise CaffeError(f"{path}: damaged, or not an HDF5 file") from None
+    except OSError as error:
+        # HDF5 gives the system's own errors a number: no permission, or locked by a program.
+        reason = f"cannot be read ({os.strerror(error.errno)})" if error.errno else ""
+        raise CaffeError(f"{path}: {reason or 'damaged, or not an HDF5 file'}") from None
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
 

@@ -244,7 +244,11 @@ class HDF5Data(_Listed):
         if sorted(self.file_order) != list(range(len(self.files))):
             raise self.fail("the list of files differs from the one the training was stopped with")
         self._load()
-        self.row_order = [int(i) for i in position["rows"]]
+        rows = [int(i) for i in position["rows"]]
+        if sorted(rows) != list(range(len(self.row_order))):
+            path = self.files[self.file_order[self.file]]
+            raise self.fail(f"the rows of {path} differ from those the training was stopped with")
+        self.row_order = rows
 
 
 @register("HDF5Output")

@@ -58,6 +58,19 @@ def test_position_is_kept(text: str, folder: Path) -> None:
         np.testing.assert_array_equal(other.blobs["data"].data, values)
 
 
+def test_rows_that_are_gone_are_missed_when_a_training_is_resumed(folder: Path) -> None:
+    PROGRAM.make_files()
+    net = PROGRAM.net_of(caffe, PROGRAM.HDF5)
+    position = net._core.position()
+    with h5py.File("one.h5", "a") as file:
+        for name in ("data", "label", "other"):
+            rows = file[name][:3]
+            del file[name]
+            file[name] = rows
+    with pytest.raises(InputError, match=r"layer 'data': the rows of one\.h5 differ"):
+        net._core.restore_position(position)
+
+
 PICTURES = """layer { name: "data" type: "ImageData" top: "data" top: "label"
   transform_param { %s } image_data_param { source: "images.txt" batch_size: 1 } }"""
 

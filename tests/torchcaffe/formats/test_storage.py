@@ -234,6 +234,17 @@ def test_the_models_name_in_a_solver_state_may_be_no_text(name: bytes, tmp_path:
         assert read_state(path).learned_net.startswith("\udcff.caffemodel")
 
 
+def test_an_hdf5_file_that_is_locked_is_not_called_damaged(tmp_path: Path, monkeypatch) -> None:
+    def locked(*_: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Unable to synchronously open file (...)")
+
+    monkeypatch.setattr(storage.h5py, "File", locked)
+    path = tmp_path / "x.caffemodel.h5"
+    path.touch()
+    with pytest.raises(InputError, match=r"cannot be read .Resource temporarily unavailable"):
+        read_weights(path)
+
+
 @pytest.mark.parametrize("suffix", ["caffemodel", "solverstate"])
 def test_damage_inside_an_hdf5_file_is_named(suffix: str, tmp_path: Path) -> None:
     """Found by the fuzzer: h5py raises RuntimeError for a damaged group."""
