@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -243,19 +244,25 @@ class Net:
         diffs: Sequence[str] | None = None,
         **kwargs: AnyArray,
     ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
-        """Run forward and backward over any number of inputs, batch by batch."""
+        """Run forward and backward over any number of inputs, batch by batch.
+
+        Where no inputs, or no diffs of outputs, are given, the blobs are used as they are.
+        """
         forward = {k: v for k, v in kwargs.items() if k in self.inputs}
         backward = {k: v for k, v in kwargs.items() if k in self.outputs}
         data, grads = [], []
-        for fed, given in zip(self._batch(forward), self._batch(backward), strict=True):
+        batches = itertools.zip_longest(
+            self._batch(forward), self._batch(backward), fillvalue=dict[str, AnyArray]()
+        )
+        for fed, given in batches:
             data.append(_copies(self.forward(blobs, None, None, **fed)))
             grads.append(_copies(self.backward(diffs, None, None, **given)))
-        total = len(next(iter(forward.values())))
+        total = len(next(iter(kwargs.values())))
         return _joined(data, total), _joined(grads, total)
 
     def _batch(self, arrays: Mapping[str, AnyArray]) -> Iterator[dict[str, AnyArray]]:
         """The arrays in batches of the net's size, the last one padded with zeros."""
-        number = len(next(iter(arrays.values())))
+        number = len(next(iter(arrays.values()), ()))
         size = next(iter(self.blobs.values())).num
         for start in range(0, number, size):
             batch: dict[str, AnyArray] = {}

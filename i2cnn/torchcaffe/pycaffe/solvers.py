@@ -72,8 +72,8 @@ class SGDSolver:
         return self._core.param
 
     def share_weights(self, net: Net) -> None:
-        """Let the training net use another net's parameters."""
-        self.net.share_with(net)
+        """Let another net use the training net's parameters."""
+        net.share_with(self.net)
 
     def add_callback(
         self,

@@ -180,6 +180,30 @@ def test_diffs_of_parameters_are_written_and_cleared(golden: Path) -> None:
     assert not net.params["fc2"][0].diff.any()
 
 
+def test_a_solver_shares_its_weights_with_another_net(golden: Path) -> None:
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    net = caffe.Net("tiny_train_val.prototxt", caffe.TEST)
+    own = solver.net.params["fc2"][0].data.copy()
+    assert np.abs(net.params["fc2"][0].data - own).max() > 0
+    solver.share_weights(net)
+    np.testing.assert_array_equal(solver.net.params["fc2"][0].data, own)
+    solver.net.params["fc2"][0].data[...] = 7
+    np.testing.assert_array_equal(net.params["fc2"][0].data, 7)
+
+
+def test_all_inputs_run_backward_from_the_diffs_that_are_there(folder: Path) -> None:
+    Path("net.prototxt").write_text(
+        'force_backward: true layer { name: "x" type: "Input" top: "x" '
+        "input_param { shape { dim: 2 dim: 1 } } } "
+        'layer { name: "y" type: "Power" bottom: "x" top: "y" power_param { power: 2 } }'
+    )
+    net = caffe.Net("net.prototxt", caffe.TEST)
+    net.blobs["y"].diff[...] = 1
+    data, diffs = net.forward_backward_all(x=np.array([[1], [2], [3]]))
+    assert data["y"].ravel().tolist() == [1, 4, 9]
+    assert diffs["x"].ravel().tolist() == [2, 4, 6]
+
+
 def test_levels_and_stages_of_nets(golden: Path) -> None:
     text = Path("tiny_train_val.prototxt").read_text()
     Path("net.prototxt").write_text(
