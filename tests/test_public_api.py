@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import os
 import subprocess
 import sys
@@ -31,6 +33,21 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Recognizer'"):
         i2cnn.Recognizer  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "i2cnn.datasets",
+        "i2cnn.recogniser.patch_features",
+        "i2cnn.torchcaffe.pycaffe",
+        "i2cnn.torchcaffe.pycaffe.net_spec",
+    ],
+)
+def test_examples_in_docstrings_give_what_they_say(module: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(module))
+    assert tried
+    assert not failed
 
 
 def test_patches_of_an_embedded_face_are_cut_by_the_public_names() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from i2cnn.faces.finder import shared_finder
 from i2cnn.models import find_model
-from i2cnn.recogniser.bundle import load_bundle
+from i2cnn.recogniser.bundle import ABOUT_FILE, load_bundle
 from i2cnn.recogniser.features import Describer
 from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
@@ -35,10 +36,12 @@ class PatchFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> features = PatchFeatures()
     >>> features.transform([]).shape
-    (0, 4320)
+    (0, 52920)
     """
 
-    def __init__(self, model: str = "faces-7", engine: str = "torch", device: str = "auto") -> None:
+    def __init__(
+        self, model: str | Path = "faces-7", engine: str = "torch", device: str = "auto"
+    ) -> None:
         self.model = model
         self.engine = engine
         self.device = device
@@ -87,12 +90,18 @@ class PatchFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _describer(self) -> tuple[Describer, int]:
-        return _loaded(str(self.model), self.engine, self.device)
+        folder = find_model(self.model)
+        about = folder / ABOUT_FILE
+        written = about.stat().st_mtime_ns if about.is_file() else 0
+        return _loaded(folder.absolute(), written, self.engine, self.device)
 
 
 @functools.lru_cache(4)
-def _loaded(model: str, engine: str, device: str) -> tuple[Describer, int]:
-    """The describer of a recogniser, and the number of its patches; kept for further folds."""
-    bundle = load_bundle(find_model(model))
+def _loaded(folder: Path, written: int, engine: str, device: str) -> tuple[Describer, int]:
+    """The describer of a recogniser, and the number of its patches; kept for further folds.
+
+    One that has been written again meanwhile, at another time, is another one.
+    """
+    bundle = load_bundle(folder)
     describer = bundle.features.describer(bundle.folder, bundle.patches, engine, device)
     return describer, len(bundle.patches)

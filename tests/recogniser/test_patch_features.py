@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.finder import FaceFinder
 from i2cnn.faces.locate import locate_faces
+from i2cnn.models import find_model
 from i2cnn.recogniser.patch_features import PatchFeatures
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.svm.gram_svc import GramSVC
@@ -67,3 +71,12 @@ def test_a_picture_without_a_face_is_an_error(monkeypatch: pytest.MonkeyPatch) -
 def test_an_unknown_model_is_an_error() -> None:
     with pytest.raises(InputError, match="nobody"):
         PatchFeatures("nobody").fit([])
+
+
+def test_a_recogniser_that_was_written_again_is_read_again(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(find_model("faces-7"), tmp_path / "mine"))
+    assert PatchFeatures(folder).transform([]).shape == (0, 52920)
+    about = json.loads((folder / "recogniser.json").read_text())
+    (folder / "recogniser.json").write_text(json.dumps(about | {"patches": [0]}))
+    with pytest.raises(InputError, match="HOG describes all patches of a scheme"):
+        PatchFeatures(folder).transform([])

@@ -71,3 +71,8 @@ def test_a_picture_that_has_moved_is_left_out(results: Results) -> None:
 
 def test_a_box_outside_the_picture_is_left_out(results: Results) -> None:
     assert _faces_of(_with_boxes(results, (100, 100, 20, 20))) == []
+
+
+def test_a_picture_that_is_none_any_more_does_not_lose_the_report(results: Results) -> None:
+    (results.inputs.root / "A, fear.png").write_text("no picture")
+    assert [f.prediction.image for f in _faces_of(results)] == ["B, fear.png", "A, anger.png"]
