@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.pictures import check_extras
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import Face, read_faces_csv, write_faces_csv
@@ -39,7 +41,7 @@ def read_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = Fals
     Raises
     ------
     InputError
-        None of the faces has a label of the task.
+        None of the faces has a label of the task, or one's picture is one of the data set's.
     """
     source = settings.train_also
     if source is None:
@@ -48,10 +50,16 @@ def read_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = Fals
     path = run / EXTRAS_FILE
     if not path.exists():
         faces = _locate(source, task, path, skip_bad)
+        check_extras(run, _placed(root, faces))  # before the run is bound to them
         write_faces_csv(path, faces)
+    return _placed(root, read_faces_csv(path))
+
+
+def _placed(root: Path, faces: Sequence[Face]) -> list[Face]:
+    """Faces with absolute paths, of people who are nobody of the data set."""
     return [
         replace(face, image=str(root / face.image), subject=f"extra:{face.subject}")
-        for face in read_faces_csv(path)
+        for face in faces
     ]
 
 

@@ -317,8 +317,8 @@ def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> 
     stills = [f.image for f in faces if not f.sequence]
     if first and stills:
         raise InputError(
-            f"--reference first: {stills[0]} is a still image, not a frame of a clip; use "
-            "--reference neutral"
+            f"--reference first: {stills[0]} is a still image, not a frame of a clip; start a new "
+            "run with --reference neutral"
         )
     owners = [f"{f.subject}, sequence {f.sequence}" if first else f.subject for f in faces]
     have = {o for o, f in zip(owners, faces, strict=True) if f.label not in task.labels}
@@ -326,8 +326,8 @@ def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> 
     if lack:
         raise InputError(
             f"--reference {settings.reference}: {', '.join(lack[:5])} "
-            f"{'have' if len(lack) > 1 else 'has'} no neutral picture; leave "
-            f"{'them' if len(lack) > 1 else 'it'} out, or use --reference person"
+            f"{'have' if len(lack) > 1 else 'has'} no neutral picture; start a new run without "
+            f"{'them' if len(lack) > 1 else 'it'}, or with --reference person"
         )
 
 
@@ -337,11 +337,11 @@ def _check_tested(inputs: Inputs) -> None:
         return
     for number, fold in enumerate(inputs.folds.folds, 1):
         if not len(inputs.sides(number)[1]):
+            have, them = ("have", "them") if len(fold.test) > 1 else ("has", "that person")
             raise InputError(
                 f"--reference {inputs.settings.reference}: {', '.join(fold.test)} would test in "
-                f"fold {number} and only {'have' if len(fold.test) > 1 else 'has'} neutral "
-                f"pictures; leave {'them' if len(fold.test) > 1 else 'that person'} out of the "
-                "data set, or use --reference person"
+                f"fold {number} and only {have} neutral pictures; start a new run without {them}, "
+                "or with --reference person"
             )
 
 

@@ -156,10 +156,12 @@ def _read_account(run: Path) -> dict[str, Any]:
 def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
     """The pictures must be those that the run began with, and each of one person only."""
     path = run / PICTURES_FILE
-    left_out = set(left_out_pictures(run))
+    # Pictures without a line are kept to, so that one that comes later is told from them.
+    without_line = _read_account(run).get("left_out", {}).get(_NO_LINE, ())
+    left_out = set(left_out_pictures(run)) - set(without_line)
     names = [s.image for s in dataset.samples if s.image not in left_out]
     names += [f.image for f in faces]  # somebody may have taken one in again
-    found = {name: file_digest(dataset.root / name) for name in dict.fromkeys(names)}
+    found = {name: _kept_digest(dataset.root / name, run) for name in dict.fromkeys(names)}
     if not path.exists():
         write_json(path, found)
     before = read_json(path)
@@ -175,8 +177,18 @@ def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
         if other.subject != face.subject:
             raise InputError(
                 f"{dataset.root}: {other.image} and {face.image} are the same picture, of "
-                f"{other.subject} and of {face.subject}; leave one out"
+                f"{other.subject} and of {face.subject}; write left-out at the end of one's line "
+                f"in {run / FACES_FILE}, or start a new run without it"
             )
+
+
+def _kept_digest(picture: Path, run: Path) -> str:
+    try:
+        return file_digest(picture)
+    except InputError as error:
+        raise InputError(
+            f"{error}; put it back as it was, or start another run than {run}"
+        ) from None
 
 
 def count_copies(run: Path, fold: Fold) -> None:

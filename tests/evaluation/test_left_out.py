@@ -110,6 +110,24 @@ def test_a_picture_that_was_left_out_and_comes_back_needs_a_new_run(tmp_path: Pa
         check_pictures(tmp_path, dataset, faces)
 
 
+def test_a_picture_that_came_later_is_not_one_without_a_line(tmp_path: Path) -> None:
+    dataset = some_dataset(100)
+    *samples, later = dataset.samples
+    dataset.samples = samples
+    write_json(tmp_path / "dataset.json", dataset.to_json())
+    write_faces_csv(tmp_path / "faces.csv", locate_faces(dataset).faces[1:])
+    for _ in range(2):
+        faces = run_faces(tmp_path, dataset, cast(Settings, None), NOTHING)
+        check_pictures(tmp_path, dataset, faces)
+    dataset.samples.append(later)
+    faces = run_faces(tmp_path, dataset, cast(Settings, None), NOTHING)
+    with pytest.raises(InputError, match=f"{later.image}: was not there when .* start a new run"):
+        check_pictures(tmp_path, dataset, faces)
+    dataset.samples[-1] = replace(later, image="gone.png")
+    with pytest.raises(InputError, match=r"gone.png: cannot be read .*; put it back as it was, or"):
+        check_pictures(tmp_path, dataset, faces)
+
+
 def test_a_label_that_the_run_does_not_have_is_found_in_its_table(tmp_path: Path) -> None:
     dataset = some_dataset(100)
     write_json(tmp_path / "dataset.json", dataset.to_json())

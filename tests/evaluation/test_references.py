@@ -208,6 +208,8 @@ def test_a_picture_of_the_set_must_not_train_as_well(
     words = rivals_only(data, tmp_path / "run", f"--train-also={tmp_path / 'other'}")
     assert main(words) == 1
     assert "is the same picture as S01.HA1.010.png of the data set" in capsys.readouterr().err
+    # The run is not bound to it: without the picture, it goes on.
+    assert not (tmp_path / "run" / "extras.csv").exists()
 
 
 def test_other_people_without_a_label_of_the_task_are_refused(
@@ -273,7 +275,7 @@ def test_someone_who_lacks_pictures_is_named(pattern: str, reason: str, tmp_path
 def test_still_images_have_no_first_frame(tmp_path: Path) -> None:
     folder = small_set(tmp_path / "set")
     settings = settings_of(rivals_only(folder, tmp_path, "--reference=first", "--task=six"))
-    with pytest.raises(InputError, match="is a still image, not a frame of a clip; use --refe"):
+    with pytest.raises(InputError, match="is a still image, not a frame of a clip; start"):
         prepare(tmp_path / "run", settings)
 
 
