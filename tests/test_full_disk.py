@@ -18,6 +18,7 @@ from i2cnn.network.features import _new_store
 from i2cnn.recogniser.bundle import load_bundle, save_hog_bundle
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
+from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.formats.storage import (
     State,
     write_mean,
@@ -62,7 +63,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "net.caffemodel.h5": lambda path: write_weights_hdf5(path, {"fc": [VALUES]}),
     "a.solverstate": lambda path: write_state(path, State(1, "n", [VALUES], 0), hdf5=False),
     "a.solverstate.h5": lambda path: write_state(path, State(1, "n", [VALUES], 0), hdf5=True),
-    "a.resume.npz": lambda path: write_positions(path, [{"values": VALUES}]),
+    "a.resume.npz": lambda path: write_positions(path, [{"values": VALUES}], Group()),
 }
 
 

@@ -49,8 +49,14 @@ def restore_position(position: Position, nets: dict[str, CoreNet], rng: CaffeRNG
     restore_rng(rng, position, _RNG)
 
 
-def write_positions(path: Path, positions: Sequence[Position]) -> None:
-    """Write the positions of all processes, by rank."""
+def write_positions(path: Path, positions: Sequence[Position], group: Group) -> None:
+    """Write the positions of all processes, by rank; none where they are not all known.
+
+    Processes that pycaffe's NCCL connects are such: they resume as in genuine Caffe.
+    """
+    if len(positions) < group.size:
+        path.unlink(missing_ok=True)
+        return
     content: Position = {}
     for rank, position in enumerate(positions):
         content |= nest({_rank(rank): position}) if rank else position

@@ -346,7 +346,7 @@ class CoreSolver:
         save(model, p.snapshot_diff)
         log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
         history = [h.cpu().numpy() for h in self.history]
-        write_positions(resume_file(state), positions)
+        write_positions(resume_file(state), positions, self.group)
         write_state(state, State(self.iter, model, history, self.current_step), hdf5)
         self._latest_snapshot = state
         return state

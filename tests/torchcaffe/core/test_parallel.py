@@ -206,6 +206,18 @@ def test_an_error_before_a_snapshot_ends_all(golden: Path, group: Group, monkeyp
     assert met == ["agree", "gather"]
 
 
+def test_a_process_that_knows_no_other_positions_resumes_as_in_caffe(
+    golden: Path, group: Group
+) -> None:
+    """Caffe's train.py, whose processes an NCCL connects, stops and goes on."""
+    group.size = 2
+    solver = caffe.get_solver("solver_sgd.prototxt")
+    solver.step(1)
+    solver.snapshot()
+    solver.restore("out/sgd_iter_1.solverstate")
+    assert solver.iter == 1
+
+
 def read_by(rank: int, size: int, group: Group, text: str, phase: int, batches: int) -> list[int]:
     group.rank, group.size = rank, size
     Path("net.prototxt").write_text(text)
