@@ -136,9 +136,11 @@ def _train(flags: dict[str, str]) -> None:
     param = read_solver(flags["solver"])
     param.train_state.level = int(flags["level"])
     param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
+    if flags["snapshot"] or flags["weights"]:
+        param.ClearField("weights")  # they are taken instead of the solver's own
     _use_device(flags, param)
     solver = CoreSolver(param, runtime, flags["solver"])
-    for path in filter(None, flags["weights"].split(",")):
+    for path in filter(None, map(str.strip, flags["weights"].split(","))):
         log.info("caffe.cpp:155", f"Finetuning from {path}")
         for net in (solver.net, *solver.test_nets):
             net.copy_from(path)

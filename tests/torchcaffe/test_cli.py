@@ -230,6 +230,16 @@ def test_weights_without_a_common_layer_are_pointed_out(golden: Path, capfd) -> 
     assert "in common" not in text
 
 
+def test_flags_are_taken_instead_of_the_solvers_weights(golden: Path, capfd) -> None:
+    settings = {"weights": '"gone.caffemodel"', "test_iter": 1, "max_iter": 1}
+    change_solver("solver_sgd.prototxt", "weighted.prototxt", **settings)
+    train = ["train", "-solver", "weighted.prototxt"]
+    assert main(train) == 1
+    assert "File not found: gone.caffemodel" in capfd.readouterr().err
+    assert main([*train, "-weights", "init.caffemodel"]) == 0
+    assert main([*train, "-snapshot", "out/sgd_iter_1.solverstate"]) == 0
+
+
 def test_a_log_file_in_glogs_naming(golden: Path, capfd) -> None:
     Path("logs").mkdir()
     arguments = ["test", "-model", "tiny_train_val.prototxt", "-weights", "init.caffemodel"]
