@@ -83,7 +83,7 @@ def test_effects_of_signals(
 
     def signalled(self: CoreSolver, display: bool = False) -> None:
         update(self, display)
-        if self.iter == 2:
+        if self.iter == 3:
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(CoreSolver, "apply_update", signalled)

@@ -172,7 +172,6 @@ class CoreSolver:
         for _, on_gradients in self.callbacks:
             on_gradients()
         self.apply_update(display=display)
-        self.iter += 1
         self.stopped = request == Request.STOP
         # Caffe leaves the snapshot of a stop to snapshot_after_train.
         if request != Request.NONE or (p.snapshot and self.iter % p.snapshot == 0):
@@ -237,7 +236,7 @@ class CoreSolver:
         return rate
 
     def apply_update(self, display: bool = False) -> None:
-        """Turn the diffs into updates and subtract them (SGDSolver::ApplyUpdate)."""
+        """Turn the diffs into updates, subtract them and count (SGDSolver::ApplyUpdate)."""
         p = self.param
         rate = self.rate()
         if display:
@@ -254,6 +253,7 @@ class CoreSolver:
                 Slot(weight, grad, self.history[i :: len(learnable)]),
                 Step(rate * entry.lr_mult, p.weight_decay * entry.decay_mult, self.iter),
             )
+        self.iter += 1
 
     def _clip_factor(self) -> float:
         limit = self.param.clip_gradients

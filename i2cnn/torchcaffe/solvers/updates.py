@@ -25,9 +25,11 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
         The policy is unknown or lacks a setting, or its rate is no finite number.
     """
     policy = param.lr_policy
+    if policy in ("step", "sigmoid") and param.stepsize <= 0:
+        raise CaffeError(f"lr_policy {policy!r} needs a stepsize above 0")
+    if policy not in ("fixed", "poly") and param.gamma < 0:
+        raise CaffeError(f"lr_policy {policy!r} needs a gamma of at least 0, not {param.gamma:g}")
     if policy == "step":
-        if param.stepsize <= 0:
-            raise CaffeError("lr_policy 'step' needs a stepsize above 0")
         current_step = iteration // param.stepsize
     elif policy == "multistep":
         # One step per iteration at most, as in Caffe.

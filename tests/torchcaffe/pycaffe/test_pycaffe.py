@@ -13,6 +13,7 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import parse
 from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.util.errors import InputError
+from tests.helpers.caffe_files import change_solver
 from tests.helpers.golden import GOLDEN, load_program
 
 FOLDER = GOLDEN / "pycaffe"
@@ -178,6 +179,16 @@ def test_diffs_of_parameters_are_written_and_cleared(golden: Path) -> None:
     assert (net.params["fc2"][0].diff == 1).all()
     net.clear_param_diffs()
     assert not net.params["fc2"][0].diff.any()
+
+
+def test_an_update_by_hand_is_an_iteration(golden: Path) -> None:
+    change_solver("solver_sgd.prototxt", "by_hand.prototxt", stepsize=1)
+    solver = caffe.get_solver("by_hand.prototxt")
+    solver.net.forward()
+    solver.net.backward()
+    solver.apply_update()
+    assert solver.iter == 1
+    assert solver.lr == pytest.approx(0.1 * solver.param.base_lr)
 
 
 def test_a_solver_shares_its_weights_with_another_net(golden: Path) -> None:

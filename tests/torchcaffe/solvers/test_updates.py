@@ -15,7 +15,7 @@ def param(policy: str, **settings: object) -> SolverParameter:
 
 def test_a_sigmoid_far_from_its_middle_is_0_as_in_c() -> None:
     assert learning_rate(param("sigmoid", gamma=1, stepsize=2000), 0, 0) == (0, 0)
-    assert learning_rate(param("sigmoid", gamma=-1, stepsize=2000), 0, 0) == (0.5, 0)
+    assert learning_rate(param("sigmoid", gamma=1, stepsize=1), 2000, 0) == (0.5, 0)
 
 
 def test_multistep_takes_one_step_per_iteration_as_caffe_does() -> None:
@@ -31,6 +31,8 @@ def test_multistep_takes_one_step_per_iteration_as_caffe_does() -> None:
     ("settings", "iteration", "message"),
     [
         (param("poly", power=0.5, max_iter=10), 11, "'poly' has the rate nan at iteration 11"),
+        (param("sigmoid", gamma=1), 0, "'sigmoid' needs a stepsize above 0"),
+        (param("inv", gamma=-1), 0, "'inv' needs a gamma of at least 0, not -1"),
         (param("poly", power=1), 0, "'poly' needs a max_iter above 0"),
         (param("exp", gamma=2), 5000, "'exp' has the rate inf at iteration 5000; check gamma"),
     ],
