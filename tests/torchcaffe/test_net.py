@@ -299,6 +299,15 @@ def test_bad_solvers_are_refused(change: tuple[str, str], message: str, golden: 
         caffe.get_solver(str(path))
 
 
+def test_a_test_net_is_named_by_its_own_file(golden: Path) -> None:
+    net, solver = Path("tiny_train_val.prototxt"), Path("solver_sgd.prototxt")
+    Path("other.prototxt").write_text(net.read_text().replace('"ReLU"', '"ReLX"'))
+    both = f'train_net: "{net}" test_net: "other.prototxt"'
+    solver.write_text(solver.read_text().replace(f'net: "{net}"', both))
+    with pytest.raises(InputError, match=r"other\.prototxt: layer .*Unknown layer type: ReLX"):
+        caffe.get_solver("solver_sgd.prototxt")
+
+
 def test_a_solver_without_test_iter_has_no_test_nets(golden: Path) -> None:
     path = Path("solver_sgd.prototxt")
     path.write_text(path.read_text().replace("test_iter: 4", ""))

@@ -32,8 +32,8 @@ def train_net(param: SolverParameter, source: str) -> NetParameter:
     return net
 
 
-def test_nets(param: SolverParameter, source: str) -> list[NetParameter]:
-    """The nets to test, one per test_iter, in phase TEST with their test_state.
+def test_nets(param: SolverParameter, source: str) -> list[tuple[str, NetParameter]]:
+    """The nets to test, one per test_iter, in phase TEST with their test_state; and their files.
 
     Nets of their own (test_net_param, test_net) come first; the net to train serves for the rest.
 
@@ -42,20 +42,20 @@ def test_nets(param: SolverParameter, source: str) -> list[NetParameter]:
     InputError
         The numbers of nets, test_iter and test_state do not match; or a file cannot be used.
     """
-    nets = [_copy(net) for net in param.test_net_param]
-    nets += [read_net(path) for path in param.test_net]
+    nets = [(source, _copy(net)) for net in param.test_net_param]
+    nets += [(path, read_net(path)) for path in param.test_net]
     shared = len(param.test_iter) - len(nets)
     if param.HasField("net_param"):
-        nets += [_copy(param.net_param) for _ in range(shared)]
+        nets += [(source, _copy(param.net_param)) for _ in range(shared)]
     elif param.HasField("net"):
-        nets += [read_net(param.net) for _ in range(shared)]
+        nets += [(param.net, read_net(param.net)) for _ in range(shared)]
     if len(nets) != len(param.test_iter):
         raise CaffeError(f"{source}: test_iter must be given once for each test net")
     if nets and param.test_interval <= 0 and param.HasField("test_interval"):
         raise CaffeError(f"{source}: test_interval must be above 0")
     if param.test_state and len(param.test_state) != len(nets):
         raise CaffeError(f"{source}: test_state must be given for no test net or for each")
-    for i, net in enumerate(nets):
+    for i, (_, net) in enumerate(nets):
         if param.test_state:
             net.state.MergeFrom(param.test_state[i])
         net.state.phase = TEST

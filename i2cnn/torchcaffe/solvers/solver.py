@@ -74,7 +74,7 @@ class CoreSolver:
         options = runtime.prepare_net()
         name = param.net or param.train_net or source
         self.net = CoreNet(train_net(param, source), options, name)
-        self.test_nets = [CoreNet(net, options, name) for net in test_nets(param, source)]
+        self.test_nets = [CoreNet(net, options, path) for path, net in test_nets(param, source)]
         for test_net in self.test_nets:
             test_net.debug_info = param.debug_info
         self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
