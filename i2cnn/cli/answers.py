@@ -15,7 +15,7 @@ from i2cnn.recogniser.draw import annotate
 from i2cnn.recogniser.heat_map import HeatMap
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.arrays import UInt8Array
-from i2cnn.util.console import PlainConsole, bold
+from i2cnn.util.console import PlainConsole, bold, table_of
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.images import read_image_noted, write_image
@@ -110,11 +110,11 @@ def print_picture(answer: Answer, labels: Sequence[str], explain: bool) -> None:
     if not answer.faces:
         _show_none(answer)
         return
-    table = _table("face", *labels)
+    table = table_of("face", *labels)
     for number, p in enumerate(answer.faces, 1):
         cells = [bold(f"{v:.2f}") if k == p.label else f"{v:.2f}" for k, v in p.scores.items()]
         table.add_row(f"{number}: {p.label}", *cells)
-    _show_table(str(answer.picture.path), table, answer.faces[0])
+    _show_table(str(answer.picture.path), table)
     for number, p in enumerate(answer.faces, 1):
         _show_details(f"face {number}", p, explain)
 
@@ -130,11 +130,11 @@ def print_people(answers: Iterable[Answer], explain: bool) -> None:
     for person, rows in people.items():
         count = rows[0][1].reference
         how = f"with a reference of {count} pictures" if count else "without a reference"
-        table = _table("picture", "expression", "score", "next", "score")
+        table = table_of("picture", "expression", "score", "next", "score")
         for name, p in rows:
             (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
             table.add_row(printable(name), bold(best), f"{score:.2f}", other, f"{less:.2f}")
-        _show_table(f"{person}, {how}", table, rows[0][1])
+        _show_table(f"{person}, {how}", table)
         for name, p in rows:
             _show_details(name, p, explain)
 
@@ -157,22 +157,20 @@ def _show_none(answer: Answer) -> None:
         show(f"{answer.picture.path}: no face found")
 
 
-def _show_table(title: str, table: Table, first: FacePrediction) -> None:
-    """Print a table, its title and what its scores are; rich would fold these to its width."""
+def print_meaning(faces: Sequence[FacePrediction]) -> None:
+    """Say below all tables, if there are any, what their scores are."""
+    if faces:
+        show(
+            "Scores are probabilities, for faces like those it was made with."
+            if all(face.calibrated for face in faces)
+            else "Scores are not calibrated: they are no probabilities."
+        )
+
+
+def _show_table(title: str, table: Table) -> None:
+    """Print a table and its title, which rich would fold to the table's width."""
     show(printable(title))
     PlainConsole().print(table)
-    show(
-        "Scores are probabilities, for faces like those it was made with."
-        if first.calibrated
-        else "Scores are not calibrated: they are no probabilities."
-    )
-
-
-def _table(*columns: str) -> Table:
-    table = Table()
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
-    return table
 
 
 def _reasons(p: FacePrediction) -> str:

@@ -14,6 +14,7 @@ from i2cnn.cli.answers import (
     Answer,
     drawing_names,
     note,
+    print_meaning,
     print_people,
     print_picture,
     refuse,
@@ -74,6 +75,8 @@ def predict(options: argparse.Namespace) -> int:
                     print_picture(answer, recogniser.labels, options.explain)
             if _has_tables(options):
                 print_people(shown, options.explain)
+    if _has_tables(options):
+        print_meaning([face for own in faces.values() for face in own])
     return 0 if all(faces[picture] for picture in pictures) else 1
 
 

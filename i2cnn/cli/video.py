@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from i2cnn.cli.answers import Answer, note, save_frame
 from i2cnn.cli.pictures import Picture
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.recogniser.video import VideoRecogniser
-from i2cnn.util.console import PlainConsole
+from i2cnn.util.console import PlainConsole, table_of
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import progress
 from i2cnn.util.text import printable, show
@@ -122,9 +120,7 @@ def _print_faces(
 ) -> None:
     """A table of the followed faces: from when to when, and how much of it each expression."""
     show(picture.path)
-    table = Table()
-    for column in ("face", "seconds", "frames", *labels):
-        table.add_column(column, justify="left" if column == "face" else "right")
+    table = table_of("face", "seconds", "frames", *labels)
     for number, counts in shown.items():
         first, last, total = times[number][0], times[number][-1], counts.total()
         parts = [f"{counts[label] / total:.0%}" for label in labels]

@@ -10,7 +10,7 @@ from i2cnn.evaluation.cost_plan import Plan
 from i2cnn.evaluation.speed import Speed
 from i2cnn.evaluation.workers import Workers
 from i2cnn.rivals import RIVALS
-from i2cnn.util.console import PlainConsole
+from i2cnn.util.console import PlainConsole, table_of
 from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
 
@@ -68,13 +68,13 @@ def _faces_words(plan: Plan) -> str:
 
 
 def _table(plan: Plan) -> Table:
-    table = Table(
+    columns = ("patches", "jobs", "time each", "disk in use", "disk kept", "memory")
+    table = table_of(
+        *columns,
         title=f"Plan: {_faces_words(plan)}; training, fc7 and SVM",
         caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
         "stops once validation accuracy no longer rises.",
     )
-    for column in ("patches", "jobs", "time each", "disk in use", "disk kept", "memory"):
-        table.add_column(column, justify="left" if column == "patches" else "right")
     for e in plan.estimates:
         sizes = (e.peak_bytes, e.jobs * e.kept_bytes, e.memory_bytes)
         table.add_row(

@@ -12,7 +12,7 @@ from i2cnn.report import words
 from i2cnn.report.paper import Published
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import Cell, PaperTable
-from i2cnn.util.console import PlainConsole
+from i2cnn.util.console import PlainConsole, table_of
 
 
 def print_report(report: RunReport, console: Console | None = None) -> None:
@@ -20,15 +20,15 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     console = console or PlainConsole()
     seeds = len(report.settings.seeds)
     folds = ", ".join(map(str, report.folds_done))
-    table = Table(
+    columns = ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %")
+    table = table_of(
+        *columns,
         title=f"{report.title}, {report.settings.protocol}"
         + ("" if report.settings.has_own_split else f", fold(s) {folds}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
         f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
     )
-    for column in ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %"):
-        table.add_column(column, justify="left" if column == "method" else "right")
     published = {p.ours: _published_text(p) for p in report.published if p.ours}
     for row in report.main_methods:
         table.add_row(*_method_cells(row, published.pop(row.method.id, "")))
@@ -70,13 +70,13 @@ def _few(report: RunReport) -> str:
 
 
 def _reference_table(report: RunReport) -> Table:
-    table = Table(
+    columns = ("method", "as is %", "with reference %", "gain", "95 % *")
+    table = table_of(
+        *columns,
         title="The same, measured from each person's own pictures",
         caption=f"Reference: {report.reference_words}.\n{report.reference_labels}\n"
         "Not the paper's protocol. * interval over people",
     )
-    for column in ("method", "as is %", "with reference %", "gain", "95 % *"):
-        table.add_column(column, justify="left" if column == "method" else "right")
     for row in report.references:
         ends = row.interval
         table.add_row(
@@ -112,10 +112,7 @@ def print_comparison(tables: Sequence[PaperTable], console: Console | None = Non
     """The compared runs' tables."""
     console = console or PlainConsole()
     for table in tables:
-        shown = Table(title=table.title, caption=_key(table))
-        shown.add_column("method")
-        for column in table.columns:
-            shown.add_column(column, justify="right")
+        shown = table_of("method", *table.columns, title=table.title, caption=_key(table))
         for row in table.rows:
             shown.add_row(row.method, *(_cell_text(cell) for cell in row.cells))
         console.print(shown)

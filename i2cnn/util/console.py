@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from i2cnn.util.text import STANDARD_OUTPUT, printable, printable_lines
@@ -37,6 +38,17 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """A string on its way into a table, a title or a line."""
         return super().render_str(printable_lines(text), **options)
+
+
+def table_of(*columns: str, **options: Any) -> Table:
+    """A table whose first column is on the left and the others on the right.
+
+    On a narrow terminal its cells are folded, and nothing is cut off.
+    """
+    table = Table(**options)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    return table
 
 
 def bold(text: str) -> Text:

@@ -74,3 +74,11 @@ def test_a_comparison_has_a_column_per_run() -> None:
     assert "method ┃ CK+ (6) ┃ synthetic (6)" in text
     assert "I2CNN-60 │ 90.0 (98.3) │ 90.0" in text
     assert "BDBN [23] │ - (96.7 ?) │ -" in text
+
+
+def test_a_narrow_terminal_cuts_nothing_off() -> None:
+    console = Console(file=io.StringIO(), width=50)
+    print_report(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "macro" in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
