@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from i2cnn.datasets.pixel_table import write_pixels
 from i2cnn.util.progress import progress
@@ -15,4 +16,4 @@ def convert(options: argparse.Namespace) -> None:
         dataset = write_pixels(options.table, options.out, update)
     for line in dataset.summary():
         show(line)
-    show(f"evaluate them with: i2cnn evaluate --dataset split {options.out}")
+    show(f"evaluate them with: i2cnn evaluate --dataset split {shlex.quote(str(options.out))}")

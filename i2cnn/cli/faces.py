@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def faces(options: argparse.Namespace) -> int:
     show(
         f"{options.out}: {len(located.faces)} faces ("
         + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-        + f"); --root {dataset.root}"
+        + f"); --root {shlex.quote(str(dataset.root))}"
     )
     if options.sheet:
         for path in contact_sheets(located.faces, dataset.root, options.sheet):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from i2cnn.datasets.labels import Task, get_task, task_of
 from i2cnn.faces.table import Face, left_out_rows, read_faces_csv
+from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
 
 
@@ -15,11 +16,22 @@ def load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
     """Faces of the CSV, and the folder that their images' paths are relative to.
 
     Says how many rows are left out.
+
+    Raises
+    ------
+    InputError
+        None of the pictures is there.
     """
     faces = read_faces_csv(options.faces)
     for why, images in left_out_rows(options.faces).items():
         say(f"{options.faces}: {len(images)} rows are {why}: not used")
-    return faces, options.root or options.faces.parent
+    root = options.root or options.faces.parent
+    if not any((root / face.image).exists() for face in faces):
+        raise InputError(
+            f"{options.faces}: none of its pictures is in {root}, the first is {faces[0].image}; "
+            "give their folder with --root"
+        )
+    return faces, root
 
 
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:

@@ -51,6 +51,13 @@ def faces(tmp_path: Path) -> Path:
     return tmp_path / "faces.csv"
 
 
+def test_pictures_in_another_folder_are_told(tmp_path: Path, capsys: Output) -> None:
+    write_faces_csv(tmp_path / "faces.csv", several())
+    assert main(["patches", str(tmp_path / "faces.csv"), f"--out={tmp_path / 'lmdb'}"]) == 1
+    reason = f"none of its pictures is in {tmp_path}, the first is S01.AN1.001.png; give their"
+    assert f"faces.csv: {reason} folder with --root" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scheme", ["deepid", "tight", "own"])
 def test_any_scheme_is_drawn_on_any_photo(scheme: str, photo: Path, tmp_path: Path) -> None:
     if scheme == "own":
