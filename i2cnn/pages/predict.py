@@ -234,8 +234,9 @@ def predict_app(recogniser: Recogniser, name: str) -> FastAPI:
         loader=PackageLoader("i2cnn.pages", "static"), autoescape=select_autoescape()
     )
 
-    def api() -> HTMLResponse:
-        return HTMLResponse(environment.get_template("api.html").render(api=app.openapi()))
+    def api(request: Request) -> HTMLResponse:
+        template = environment.get_template("api.html")
+        return HTMLResponse(template.render(api=app.openapi(), here=request.base_url))
 
     def index() -> FileResponse:
         return FileResponse(STATIC / "predict.html")

@@ -237,7 +237,8 @@ def test_the_endpoint_describes_itself(url: str) -> None:
     assert set(api["paths"]) == {"/api/predict", "/api/model"}
     status, page = request(url, "GET", "/api")
     assert status == 200
-    for word in ("/api/predict", "image/*", "list of Face", "corners"):
+    here = f"{url.rstrip('/')}/api/predict?file=photo.jpg"
+    for word in (here, "image/*", "list of Face", "corners"):
         assert word in page
 
 
