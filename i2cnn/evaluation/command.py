@@ -28,7 +28,12 @@ def command_of(settings: Settings, run: Path, public: bool = False) -> str:
         words.append("PATH" if public or settings.root is None else settings.root)
     for name, value in _options(settings, public).items():
         words += [f"--{name}", value]
-    return shlex.join([*words, "--out", run.name if public and run.is_absolute() else str(run)])
+    return shlex.join([*words, "--out", public_path(run) if public else str(run)])
+
+
+def public_path(run: Path) -> str:
+    """A run's folder as it was given, without the folders on somebody's disk that it is in."""
+    return run.name if run.is_absolute() else str(run)
 
 
 def _options(settings: Settings, public: bool) -> dict[str, str]:

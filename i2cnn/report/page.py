@@ -82,7 +82,6 @@ def report_html(
             images=pictures,
             confused=confused,
             glossary=GLOSSARY,
-            run_name=report.run.resolve().name,
         )
     )
 

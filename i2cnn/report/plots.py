@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("predicted", fontsize=_SMALL)
     axes.set_ylabel("true", fontsize=_SMALL)
-    axes.set_title(title, fontsize=10)
+    # A line of it is at most as wide as the matrix, and is cut off nowhere.
+    axes.set_title(textwrap.fill(title, 7 * len(labels)), fontsize=10)
     return _png(figure)
 
 

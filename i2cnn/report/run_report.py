@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from i2cnn.datasets import NAMES
 from i2cnn.datasets.labels import Task
-from i2cnn.evaluation.command import command_of
+from i2cnn.evaluation.command import command_of, public_path
 from i2cnn.evaluation.folds import Folds
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.settings import Settings
@@ -215,6 +216,13 @@ class RunReport:
     def public_command(self) -> str:
         """The same without folders on somebody's disk."""
         return command_of(self.settings, self.run, public=True)
+
+    @property
+    def public_report_commands(self) -> tuple[str, str]:
+        """The commands that write the report again, and that publish the run."""
+        again = ["i2cnn", "report", public_path(self.run)]
+        published = f"published/{self.run.resolve().name}"
+        return shlex.join(again), shlex.join([*again, "--publish", published])
 
     @property
     def main_methods(self) -> tuple[MethodReport, ...]:

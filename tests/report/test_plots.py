@@ -41,6 +41,12 @@ def test_a_class_without_faces_divides_by_nothing() -> None:
     assert height == pytest.approx(width, rel=0.25)
 
 
+def test_a_title_wider_than_its_matrix_is_not_cut_off() -> None:
+    png = confusion_png(np.eye(2, dtype=np.int64), ["x", "y"], "SVM (linear) + raw pixels")
+    image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert image[:, -2:].min() == 255
+
+
 @pytest.mark.parametrize("label", [r"$\frac$", "a $1 b $2", "$", "x_^{", "顔 \x1b", "<b>"])
 def test_a_label_is_text_and_no_formula(label: str) -> None:
     with warnings.catch_warnings():

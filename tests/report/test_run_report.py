@@ -41,6 +41,14 @@ def test_departures_from_the_profile_are_named() -> None:
     assert changed.profile_words.startswith("the paper's AlexNet and solver; batch_size 7")
 
 
+def test_the_commands_of_a_page_name_the_run_as_it_was_given() -> None:
+    again, published = report_of(ROWS, run=Path("runs/a run")).public_report_commands
+    assert again == "i2cnn report 'runs/a run'"
+    assert published == "i2cnn report 'runs/a run' --publish 'published/a run'"
+    again, _ = report_of(ROWS, run=Path("/home/me/runs/r")).public_report_commands
+    assert again == "i2cnn report r"
+
+
 def test_flat_trainings_are_named_by_k_and_fold() -> None:
     trainings = [training_of(60, 2, flat=True), training_of(60, 1, flat=True), training_of(5, 1)]
     assert report_of(ROWS, trainings=trainings).flat_words == "k = 60: fold 1, 2"
