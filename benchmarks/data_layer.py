@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from alexnet import CLASSES, write_solver
 from rich.console import Console
 from rich.table import Table
+from training import CLASSES, setup_of, write_solver
 
 from i2cnn.datasets import load_dataset
 from i2cnn.faces.locate import locate_faces
@@ -55,7 +55,7 @@ def make_solver(source: str, batch: int, folder: Path) -> Any:
     """Solver of the paper's network on `source`."""
     from i2cnn.torchcaffe import pycaffe as caffe
 
-    path = write_solver(batch, folder, 10**6)
+    path = write_solver(setup_of("paper", batch, 10**6), folder)
     if source != MEMORY:
         setup = TrainingSetup(
             "paper",

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from alexnet import CLASSES, CROP, HandWritten, setup_of
 from gpu import Options
 from torch import nn
+from training import CLASSES, CROPS, AlexNet, setup_of
 
 from i2cnn.network.engine import set_device
 from i2cnn.network.profiles import TrainingSetup, fill_solver, template_schedule
@@ -128,7 +128,8 @@ def products_of(batch: int) -> tuple[float, float]:
     """Floating-point operations of (a training iteration, a forward pass) in products alone."""
     forward: list[float] = []
     with torch.device("meta"):
-        model, x = HandWritten(), torch.empty(batch, 3, CROP, CROP)
+        model, crop = AlexNet(), CROPS["paper"]
+        x = torch.empty(batch, 3, crop, crop)
 
     def note(module: nn.Module, _: Any, out: torch.Tensor) -> None:
         weights = sum(p.numel() for p in module.parameters() if p.dim() > 1)
@@ -172,7 +173,9 @@ def paper_setup(options: Options) -> TrainingSetup:
 def write_solver(options: Options, folder: Path, net: Any, iterations: int, display: int) -> Path:
     """A solver file that neither tests nor takes snapshots."""
     write_prototxt(folder / "train_val.prototxt", net)
-    solver = fill_solver(setup_of(options.batch, iterations), 1, gpu=options.device != "cpu")
+    solver = fill_solver(
+        setup_of("paper", options.batch, iterations), 1, gpu=options.device != "cpu"
+    )
     solver.net = str(folder / "train_val.prototxt")
     solver.base_lr = 1e-4
     solver.display = display

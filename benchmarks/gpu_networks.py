@@ -9,24 +9,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from alexnet import CLASSES, CROP, HandWritten, setup_of
 from gpu_measure import Part, memory_used, paper_setup, products_of, use_precision, write_solver
 from torch import nn
+from training import CLASSES, CROPS, AlexNet, setup_of
 
 from i2cnn.network.profiles import fill_deploy, fill_train_val
 from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
 
+_CROP = CROPS["paper"]
+
 
 def input_net(batch: int) -> Any:
     """The paper's train_val net with an Input layer, whose blobs are filled once."""
-    net = fill_train_val(setup_of(batch), batch)
+    net = fill_train_val(setup_of("paper", batch), batch)
     data = net.layer[0]
     for field in ("include", "data_param", "transform_param"):
         data.ClearField(field)
     data.type = "Input"
-    for dims in ((batch, 3, CROP, CROP), (batch,)):
+    for dims in ((batch, 3, _CROP, _CROP), (batch,)):
         data.input_param.shape.add().dim.extend(dims)
     del net.layer[1]
     return net
@@ -38,7 +40,7 @@ def measure_ours(part: Part) -> None:
     use_precision(part)
     training, forward = products_of(options.batch)
     random = np.random.default_rng(1)
-    images = random.standard_normal((options.batch, 3, CROP, CROP), np.float32)
+    images = random.standard_normal((options.batch, 3, _CROP, _CROP), np.float32)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.perf_counter()
@@ -89,9 +91,11 @@ def measure_rival(part: Part) -> None:
     bf16 = options.precision == "bf16"
     training, forward = products_of(options.batch)
     last: Any = torch.channels_last
-    x = torch.randn(options.batch, 3, CROP, CROP, device=part.device).contiguous(memory_format=last)
+    x = torch.randn(options.batch, 3, _CROP, _CROP, device=part.device).contiguous(
+        memory_format=last
+    )
     y = torch.randint(0, CLASSES, (options.batch,), device=part.device)
-    plain = HandWritten().to(part.device).to(memory_format=last)  # type: ignore[call-overload]
+    plain = AlexNet().to(part.device).to(memory_format=last)  # type: ignore[call-overload]
     compiled = part.name == "compiled"
     model: Any = torch.compile(plain) if compiled else plain
     optimizer = torch.optim.SGD(
