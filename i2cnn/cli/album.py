@@ -23,6 +23,7 @@ from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
+from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.progress import progress
 from i2cnn.util.text import show
 
@@ -104,6 +105,11 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
         raise InputError(f"{source}: no such folder or file")
     if source.is_dir():
         return _make(recogniser, find_pictures([source]), source)
+    if source.suffix.lower() in SUFFIXES:
+        raise InputError(
+            f"{source}: is one picture; give a folder of the person's pictures, or a file that "
+            "`i2cnn enrol` wrote"
+        )
     return recogniser.load_reference(source)
 
 

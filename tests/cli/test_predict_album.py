@@ -195,6 +195,7 @@ def test_references_that_are_none_are_refused(album: Path, tmp_path: Path, capsy
         return failure(["predict", picture, "--reference", str(option)], capsys)
 
     assert "nobody: no such folder or file" in said(tmp_path / "nobody")
+    assert "is one picture; give a folder of the person's pictures" in said(Path(picture))
     file.write_text("no reference")
     assert "anna.ref: damaged, or not an .npz file" in said()
     PersonReference(np.zeros((30, 1764), np.float32), 1.0, 5, "0" * 64).save(file)
