@@ -37,6 +37,7 @@ def _methods(content: Any) -> Iterator[str]:
             mean, std, low, high = (
                 f"{100 * v:.1f}" for v in (m["mean"], m["std"], *m["interval95"])
             )
+            std = std if len(content["folds_done"]) > 1 else ""
             yield _row(m["method"], mean, std, f"{low}{_EN_DASH}{high}")
     yield f"| chance | {100 * content['chance']:.1f} | | |"
 
