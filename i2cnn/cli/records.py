@@ -44,7 +44,8 @@ def entries(answer: Answer, first: int, people: bool, explain: bool) -> list[dic
     """
     faces: Sequence[FacePrediction | None] = answer.faces or [None]
     numbers = answer.numbers or range(first, first + len(faces))
-    moment = {"frame": answer.frame, "time": answer.seconds} if answer.frame is not None else {}
+    time = round(answer.seconds, 3)  # of a video: milliseconds are as exact as its own times
+    moment = {"frame": answer.frame, "time": time} if answer.frame is not None else {}
     unasked = {*(() if people else ("reference",)), *(() if explain else ("patches",))}
     return [
         {

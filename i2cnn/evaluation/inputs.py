@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,10 +84,10 @@ class Inputs:
     @cached_property
     def digest(self) -> str:
         """Digest of everything that a job's results follow from, except its own k, seed or name."""
-        faces = [{**asdict(face), "points": face.points.tolist()} for face in self.faces]
+        faces = [_values(face) for face in self.faces]
         values = [self.settings.digest, self.folds.digest, list(self.task.labels), faces]
         # The folder of the others' pictures is left out: it may differ between machines.
-        others = [[Path(f.image).name, f.label, f.points.tolist()] for f in self.extras]
+        others = [_values(replace(face, image=Path(face.image).name)) for face in self.extras]
         return digest([*values, others] if others else values)
 
     @cached_property
@@ -160,6 +161,11 @@ class Inputs:
         own = np.arange(len(self.all_faces)) < len(self.faces)
         judged: npt.NDArray[np.bool_] = np.isin(self.subjects, people) & own
         return judged
+
+
+def _values(face: Face) -> dict[str, Any]:
+    """A face as JSON has it."""
+    return {**asdict(face), "points": face.points.tolist()}
 
 
 def read_dataset(settings: Settings) -> Dataset:

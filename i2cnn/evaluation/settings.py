@@ -217,7 +217,11 @@ class Settings:
 
     def public(self) -> Settings:
         """The settings without paths on somebody's disk, only the last names of some."""
-        others = self.train_also and Path(self.train_also).name
+        others = self.train_also
+        if others is not None and others != SYNTHETIC:
+            others = Path(others).name
+            if others == SYNTHETIC:
+                others += "/"  # a folder of that name, not the faces that ship
         return replace(self, root=None, train_also=others, scheme=Path(self.scheme).name)
 
     @property

@@ -33,6 +33,7 @@ SHIM = Path(__file__).parent / "shim"
 RUN = """\
 usage: i2cnn caffe run [-shadow] SCRIPT [ARGUMENT ...]
        i2cnn caffe run [-shadow] -m MODULE [ARGUMENT ...]
+       i2cnn caffe run [-shadow] -c CODE [ARGUMENT ...]
 
 Run a Python program that imports caffe, unchanged, on torchcaffe. Where a compiled genuine pycaffe
 would be found, that one runs; -shadow takes torchcaffe all the same.
@@ -118,14 +119,15 @@ def run(words: Sequence[str]) -> int:
     words = list(words)
     shadow = words[:1] in (["-shadow"], ["--shadow"])
     words = words[shadow:]
-    by_name = words[:1] == ["-m"]
-    if len(words) < 1 + by_name or words[0] in ("-h", "-help", "--help"):
+    option = words[0] if words[:1] in (["-m"], ["-c"]) else ""
+    words = words[bool(option) :]
+    if not words or words[0] in ("-h", "-help", "--help"):
         print(RUN, end="", file=sys.stdout if words else sys.stderr)
         return 0
-    program, arguments = words[by_name], words[by_name + 1 :]
-    if not by_name and not Path(program).is_file():
+    program, arguments = words[0], words[1:]
+    if not option and not Path(program).is_file():
         raise CaffeError(f"File not found: {program}")
-    sys.path[0] = os.getcwd() if by_name else str(Path(program).resolve().parent)
+    sys.path[0] = os.getcwd() if option else str(Path(program).resolve().parent)
     found = genuine()
     if found and not shadow:
         warn(f"i2cnn: import caffe is the genuine pycaffe in {found}; -shadow takes torchcaffe")
@@ -136,15 +138,19 @@ def run(words: Sequence[str]) -> int:
         sys.path.insert(1, str(SHIM))
         paths = [str(SHIM), *filter(None, [os.environ.get("PYTHONPATH")])]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    sys.argv = [program, *arguments]
-    return _run(program, by_name)
+    sys.argv = ["-c" if option == "-c" else program, *arguments]
+    return _run(program, option)
 
 
-def _run(program: str, by_name: bool) -> int:
+def _run(program: str, option: str) -> int:
     """Run the program; what it raises is shown with its own trace."""
     try:
-        if by_name:
+        if option == "-m":
             runpy.run_module(program, run_name="__main__", alter_sys=True)
+        elif option == "-c":
+            code = compile(program, "<string>", "exec", dont_inherit=True)
+            module = sys.modules["__main__"] = ModuleType("__main__")
+            exec(code, module.__dict__)
         else:
             runpy.run_path(program, run_name="__main__")
     except SystemExit as end:

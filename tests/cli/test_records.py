@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from i2cnn.cli.answers import Answer
 from i2cnn.cli.main import main
+from i2cnn.cli.pictures import Picture
+from i2cnn.cli.records import entries
 from i2cnn.datasets import embedded_root
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.images import read_image, write_image
@@ -55,6 +58,11 @@ def test_json_has_a_line_per_face_and_one_per_picture_without(photos: Path, caps
     assert found[0]["box"][0] < found[1]["box"][0]
     assert found[0]["found"].startswith("dlib")
     assert sum(found[0]["scores"].values()) == pytest.approx(1)
+
+
+def test_times_of_frames_are_whole_milliseconds() -> None:
+    answer = Answer(Picture(Path("a.mp4"), Path()), [], frame=3, seconds=0.1 + 0.2)
+    assert json.dumps(entries(answer, 1, False, False)[0]["time"]) == "0.3"
 
 
 @pytest.mark.parametrize("people", [[], ["--people", "one"]])

@@ -64,3 +64,12 @@ def test_in_public_it_has_nobodys_folders() -> None:
 def test_a_published_run_has_no_folder() -> None:
     settings = settings_of("i2cnn evaluate --out=r x --dataset=jaffe")[0].public()
     assert command_of(settings, Path("r")) == "i2cnn evaluate PATH --dataset jaffe --out r"
+
+
+@pytest.mark.parametrize("others", ["synthetic", "./synthetic", "photos", "jaffe"])
+def test_a_published_run_keeps_its_digest(others: str) -> None:
+    settings = settings_of(f"i2cnn evaluate --out=r x --dataset=jaffe --train-also={others}")[0]
+    public = settings.public()
+    assert public.digest == settings.digest
+    assert public.public() == public
+    assert "/" not in str(public.train_also).rstrip("/")

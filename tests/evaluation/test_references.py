@@ -190,6 +190,16 @@ def test_a_card_says_that_other_people_trained(tmp_path: Path) -> None:
     ]
 
 
+def test_who_the_other_people_are_is_in_the_digest_but_not_their_folder(tmp_path: Path) -> None:
+    inputs = write_run(tmp_path / "run", k=(), rivals=("pixels",))
+    other = replace(inputs.faces[0], subject="extra:D", image="/photos/x.png")
+    joined, moved, renamed = (
+        replace(inputs, extras=[replace(other, **change)]).digest
+        for change in ({}, {"image": "/elsewhere/x.png"}, {"subject": "extra:E"})
+    )
+    assert joined == moved != renamed
+
+
 def test_a_folder_of_other_people_may_move(data: Path, tmp_path: Path) -> None:
     before, after = (
         settings_of(rivals_only(data, tmp_path, f"--train-also={tmp_path / name}"))

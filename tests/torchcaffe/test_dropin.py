@@ -29,6 +29,7 @@ def unchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "caffe"]:
@@ -130,6 +131,16 @@ def test_a_program_and_the_processes_it_starts_run_on_torchcaffe(tmp_path: Path)
         "[('1.0.0', 7, '__mp_main__')]",
     ]
     assert done.returncode == 5
+
+
+def test_code_on_the_command_line_runs_as_with_python(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "import caffe, sys\nprint(caffe.__version__, sys.argv)\nclass A: pass\n"
+    code += "import pickle\npickle.dumps(A())\n1 / 0"
+    assert main(["run", "-c", code, "-a", "b"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "1.0.0 ['-c', '-a', 'b']\n"
+    trace = 'Traceback (most recent call last):\n  File "<string>", line 6, in <module>\n'
+    assert err.endswith(f"{trace}ZeroDivisionError: division by zero\n")
 
 
 def test_a_program_may_end_with_a_message(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

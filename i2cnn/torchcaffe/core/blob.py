@@ -6,6 +6,7 @@ blob converts between the two only when asked, so that training never pays for i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,10 +32,18 @@ class _Plane:
         self.initial = 0.0
 
     def resize(self, shape: Sequence[int]) -> None:
-        if tuple(shape) != self.shape:
-            self.shape = tuple(shape)
+        """Keep the first numbers; lose all where more are asked for than there are."""
+        if tuple(shape) == self.shape:
+            return
+        count = math.prod(shape)
+        if count > math.prod(self.shape):
             self._tensor = self._host = None
             self._host_is_newer = False
+        if self._tensor is not None:
+            self._tensor = self._tensor.reshape(-1)[:count].reshape(tuple(shape))
+        if self._host is not None:
+            self._host = self._host.reshape(-1)[:count].reshape(tuple(shape))
+        self.shape = tuple(shape)
 
     @property
     def handed_out(self) -> bool:
@@ -208,7 +217,10 @@ class Blob:
         self._diff.array[...] = value
 
     def reshape(self, *shape: int) -> None:
-        """Change the dimensions; the contents are lost if the shape changes."""
+        """Change the dimensions; the first numbers are kept, as many as there are in the new shape.
+
+        All are lost if that has more numbers than the shape before.
+        """
         check_shape(shape)
         self._data.resize(shape)
         self._diff.resize(shape)

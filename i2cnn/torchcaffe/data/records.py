@@ -33,6 +33,16 @@ class Records(Protocol):
         """Release the database, which closes with its last reader; repeated calls do nothing."""
 
 
+def is_lmdb(source: str) -> bool:
+    """True if there is an LMDB in that folder."""
+    return Path(source, "data.mdb").is_file()
+
+
+def is_leveldb(source: str) -> bool:
+    """True if there is a LevelDB in that folder."""
+    return Path(source, "CURRENT").is_file()
+
+
 def open_records(param: DataParameter, layer: str) -> Records:
     """The database of a Data layer."""
     if param.backend == DataParameter.LEVELDB:
@@ -95,8 +105,8 @@ class LmdbRecords:
     """Records of an LMDB."""
 
     def __init__(self, source: str, layer: str) -> None:
-        if not Path(source, "data.mdb").is_file():
-            if Path(source, "CURRENT").is_file():
+        if not is_lmdb(source):
+            if is_leveldb(source):
                 raise CaffeError(f"layer {layer!r}: {source} is a LevelDB; give backend: LEVELDB")
             raise CaffeError(
                 f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
@@ -159,8 +169,8 @@ class LevelDbRecords:
     """Records of a LevelDB, which the optional package plyvel reads."""
 
     def __init__(self, source: str, layer: str) -> None:
-        if not Path(source, "CURRENT").is_file():
-            if Path(source, "data.mdb").is_file():
+        if not is_leveldb(source):
+            if is_lmdb(source):
                 raise CaffeError(f"layer {layer!r}: {source} is an LMDB; give backend: LMDB")
             raise CaffeError(
                 f"layer {layer!r}: no LevelDB at {source} (working folder {Path.cwd()}); "

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import lmdb
 
-from i2cnn.torchcaffe.data.records import Records, open_records
+from i2cnn.torchcaffe.data.records import Records, is_leveldb, is_lmdb, open_records
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import DataParameter
 from i2cnn.util.files import atomic_folder
@@ -54,6 +54,7 @@ def new_database(path: str, backend: str) -> Iterator[Writer]:
 def opened(path: str, backend: str, program: str) -> Iterator[Records]:
     """The records of a database; `program` is for errors."""
     _check(backend)
+    _check_there(path, backend, program)
     records = open_records(DataParameter(source=path, backend=_BACKENDS[backend]), program)
     try:
         yield records
@@ -64,6 +65,19 @@ def opened(path: str, backend: str, program: str) -> Iterator[Records]:
 def _check(backend: str) -> None:
     if backend not in _BACKENDS:
         raise CaffeError(f"Unknown database backend: {backend} (known: {', '.join(_BACKENDS)})")
+
+
+def _check_there(path: str, backend: str, program: str) -> None:
+    """InputError if there is no database of that backend at a path; tells what to give instead."""
+    there = {"lmdb": is_lmdb(path), "leveldb": is_leveldb(path)}
+    if there[backend]:
+        return
+    remedy = "give the folder of one, as convert_imageset writes it"
+    for other, found in there.items():
+        if found:
+            remedy = f"it is of another backend: add -backend {other}"
+    name = DataParameter.DB.Name(_BACKENDS[backend])
+    raise CaffeError(f"{program}: no {name} at {path} (working folder {Path.cwd()}); {remedy}")
 
 
 class _LmdbWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,3 +178,26 @@ def test_what_a_user_feeds_reaches_the_recorded_pass_and_is_checked(tmp_path: Pa
             with pytest.raises(InputError, match=r"label 3 is outside \[0, 3\)"):
                 solver.step(1)
     assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_only_the_latest_recording_is_kept(tmp_path: Path) -> None:
+    """Batches of many sizes must not fill a GPU's memory with a graph for each."""
+    (tmp_path / "net.prototxt").write_text(INPUTS)
+    file = tmp_path / "solver.prototxt"
+    file.write_text(f'net: "{tmp_path}/net.prototxt" base_lr: 0.1 lr_policy: "fixed"')
+    solver = caffe.get_solver(str(file))
+    graph = CpuGraph(solver)
+    kept: weakref.WeakSet[Callable[[], None]] = weakref.WeakSet()
+
+    def record(work: Callable[[], None], generators: object) -> Callable[[], None]:
+        kept.add(replay := graph.record(work, generators))
+        return replay
+
+    graph.training_pass._recorder = record
+    steps(solver, WARM_UP)
+    for size in (2, 3, 4):
+        solver.net.blobs["x"].reshape(size, 4)
+        solver.net.blobs["label"].reshape(size)
+        solver.step(2)
+        assert len(kept) == 1
+    assert (graph.recorded, graph.replayed) == (3, 6)

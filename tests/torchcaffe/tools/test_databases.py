@@ -81,7 +81,9 @@ def test_a_file_of_the_latest_format_is_copied(
         ("convert_imageset -grey images/ one.txt db", "unknown command line flag '-grey'"),
         ("convert_imageset -check_size images/ two.txt db", "differs from the (2, 2, 3) before"),
         ("convert_imageset -encode_type odd images/ one.txt db", "cannot encode images as 'odd'"),
-        ("compute_image_mean there", "no LMDB at there"),
+        ("compute_image_mean there", "give the folder of one, as convert_imageset writes it"),
+        ("compute_image_mean level", "compute_image_mean: no LMDB at level"),
+        ("compute_image_mean level", "add -backend leveldb"),
         ("compute_image_mean uneven", "is an image of (1, 1, 2), the first is one of (1, 1, 1)"),
         ("extract_features w net a,b x 1 lmdb", "number of blob names and dataset names must be"),
         ("extract_features w net a x 0 lmdb", "is a number above 0, not '0'"),
@@ -93,6 +95,8 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     Path("images").mkdir()
     Path("there").mkdir()
+    Path("level").mkdir()
+    Path("level/CURRENT").touch()
     Path("images/a.ppm").write_bytes(b"P6\n2 2\n255\n" + bytes(12))
     Path("images/b.ppm").write_bytes(b"P6\n2 1\n255\n" + bytes(6))
     Path("bad.txt").write_text("a.ppm\n")
