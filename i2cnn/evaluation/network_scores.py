@@ -14,8 +14,6 @@ from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.evaluation.methods import VOTE, fused_name, referenced_name
 from i2cnn.evaluation.references import FoldReferences
-from i2cnn.network.training_folder import NET_FILE
-from i2cnn.network.vote import softmax_vote
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
@@ -92,7 +90,7 @@ class NetworkScores:
         k : int
             Patches per face.
         features : ndarray of float32, (faces, k, dim)
-            fc7 of all faces of the inputs.
+            Of all faces of the inputs.
 
         Returns
         -------
@@ -119,13 +117,12 @@ class NetworkScores:
         return methods
 
     def _whole(self, net: str, gram: Float64Array, features: Float32Array) -> dict[str, Any]:
-        """The net's own patches, with what only a single net has: a vote and a linear SVM."""
+        """The net's own patches, with what only a single net has: a linear SVM."""
         untrained = (
             gram if net == UNTRAINED else load_array(self.folder.path / gram_file(UNTRAINED))
         )
         model, methods = self.score_gram(net, gram, untrained)
         if net == TRAINED:
-            methods |= self.vote(features)
             methods[net] |= self._save_linear(model, gram, features)
         every = np.arange(len(gram))
         # Around their mean, products fit into float32.
@@ -168,15 +165,8 @@ class NetworkScores:
                 methods |= self._referenced(name, products, chosen_on)
         return model, methods
 
-    def vote(self, features: Float32Array) -> dict[str, Any]:
-        """The network's own answers, without an SVM."""
-        _, tested = self.inputs.sides(self.fold)
-        votes = softmax_vote(features[tested], self.folder.path / NET_FILE)
-        save_array(self.folder.path / VOTES_FILE, votes)
-        return self.score_votes(votes)
-
     def score_votes(self, votes: Float64Array) -> dict[str, Any]:
-        """Answers by the probabilities (tested faces, classes) of networks' softmax."""
+        """Answers of networks without an SVM, by their probabilities (tested faces, classes)."""
         _, tested = self.inputs.sides(self.fold)
         named = votes.argmax(axis=1).astype(np.int64)
         return {VOTE: {"accuracy": self.folder.save_predictions(VOTE, tested, named)}}

@@ -12,7 +12,7 @@ from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, JobFolder
 from i2cnn.evaluation.network_job import WEIGHTS, NetworkJob, features_file, summary_file
-from i2cnn.evaluation.network_scores import NetworkScores
+from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, save_array
 from i2cnn.evaluation.projected_scores import ProjectedScores
 from i2cnn.evaluation.rival_job import fused_rivals
 from i2cnn.network.engine import start_engine
@@ -28,11 +28,13 @@ from i2cnn.network.training_folder import (
     VALIDATION_DB,
 )
 from i2cnn.network.transform import Transform
+from i2cnn.network.vote import softmax_votes
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.variants import TRAINED
 from i2cnn.torchcaffe.proto import TEST
-from i2cnn.util.arrays import Float32Array
+from i2cnn.util.arrays import Float32Array, Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
@@ -110,13 +112,17 @@ class NetworkWork:
         if summary.exists():
             stored: dict[str, Any] = read_json(summary)
             return stored
+        extractor = self._extractor(net)
         with self.folder.steps(f"features, {net}"):
-            features = self._features(net)
+            features = self._features(net, extractor)
         with self.folder.steps(f"SVM, {net}"):
             exact = len(self.inputs.all_faces) <= EXACT_FACES
             kind = NetworkScores if exact else ProjectedScores
             scores = kind(self.inputs, self.folder, self.job.fold, self.rivals)
             methods = scores.of(net, self.job.k, features)
+        if net == TRAINED:
+            with self.folder.steps("vote"):
+                methods |= scores.score_votes(self._votes(extractor))
         write_json(summary, methods)
         own = methods[net]
         say(
@@ -166,19 +172,29 @@ class NetworkWork:
         size = f"{info.bytes / 1e6:.0f} MB"
         say(f"  {out.name}: {info.records} patches of {info.faces} faces, {size}")
 
-    def _features(self, net: str) -> Float32Array:
+    def _extractor(self, net: str) -> FeatureExtractor:
         weights = self.path / WEIGHTS[net]
         engine = start_engine(
             self.execution.engine, self.execution.device, self.inputs.settings.precision
         )
-        deploy = engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights))
-        extractor = FeatureExtractor(
-            deploy,
+        return FeatureExtractor(
+            engine.Net(str(self.path / DEPLOY_FILE), TEST, weights=str(weights)),
             Transform.from_training_folder(self.path),
             fingerprint=digest([file_digest(weights), self.inputs.scheme.digest]),
         )
-        out = self.path / features_file(net)
-        with progress(f"fc7 of the {net} net") as update:
+
+    def _features(self, net: str, extractor: FeatureExtractor) -> Float32Array:
+        inputs, out = self.inputs, self.path / features_file(net)
+        with progress(f"features of the {net} net") as update:
             return extract_features(
-                extractor, self.inputs.all_faces, self.inputs.root, out, self.patches, update
+                extractor, inputs.all_faces, inputs.root, out, self.patches, update
             )
+
+    def _votes(self, extractor: FeatureExtractor) -> Float64Array:
+        """Probabilities (tested faces, classes) by the net's own softmax, kept in a file."""
+        inputs = self.inputs
+        _, tested = inputs.sides(self.job.fold)
+        faces = [inputs.all_faces[row] for row in tested]
+        votes = softmax_votes(extractor, faces, inputs.root, self.patches)
+        save_array(self.path / VOTES_FILE, votes)
+        return votes

@@ -34,10 +34,7 @@ class ProjectedScores(NetworkScores):
             per_patch = per_patch_gram(features, landmarks, self.folder.path)
             for number, variant in enumerate(chosen, 1):
                 products = sum_gram(per_patch, variant.positions).astype(np.float32)
-                found = self._projected(variant.method, products, landmarks, features)
-                if variant.method == TRAINED:
-                    methods |= self.vote(features)
-                methods |= found
+                methods |= self._projected(variant.method, products, landmarks, features)
                 update(number, len(chosen))
         return methods
 

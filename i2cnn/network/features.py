@@ -1,4 +1,7 @@
-"""fc7 of every patch of every face (paper section 3.2), streamed to a file and resumable."""
+"""Features of every patch of every face, streamed to a file and resumable.
+
+They are the net's fc7 (paper section 3.2), or what its deploy file calls `features`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, Protocol
@@ -14,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from i2cnn.faces.table import Face
-from i2cnn.network.profiles import FEATURE_BLOB
+from i2cnn.network.profiles import FEATURE_BLOBS, PROBABILITY_BLOB
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
@@ -26,8 +30,6 @@ from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
 from i2cnn.util.turns import Turns
 
-#: Layer after which fc7 is final: its ReLU works in place, dropout copies in phase TEST.
-_LAST_LAYER = "relu7"
 #: The progress file is written after this many faces.
 _CHECKPOINT = 16
 #: What NumPy raises for a file that is damaged, or no .npy file.
@@ -60,13 +62,13 @@ class Net(Protocol):
     def reshape(self) -> None:
         """Let all blobs follow the data blob's shape."""
 
-    def forward(self, *, end: str) -> object:
-        """Compute up to and including the layer `end`."""
+    def forward(self) -> object:
+        """Compute all layers."""
 
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """A net with its transform: from patches to fc7; threads may share one and take turns.
+    """A net with its transform: from patches to features; threads may share one and take turns.
 
     Parameters
     ----------
@@ -86,10 +88,15 @@ class FeatureExtractor:
     def dim(self) -> int:
         """Number of values per patch."""
         with self._turn:
-            return int(self.net.blobs[FEATURE_BLOB].data.shape[1])
+            return int(np.prod(self.net.blobs[self._blob].data.shape[1:]))
+
+    @cached_property
+    def _blob(self) -> str:
+        """Name of the blob with the features."""
+        return next(name for name in FEATURE_BLOBS if name in self.net.blobs)
 
     def describe(self, image: UInt8Array, points: Float64Array, chosen: PatchSet) -> Float32Array:
-        """fc7 (patches, dim) of a face, from patches of the size that the net takes.
+        """Features (patches, dim) of a face, from patches of the size that the net takes.
 
         Parameters
         ----------
@@ -109,19 +116,27 @@ class FeatureExtractor:
         return self.transform(face_patches(image, points, chosen, self.transform.size))
 
     def __call__(self, patches: UInt8Array) -> Float32Array:
-        """fc7 (n, dim) of patches (n, size, size[, 3]) uint8."""
+        """Features (n, dim) of patches (n, size, size[, 3]) uint8."""
         return self.forward(self.transform(patches))
 
     def forward(self, inputs: Float32Array) -> Float32Array:
-        """fc7 (n, dim) of transformed patches (n, 3, height, width)."""
+        """Features (n, dim) of transformed patches (n, 3, height, width)."""
+        return self._blob_after(inputs, self._blob).reshape(len(inputs), -1)
+
+    def probabilities(self, inputs: Float32Array) -> Float32Array:
+        """The net's own softmax (n, classes) of transformed patches (n, 3, height, width)."""
+        return self._blob_after(inputs, PROBABILITY_BLOB)
+
+    def _blob_after(self, inputs: Float32Array, name: str) -> Float32Array:
+        """A copy of a blob after a forward pass."""
         with self._turn:
             blob = self.net.blobs["data"]
             if tuple(blob.data.shape) != inputs.shape:
                 blob.reshape(*inputs.shape)
                 self.net.reshape()
             blob.data[...] = inputs
-            self.net.forward(end=_LAST_LAYER)
-            return np.array(self.net.blobs[FEATURE_BLOB].data)
+            self.net.forward()
+            return np.array(self.net.blobs[name].data)
 
 
 def extract_features(
@@ -177,7 +192,7 @@ def extract_features(
         # Before the old features go, so that half of the new ones are not taken for all.
         _note_progress(out, key, faces_key, 0)
     store = _continued_store(out, shape) if done else _new_store(out, shape)
-    ahead = _inputs_ahead(extractor, faces[done:], root, chosen)
+    ahead = inputs_ahead(extractor, faces[done:], root, chosen)
     for i, inputs in enumerate(ahead, done):
         store[i] = extractor.forward(inputs)
         if update is not None:
@@ -216,7 +231,7 @@ def _new_store(out: Path, shape: tuple[int, int, int]) -> _Store:
     return store
 
 
-def _inputs_ahead(
+def inputs_ahead(
     extractor: FeatureExtractor, faces: Sequence[Face], root: Path, chosen: PatchSet
 ) -> Iterator[Float32Array]:
     """The net's inputs of each face, made by threads while the net computes."""

@@ -20,7 +20,9 @@ from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prot
 from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.errors import InputError
 
-FEATURE_BLOB = "fc7"
+#: Blobs that may be a net's features, the first that it has: a deploy net may name its own.
+FEATURE_BLOBS = ("features", "fc7")
+PROBABILITY_BLOB = "prob"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
 JITTER = {"better": 4}
 #: Side in pixels of the patches that a profile takes; the paper's where it has no entry.

@@ -1,4 +1,4 @@
-"""fc7 of faces in a file that grows, on a net that only counts."""
+"""Features of faces in a file that grows, on a net that only counts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Net:
         self.calls = 0
         self.fails = False
 
-    def forward(self, end: str) -> None:
+    def forward(self) -> None:
         if self.fails:
             raise KeyboardInterrupt
         self.calls += 1

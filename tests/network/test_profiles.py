@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from i2cnn.network import PROFILES
+from i2cnn.network.features import FeatureExtractor
 from i2cnn.network.profiles import (
     JITTER,
     Schedule,
@@ -21,6 +22,7 @@ from i2cnn.network.profiles import (
     template_schedule,
     write_training_files,
 )
+from i2cnn.network.transform import Transform
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
 from i2cnn.util.errors import InputError
@@ -62,11 +64,12 @@ def test_the_paper_network_is_alexnet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_train_and_deploy_agree(profile: str) -> None:
-    """The layers between data and scores are the same in both files."""
+    """The layers between data and scores are the same in both files, but for named features."""
 
     def body(net) -> list[bytes]:
-        kept = [x for x in net.layer if x.type not in ("Data", "Input", "Softmax", "Accuracy")]
-        return [x.SerializeToString() for x in kept if x.type != "SoftmaxWithLoss"]
+        ends = ("Data", "Input", "Softmax", "Accuracy", "SoftmaxWithLoss")
+        kept = [x for x in net.layer if x.type not in ends and x.name != "features"]
+        return [x.SerializeToString() for x in kept]
 
     train_val = read_net(template_dir(profile) / "train_val.prototxt")
     deploy = read_net(template_dir(profile) / "deploy.prototxt")
@@ -92,11 +95,27 @@ def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
     net.forward()
     theirs = cv2.dnn.readNetFromCaffe(net_file, weights)
     theirs.setInput(x)
-    for ours, layer in (("fc7", "drop7"), ("prob", "prob")):
+    compared = [("fc7", "drop7"), ("prob", "prob")]
+    if "features" in net.blobs:
+        compared.append(("features", "features"))
+    for ours, layer in compared:
         expected = theirs.forward(layer)
         found = net.blobs[ours].data
         scale = np.abs(expected).max()
         np.testing.assert_allclose(found / scale, expected / scale, atol=2e-5)
+
+
+def test_the_features_of_better_are_its_last_convolution_normalised_at_each_place(
+    tmp_path: Path,
+) -> None:
+    write_prototxt(tmp_path / "deploy.prototxt", fill_deploy("better", classes=7))
+    net = caffe.Net(str(tmp_path / "deploy.prototxt"), caffe.TEST)
+    net.blobs["data"].data[...] = np.random.RandomState(0).randn(*net.blobs["data"].shape)
+    transform = Transform(np.zeros((3, 64, 64), np.float32), 56, 0.015625)
+    found = FeatureExtractor(net, transform).forward(net.blobs["data"].data.copy())
+    last = net.blobs["res3"].data
+    expected = last / np.sqrt(1 + np.mean(last.astype(np.float64) ** 2, axis=1, keepdims=True))
+    np.testing.assert_allclose(found, expected.reshape(60, 64 * 7 * 7), rtol=1e-4)
 
 
 SHORT = Schedule(max_iter=1000, validate_every=100, patience=0, batch_size=8)
