@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy.stats import rankdata
 
 from i2cnn.evaluation.methods import Method
@@ -20,6 +21,8 @@ LEVEL = 0.05
 #: Stands for always naming the most frequent label.
 CHANCE = "chance"
 _FEWEST_PEOPLE = 2
+#: Shares of faces are ranked to so many digits: equal sums over seeds may differ in the last one.
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,14 @@ def _compare(
     ids = [m.id for m in repetitions]
     rows = list(repetitions.values())
     table = person_table([shares(seeds) for seeds in rows])
+    if len(table.people) < _FEWEST_PEOPLE:
+        return None
     every = list(itertools.combinations(range(len(ids)), 2))
     network = _network_pairs(repetitions)
-    if len(table.people) < _FEWEST_PEOPLE or not (every or network):
+    if not (every or network):
         return None
-    ranks = rankdata(-table.right / table.faces[:, None], axis=1).mean(axis=0)
+    named = np.round(table.right / table.faces[:, None], _DIGITS)
+    ranks = rankdata(-named, axis=1).mean(axis=0)
     return Comparison(
         reference,
         len(table.people),

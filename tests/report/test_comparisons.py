@@ -82,6 +82,27 @@ def test_a_single_person_is_not_compared() -> None:
     assert comparisons({NETWORK: alone, RIVAL: alone}) == ()
 
 
+def test_equal_shares_over_seeds_are_equal_ranks() -> None:
+    """Of fifteen faces each is named rightly by one seed of three; 15 thirds are less than 5."""
+
+    def seed(rights: set[int]) -> list[Prediction]:
+        return [
+            Prediction(1, f"{p}_{i}", p, "x", "x" if i in rights else "y")
+            for p in "AB"
+            for i in range(15)
+        ]
+
+    three = [seed(set(range(first, 15, 3))) for first in range(3)]
+    (found,) = comparisons({NETWORK: three, RIVAL: three[:1]})
+    assert set(found.ranks.values()) == {1.5}
+
+
+@pytest.mark.filterwarnings("error")
+def test_methods_that_tested_other_people_are_not_compared() -> None:
+    first, second = ([[p for p in rows_of(3)[0] if p.subject in who]] for who in ("012", "345"))
+    assert comparisons({NETWORK: first, RIVAL: second}) == ()
+
+
 @pytest.mark.parametrize(
     ("apart", "groups"),
     [
