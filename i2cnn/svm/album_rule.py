@@ -88,7 +88,14 @@ def choose_album_rule(
     people : ndarray, (n,)
     seed : int
         Seed of the parts.
+
+    Raises
+    ------
+    InputError
+        The pictures are of one class or of one person only.
     """
+    if len(set(labels)) < 2:
+        raise InputError("choosing a reference needs training faces of at least two classes")
     groups = min(_INNER_FOLDS, len(set(people)))
     if groups < 2:
         raise InputError("choosing a reference needs training faces of at least two subjects")
@@ -118,11 +125,13 @@ def _right(
     of_known = np.isin(people[albums.rows], people[known])
     kept = ~of_known | (albums.kind == _WHOLE)
     rows, fitted, kind = albums.rows[kept], of_known[kept], albums.kind[kept]
+    tested, kinds = kind[~fitted], int(albums.kind.max()) + 1
+    right, number = np.zeros((len(rules), kinds), np.int_), np.bincount(tested, minlength=kinds)
+    if len(set(labels[known])) < 2:  # nothing can be learned of one class
+        return right, number
     sides = People(Album(people[rows], groups=albums.album[kept]), labels[rows], fitted)
-    some, tested = gram[np.ix_(rows, rows)], kind[~fitted]
-    kinds = int(albums.kind.max()) + 1
-    right = np.zeros((len(rules), kinds), np.int_)
+    some = gram[np.ix_(rows, rows)]
     for counts, rule in zip(right, rules, strict=True):
         named = ReferencedGram(some, sides, rule).settle(labels[rows][fitted])
         counts += np.bincount(tested[named == labels[rows][~fitted]], minlength=kinds)
-    return right, np.bincount(tested, minlength=kinds)
+    return right, number

@@ -219,6 +219,11 @@ def choose_rule(
         Pictures whose predictions count; all with a label by default.
     inner_folds : int
         People are left out in so many groups, or one by one if there are fewer.
+
+    Raises
+    ------
+    InputError
+        The pictures are of one person only.
     """
     groups = min(inner_folds, len(set(album.people)))
     if groups < 2:

@@ -38,3 +38,13 @@ def test_albums_of_two_pictures_have_a_rule() -> None:
 def test_a_choice_needs_two_people() -> None:
     with pytest.raises(InputError, match="two subjects"):
         choose_album_rule(np.eye(4), np.array([0, 1, 0, 1]), np.zeros(4))
+
+
+def test_a_choice_needs_two_classes() -> None:
+    with pytest.raises(InputError, match="two classes"):
+        choose_album_rule(np.eye(4), np.zeros(4, int), np.array([0, 0, 1, 1]))
+
+
+def test_people_who_show_one_class_each_leave_nothing_to_learn() -> None:
+    shown = np.array([0, 0, 1, 1])
+    assert choose_album_rule(np.eye(4), shown, people=shown).shrinkage == 1
