@@ -269,7 +269,7 @@ class _Loop:
             self.log(training.curve[-1])
         self._decide()
         self._save(started)
-        if self.interrupt.asked and not training.finished:
+        if self.interrupt.asked:
             raise KeyboardInterrupt
 
     def _step(self) -> float:

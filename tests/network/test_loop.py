@@ -105,6 +105,14 @@ def test_after_ctrl_c_training_goes_on_from_there(tmp_path: Path) -> None:
     assert [point.accuracy for point in training.curve] == [0.1, 0.7]
 
 
+def test_ctrl_c_in_the_last_iteration_is_not_lost(tmp_path: Path) -> None:
+    solver = FakeSolver([0.1])
+    solver.at_iteration[10] = lambda: os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_with(solver, tmp_path, Schedule(10, 10, 0, 8))
+    assert load_training(tmp_path).finished
+
+
 def test_a_loss_that_never_left_chance_is_flat() -> None:
     for loss, flat in ((1.94, True), (1.8, False)):
         training = Training(curve=[Validation(1, 2.0, 0.1, 1.95), Validation(2, 2.0, 0.1, loss)])
