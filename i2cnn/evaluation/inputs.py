@@ -169,9 +169,20 @@ def _values(face: Face) -> dict[str, Any]:
 
 
 def read_dataset(settings: Settings) -> Dataset:
-    """The data set of a run, read by its reader, with the pictures that serve as references."""
+    """The data set of a run, read by its reader, with the pictures that serve as references.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or the run's references do not go with its task or its other people.
+    """
     if settings.reference not in REFERENCE_PICTURES:
         return load_dataset(settings.dataset, settings.path, settings.task)
+    if settings.train_also is not None:
+        raise InputError(
+            f"--reference {settings.reference}: the people of --train-also have no neutral "
+            "pictures here to be measured from; use --reference person, or leave --train-also out"
+        )
     if settings.dataset not in OWN_LABELS and settings.task != "six":
         raise InputError(
             f"--reference {settings.reference}: neutral pictures serve as references and leave "

@@ -253,6 +253,7 @@ def test_a_network_is_fused_with_a_rival(data: Path, tmp_path: Path) -> None:
     ("options", "reason"),
     [
         (["--reference=neutral"], "add --task six"),
+        (["--reference=neutral", "--task=six", "--train-also=synthetic"], "leave --train-also out"),
         (["--reference-pictures=3"], "need --reference person"),
         (["--fuse=hog"], "--k none asks for no network"),
         (["--train-also=nowhere"], "nowhere"),
