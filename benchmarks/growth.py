@@ -5,7 +5,7 @@ embedded faces, with the paper's net, and multiplied. Gram matrices are measured
 patches of 4096 numbers, and multiplied. SVMs, whose cost does not depend on the numbers per face,
 are tuned on made-up features as in svm.py: one inner fold is measured with every C, and multiplied
 by the folds. What is larger than --largest follows from the two largest measured sizes, or, where
-a law is known, from it: these rows say "paper". Each measurement has a process of its own.
+a law is known, from it: these rows say "extrapolated". Each measurement has a process of its own.
 
 Exact and projected SVMs are fitted on the same faces, and name the same 1000 others.
 
@@ -190,7 +190,7 @@ def table_of(name: str, largest: int) -> list[dict[str, Any]]:
         if seconds is None:
             growth = large["faces"] / small["faces"]
             seconds = math.log(large["processor"] / small["processor"]) / math.log(growth)
-        row = {"step": name, "faces": size, "how": f"paper (power {seconds:.1f})"}
+        row = {"step": name, "faces": size, "how": f"extrapolated (power {seconds:.1f})"}
         row |= {what: large[what] * ratio**seconds for what in ("seconds", "processor")}
         row |= {what: large[what] * ratio**memory for what in ("mb", "disk") if what in large}
         rows.append(row)

@@ -30,7 +30,9 @@ def _row(*cells: str) -> str:
 
 
 def _methods(content: Any) -> Iterator[str]:
-    yield _row("method", "accuracy %", "std over folds", "95 % interval, over people")
+    few = all(m["interval95"] == m["interval95_wilson"] for m in content["methods"])
+    kind = "Wilson's" if few else "over people"
+    yield _row("method", "accuracy %", "std over folds", f"95 % interval, {kind}")
     yield _row(*["---"] * 4)
     for m in content["methods"]:
         if m["group"] in _GROUPS and "reference" not in m:
