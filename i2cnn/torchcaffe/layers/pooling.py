@@ -36,9 +36,9 @@ class Pooling(Spatial):
         self.round_up = self._rounds_up()
         if len(shapes[0]) != 4:
             raise self.fail(f"the bottom must be (N, C, H, W), not {shapes[0]}")
-        self.pad = self.pair(p, "pad", "pad", 0)
-        self.stride = self.pair(p, "stride", "stride", 1)
-        self.kernel = self.pair(p, "kernel_size", "kernel", 0)
+        self.pad = self.pair(p, "pad", "pad")
+        self.stride = self.pair(p, "stride", "stride")
+        self.kernel = self.pair(p, "kernel_size", "kernel")
         if p.HasField("pad_h") != p.HasField("pad_w"):
             raise self.fail("give both pad_h and pad_w, or pad")
         if p.global_pooling:

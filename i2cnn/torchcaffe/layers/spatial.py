@@ -19,31 +19,38 @@ T = TypeVar("T", bound=tuple[int, ...])
 class Spatial(Layer):
     """Reads kernel, stride and pad, which Caffe accepts in two spellings."""
 
-    def pair(
-        self, param: ConvolutionParameter | PoolingParameter, name: str, short: str, default: int
-    ) -> Pair:
-        """(height, width) of a setting given as `name` (once or twice) or `short`_h, `short`_w."""
-        value = getattr(param, name)
-        repeated = hasattr(value, "__len__")  # in ConvolutionParameter; not in PoolingParameter
-        values = list(value) if repeated else [value]
+    def pair(self, param: ConvolutionParameter | PoolingParameter, name: str, short: str) -> Pair:
+        """(height, width) of a setting given as `name`, or as `short`_h and `short`_w.
+
+        Raises
+        ------
+        CaffeError
+            It is given in both spellings, or is above Caffe's limit.
+        """
         h, w = f"{short}_h", f"{short}_w"
-        if param.HasField(h) or param.HasField(w):
-            if values if repeated else param.HasField(name):
-                raise self.fail(f"give either {name} or {h} and {w}, not both")
-            return self._checked((getattr(param, h), getattr(param, w)), name)
-        values = values or [default]
-        return self._checked((values[0], values[-1]), name)
+        if not (param.HasField(h) or param.HasField(w)):
+            value = getattr(param, name)
+            return self._checked((value, value), name)
+        # Set, whether it is one number (pooling) or a list (convolution).
+        if any(field.name == name for field, _ in param.ListFields()):
+            raise self.fail(f"give either {name} or {h} and {w}, not both")
+        return self._checked((getattr(param, h), getattr(param, w)), name)
 
     def each(self, axes: int, name: str, short: str, default: int) -> tuple[int, ...]:
         """A setting of a convolution by spatial axis, given once, or once for each axis.
 
         Two axes may have it as `short`_h and `short`_w.
+
+        Raises
+        ------
+        CaffeError
+            It is given for other axes, in both spellings, or is above Caffe's limit.
         """
         p = self.param.convolution_param
         if short and (p.HasField(f"{short}_h") or p.HasField(f"{short}_w")):
             if axes != 2:
                 raise self.fail(f"{short}_h and {short}_w need two spatial axes, not {axes}")
-            return self.pair(p, name, short, default)
+            return self.pair(p, name, short)
         values = tuple(getattr(p, name)) or (default,)
         if len(values) not in (1, axes):
             raise self.fail(
@@ -71,6 +78,15 @@ def window_means(length: int, windows: int, kernel: int, stride: int, pad: int) 
 
     A window's mean counts the padding's zeros, but ends where the padding ends.
 
+    Parameters
+    ----------
+    length : int
+        Of the axis, without padding.
+    windows : int
+        How many there are.
+    kernel, stride, pad : int
+        Along the axis.
+
     Returns
     -------
     Tensor of float32, (length, windows)
@@ -95,5 +111,12 @@ def products_pay(x: Tensor, kernel: Pair) -> bool:
 
 
 def averaged(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Means over the windows of images (N, C, H, W), by :func:`window_means` of both axes."""
+    """Means (N, C, h, w) over the windows of images (N, C, H, W).
+
+    Parameters
+    ----------
+    x : Tensor of float32, (N, C, H, W)
+    rows, columns : Tensor of float32, (H, h) and (W, w)
+        From :func:`window_means`.
+    """
     return rows.t() @ (x @ columns)
