@@ -44,7 +44,7 @@ class Execution:
     ----------
     engine : {"torch", "caffe"}
     device : str
-        "cpu" or "cuda:N".
+        "auto", "cpu", "cuda" or "cuda:N", as for :func:`i2cnn.network.engine.choose_device`.
     keep : bool
         Keep databases, features and snapshots.
     threads : int

@@ -32,7 +32,7 @@ class Method:
     title : str
         For tables.
     group : str
-        Of :class:`i2cnn.svm.variants.Variant`, or FUSED, RIVAL or FLOOR.
+        Of :class:`i2cnn.svm.variants.Variant`, or VOTE, ENSEMBLE, FUSED, RIVAL or FLOOR.
     k : int
         Patches per face that the network sees; 0 for rivals.
     protocol : str

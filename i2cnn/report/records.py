@@ -77,14 +77,12 @@ class ReferenceRecord:
 
 @dataclass(frozen=True)
 class Choice:
-    """The classifier of one method in one fold.
+    """The SVM of one method in one fold.
 
     Parameters
     ----------
-    kernel : str
-        Of its SVM; empty for other classifiers.
+    kernel : {"linear", "polynomial", "rbf"}
     C : float
-        0 for other classifiers.
     accuracy : float
         On the test faces.
     reference : ReferenceRecord or None
@@ -145,7 +143,7 @@ class JobRecord:
     choices : mapping of str to Choice
         By method; none for methods without an SVM.
     training : TrainingRecord or None
-        None for rivals.
+        None for jobs without a training of their own.
     steps : mapping of str to StepCost
         By step.
     inputs : str
@@ -197,8 +195,8 @@ def parse_job(content: Any, source: str) -> JobRecord:
         return JobRecord(
             {
                 str(name): Choice(
-                    str(m.get("kernel", "")),
-                    float(m.get("C", 0)),
+                    str(m["kernel"]),
+                    float(m["C"]),
                     float(m["accuracy"]),
                     _reference(m),
                     _calibration(m),

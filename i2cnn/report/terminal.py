@@ -120,9 +120,12 @@ def print_comparison(tables: Sequence[PaperTable], console: Console | None = Non
 
 def _key(table: PaperTable) -> str:
     """What the cells of a comparison mean."""
-    own = any("own split" in column for column in table.columns)
-    words = "ours (published; ? where its column is a guess)"
-    return words + (f"\n{PEOPLE_UNKNOWN}" if own else "")
+    lines = ["ours (published; ? where its column is a guess)"]
+    if any(cell.flat for row in table.rows for cell in row.cells):
+        lines.append("* the loss of one of its trainings never left ln(classes)")
+    if any("own split" in column for column in table.columns):
+        lines.append(PEOPLE_UNKNOWN)
+    return "\n".join(lines)
 
 
 def _cell_text(cell: Cell) -> str:

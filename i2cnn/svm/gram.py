@@ -114,14 +114,14 @@ def sum_gram(gram: Float32Array, patches: Iterable[int] | None = None) -> Float6
 
     Parameters
     ----------
-    gram : ndarray of float32, (patches, faces, faces)
+    gram : ndarray of float32, (patches, faces, c)
         From :func:`per_patch_gram`.
     patches : iterable of int, optional
         Positions along the first axis; all by default.
 
     Returns
     -------
-    ndarray of float64, (faces, faces)
+    ndarray of float64, (faces, c)
 
     Raises
     ------

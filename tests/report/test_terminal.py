@@ -76,6 +76,16 @@ def test_a_comparison_has_a_column_per_run() -> None:
     assert "BDBN [23] │ - (96.7 ?) │ -" in text
 
 
+def test_a_comparison_says_what_a_star_is() -> None:
+    row = row_of("k60_trained", 0.2)
+    for flat_folds in ((), (2,)):
+        runs = [report_of([replace(row, flat_folds=flat_folds)])]
+        console = Console(file=io.StringIO(), width=200)
+        print_comparison(paper_tables(runs), console)
+        text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+        assert ("* the loss of one of its trainings never left" in text) == bool(flat_folds)
+
+
 def test_a_narrow_terminal_cuts_nothing_off() -> None:
     console = Console(file=io.StringIO(), width=50)
     print_report(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"), console)
