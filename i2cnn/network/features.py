@@ -19,6 +19,7 @@ import numpy as np
 
 from i2cnn.faces.table import Face
 from i2cnn.network.profiles import FEATURE_BLOBS, PROBABILITY_BLOB
+from i2cnn.network.training_folder import DEPLOY_FILE
 from i2cnn.network.transform import Transform
 from i2cnn.patches.extract import face_patches
 from i2cnn.patches.schemes import PatchSet
@@ -90,10 +91,25 @@ class FeatureExtractor:
         with self._turn:
             return int(np.prod(self.net.blobs[self._blob].data.shape[1:]))
 
+    @property
+    def classes(self) -> int:
+        """Number of classes that the net tells apart."""
+        with self._turn:
+            return int(self.net.blobs[self._having(PROBABILITY_BLOB)].data.shape[1])
+
     @cached_property
     def _blob(self) -> str:
         """Name of the blob with the features."""
-        return next(name for name in FEATURE_BLOBS if name in self.net.blobs)
+        return self._having(*FEATURE_BLOBS)
+
+    def _having(self, *names: str) -> str:
+        """The first of some blobs that the net has; InputError if it has none of them."""
+        found = next((name for name in names if name in self.net.blobs), None)
+        if found is None:
+            raise InputError(
+                f"{DEPLOY_FILE}: has no blob {' or '.join(names)}; take that of the training"
+            )
+        return found
 
     def describe(self, image: UInt8Array, points: Float64Array, chosen: PatchSet) -> Float32Array:
         """Features (patches, dim) of a face, from patches of the size that the net takes.
@@ -125,7 +141,7 @@ class FeatureExtractor:
 
     def probabilities(self, inputs: Float32Array) -> Float32Array:
         """The net's own softmax (n, classes) of transformed patches (n, 3, height, width)."""
-        return self._blob_after(inputs, PROBABILITY_BLOB)
+        return self._blob_after(inputs, self._having(PROBABILITY_BLOB))
 
     def _blob_after(self, inputs: Float32Array, name: str) -> Float32Array:
         """A copy of a blob after a forward pass."""

@@ -30,8 +30,6 @@ class Fc7Describer:
     ----------
     patches : PatchSet
     extractor : FeatureExtractor
-    classes : int
-        Of the network.
     device : str
         Where the network is.
     process : int
@@ -40,7 +38,6 @@ class Fc7Describer:
 
     patches: PatchSet
     extractor: FeatureExtractor
-    classes: int
     device: str
     process: int
 
@@ -48,6 +45,11 @@ class Fc7Describer:
     def dim(self) -> int:
         """Numbers per patch."""
         return self.extractor.dim
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the network."""
+        return self.extractor.classes
 
     def describe(self, image: UInt8Array, points: Float64Array) -> Float32Array:
         """Features (patches, dim) of a face."""
@@ -66,9 +68,7 @@ def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) ->
     module = start_engine(engine, device)
     net = module.Net(str(folder / DEPLOY_FILE), TEST, weights=str(folder / NET_FILE))
     _check_weights(folder / NET_FILE, net.params)
-    classes = int(net.blobs[net.outputs[0]].data.shape[1])
-    extractor = FeatureExtractor(net, transform)
-    return Fc7Describer(patches, extractor, classes, device, os.getpid())
+    return Fc7Describer(patches, FeatureExtractor(net, transform), device, os.getpid())
 
 
 def _check_weights(path: Path, layers: Iterable[str]) -> None:

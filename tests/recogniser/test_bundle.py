@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from i2cnn.network.profiles import fill_deploy
+from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE
 from i2cnn.network.transform import Transform
+from i2cnn.patches.schemes import DEEPID, PatchSet
+from i2cnn.recogniser.describe_fc7 import make_describer
 from i2cnn.recogniser.features import TRANSFORM_FILE
+from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.prototext import write_prototxt
+from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.util.errors import InputError
 from tests.helpers.programs import run as run_program
 from tests.helpers.small_runs import JOB
 
@@ -23,3 +32,27 @@ def test_a_recogniser_has_the_transform_of_its_training(run: Path) -> None:
     trained = Transform.from_training_folder(run / JOB)
     assert (stored.crop, stored.scale) == (trained.crop, trained.scale)
     np.testing.assert_array_equal(stored.mean, trained.mean)
+
+
+def folder_of(folder: Path, deploy: NetParameter) -> Path:
+    """A recogniser's network, untrained."""
+    write_prototxt(folder / DEPLOY_FILE, deploy)
+    caffe.Net(str(folder / DEPLOY_FILE), caffe.TEST).save(str(folder / NET_FILE))
+    Transform(np.zeros((3, 64, 64), np.float32), 56, 0.015625).save(folder / TRANSFORM_FILE)
+    return folder
+
+
+def test_the_classes_of_a_net_that_names_its_features_are_those_of_its_softmax(
+    tmp_path: Path,
+) -> None:
+    folder = folder_of(tmp_path, fill_deploy("better", classes=5))
+    describer = make_describer(folder, PatchSet(DEEPID, (0,)), "torch", "cpu")
+    assert (describer.classes, describer.dim) == (5, 64 * 7 * 7)
+
+
+def test_a_net_without_features_is_refused(tmp_path: Path) -> None:
+    deploy = fill_deploy("better", classes=5)
+    del deploy.layer[next(i for i, x in enumerate(deploy.layer) if x.name == "features") :]
+    describer = make_describer(folder_of(tmp_path, deploy), PatchSet(DEEPID, (0,)), "torch", "cpu")
+    with pytest.raises(InputError, match="no blob features or fc7"):
+        _ = describer.dim
