@@ -145,7 +145,8 @@ def wilson(hits: float, number: int) -> tuple[float, float]:
         / (1 + _Z95**2 / number)
         * np.sqrt(share * (1 - share) / number + _Z95**2 / (4 * number**2))
     )
-    return float(centre - half), float(centre + half)
+    # Rounding can put an end beyond 0 or 1, which would be printed as -0.0.
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def chance(truth: Sequence[str]) -> float:

@@ -70,6 +70,11 @@ def test_wilsons_interval_agrees_with_the_textbook() -> None:
     assert wilson(8, 10) == pytest.approx((0.490, 0.943), abs=1e-3)
 
 
+def test_wilsons_interval_stays_between_0_and_1() -> None:
+    ends = [(wilson(0, number)[0], wilson(number, number)[1]) for number in range(1, 60)]
+    assert all(low >= 0 and high <= 1 for low, high in ends)
+
+
 def test_the_interval_is_over_people() -> None:
     """Ten people, all faces of each right or all wrong: the interval is that of ten, not of 100."""
     rows = [
