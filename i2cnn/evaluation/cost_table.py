@@ -71,7 +71,7 @@ def _table(plan: Plan) -> Table:
     columns = ("patches", "jobs", "time each", "disk in use", "disk kept", "memory")
     table = table_of(
         *columns,
-        title=f"Plan: {_faces_words(plan)}; training, fc7 and SVM",
+        title=f"Plan: {_faces_words(plan)}; training, features and SVM",
         caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
         "stops once validation accuracy no longer rises.",
     )
@@ -96,7 +96,7 @@ def _speed_words(speed: Speed) -> str:
     return (
         f"Measured here: {1 / speed.patch_seconds:.0f} patches/s into a database "
         f"({speed.patch_bytes / 1e3:.0f} kB each), {speed.iteration_seconds:.2f} s per iteration, "
-        f"{1 / speed.feature_seconds:.0f} patches/s through fc7."
+        f"{1 / speed.feature_seconds:.0f} patches/s to features."
     )
 
 

@@ -64,7 +64,7 @@ class Speed:
     feature_seconds : float
         Per patch: sampling and forward pass.
     feature_numbers : int
-        Values of one patch's fc7.
+        Features of one patch.
     net_bytes, snapshot_bytes : int
         Size of a .caffemodel, and of all that a snapshot writes.
     memory_bytes : int
