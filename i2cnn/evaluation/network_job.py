@@ -11,7 +11,8 @@ votes.npy
     Probabilities of the tested faces' classes by the net's softmax, in the order of the
     predictions.
 gram_trained.npy, gram_untrained.npy
-    Gram matrices of the nets' features about the faces' mean, at mean 1, for several seeds together.
+    Gram matrices of the nets' features about the faces' mean, at mean 1: what several seeds
+    together are made of.
 svm.npz
     The linear SVM on the trained net's features, one weight vector per pair of classes.
 """

@@ -7,7 +7,7 @@ the test swaps the two methods' answers for whole people.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,9 @@ _RESAMPLES = 5000
 _SWAPS = 49_999
 #: With at most so many people, every way of swapping is tried.
 _MOST_EXACT = 13
-#: Swaps that are computed at a time.
+#: Swaps, and random numbers, that are computed at a time: a set's own split may test 100 000.
 _CHUNK = 5000
+_MOST_NUMBERS = 25_000_000
 #: Sums of shares that differ by less are equal.
 _TIE = 1e-9
 
@@ -114,14 +115,28 @@ def differences(table: PersonTable, pairs: Sequence[tuple[int, int]]) -> list[Di
     """
     first, second = (list(side) for side in zip(*pairs, strict=True))
     gained = table.right[:, second] - table.right[:, first]
-    number = len(table.people)
-    drawn = np.random.default_rng(0).integers(number, size=(_RESAMPLES, number))
-    weights = np.stack([np.bincount(row, minlength=number) for row in drawn]).astype(float)
-    resampled = weights @ gained / (weights @ table.faces)[:, np.newaxis]
-    low, high = np.percentile(resampled, [2.5, 97.5], axis=0)
+    low, high = np.percentile(_resampled(gained, table.faces), [2.5, 97.5], axis=0)
     value = gained.sum(axis=0) / table.faces.sum()
     numbers = zip(value, low, high, _p_values(gained), strict=True)
     return [Difference(*map(float, row)) for row in numbers]
+
+
+def _resampled(gained: FloatArray, faces: FloatArray) -> FloatArray:
+    """Differences (_RESAMPLES, pairs) over people who are drawn at random, with replacement."""
+    people, rng = len(faces), np.random.default_rng(0)
+    found = []
+    for rows in _chunks(_RESAMPLES, people):
+        drawn = rng.integers(people, size=(rows, people))
+        weights = np.stack([np.bincount(row, minlength=people) for row in drawn]).astype(float)
+        found.append(weights @ gained / (weights @ faces)[:, np.newaxis])
+    return np.concatenate(found)
+
+
+def _chunks(rows: int, columns: int) -> Iterator[int]:
+    """Numbers of rows, in all so many, whose random numbers are not too many for the memory."""
+    most = max(1, min(_CHUNK, _MOST_NUMBERS // columns))
+    for start in range(0, rows, most):
+        yield min(most, rows - start)
 
 
 def _p_values(gained: FloatArray) -> FloatArray:
@@ -133,9 +148,8 @@ def _p_values(gained: FloatArray) -> FloatArray:
         return np.asarray((np.abs(signs @ gained) >= observed).mean(axis=0))
     rng = np.random.default_rng(0)
     as_extreme = np.ones_like(observed)  # what was observed is one of the ways
-    for start in range(0, _SWAPS, _CHUNK):
-        size = (min(_CHUNK, _SWAPS - start), people)
-        signs = rng.choice((1.0, -1.0), size=size)
+    for rows in _chunks(_SWAPS, people):
+        signs = rng.choice((1.0, -1.0), size=(rows, people))
         as_extreme += (np.abs(signs @ gained) >= observed).sum(axis=0)
     return np.asarray(as_extreme / (_SWAPS + 1))
 

@@ -57,6 +57,15 @@ def test_a_method_against_itself_does_not_differ() -> None:
     assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
+def test_many_people_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(*([gain] for gain in np.random.default_rng(0).integers(-3, 6, 20)))
+    (whole,) = differences(table, [(0, 1)])
+    monkeypatch.setattr("i2cnn.report.paired._MOST_NUMBERS", 20 * 777)
+    (parts,) = differences(table, [(0, 1)])
+    assert (parts.value, parts.p) == (whole.value, whole.p)
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high))
+
+
 def test_many_people_are_swapped_at_random_as_the_exact_test_says() -> None:
     """Sixteen people, 12 for and 4 against: a sign test, p = 2 P(X >= 12) of Binomial(16, 1/2)."""
     (found,) = differences(table_of(*[[1]] * 12, *[[-1]] * 4), [(0, 1)])
