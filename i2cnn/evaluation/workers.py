@@ -291,7 +291,7 @@ def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) ->
         submit = _executor(run, "slurm", parameters, _in_worker)
         return lambda jobs: submit([(run.resolve(), job, execution) for job in jobs.values()])
     if slots > 1 and execution.device != "cpu" and _gpus() == 1:
-        say(f"{slots} jobs at a time share one GPU by turns, which --jobs 1 may well outrun")
+        say(f"{slots} jobs at a time share one GPU, which slows each down; --jobs 1 may be faster")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     submit = _executor(
         run, "local", {"timeout_min": _TIMEOUT_MINUTES}, partial(_in_local_worker, visible)

@@ -87,16 +87,17 @@ def test_threads_end_with_their_net(folder: Path) -> None:
         n.forward()
     labels = nets[0].blobs["label"]
     assert threading.active_count() > before
+    assert lmdb_records._lmdb_file("db") in lmdb_records._lmdbs._open
     del nets, n
     gc.collect()
     # Threads of earlier tests may end meanwhile, so their number alone does not tell.
-    place = os.path.realpath("db")
+    database = lmdb_records._lmdb_file("db")
     for _ in range(200):
-        if threading.active_count() <= before and place not in lmdb_records._lmdbs._open:
+        if threading.active_count() <= before and database not in lmdb_records._lmdbs._open:
             break
         time.sleep(0.05)
     assert threading.active_count() <= before
-    assert place not in lmdb_records._lmdbs._open
+    assert database not in lmdb_records._lmdbs._open
     assert labels.data.tolist() == [0, 1]  # blobs outlive their net
 
 
