@@ -163,7 +163,7 @@ def test_equal_pictures_have_a_scale_above_zero() -> None:
     assert np.isfinite(reference.apply(features[0])).all()
 
 
-def test_scores_are_shares_of_votes_whose_largest_wins() -> None:
+def test_a_clear_decision_outweighs_two_narrow_ones() -> None:
     pairs = PairWeights(
         np.zeros((3, 1, 1), np.float32),
         np.zeros(3, np.float32),
