@@ -17,8 +17,9 @@ if [ "${1:-}" = --inside ]; then
     i2cnn() { "$python" -m i2cnn "$@" >>try.log; }
     data=target/i2cnn/datasets/synthetic_v1
     i2cnn faces --dataset synthetic --out faces.csv
-    i2cnn patches faces.csv --root $data --k 1 --task seven --subjects S01,S02 --out train --mean mean.binaryproto
-    i2cnn patches faces.csv --root $data --k 1 --task seven --subjects S03 --out validation
+    i2cnn patches faces.csv --root $data --size 64 --k 1 --task seven --subjects S01,S02 \
+        --out train --mean mean.binaryproto
+    i2cnn patches faces.csv --root $data --size 64 --k 1 --task seven --subjects S03 --out validation
     i2cnn train --train train --validation validation --mean mean.binaryproto --classes 7 --out net \
         --profile quick --max-iter 2 --batch-size 4 --device cpu
     i2cnn features faces.csv --root $data --net net --out features.npy --k 1 --device cpu

@@ -126,7 +126,7 @@ def _how_patches_are_written(patches: argparse.ArgumentParser) -> None:
         type=options.patch_size,
         default=PATCH_SIZE,
         metavar="PIXELS",
-        help=f"side of a patch (default: {PATCH_SIZE}; the profile better takes 64)",
+        help=f"side of a patch (default: {PATCH_SIZE}; the profiles quick and better take 64)",
     )
     patches.add_argument(
         "--jitter",

@@ -26,7 +26,7 @@ PROBABILITY_BLOB = "prob"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
 JITTER = {"better": 4}
 #: Side in pixels of the patches that a profile takes; the paper's where it has no entry.
-SIZES = {"better": 64}
+SIZES = {"quick": 64, "better": 64}
 CLASSIFIER = "fc8"
 
 
@@ -150,14 +150,15 @@ def template_schedule(profile: str) -> Schedule:
     """Schedule of a profile, as its templates have it.
 
     Patience is one step of the rate for the paper's solver, whose rule is to go on "until the
-    accuracy is not increased any longer" (section 3.3); the other profiles run to their end.
+    accuracy is not increased any longer" (section 3.3); the other profiles' solvers have no steps
+    and run to their end.
     """
     solver = read_solver(template_dir(profile) / SOLVER_FILE)
     net = read_net(template_dir(profile) / TRAIN_VAL_FILE)
     return Schedule(
         max_iter=solver.max_iter,
         validate_every=solver.test_interval,
-        patience=solver.stepsize if profile == "paper" else 0,
+        patience=solver.stepsize,
         batch_size=_data_layer(net, TRAIN).data_param.batch_size,
     )
 
@@ -195,19 +196,15 @@ def fill_solver(
     """Solver for our training loop.
 
     Validation and snapshots are the loop's, which watches the accuracy; the solver's own test and
-    snapshot intervals are set beyond its end. In the small profiles the steps of the rate shrink
-    with `max_iter`, so that a shorter schedule has the same shape (the policy `poly` follows
-    `max_iter` by itself). The paper's steps stay where the paper has them: a training that ends
-    earlier never reaches them, and one whose rate fell after a few hundred iterations would not
-    even leave the plateau at ln(classes).
+    snapshot intervals are set beyond its end. In the small profiles the rate falls with `max_iter`
+    by its policy, `poly`, so that a shorter schedule has the same shape. The paper's steps stay
+    where the paper has them: a training that ends earlier never reaches them, and one whose rate
+    fell after a few hundred iterations would not even leave the plateau at ln(classes).
     """
     solver = read_solver(template_dir(setup.profile) / SOLVER_FILE)
-    max_iter = setup.schedule.max_iter
-    if solver.HasField("stepsize") and setup.profile != "paper":
-        solver.stepsize = max(1, round(solver.stepsize * max_iter / solver.max_iter))
-    solver.max_iter = max_iter
+    solver.max_iter = setup.schedule.max_iter
     solver.test_iter[:] = [validation_batches]
-    solver.test_interval = max_iter + 1
+    solver.test_interval = solver.max_iter + 1
     solver.test_initialization = False
     solver.snapshot = 0
     solver.snapshot_prefix = SNAPSHOT_PREFIX

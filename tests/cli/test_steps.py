@@ -25,7 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         faces = ["faces.csv", "--root", str(data)]
-        options = [*faces, "--task=seven", "--k=5"]
+        options = [*faces, "--task=seven", "--k=5", "--size=64"]
         train = [*options, "--out=train_db", "--subjects=S01, S02", "--mean=mean.binaryproto"]
         databases = ["--train=train_db", "--validation=val_db", "--mean=mean.binaryproto"]
         schedule = ["--profile=quick", "--max-iter=2", "--batch-size=4", "--device=cpu"]
@@ -50,7 +50,7 @@ def folder(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def test_features_have_a_row_per_face_and_patch(folder: Path) -> None:
-    assert np.load("f.npy").shape == (28, 5, 512)
+    assert np.load("f.npy").shape == (28, 5, 32 * 7 * 7)
 
 
 def test_svm_predicts_every_face(folder: Path, capsys: Output) -> None:

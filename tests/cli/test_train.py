@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with faces, databases of several kinds and a net trained for two iterations."""
     folder = tmp_path_factory.mktemp("train") / "folder"
     small_set(folder / "data")
-    patches = ["patches", "faces.csv", "--root=data", "--task=seven", "--k=1"]
+    patches = ["patches", "faces.csv", "--root=data", "--task=seven", "--k=1", "--size=64"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["faces", "data"]) == 0
@@ -41,8 +41,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             assert main([*patches, f"--out={name}", f"--subjects={subjects}", *more]) == 0
         lines = Path("faces.csv").read_text().splitlines()
         Path("six.csv").write_text("\n".join(x for x in lines if ",fear," not in x) + "\n")
-        six = ["patches", "six.csv", "--root=data", "--k=1", "--out=six", "--subjects=S03"]
-        assert main(six) == 0
+        six = "patches six.csv --root=data --k=1 --size=64 --out=six --subjects=S03"
+        assert main(six.split()) == 0
         assert main(TWO) == 0
     return folder
 

@@ -144,7 +144,7 @@ def _with_database(folder: Path) -> None:
     faces = some_faces(4)
     chosen = PatchSet.of(get_scheme("deepid"), 1)
     labels = [SEVEN.index(face.label) for face in faces]
-    options = DatabaseOptions(chosen, "png", classes=SEVEN.labels)
+    options = DatabaseOptions(chosen, "png", classes=SEVEN.labels, size=64)
     write_database(
         faces, labels, embedded_root(), folder / "db", options, mean_file=folder / "x.binaryproto"
     )

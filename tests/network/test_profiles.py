@@ -105,17 +105,20 @@ def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(found / scale, expected / scale, atol=2e-5)
 
 
-def test_the_features_of_better_are_its_last_convolution_normalised_at_each_place(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("profile", "blob", "channels"), [("quick", "pool2", 32), ("better", "res3", 64)]
+)
+def test_the_features_are_the_last_convolution_normalised_at_each_place(
+    profile: str, blob: str, channels: int, tmp_path: Path
 ) -> None:
-    write_prototxt(tmp_path / "deploy.prototxt", fill_deploy("better", classes=7))
+    write_prototxt(tmp_path / "deploy.prototxt", fill_deploy(profile, classes=7))
     net = caffe.Net(str(tmp_path / "deploy.prototxt"), caffe.TEST)
     net.blobs["data"].data[...] = np.random.RandomState(0).randn(*net.blobs["data"].shape)
     transform = Transform(np.zeros((3, 64, 64), np.float32), 56, 0.015625)
     found = FeatureExtractor(net, transform).forward(net.blobs["data"].data.copy())
-    last = net.blobs["res3"].data
+    last = net.blobs[blob].data
     expected = last / np.sqrt(1 + np.mean(last.astype(np.float64) ** 2, axis=1, keepdims=True))
-    np.testing.assert_allclose(found, expected.reshape(60, 64 * 7 * 7), rtol=1e-4)
+    np.testing.assert_allclose(found, expected.reshape(60, channels * 7 * 7), rtol=1e-4)
 
 
 SHORT = Schedule(max_iter=1000, validate_every=100, patience=0, batch_size=8)
@@ -129,35 +132,38 @@ def test_filling_the_net() -> None:
     assert train.transform_param.mean_file == test.transform_param.mean_file == "m"
 
 
-@pytest.mark.parametrize(("profile", "stepsize"), [("quick", 800), ("paper", 50_000)])
-def test_a_shorter_schedule_keeps_its_shape_and_the_papers_its_steps(
-    profile: str, stepsize: int, tmp_path: Path
-) -> None:
-    setup = TrainingSetup(profile, 6, SHORT, seed=9)
+def test_a_shorter_schedule_keeps_the_papers_steps(tmp_path: Path) -> None:
+    setup = TrainingSetup("paper", 6, SHORT, seed=9)
     write_training_files(tmp_path, setup, ValidationPass(4, 3))
     solver = read_solver(tmp_path / "solver.prototxt")
-    assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, stepsize, 9)
+    assert (solver.max_iter, solver.stepsize, solver.random_seed) == (1000, 50_000, 9)
     assert list(solver.test_iter) == [3]
 
 
-def test_the_papers_schedule() -> None:
-    assert template_schedule("paper") == Schedule(200_000, 1000, 50_000, 256)
+@pytest.mark.parametrize(
+    ("profile", "schedule"),
+    [
+        ("paper", Schedule(200_000, 1000, 50_000, 256)),
+        ("quick", Schedule(600, 100, 0, 128)),
+        ("better", Schedule(1500, 100, 0, 256)),
+    ],
+)
+def test_the_schedules(profile: str, schedule: Schedule) -> None:
+    assert template_schedule(profile) == schedule
 
 
-def test_the_better_schedule() -> None:
-    assert template_schedule("better") == Schedule(1500, 100, 0, 256)
-
-
-def test_a_poly_schedule_keeps_its_shape(tmp_path: Path) -> None:
-    write_training_files(tmp_path, TrainingSetup("better", 7, SHORT), ValidationPass(4, 3))
+@pytest.mark.parametrize("profile", ["quick", "better"])
+def test_a_poly_schedule_keeps_its_shape(profile: str, tmp_path: Path) -> None:
+    write_training_files(tmp_path, TrainingSetup(profile, 7, SHORT), ValidationPass(4, 3))
     solver = read_solver(tmp_path / "solver.prototxt")
     # The rate falls to 0 at max_iter, whichever it is.
     assert (solver.lr_policy, solver.power, solver.max_iter) == ("poly", 1, 1000)
     assert not solver.HasField("stepsize")
 
 
-def test_batch_normalisation_of_the_better_network_follows_the_phase() -> None:
-    net = read_net(template_dir("better") / "train_val.prototxt")
+@pytest.mark.parametrize("profile", ["quick", "better"])
+def test_batch_normalisation_follows_the_phase(profile: str) -> None:
+    net = read_net(template_dir(profile) / "train_val.prototxt")
     normalised = [layer for layer in net.layer if layer.type == "BatchNorm"]
     assert normalised
     # The batch's statistics in phase TRAIN, the stored ones in phase TEST.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,26 +21,15 @@ from tests.helpers.databases import write_faces
 
 QUICK = TrainingSetup("quick", 4, Schedule(1, 1, 0, 4))
 BETTER = TrainingSetup("better", 4, Schedule(2, 2, 0, 8), seed=5)
+EXACT = {"number": 4, "patches": [0], "size": 64}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Four jittered faces to train on, and the same exact ones to validate on."""
-    _write_databases(tmp_path, size=256)
+    write_faces(tmp_path / "train_lmdb", jitter=2, mean_file=tmp_path / "mean.binaryproto", **EXACT)
+    write_faces(tmp_path / "validation_lmdb", **EXACT)
     return tmp_path
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """The same at 64 pixels, for the profile `better`."""
-    _write_databases(tmp_path, size=64)
-    return tmp_path
-
-
-def _write_databases(folder: Path, size: int) -> None:
-    kept = {"number": 4, "patches": [0], "size": size}
-    write_faces(folder / "train_lmdb", jitter=2, mean_file=folder / "mean.binaryproto", **kept)
-    write_faces(folder / "validation_lmdb", **kept)
 
 
 def test_training_patches_may_be_jittered(folder: Path) -> None:
@@ -50,21 +40,25 @@ def test_training_patches_may_be_jittered(folder: Path) -> None:
 
 
 def test_validation_patches_must_not_be_jittered(folder: Path) -> None:
-    write_faces(folder / "other", number=4, patches=[0], jitter=1)
-    setup = TrainingSetup("quick", 4, QUICK.schedule, databases=("train_lmdb", "other"))
+    write_faces(folder / "other", jitter=1, **EXACT)
+    setup = replace(QUICK, databases=("train_lmdb", "other"))
     with pytest.raises(InputError, match="other: holds jittered copies"):
         train_network(folder, setup)
 
 
-def test_patches_of_another_size_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="256 x 256 pixels, profile better takes 64 x 64; write"):
-        train_network(folder, BETTER)
+@pytest.mark.parametrize("setup", [QUICK, BETTER], ids=lambda setup: setup.profile)
+def test_patches_of_another_size_are_refused(setup: TrainingSetup, folder: Path) -> None:
+    write_faces(folder / "other", **EXACT | {"size": 256})
+    other = replace(setup, databases=("train_lmdb", "other"))
+    message = f"other: its patches are 256 x 256 pixels, profile {setup.profile} takes 64 x 64"
+    with pytest.raises(InputError, match=message):
+        train_network(folder, other)
 
 
-def test_the_better_profile_trains_as_its_files_alone_do(small: Path) -> None:
-    train_network(small, BETTER)
-    found = read_weights(small / snapshot_name(2))
-    with working_directory(small):
+def test_the_better_profile_trains_as_its_files_alone_do(folder: Path) -> None:
+    train_network(folder, BETTER)
+    found = read_weights(folder / snapshot_name(2))
+    with working_directory(folder):
         solver = caffe.get_solver("solver.prototxt")
         solver.step(2)
     for name, blobs in found.items():
@@ -72,10 +66,10 @@ def test_the_better_profile_trains_as_its_files_alone_do(small: Path) -> None:
             np.testing.assert_array_equal(mine, theirs.data)
 
 
-def test_the_untrained_net_has_gathered_statistics_but_learned_nothing(small: Path) -> None:
-    train_network(small, BETTER)
-    untrained = read_weights(small / UNTRAINED_FILE)
-    with working_directory(small):
+def test_the_untrained_net_has_gathered_statistics_but_learned_nothing(folder: Path) -> None:
+    train_network(folder, BETTER)
+    untrained = read_weights(folder / UNTRAINED_FILE)
+    with working_directory(folder):
         first = caffe.get_solver("solver.prototxt").net.params
     for name, blobs in untrained.items():
         if name.endswith("_bn"):

@@ -102,8 +102,8 @@ def test_an_svm_of_one_patch_is_refused(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (one_patch, r"weights than those of svm.npz, \(21, 1, 512\)"),
-        (narrow, r"weights than those of svm.npz, \(21, 5, 511\)"),
+        (one_patch, r"weights than those of svm.npz, \(21, 1, 1568\)"),
+        (narrow, r"weights than those of svm.npz, \(21, 5, 1567\)"),
         (one_pair_less, "svm.npz: not one weight vector per pair"),
         (stranger, "svm.npz has pairs of other classes than the 7 labels"),
     ],
@@ -137,7 +137,7 @@ def test_an_edited_scheme_is_refused(run: Path, tmp_path: Path) -> None:
         ({"labels": "neutral"}, "labels missing or edited by hand"),
         ({"patches": [32, 38, 44, 50, 99]}, "patches are not all of the scheme's, 0 to 59"),
         ({"patches": [32, 38, 44, 50, -4]}, "patches are not all of the scheme's, 0 to 59"),
-        ({"patches": [32, 38, 44]}, "3 patches and 512 features need other weights"),
+        ({"patches": [32, 38, 44]}, "3 patches and 1568 features need other weights"),
         ({"patches": [32, 38, 44, 50, 50]}, "patches missing or edited by hand"),
         ({"patches": [32, 38, 44, 50, True]}, "patches missing or edited by hand"),
         ({"patches": None, "scheme": ["deepid"]}, "scheme, patches missing or edited by hand"),
