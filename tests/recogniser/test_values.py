@@ -141,7 +141,7 @@ def test_a_network_that_overflows_gives_no_answer(network: Path) -> None:
 
 def test_a_layer_that_the_weights_do_not_name_is_refused(network: Path) -> None:
     path = network / "deploy.prototxt"
-    path.write_text(path.read_text().replace('name: "conv3"', 'name: "other"'))
+    path.write_text(path.read_text().replace('name: "conv2"', 'name: "other"'))
     sign(network, "deploy.prototxt")
     with pytest.raises(InputError, match=r"no weights for the layers other of deploy.prototxt"):
         answer(network)
