@@ -20,6 +20,8 @@ Shape = tuple[int, int, int]
 Image = npt.NDArray[Any]
 #: (3, N) of int64: top, left and mirror of each image.
 Windows = npt.NDArray[np.int64]
+#: Most channels of an image that OpenCV mirrors.
+_MOST_CHANNELS = 512
 
 
 class DataTransformer:
@@ -94,7 +96,12 @@ class DataTransformer:
         top, left, mirror = self.windows(one, 1, height, width)[:, 0].tolist()
         window = (slice(top, top + rows), slice(left, left + columns))
         crop = image[window]
-        if image.dtype == np.uint8 and self.mean is not None and self.mean.ndim == 3:
+        if (
+            image.dtype == np.uint8
+            and self.mean is not None
+            and self.mean.ndim == 3
+            and image.shape[2] <= _MOST_CHANNELS
+        ):
             self._subtract_mean_image(crop, self.mean[window], mirror, out)
         else:
             target = out[:, ::-1] if mirror else out

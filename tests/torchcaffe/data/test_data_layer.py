@@ -248,6 +248,20 @@ def test_an_image_of_another_size_than_the_mean_is_refused(on_device: bool, fold
         n.forward()
 
 
+def test_images_of_many_channels_are_mirrored_too(folder: Path) -> None:
+    image = np.random.RandomState(0).randint(0, 256, (513, 2, 3)).astype(np.uint8)
+    write_lmdb("db", [raw(image)])
+    write_mean("mean.binaryproto", np.ones(image.shape, np.float32))
+    caffe.set_random_seed(1)
+    n = net('mirror: true mean_file: "mean.binaryproto"', batch=20)
+    n.forward()
+    expected = image.astype(np.float32) - 1
+    found = n.blobs["data"].data
+    mirrored = [(item == expected[..., ::-1]).all() for item in found]
+    assert 0 < sum(mirrored) < 20
+    assert all(m or (item == expected).all() for m, item in zip(mirrored, found, strict=True))
+
+
 def test_a_database_that_was_refused_may_be_written_again(folder: Path) -> None:
     write_lmdb("db", [b"\xff\xff"])
     with pytest.raises(InputError, match="is not a Datum"):
