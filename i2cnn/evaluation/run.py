@@ -7,7 +7,7 @@ RUN/
     faces.csv.partial  those found so far, until faces.csv is there
     faces*.png       contact sheets
     extras.csv       faces of other people who train in every fold (--train-also)
-    pictures.json    SHA-256 of every picture, so that a run keeps to those it began with
+    pictures.json    SHA-256 of every picture of the data set: a run keeps to those it began with
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
     fold_NN/kK_seedsN  the networks of N seeds together (see ensemble_job.py)
