@@ -16,6 +16,7 @@ import statistics
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 FACE_COLUMNS = ("fold", "image", "subject", "truth")
@@ -103,13 +104,26 @@ def leaks(rows: list[dict[str, str]], folds: list[dict[str, list[str]]]) -> list
     return found
 
 
-def rights(rows_by_seed: dict[int, list[dict[str, str]]]) -> dict[str, dict[str, float]]:
+def rights(rows_by_seed: dict[int, list[dict[str, str]]]) -> dict[str, dict[str, Fraction]]:
     """Share of seeds in which each face was named rightly, by person and picture."""
     hits: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for table in rows_by_seed.values():
         for row in table:
             hits[row["subject"]][row["image"]].append(row["truth"] == row["predicted"])
-    return {p: {i: statistics.fmean(h) for i, h in own.items()} for p, own in hits.items()}
+    return {p: {i: Fraction(sum(h), len(h)) for i, h in own.items()} for p, own in hits.items()}
+
+
+def mean_ranks(
+    named: dict[str, dict[str, dict[str, Fraction]]], people: list[str]
+) -> dict[str, float]:
+    """Mean over people of each method's rank by how many faces it names; equal ones share it."""
+    ranks: dict[str, list[float]] = defaultdict(list)
+    for person in people:
+        totals = {name: sum(faces[person].values()) for name, faces in named.items()}
+        order = sorted(totals.values(), reverse=True)
+        for name, own in totals.items():
+            ranks[name].append(1 + order.index(own) + (order.count(own) - 1) / 2)
+    return {name: statistics.fmean(found) for name, found in ranks.items()}
 
 
 def holm(p_values: list[float]) -> list[float]:
@@ -131,14 +145,17 @@ def check_comparison(compared: dict, rows: dict[str, dict[int, list[dict[str, st
     ]
     faces = sum(len(first[p]) for p in people)
     faults = []
-    if (compared["people"], compared["faces"]) != (len(people), faces):
-        faults.append(f"compared: {len(people)} people and {faces} faces, not as reported")
+    units = "people" if "people" in compared else "pictures"
+    if (compared[units], compared["faces"]) != (len(people), faces):
+        faults.append(f"compared: {len(people)} {units} and {faces} faces, not as reported")
+    if not close(mean_ranks(named, people), compared["ranks"]):
+        faults.append("compared: the mean ranks do not follow")
     right = {name: sum(sum(r[p].values()) for p in people) for name, r in named.items()}
     for pairs in (compared["network"], compared["pairs"]):
         for pair in pairs:
             one, other = pair["first"], pair["second"]
             if other != "chance" and not close(
-                (right[one] - right[other]) / faces, pair["difference"]
+                float((right[one] - right[other]) / faces), pair["difference"]
             ):
                 faults.append(f"{one} against {other}: the difference does not follow")
         if not all(map(close, holm([p["p"] for p in pairs]), [p["p_holm"] for p in pairs])):
