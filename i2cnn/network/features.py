@@ -1,6 +1,6 @@
 """Features of every patch of every face, streamed to a file and resumable.
 
-They are the net's fc7 (paper section 3.2), or what its deploy file calls `features`.
+They are the net's fc7 (paper section 3.2), or what its deploy file calls `svm_features`.
 """
 
 from __future__ import annotations

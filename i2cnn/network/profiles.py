@@ -20,8 +20,9 @@ from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prot
 from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter, SolverParameter
 from i2cnn.util.errors import InputError
 
-#: Blobs that may be a net's features, the first that it has: a deploy net may name its own.
-FEATURE_BLOBS = ("features", "fc7")
+#: Blobs that may be a net's features, the first that it has: a deploy net may name its own, in the
+#: alphabet after `prob`, which pycaffe's Classifier and other programs take as the first output.
+FEATURE_BLOBS = ("svm_features", "fc7")
 PROBABILITY_BLOB = "prob"
 #: Jittered copies of each training patch in an evaluation, by profile; none where it has no entry.
 JITTER = {"better": 4}

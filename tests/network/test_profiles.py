@@ -68,7 +68,7 @@ def test_train_and_deploy_agree(profile: str) -> None:
 
     def body(net) -> list[bytes]:
         ends = ("Data", "Input", "Softmax", "Accuracy", "SoftmaxWithLoss")
-        kept = [x for x in net.layer if x.type not in ends and x.name != "features"]
+        kept = [x for x in net.layer if x.type not in ends and x.name != "svm_features"]
         return [x.SerializeToString() for x in kept]
 
     train_val = read_net(template_dir(profile) / "train_val.prototxt")
@@ -92,12 +92,12 @@ def test_forward_equals_opencv(profile: str, tmp_path: Path) -> None:
     x = np.random.RandomState(0).randn(2, *shape[1:]).astype(np.float32)
     net.blobs["data"].reshape(*x.shape)
     net.blobs["data"].data[...] = x
-    net.forward()
+    assert next(iter(net.forward())) == net.outputs[0] == "prob"
     theirs = cv2.dnn.readNetFromCaffe(net_file, weights)
     theirs.setInput(x)
     compared = [("fc7", "drop7"), ("prob", "prob")]
-    if "features" in net.blobs:
-        compared.append(("features", "features"))
+    if "svm_features" in net.blobs:
+        compared.append(("svm_features", "svm_features"))
     for ours, layer in compared:
         expected = theirs.forward(layer)
         found = net.blobs[ours].data

@@ -52,7 +52,7 @@ def test_the_classes_of_a_net_that_names_its_features_are_those_of_its_softmax(
 
 def test_a_net_without_features_is_refused(tmp_path: Path) -> None:
     deploy = fill_deploy("better", classes=5)
-    del deploy.layer[next(i for i, x in enumerate(deploy.layer) if x.name == "features") :]
+    del deploy.layer[next(i for i, x in enumerate(deploy.layer) if x.name == "svm_features") :]
     describer = make_describer(folder_of(tmp_path, deploy), PatchSet(DEEPID, (0,)), "torch", "cpu")
-    with pytest.raises(InputError, match="no blob features or fc7"):
+    with pytest.raises(InputError, match="no blob svm_features or fc7"):
         _ = describer.dim
