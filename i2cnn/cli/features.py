@@ -1,4 +1,4 @@
-"""`i2cnn features`: step 4, fc7 of every patch."""
+"""`i2cnn features`: step 4, the features of every patch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from i2cnn.util.text import show
 
 
 def features(options: argparse.Namespace) -> None:
-    """Extract fc7 of every patch of every face."""
+    """Extract the features of every patch of every face."""
     check_writable(options.out)
     chosen, root = load_faces(options)
     engine = start_engine(options.engine, options.device, options.precision)

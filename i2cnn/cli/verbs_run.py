@@ -12,7 +12,7 @@ from i2cnn.rivals import QUICK_RIVALS, RIVALS
 from i2cnn.svm import REFERENCES
 
 EVALUATE = """\
-The paper's evaluation: person-independent folds, one network for each number of patches, fc7
+The paper's evaluation: person-independent folds, one network for each number of patches, its
 features, SVM, rivals, report. Stop it at any time; the same command continues where it stopped.
 
   i2cnn evaluate --dataset jaffe PATH --out runs/jaffe --dry-run

@@ -174,7 +174,7 @@ def add_train(verbs: Verbs) -> None:
 
 def add_features(verbs: Verbs) -> None:
     """`i2cnn features`."""
-    features = verbs.add_parser("features", help="step 4: fc7 features of every patch -> .npy")
+    features = verbs.add_parser("features", help="step 4: features of every patch -> .npy")
     features.set_defaults(run="i2cnn.cli.features:features", resumes=True)
     options.add_faces(features)
     features.add_argument(

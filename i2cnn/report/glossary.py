@@ -16,7 +16,8 @@ GLOSSARY: dict[str, str] = {
     "chance": "Accuracy of always naming the most frequent label. Every method must exceed it.",
     "fc7": (
         "The second fully connected layer of AlexNet: 4096 numbers per patch in the paper's "
-        "network. I2CNN uses the network only to compute them; an SVM names the expression."
+        "network. I2CNN uses the network only to compute them; an SVM names the expression. The "
+        "SVM of the profiles quick and better takes the last convolution instead."
     ),
     "flat": (
         "A training is flat if its loss never left ln(number of classes), the loss of guessing. "
