@@ -11,8 +11,8 @@ from i2cnn.cli.start import check_machine, print_estimate
 from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.pictures import DATASET_FILE, left_out_pictures
-from i2cnn.evaluation.run import check_out, jobs_of
 from i2cnn.evaluation.run import evaluate as run_evaluation
+from i2cnn.evaluation.run import wanted_jobs
 from i2cnn.evaluation.settings import SYNTHETIC, Settings, usual_folds
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
@@ -69,8 +69,7 @@ def evaluate(options: argparse.Namespace) -> int:
     execution = Execution(
         options.engine, options.device, options.keep, tensorboard=options.tensorboard
     )
-    jobs = jobs_of(settings, options.only_folds)
-    check_out(options.out, settings)
+    jobs = wanted_jobs(options.out, settings, options.only_folds)
     check_machine(options.out, settings, execution, workers)
     if options.slurm:
         slurm_parameters(workers, execution)

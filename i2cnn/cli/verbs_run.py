@@ -8,7 +8,7 @@ from pathlib import Path
 from i2cnn.cli import options
 from i2cnn.cli.arguments import Verbs
 from i2cnn.evaluation import PATCH_COUNTS
-from i2cnn.rivals import QUICK_RIVALS, RIVALS
+from i2cnn.rivals import DEFAULT_RIVALS, RIVALS
 from i2cnn.svm import REFERENCES
 
 EVALUATE = """\
@@ -94,13 +94,14 @@ def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=options.number, default=1, help="number of repetitions (default: 1)"
     )
+    slow = [rival.name for rival in RIVALS.values() if rival.minutes]
     parser.add_argument(
         "--rivals",
         type=options.names,
-        default=QUICK_RIVALS,
+        default=DEFAULT_RIVALS,
         metavar="NAME,...",
         help=f"other methods on the same faces and folds: {', '.join(RIVALS)}, or none (default: "
-        f"{', '.join(QUICK_RIVALS)}; the others take minutes per fold)",
+        f"{', '.join(DEFAULT_RIVALS)}); {', '.join(slow)} take minutes per fold",
     )
 
 

@@ -10,7 +10,7 @@ from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation import PATCH_COUNTS
 from i2cnn.evaluation.settings import SYNTHETIC, Settings, usual_folds
 from i2cnn.network.profiles import template_schedule
-from i2cnn.rivals import QUICK_RIVALS
+from i2cnn.rivals import DEFAULT_RIVALS
 
 
 def command_of(settings: Settings, run: Path, public: bool = False) -> str:
@@ -53,7 +53,7 @@ def _options(settings: Settings, public: bool) -> dict[str, str]:
         "folds": (settings.folds, usual_folds(settings.dataset)),
         "k": (settings.patch_counts, PATCH_COUNTS),
         "seeds": (len(settings.seeds), 1),
-        "rivals": (settings.rivals, QUICK_RIVALS),
+        "rivals": (settings.rivals, DEFAULT_RIVALS),
         "reference": (settings.reference, "none"),
         "reference-pictures": (settings.reference_pictures, ()),
         "reference-classes": (settings.reference_classes, ()),

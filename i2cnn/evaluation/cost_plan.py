@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 from i2cnn.datasets import Dataset
 from i2cnn.evaluation import EXACT_FACES
+from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import check_wanted, folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds
+from i2cnn.evaluation.steps import peak_memory
 from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import Face, read_faces_csv
 from i2cnn.network.engine import choose_device
@@ -63,7 +65,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Plan:
-    """Estimates of a run's kinds of jobs, and the speed they follow from.
+    """Estimates of a run's kinds of jobs with networks, and the speed they follow from.
 
     Parameters
     ----------
@@ -143,20 +145,28 @@ def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequenc
     check_wanted(run, dataset, settings)
     sizes = _Sizes.of(dataset, settings)
     by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
+    together = Counter(job.k for job in jobs if isinstance(job, EnsembleJob))
     rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
-    if not by_patches:
+    if not by_patches and not together:
         return Plan(None, sizes.faces, sizes.subjects, (), rivals)
     say("Measuring this machine, for an estimate.")
-    faces = _few_faces(run / FACES_FILE, dataset, settings)
-    execution = replace(execution, device=choose_device(execution.device))
-    speed = measure(settings, execution, faces, dataset.root, dataset.task)
     fitted = sizes.training + sizes.validation
     svm = svm_seconds(fitted, sizes.classes, exact=sizes.faces <= EXACT_FACES)
-    estimates = tuple(
-        replace(_network_job(settings, speed, sizes, k, svm), jobs=number)
-        for k, number in sorted(by_patches.items())
-    )
-    return Plan(speed, sizes.faces, sizes.subjects, estimates, rivals)
+    estimates = [
+        replace(_together_job(settings, sizes, k, svm), jobs=number)
+        for k, number in sorted(together.items())
+    ]
+    speed = None
+    if by_patches:
+        faces = _few_faces(run / FACES_FILE, dataset, settings)
+        execution = replace(execution, device=choose_device(execution.device))
+        speed = measure(settings, execution, faces, dataset.root, dataset.task)
+        trained = [
+            replace(_network_job(settings, speed, sizes, k, svm), jobs=number)
+            for k, number in sorted(by_patches.items())
+        ]
+        estimates = trained + estimates
+    return Plan(speed, sizes.faces, sizes.subjects, tuple(estimates), rivals)
 
 
 def _few_faces(table: Path, dataset: Dataset, settings: Settings) -> list[Face]:
@@ -201,9 +211,34 @@ def gram_bytes(faces: int, k: int) -> GramBytes:
     )
 
 
+def _own_svms(settings: Settings) -> int:
+    """SVMs on a trained net's own patches and on an untrained one's; about as long as each takes.
+
+    Curves of references (`--reference-pictures`) are not counted.
+    """
+    return 2 * (1 + len(settings.fuse)) * (1 if settings.reference == "none" else 2)
+
+
+def _together_job(settings: Settings, sizes: _Sizes, k: int, svm: float) -> Estimate:
+    """Cost of scoring the networks of all seeds together, where one SVM takes `svm` seconds."""
+    seconds = _own_svms(settings) * svm
+    grams = 8 * sizes.faces**2 * len(settings.seeds)
+    return Estimate(
+        title=f"k = {k}, together",
+        jobs=1,
+        seconds=seconds,
+        first_stop_seconds=seconds,
+        peak_bytes=0,
+        kept_bytes=0,
+        memory_bytes=peak_memory() + gram_bytes(sizes.faces, 0).memory + grams,
+    )
+
+
 def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: float) -> Estimate:
     """Cost of one network job with k patches per face, where one SVM takes `svm` seconds."""
-    fits = len(variants(run_scheme(settings), k)) + 1
+    # The trained and the untrained net's own patches, which are two variants, are fitted as often
+    # as there are references and rivals to fuse; and once more for the recogniser.
+    fits = len(variants(run_scheme(settings), k)) - 2 + _own_svms(settings) + 1
     schedule = settings.schedule
     written = k * (sizes.training * (1 + JITTER.get(settings.profile, 0)) + sizes.validation)
     others = (

@@ -31,9 +31,11 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     free = free_space(out)
     if plan.speed is None:
         console.print(f"Plan: {_faces_words(plan)}; no network is left to train.")
-    else:
+    if plan.estimates:
         console.print(_table(plan))
+    if plan.speed is not None:
         console.print(_speed_words(plan.speed))
+    if plan.estimates:
         console.print(total_words(plan, at_a_time, free))
     for line in rival_lines(plan):
         console.print(line, soft_wrap=True)
@@ -51,7 +53,10 @@ def rival_lines(plan: Plan) -> list[str]:
     slow = {name: minutes for name, minutes in slow.items() if minutes}
     for name, minutes in slow.items():
         if jobs := plan.rivals.get(name):
-            lines.append(f"{jobs} jobs of {name}: about {duration(60 * minutes)} each on one core.")
+            lines.append(
+                f"{jobs} jobs of {name}, not in the total: about {duration(60 * minutes)} each on "
+                "one core."
+            )
     left = [n for n in slow if n not in plan.rivals]
     if left:
         words = ", ".join(

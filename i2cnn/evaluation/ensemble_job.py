@@ -10,14 +10,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
-from i2cnn.evaluation.jobs import Execution, Job, JobFolder
+from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
 from i2cnn.evaluation.methods import Method, ensemble_method, svm_methods, vote_method
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import fused_rivals, prepare_fused
 from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import file_digest
 from i2cnn.util.progress import say
+
+#: Entry of job.json: what it was made of.
+_PARTS = "parts"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,14 @@ class EnsembleJob(Job):
             found += svm_methods(ensemble_method(single, len(self.seeds)), inputs.settings)
         return found
 
+    def has_result(self, run: Path) -> bool:
+        """True if the job has finished, and its networks are still those that it was made of."""
+        if not super().has_result(run):
+            return False
+        made_of = self.result(run).get(_PARTS)
+        # Earlier versions did not note it.
+        return made_of is None or made_of == self._parts(run)
+
     def prepare(self, run: Path, inputs: Inputs) -> None:
         prepare_fused(run, inputs)
 
@@ -68,6 +80,7 @@ class EnsembleJob(Job):
         from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, gram_file
         from i2cnn.svm.gram import balanced_sum
 
+        parts = self._parts(run)
         fitted, _ = inputs.sides(self.fold)
         scores = NetworkScores(inputs, folder, self.fold, fused_rivals(run, inputs, self.fold))
         methods: dict[str, Any] = {}
@@ -80,8 +93,17 @@ class EnsembleJob(Job):
             methods |= scores.score_gram(UNTRAINED, untrained, untrained)[1]
         votes = [self._load(run, seed, VOTES_FILE) for seed in self.seeds]
         methods |= scores.score_votes(np.mean(votes, axis=0))
-        folder.finish(methods)
+        folder.finish(methods, **{_PARTS: parts})
         say(f"{self.title}: {methods[TRAINED]['accuracy']:.1%} of the test faces")
+
+    def _parts(self, run: Path) -> dict[str, str]:
+        """Digest of each network's result, by the job's folder; only of those that are done."""
+        jobs = [NetworkJob(self.fold, self.k, seed) for seed in self.seeds]
+        return {
+            job.folder: file_digest(run / job.folder / RESULT_FILE)
+            for job in jobs
+            if job.has_result(run)
+        }
 
     def _load(self, run: Path, seed: int, name: str) -> Float64Array:
         from i2cnn.evaluation.network_scores import load_array

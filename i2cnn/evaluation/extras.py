@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +18,26 @@ from i2cnn.util.progress import progress, say
 EXTRAS_FILE = "extras.csv"
 
 
-def read_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = False) -> list[Face]:
-    """Faces of the people who train in every fold; located once, then read from the run.
+def read_extras(run: Path, settings: Settings) -> list[Face]:
+    """Faces of the people who train in every fold, from a run's extras.csv.
+
+    Returns
+    -------
+    list of Face
+        Subjects as `extra:NAME`, so that nobody is mixed up with a person of the data set; image
+        paths absolute.
+    """
+    source = settings.train_also
+    if source is None:
+        return []
+    return [
+        replace(face, image=str(_root(source) / face.image), subject=f"extra:{face.subject}")
+        for face in read_faces_csv(run / EXTRAS_FILE)
+    ]
+
+
+def find_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = False) -> list[Face]:
+    """As :func:`read_extras`, after they are located, once, and their pictures checked.
 
     Parameters
     ----------
@@ -32,35 +49,26 @@ def read_extras(run: Path, settings: Settings, task: Task, skip_bad: bool = Fals
     skip_bad : bool
         Pictures that cannot be used are left out too, and listed.
 
-    Returns
-    -------
-    list of Face
-        Subjects as `extra:NAME`, so that nobody is mixed up with a person of the data set; image
-        paths absolute.
-
     Raises
     ------
     InputError
-        None of the faces has a label of the task, or one's picture is one of the data set's.
+        None of the faces has a label of the task; or one's picture is one of the data set's, or
+        another one than when the run began.
     """
     source = settings.train_also
     if source is None:
         return []
-    root = embedded_root() if source == SYNTHETIC else Path(source)
     path = run / EXTRAS_FILE
+    faces = read_faces_csv(path) if path.exists() else _locate(source, task, path, skip_bad)
+    check_extras(run, _root(source), faces)  # before the run is bound to them
     if not path.exists():
-        faces = _locate(source, task, path, skip_bad)
-        check_extras(run, _placed(root, faces))  # before the run is bound to them
         write_faces_csv(path, faces)
-    return _placed(root, read_faces_csv(path))
+    return read_extras(run, settings)
 
 
-def _placed(root: Path, faces: Sequence[Face]) -> list[Face]:
-    """Faces with absolute paths, of people who are nobody of the data set."""
-    return [
-        replace(face, image=str(root / face.image), subject=f"extra:{face.subject}")
-        for face in faces
-    ]
+def _root(source: str) -> Path:
+    """Folder that the image paths of `--train-also` start from."""
+    return embedded_root() if source == SYNTHETIC else Path(source)
 
 
 def _locate(source: str, task: Task, table: Path, skip_bad: bool) -> list[Face]:

@@ -15,7 +15,7 @@ from i2cnn.datasets import OWN_LABELS, Dataset, Sample, embedded_root, load_data
 from i2cnn.datasets.folder import is_list_file
 from i2cnn.datasets.labels import NEUTRAL, Task
 from i2cnn.evaluation import EXACT_FACES
-from i2cnn.evaluation.extras import read_extras
+from i2cnn.evaluation.extras import find_extras, read_extras
 from i2cnn.evaluation.folds import (
     Fold,
     Folds,
@@ -28,7 +28,6 @@ from i2cnn.evaluation.folds import (
 from i2cnn.evaluation.pictures import (
     DATASET_FILE,
     FACES_FILE,
-    check_extras,
     check_pictures,
     count_copies,
     run_faces,
@@ -267,8 +266,7 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     folds = _folds(run, dataset, faces, settings)
     if settings.has_own_split:
         count_copies(run, folds.folds[0])
-    extras = read_extras(run, settings, task, leave_out.bad)
-    check_extras(run, extras)
+    extras = find_extras(run, settings, task, leave_out.bad)
     check_size(settings, len(faces) + len(extras))
     inputs = Inputs(settings, task, dataset.root, faces, folds, extras)
     _check_tested(inputs)
@@ -298,7 +296,7 @@ def read_inputs(run: Path) -> Inputs:
         settings = replace(settings, scheme=str(run / settings.scheme))
     faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
     task = _run_task(settings, _read_task(run / DATASET_FILE))
-    extras = read_extras(run, settings, task)
+    extras = read_extras(run, settings)
     return Inputs(settings, task, data_root(settings), faces, folds, extras)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from i2cnn.util.progress import progress, say
 FACES_FILE = "faces.csv"
 DATASET_FILE = "dataset.json"
 PICTURES_FILE = "pictures.json"
+EXTRA_PICTURES_FILE = "extras.json"
 #: Key of dataset.json: pictures of a part that are copies of some of a part before it, in the order
 #: training, validation, test.
 COPIES = "copies_across_parts"
@@ -155,20 +156,13 @@ def _read_account(run: Path) -> dict[str, Any]:
 
 def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
     """The pictures must be those that the run began with, and each of one person only."""
-    path = run / PICTURES_FILE
     # Pictures without a line are kept to, so that one that comes later is told from them.
     without_line = _read_account(run).get("left_out", {}).get(_NO_LINE, ())
     left_out = set(left_out_pictures(run)) - set(without_line)
     names = [s.image for s in dataset.samples if s.image not in left_out]
     names += [f.image for f in faces]  # somebody may have taken one in again
     found = {name: _kept_digest(dataset.root / name, run) for name in dict.fromkeys(names)}
-    if not path.exists():
-        write_json(path, found)
-    before = read_json(path)
-    for name, value in found.items():
-        if before.get(name) != value:
-            what = "is another picture than" if name in before else "was not there"
-            raise InputError(f"{dataset.root / name}: {what} when {run} began; start a new run")
+    _keep_to(run / PICTURES_FILE, dataset.root, found)
     if dataset.has_own_split:
         return  # its copies are counted, see count_copies
     people: dict[str, Face] = {}
@@ -180,6 +174,26 @@ def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
                 f"{other.subject} and of {face.subject}; write left-out at the end of one's line "
                 f"in {run / FACES_FILE}, or start a new run without it"
             )
+
+
+def _keep_to(path: Path, root: Path, found: Mapping[str, str]) -> None:
+    """InputError unless a run's file has these digests of pictures; they are written if it is new.
+
+    Parameters
+    ----------
+    path : Path
+    root : Path
+        Folder that the pictures' names start from.
+    found : mapping of str to str
+        Digest of each picture by its name.
+    """
+    if not path.exists():
+        write_json(path, found)
+    before = read_json(path)
+    for name, value in found.items():
+        if before.get(name) != value:
+            what = "is another picture than" if name in before else "was not there"
+            raise InputError(f"{root / name}: {what} when {path.parent} began; start a new run")
 
 
 def _kept_digest(picture: Path, run: Path) -> str:
@@ -219,12 +233,22 @@ def count_copies(run: Path, fold: Fold) -> None:
     )
 
 
-def check_extras(run: Path, extras: Sequence[Face]) -> None:
-    """InputError if a picture of the data set is among those that train in every fold."""
+def check_extras(run: Path, root: Path, extras: Sequence[Face]) -> None:
+    """Pictures that train in every fold: none of the data set, and those the run began with.
+
+    Parameters
+    ----------
+    run : Path
+    root : Path
+        Folder that their names start from; it may move.
+    extras : sequence of Face
+    """
     own = {value: name for name, value in read_json(run / PICTURES_FILE).items()}
-    for face in extras:
-        if twin := own.get(file_digest(Path(face.image))):
+    found = {face.image: _kept_digest(root / face.image, run) for face in extras}
+    for name, value in found.items():
+        if twin := own.get(value):
             raise InputError(
-                f"--train-also: {face.image} is the same picture as {twin} of the data set, which "
+                f"--train-also: {root / name} is the same picture as {twin} of the data set, which "
                 "would be tested by what was trained on it; leave it out there"
             )
+    _keep_to(run / EXTRA_PICTURES_FILE, root, found)

@@ -1,12 +1,13 @@
 """A whole evaluation in one run directory: folds, patches, training, features, SVM, rivals.
 
 RUN/
-    run.json         settings and their digest
+    run.json         settings and their digest; digest of the networks' templates
     dataset.json     what was found against what was expected
     faces.csv        faces and landmarks; can be edited by hand before the first job is done
     faces.csv.partial  those found so far, until faces.csv is there
     faces*.png       contact sheets
     extras.csv       faces of other people who train in every fold (--train-also)
+    extras.json      SHA-256 of their pictures
     pictures.json    SHA-256 of every picture of the data set: a run keeps to those it began with
     folds.json       who tests, validates and trains, with a digest
     fold_NN/kK_seedS one training each (see network_job.py)
@@ -32,6 +33,7 @@ from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge, read_settings
+from i2cnn.evaluation.templates import check_templates, keep_templates
 from i2cnn.evaluation.workers import Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
@@ -77,16 +79,40 @@ def finished_jobs(run: Path, inputs: Inputs) -> list[Job]:
     return [job for job in jobs_of(inputs.settings) if job.is_done(run, inputs)]
 
 
-def check_out(run: Path, settings: Settings) -> None:
-    """InputError if a run directory cannot be used for these settings; writes nothing."""
+def wanted_jobs(
+    run: Path, settings: Settings, only_folds: Sequence[int] | None = None
+) -> list[Job]:
+    """Jobs that a call asks for, done or not; writes nothing.
+
+    Networks together are those of all the run's seeds: fewer of them would be in no report.
+
+    Raises
+    ------
+    InputError
+        The run directory cannot be used for these settings; or networks are left to do, and the
+        run's others came from other templates.
+    """
+    jobs = jobs_of(settings, only_folds)
     if run.exists() and not run.is_dir():
         raise InputError(f"{run}: is a file; give the folder of a run")
     if (run / PUBLISHED_JOBS_FILE).exists():
         raise InputError(
             f"{run}: is a published run, without the files needed to continue; choose another --out"
         )
-    if (run / SETTINGS_FILE).exists():
-        merge(run / SETTINGS_FILE, settings)
+    path = run / SETTINGS_FILE
+    if not path.exists():
+        return jobs
+    known = set(jobs_of(merge(path, settings)))
+    jobs = [job for job in jobs if job in known]
+    left = [job for job in jobs if not job.has_result(run)]
+    begun = [job for job in known if (run / job.folder).exists()]
+    if _has_network(left) and _has_network(begun):
+        check_templates(path, settings.profile)
+    return jobs
+
+
+def _has_network(jobs: Sequence[Job]) -> bool:
+    return any(isinstance(job, NetworkJob) for job in jobs)
 
 
 def evaluate(
@@ -104,8 +130,7 @@ def evaluate(
     list of Failure
         Jobs that failed; the others have their results, and another call tries these again.
     """
-    jobs = jobs_of(settings, only_folds)
-    check_out(run, settings)
+    jobs = wanted_jobs(run, settings, only_folds)
     with locked_run(run):
         inputs = prepare(run, settings, leave_out)
         todo = []
@@ -114,6 +139,8 @@ def evaluate(
                 todo.append(job)
             elif not execution.keep:
                 job.clean_up(run)  # a kill may have come just before
+        if _has_network(todo):
+            keep_templates(run / SETTINGS_FILE, settings.profile)
         failures = _prepare(run, todo, inputs)
         failed = {failure.job for failure in failures}
         for follows in (False, True):

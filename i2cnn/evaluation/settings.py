@@ -251,8 +251,9 @@ def run_scheme(settings: Settings) -> Scheme:
 
 
 def write_settings(path: Path, settings: Settings) -> None:
-    """Write `run.json`."""
-    write_json(path, {"settings": settings.to_json(), "digest": settings.digest})
+    """Write `run.json`; what else is in it stays."""
+    others = read_json(path) if path.exists() else {}
+    write_json(path, others | {"settings": settings.to_json(), "digest": settings.digest})
 
 
 def read_settings(path: Path) -> Settings:

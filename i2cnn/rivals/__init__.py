@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from i2cnn.rivals.table import QUICK_RIVALS, RIVALS, Rival
+from i2cnn.rivals.table import DEFAULT_RIVALS, RIVALS, Rival
 
-__all__ = ["QUICK_RIVALS", "RIVALS", "Rival"]
+__all__ = ["DEFAULT_RIVALS", "RIVALS", "Rival"]

@@ -11,10 +11,11 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.evaluation import cost_plan
 from i2cnn.evaluation.cost_plan import Estimate, Plan, gram_bytes, make_plan
-from i2cnn.evaluation.cost_table import rival_lines
+from i2cnn.evaluation.cost_table import print_plan, rival_lines
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.speed import Speed
+from i2cnn.evaluation.workers import Workers
 from i2cnn.faces.table import Face
 from i2cnn.network.profiles import Schedule
 from i2cnn.rivals import RIVALS
@@ -72,6 +73,30 @@ def test_faces_of_the_runs_own_table_are_measured(
     monkeypatch.setattr(cost_plan, "svm_seconds", lambda *_, **__: 1.0)
     make_plan(tmp_path / "run", inputs.settings, Execution(), jobs_of(inputs.settings))
     assert measured == [face.image for face in inputs.faces][::3]
+
+
+def test_networks_together_references_and_fusion_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cost_plan, "_few_faces", lambda *_: [])
+    monkeypatch.setattr(cost_plan, "measure", lambda *_: Speed(0, 0, 0, 0, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(cost_plan, "svm_seconds", lambda *_, **__: 1.0)
+    plain = write_run(tmp_path / "run", seeds=2).settings
+    more = replace(plain, reference="person", fuse=("hog",))
+    seconds = []
+    for out, settings in (("run", plain), ("new", more)):
+        plan = make_plan(tmp_path / out, settings, Execution(), jobs_of(settings))
+        assert [(e.title, e.jobs) for e in plan.estimates] == [("k = 1", 6), ("k = 1, together", 3)]
+        seconds += [[e.seconds for e in plan.estimates]]
+    # Alone, fused, and both from references; the recogniser's SVM is fitted once.
+    assert seconds == [[3, 2], [9, 8]]
+    followers = [job for job in jobs_of(plain) if job.follows]
+    plan = make_plan(tmp_path / "run", plain, Execution(), followers)
+    assert plan.speed is None
+    print_plan(plan, tmp_path, Workers(1))
+    printed = capsys.readouterr().out
+    assert "no network is left to train" in printed
+    assert "k = 1, together" in printed
 
 
 def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
@@ -157,7 +182,7 @@ def test_slow_rivals_are_named_with_their_estimate(monkeypatch: pytest.MonkeyPat
     plan = Plan(Speed(1, 1, 1, 1, 1, 1, 1, 1, 1), 800, 9, (), {"lbp": 4, "ldp": 2})
     assert rival_lines(plan)[:2] == [
         "4 rival jobs, not estimated: seconds each, some minutes in all.",
-        f"2 jobs of ldp: about {duration(240)} each on one core.",
+        f"2 jobs of ldp, not in the total: about {duration(240)} each on one core.",
     ]
     assert f"geometric (about {duration(360)} per fold)" in rival_lines(plan)[-1]
     assert "ldp" not in rival_lines(plan)[-1]

@@ -15,11 +15,14 @@ from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import read_inputs
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.network_scores import VOTES_FILE, gram_file
 from i2cnn.evaluation.rival_job import fused_rivals
+from i2cnn.evaluation.run import jobs_of, wanted_jobs
 from i2cnn.report.results import read_results
 from i2cnn.svm.gram import balanced_sum, linear_gram
+from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
-from tests.helpers.runs import write_run
+from tests.helpers.runs import finish_job, write_run
 from tests.helpers.small_runs import arguments, copy_of, small_set
 
 SEEDS = ("fold_01/k1_seed0", "fold_01/k1_seed1")
@@ -102,3 +105,31 @@ def test_it_describes_faces_for_fusion_where_its_networks_are_done(
     monkeypatch.setattr("i2cnn.rivals.describe.describe", lambda *_: described)
     EnsembleJob(1, 1, (0, 1)).prepare(tmp_path / "run", fused)
     assert fused_rivals(tmp_path / "run", fused, 1)["hog"].features.shape == described.shape
+
+
+def test_it_is_done_again_after_one_of_its_networks_was_repeated(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    inputs = write_run(run, seeds=2, rivals=())
+    networks, job = [NetworkJob(1, 1, seed) for seed in (0, 1)], EnsembleJob(1, 1, (0, 1))
+    features = np.random.default_rng(0).standard_normal((len(inputs.faces), 9))
+    for network in networks:
+        for net in (TRAINED, UNTRAINED):
+            np.save(run / network.folder / gram_file(net), features @ features.T)
+        np.save(run / network.folder / VOTES_FILE, np.eye(6))
+    assert job.is_done(run, inputs)  # earlier versions did not note what it was made of
+    job.run(run, inputs, Execution())
+    assert job.is_done(run, inputs)
+    finish_job(run, networks[1], inputs, shift=5)
+    assert not job.is_done(run, inputs)
+    job.run(run, inputs, Execution())
+    assert job.is_done(run, inputs)
+    shutil.rmtree(run / networks[0].folder)
+    assert not job.is_done(run, inputs)
+
+
+def test_networks_together_are_all_that_the_run_has(tmp_path: Path) -> None:
+    settings = write_run(tmp_path / "run", seeds=3, rivals=()).settings
+    assert wanted_jobs(tmp_path / "run", settings) == jobs_of(settings)
+    fewer = replace(settings, seeds=(0, 1))
+    wanted = wanted_jobs(tmp_path / "run", fewer, only_folds=(2,))
+    assert wanted == [NetworkJob(2, 1, 0), NetworkJob(2, 1, 1)]

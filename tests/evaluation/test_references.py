@@ -16,16 +16,18 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import EIGHT, SEVEN, SIX
+from i2cnn.evaluation.extras import find_extras
 from i2cnn.evaluation.inputs import Inputs, prepare, read_dataset, read_inputs
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
-from i2cnn.faces.table import Face
+from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import write_json
 from tests.check_report import check
 from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, settings_of, small_set
@@ -206,6 +208,20 @@ def test_a_folder_of_other_people_may_move(data: Path, tmp_path: Path) -> None:
         for name in ("here", "there")
     )
     assert before.digest == after.digest
+
+
+def test_pictures_of_other_people_are_kept_to(tmp_path: Path) -> None:
+    inputs, run, folder = write_run(tmp_path / "run", k=()), tmp_path / "run", tmp_path / "here"
+    folder.mkdir()
+    (folder / "x.png").write_bytes(b"one picture")
+    write_json(run / "pictures.json", {})
+    write_faces_csv(run / "extras.csv", [replace(inputs.faces[0], image="x.png")])
+    find_extras(run, replace(inputs.settings, train_also=str(folder)), SIX)
+    moved = replace(inputs.settings, train_also=str(folder.rename(tmp_path / "there")))
+    (other,) = find_extras(run, moved, SIX)
+    Path(other.image).write_bytes(b"another")
+    with pytest.raises(InputError, match=r"there/x.png: is another picture than when .* began"):
+        find_extras(run, moved, SIX)
 
 
 def test_a_picture_of_the_set_must_not_train_as_well(
