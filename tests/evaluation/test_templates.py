@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from i2cnn.evaluation.run import wanted_jobs
+from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.run import evaluate, wanted_jobs
 from i2cnn.evaluation.settings import Settings, agree, read_settings
 from i2cnn.evaluation.templates import keep_templates, template_digest
+from i2cnn.evaluation.workers import Workers
 from i2cnn.network.profiles import template_dir
 from i2cnn.util.errors import InputError
 from tests.helpers.runs import write_run
@@ -64,6 +66,21 @@ def test_a_run_of_an_earlier_version_gets_no_more_networks(
     with pytest.raises(InputError, match="an earlier version of i2cnn did not note"):
         wanted_jobs(run, more(settings))
     assert wanted_jobs(run, settings)
+
+
+def test_a_run_is_bound_when_its_networks_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    inputs = write_run(run, rivals=("pixels",))
+    monkeypatch.setattr("i2cnn.evaluation.run.prepare", lambda *_: inputs)
+    monkeypatch.setattr("i2cnn.evaluation.run.run_all", lambda *_: [])
+    monkeypatch.setattr("i2cnn.evaluation.run._bundle", lambda *_: None)  # there are no weights
+    for gone, bound in (("none", False), ("k1_seed0", True)):
+        for folder in run.glob(f"fold_*/{gone}"):
+            shutil.rmtree(folder)
+        evaluate(run, inputs.settings, Execution(), Workers(1))
+        assert (template_digest("quick") in (run / "run.json").read_text()) == bound
 
 
 def test_more_may_be_asked_for_and_the_templates_stay(tmp_path: Path, settings: Settings) -> None:
