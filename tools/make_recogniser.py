@@ -34,7 +34,7 @@ from i2cnn.report.scores import score
 from i2cnn.rivals.hog import histograms
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.pair_weights import PairWeights
-from i2cnn.svm.person_reference import FEWEST_PICTURES
+from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY
 from i2cnn.svm.population_fit import PopulationFit, fit_population
 from i2cnn.svm.probabilities import Bin, bins, calibration_error
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
@@ -48,7 +48,6 @@ FEW, DRAWS = (2, 3, 5, 7, 10, 14), 5
 #: Numbers of expressions that one-sided albums show.
 ONE_SIDED = (1, 2, 4)
 MODELS = Path(__file__).parents[1] / "i2cnn" / "models"
-NOBODY = "0" * 64
 
 STRANGERS = (
     "Single photos of strangers: without a reference, 38 % of the photographs of one real set "

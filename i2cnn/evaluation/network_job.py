@@ -15,6 +15,8 @@ gram_trained.npy, gram_untrained.npy
     together are made of.
 svm.npz
     The linear SVM on the trained net's features, one weight vector per pair of classes.
+reference.npz
+    With `--reference person`: what a recogniser needs beside it to use references.
 """
 
 from __future__ import annotations

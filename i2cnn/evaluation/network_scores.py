@@ -14,11 +14,15 @@ from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.evaluation.methods import VOTE, fused_name, referenced_name
 from i2cnn.evaluation.references import FoldReferences
+from i2cnn.recogniser.bundle import POPULATION_FILE
 from i2cnn.rivals.fold import RivalFold
+from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
+from i2cnn.svm.person_reference import NOBODY, Population
+from i2cnn.svm.population_fit import fit_references
 from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
@@ -124,6 +128,8 @@ class NetworkScores:
         model, methods = self.score_gram(net, gram, untrained)
         if net == TRAINED:
             methods[net] |= self._save_linear(model, gram, features)
+            if self.inputs.settings.reference == "person":
+                methods[net] |= self._save_population(features, untrained)
         every = np.arange(len(gram))
         # Around their mean, products fit into float32.
         save_array(self.folder.path / gram_file(net), balanced_sum([gram], every))
@@ -235,6 +241,32 @@ class NetworkScores:
             inputs.judged(self.fold)[fitted],
         )
         return self.save_pairs(replace(collapse(linear, features, fitted), slope=slope), features)
+
+    def _save_population(self, features: Float32Array, untrained: Float64Array) -> dict[str, Any]:
+        """Save what a recogniser needs to use references, by a rule that the untrained net chooses.
+
+        Returns
+        -------
+        dict
+            Its accuracy on the test faces, each measured from all pictures of its person.
+        """
+        inputs = self.inputs
+        fitted, tested = inputs.sides(self.fold)
+        labels, people = inputs.labels[fitted], inputs.subjects[fitted]
+        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], labels, people)
+        judged = inputs.judged(self.fold)[fitted]
+        path = self.folder.path / POPULATION_FILE
+        fit_references(features, fitted, labels, people, rule, judged).save(path)
+        population = Population.load(path)
+        right = 0
+        for person in np.unique(inputs.subjects[tested]):
+            own = tested[inputs.subjects[tested] == person]
+            album = features[own]
+            measured = population.reference(album, NOBODY).apply(album)
+            decisions = np.stack([population.pairs.decisions(face) for face in measured])
+            scores = population.pairs.scores(decisions, len(inputs.task))
+            right += int(np.sum(scores.argmax(axis=1) == inputs.labels[own]))
+        return {"linear_reference_accuracy": right / len(tested)}
 
     def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
         """Save a linear SVM; returns what :meth:`_save_linear` does."""

@@ -35,9 +35,10 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
     k : int
         Patches per face.
     trained : mapping
-        What the job's result says of the trained net: how the linear SVM named the tested faces.
+        What the job's result says of the trained net: how the linear SVMs named the tested faces.
     """
     accuracy = float(trained["linear_accuracy"])
+    referenced = trained.get("linear_reference_accuracy")
     tests = [Bin(**one) for one in trained.get("calibration", ())]
     settings, labels = inputs.settings, inputs.task.labels
     _, tested = inputs.sides(fold)
@@ -67,7 +68,8 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         "run's report has one over people.",
         licence="It may be passed on as far as the licences of its pictures allow.",
         data=data,
-        as_is=Share(accuracy, *_interval(round(accuracy * len(tested)), len(tested))),
+        as_is=_share(accuracy, len(tested)),
+        reference=None if referenced is None else _share(referenced, len(tested)),
         limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
         confusion=tuple(map(tuple, trained.get("linear_confusion", ()))),
         calibration={"as_is": calibration_error([tests])} if tests else {},
@@ -113,9 +115,9 @@ def _own_split(settings: Settings, result: str) -> str:
     )
 
 
-def _interval(right: int, faces: int) -> tuple[float, float]:
-    """95 % Wilson interval of the share of faces that are right."""
+def _share(accuracy: float, faces: int) -> Share:
+    """The share of faces that are right, with Wilson's interval."""
     from scipy.stats import binomtest  # 60 MB, and a run's command may wait for days
 
-    found = binomtest(right, faces).proportion_ci(0.95, "wilson")
-    return float(found.low), float(found.high)
+    found = binomtest(round(accuracy * faces), faces).proportion_ci(0.95, "wilson")
+    return Share(accuracy, float(found.low), float(found.high))

@@ -1,7 +1,7 @@
 """The folder of a recogniser: which files it has, how it is written, and what is checked.
 
 deploy.prototxt, net.caffemodel
-    The network, where faces are described by fc7.
+    The network, where faces are described by one.
 transform.npz
     Mean image, crop and scale: what the network's Data layer did to a patch.
 svm.npz
@@ -96,7 +96,8 @@ def save_bundle(
     target : Path
         Folder to write; an older recogniser there is replaced.
     folder : Path
-        Training folder with the network and, beside it, the linear SVM on its features.
+        Training folder with the network and, beside it, the linear SVM on its features; and
+        `reference.npz` if it can use references.
     labels : iterable of str
         In class order.
     patches : PatchSet
@@ -110,6 +111,10 @@ def save_bundle(
     def fill(partial: Path) -> None:
         for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
             shutil.copyfile(folder / name, partial / name)
+        if (folder / POPULATION_FILE).is_file():
+            shutil.copyfile(folder / POPULATION_FILE, partial / POPULATION_FILE)
+            mean = Population.load(folder / POPULATION_FILE).mean
+            PairWeights.load(folder / SVM_FILE).about(mean).save(partial / SVM_FILE)
         Transform.from_training_folder(folder).save(partial / TRANSFORM_FILE)
         write_card(partial, card)
 

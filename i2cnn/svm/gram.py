@@ -45,7 +45,7 @@ def linear_gram(features: Float32Array) -> Float64Array:
         A face has a feature that is not a finite number.
     """
     number, patches, _ = features.shape
-    return _summed_products(number, (features[:, p] for p in range(patches)))
+    return summed_products(number, (features[:, p] for p in range(patches)))
 
 
 def per_patch_gram(
@@ -162,7 +162,7 @@ def balanced_sum(grams: Sequence[Float64Array], fitted: IntArray) -> Float64Arra
     return total
 
 
-def _summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array:
+def summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array:
     """Inner products (faces, faces) of the rows of blocks (faces, dim), summed over the blocks."""
     upper = np.zeros((faces, faces), order="F")
     for block in blocks:

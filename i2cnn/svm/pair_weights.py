@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +114,11 @@ class PairWeights:
         scores = couple(rows, self.pairs, self.slope or _USUAL_SLOPE, classes)
         return scores.reshape(*decisions.shape[:-1], classes)
 
+    def about(self, mean: Float32Array) -> PairWeights:
+        """The same decisions from features minus a mean (patches, dim)."""
+        moved = self.intercepts + self.contributions(mean).sum(axis=1)
+        return replace(self, intercepts=moved.astype(np.float32))
+
     def contributions(self, features: Float32Array) -> Float32Array:
         """Share of each patch in each decision, (pairs, patches); they add up exactly."""
         shares: Float32Array = np.einsum("kpd,pd->kp", self.weights, features)
@@ -144,11 +149,20 @@ def collapse(model: GramSVC, features: Float32Array, rows: IntArray) -> PairWeig
     """
     if model.choice_.kernel != "linear":
         raise InputError("only a linear SVM collapses into weight vectors")
-    return collapse_svc(model.svc_, model.scale_, features, rows)
+    patches = (np.asarray(features[:, p])[rows] for p in range(features.shape[1]))
+    return collapse_svc(model.svc_, model.scale_, patches)
 
 
-def collapse_svc(svc: SVC, scale: float, features: Float32Array, rows: IntArray) -> PairWeights:
-    """As :func:`collapse`, for an SVC fitted on a linear Gram matrix over `scale`."""
+def collapse_svc(svc: SVC, scale: float, patches: Iterable[Float32Array]) -> PairWeights:
+    """Collapse an SVC that was fitted on a linear Gram matrix over `scale`.
+
+    Parameters
+    ----------
+    svc : sklearn.svm.SVC
+    scale : float
+    patches : iterable of ndarray of float32, (n, dim)
+        Each patch's features of the faces it was fitted on, in order.
+    """
     classes = svc.classes_
     start = np.concatenate([[0], np.cumsum(svc.n_support_)])
     pairs, coefficients = [], []
@@ -162,8 +176,7 @@ def collapse_svc(svc: SVC, scale: float, features: Float32Array, rows: IntArray)
     # scikit-learn inverts the signs of a two-class model.
     sign = -1.0 if len(classes) == 2 else 1.0
     alpha = sign * np.array(coefficients) / scale
-    support = np.asarray(rows)[svc.support_]
-    weights = np.empty((len(pairs), *features.shape[1:]), np.float32)
-    for p in range(features.shape[1]):
-        weights[:, p] = alpha @ np.asarray(features[:, p])[support]
-    return PairWeights(weights, (sign * svc.intercept_).astype(np.float32), np.array(pairs))
+    weights = [(alpha @ patch[svc.support_]).astype(np.float32) for patch in patches]
+    return PairWeights(
+        np.stack(weights, axis=1), (sign * svc.intercept_).astype(np.float32), np.array(pairs)
+    )

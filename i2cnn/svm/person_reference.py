@@ -28,6 +28,8 @@ _SHARPNESS = 3.0
 LEAST_SQUARE = 1e-12
 #: Fewer pictures have no spread, so they make no reference.
 FEWEST_PICTURES = 2
+#: Digest of references that belong to no recogniser, to measure with.
+NOBODY = "0" * 64
 #: Most bytes of the headers and small values of a person's file, besides its mean.
 _HEADERS = 4096
 #: Largest population's file, unpacked.

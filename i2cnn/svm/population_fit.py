@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +11,12 @@ from sklearn.svm import SVC
 from i2cnn.svm.album import Album
 from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate, fit_slope, inner_folds, margins
-from i2cnn.svm.gram import linear_gram
+from i2cnn.svm.gram import linear_gram, summed_products
 from i2cnn.svm.gram_svc import Choice, GramSVC
-from i2cnn.svm.pair_weights import PairWeights, collapse, collapse_svc
+from i2cnn.svm.pair_weights import PairWeights, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
 from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,41 @@ class PopulationFit:
     population: Population
     plain_choice: Choice
     referenced_choice: Choice
+
+
+@dataclass(frozen=True)
+class _Centred:
+    """Features of the pictures fitted on minus their mean; iterating gives (n, dim) of each patch.
+
+    References are differences, so centring changes none, and large common parts lose no digits.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+    rows : ndarray of int, (n,)
+    mean : ndarray of float32, (patches, dim)
+    """
+
+    features: Float32Array
+    rows: IntArray
+    mean: Float32Array
+
+    @classmethod
+    def of(cls, features: Float32Array, rows: IntArray) -> _Centred:
+        """The features of some faces."""
+        patches = range(features.shape[1])
+        means = [features[:, p][rows].mean(axis=0, dtype=np.float64) for p in patches]
+        return cls(features, rows, np.stack(means).astype(np.float32))
+
+    def __iter__(self) -> Iterator[Float32Array]:
+        for p in range(self.features.shape[1]):
+            patch: Float32Array = self.features[:, p][self.rows] - self.mean[p]
+            yield patch
+
+    def gram(self) -> Float64Array:
+        """Inner products (n, n) of the pictures."""
+        return summed_products(len(self.rows), self)
 
 
 def fit_population(features: Float32Array, labels: IntArray, people: AnyArray) -> PopulationFit:
@@ -61,31 +97,64 @@ def fit_by_rule(
     features: Float32Array, labels: IntArray, people: AnyArray, rule: ReferenceRule
 ) -> PopulationFit:
     """As :func:`fit_population`, by a rule that is given."""
-    rows = np.arange(len(features))
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    # References are differences, so centring changes none, and large common parts lose no digits.
-    centred = features - mean
-    gram = linear_gram(centred)
+    centred = _Centred.of(features, np.arange(len(features)))
+    gram = centred.gram()
     plain = GramSVC(("linear",)).fit_gram(gram, labels, people)
-    sides = People(Album(people), labels, np.ones(len(features), bool))
+    slope = calibrate(gram, labels, people, plain.choice_.C)
+    as_is = replace(collapse_svc(plain.svc_, plain.scale_, centred), slope=slope)
+    population, choice = _fit(centred, gram, labels, people, rule)
+    return PopulationFit(as_is, population, plain.choice_, choice)
+
+
+def fit_references(
+    features: Float32Array,
+    rows: IntArray,
+    labels: IntArray,
+    people: AnyArray,
+    rule: ReferenceRule,
+    judged: BoolArray | None = None,
+) -> Population:
+    """What is needed to use references beside an SVM that is there already.
+
+    Parameters
+    ----------
+    features : ndarray of float32, (faces, patches, dim)
+        May be memory-mapped; one patch is read at a time.
+    rows : ndarray of int, (n,)
+        Faces that are fitted on.
+    labels : ndarray of int, (n,)
+    people : ndarray, (n,)
+    rule : ReferenceRule
+    judged : ndarray of bool, (n,), optional
+        Faces that the tuning counts as right or wrong; all by default.
+    """
+    centred = _Centred.of(features, rows)
+    return _fit(centred, centred.gram(), labels, people, rule, judged)[0]
+
+
+def _fit(
+    centred: _Centred,
+    gram: Float64Array,
+    labels: IntArray,
+    people: AnyArray,
+    rule: ReferenceRule,
+    judged: BoolArray | None = None,
+) -> tuple[Population, Choice]:
+    """The population, and C of its SVM."""
+    sides = People(Album(people), labels, np.ones(len(labels), bool))
     referenced = ReferencedGram(gram, sides, rule)
-    measured = _measured(referenced, centred)
     inner = referenced.fold().fitted
-    svm = GramSVC(("linear",)).fit_gram(inner, labels, people)
-    effects, judge = centred[:0], None
+    svm = GramSVC(("linear",)).fit_gram(inner, labels, people, judged)
+    effects, judge = np.empty((0, *centred.mean.shape), np.float32), None
     if rule.mix:
-        effects = _combined(sides.effects, centred)
+        effects = np.stack([_combined(sides.effects, patch) for patch in centred], axis=1)
         scale = float(np.diag(inner).mean())
         svc = SVC(kernel="precomputed", C=JUDGE_C).fit(inner / scale, labels)
-        judge = collapse_svc(svc, scale, measured, rows)
-    slopes = (
-        calibrate(gram, labels, people, plain.choice_.C),
-        _referenced_slope(gram, labels, people, rule, svm.choice_.C),
-    )
-    pairs = replace(collapse(svm, measured, rows), slope=slopes[1])
-    population = Population(rule, mean, referenced.common, effects, pairs, judge)
-    as_is = replace(collapse(plain, centred, rows), slope=slopes[0])
-    return PopulationFit(as_is, population, plain.choice_, svm.choice_)
+        judge = collapse_svc(svc, scale, _measured(referenced, centred))
+    slope = _referenced_slope(gram, labels, people, rule, svm.choice_.C)
+    pairs = collapse_svc(svm.svc_, svm.scale_, _measured(referenced, centred))
+    pairs = replace(pairs, slope=slope)
+    return Population(rule, centred.mean, referenced.common, effects, pairs, judge), svm.choice_
 
 
 def _referenced_slope(
@@ -102,17 +171,15 @@ def _referenced_slope(
     return fit_slope(parts)
 
 
-def _measured(gram: ReferencedGram, features: Float32Array) -> Float32Array:
-    """Features of the pictures fitted on, each measured from its person's reference."""
+def _measured(gram: ReferencedGram, centred: _Centred) -> Iterator[Float32Array]:
+    """The patches of the pictures fitted on, each measured from its person's reference."""
     group = gram.people.group
-    measured = features - _combined(gram.offsets, features)[group]
-    measured /= gram.scales[group, None, None].astype(np.float32)
-    return measured
+    scales = gram.scales[group, None].astype(np.float32)
+    for patch in centred:
+        yield (patch - _combined(gram.offsets, patch)[group]) / scales
 
 
-def _combined(weights: Float64Array, features: Float32Array) -> Float32Array:
-    """Weighted sums (m, patches, dim) of pictures' features, by weights (m, n)."""
-    sums = np.empty((len(weights), *features.shape[1:]), np.float32)
-    for p in range(features.shape[1]):
-        sums[:, p] = weights @ features[:, p].astype(np.float64)
+def _combined(weights: Float64Array, patch: Float32Array) -> Float32Array:
+    """Weighted sums (m, dim) of pictures' features (n, dim), by weights (m, n)."""
+    sums: Float32Array = (weights @ patch.astype(np.float64)).astype(np.float32)
     return sums

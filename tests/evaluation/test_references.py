@@ -20,14 +20,17 @@ from i2cnn.evaluation.extras import find_extras
 from i2cnn.evaluation.inputs import Inputs, prepare, read_dataset, read_inputs
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
+from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import Face, write_faces_csv
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import write_json
+from i2cnn.util.files import read_json, write_json
+from i2cnn.util.images import read_image
 from tests.check_report import check
 from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, settings_of, small_set
@@ -263,6 +266,30 @@ def test_a_network_is_fused_with_a_rival(data: Path, tmp_path: Path) -> None:
         )
         assert trained == untrained
     assert check(out) == []
+    the_recogniser_uses_references(out, data, methods["trained"])
+
+
+def the_recogniser_uses_references(run: Path, data: Path, trained: dict[str, Any]) -> None:
+    """It names the tested faces as the job says that its SVMs do."""
+    recogniser, inputs = Recogniser(run / "recogniser", device="cpu"), read_inputs(run)
+    _, tested = inputs.sides(1)
+    right = {"linear_accuracy": 0, "linear_reference_accuracy": 0}
+    for person in set(inputs.subjects[tested]):
+        faces = [inputs.faces[row] for row in tested if inputs.subjects[row] == person]
+        detections = [Detection((0, 0, 1, 1), face.points, "given") for face in faces]
+        described = [
+            recogniser.describe(read_image(data / face.image), detection)
+            for face, detection in zip(faces, detections, strict=True)
+        ]
+        references = (None, recogniser.reference_of(described))
+        for how, reference in zip(right, references, strict=True):
+            for face, detection, features in zip(faces, detections, described, strict=True):
+                found = recogniser.name(features, detection, reference)
+                right[how] += found.label == face.label
+    for how, number in right.items():
+        assert number == round(trained[how] * len(tested))
+    card = read_json(run / "recogniser" / "card.json")
+    assert card["reference"]["accuracy"] == trained["linear_reference_accuracy"]
 
 
 @pytest.mark.parametrize(
