@@ -17,6 +17,9 @@ _LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+_CPUINFO = Path("/proc/cpuinfo")
+#: What Linux calls the instructions that multiply bfloat16, of x86 and of ARM processors.
+_BF16_FLAGS = {"amx_bf16", "avx512_bf16", "bf16", "svebf16"}
 PACKAGES = (
     "numpy",
     "opencv-python",
@@ -49,6 +52,16 @@ def machine() -> dict[str, str]:
         "processor": platform.machine(),
         "cores": str(available_cores()),
     }
+
+
+def multiplies_bf16() -> bool:
+    """False if the processor is known to lack instructions for bfloat16, which is slow then."""
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        return True
+    flags = [line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Feat"))]
+    return not flags or not _BF16_FLAGS.isdisjoint(flags[0])
 
 
 def memory_limit() -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from i2cnn.util import machine as module
-from i2cnn.util.machine import machine, versions
+from i2cnn.util.machine import machine, multiplies_bf16, versions
 
 
 def test_versions_are_those_installed() -> None:
@@ -20,3 +22,26 @@ def test_a_package_that_is_absent_is_missing(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_machine_has_cores() -> None:
     assert int(machine()["cores"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "has"),
+    [
+        ("model name\t: Intel\nflags\t\t: fpu avx512f avx512_bf16 amx_tile\n", True),
+        ("flags\t\t: fpu avx512f avx512bw\n", False),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("Features\t: fp asimd\n", False),
+        ("cpu family: of another kind\n", True),
+    ],
+)
+def test_processors_without_bfloat16_are_known(
+    lines: str, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(lines)
+    monkeypatch.setattr(module, "_CPUINFO", tmp_path / "cpuinfo")
+    assert multiplies_bf16() is has
+
+
+def test_an_unknown_processor_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CPUINFO", Path("/no/such/file"))
+    assert multiplies_bf16()

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cache
 
 import torch
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.context import NetOptions, Shard
 from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.util.machine import multiplies_bf16
 
 #: How convolutions and inner products are computed; everything else is float32.
 PRECISIONS = ("float32", "tf32", "bf16")
+
+
+@cache  # once per process
+def _advise_float32() -> None:
+    if not multiplies_bf16():
+        log.warning(
+            "common.cpp:1",
+            "Precision bf16 on a processor without bfloat16 instructions: float32 is faster here, "
+            "and exact",
+        )
 
 
 class Runtime:
@@ -77,6 +90,8 @@ class Runtime:
         device = self.device
         if device.type == "cpu":
             keep_freed_memory()
+            if self.precision == "bf16":
+                _advise_float32()
         shard = Shard(self.group.rank, self.group.size)
         return NetOptions(device, self.rng, shard, self.precision)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.core import runtime
 from i2cnn.util.errors import InputError
 
 
@@ -69,3 +70,15 @@ def test_tf32_is_off_unless_asked_for_and_needs_cuda(golden: Path) -> None:
         caffe.Net("tiny_train_val.prototxt", caffe.TEST)
     with pytest.raises(InputError, match="unknown precision 'half'"):
         caffe.set_precision("half")
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_processor_without_bfloat16_is_told_of_once(
+    has: bool, golden: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runtime, "multiplies_bf16", lambda: has)
+    runtime._advise_float32.cache_clear()
+    caffe.set_precision("bf16")
+    for _ in range(2):
+        caffe.Net("tiny_train_val.prototxt", caffe.TEST)
+    assert capfd.readouterr().err.count("float32 is faster here") == (0 if has else 1)
