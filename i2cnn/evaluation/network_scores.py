@@ -248,7 +248,8 @@ class NetworkScores:
         Returns
         -------
         dict
-            Its accuracy on the test faces, each measured from all pictures of its person.
+            Its accuracy on the test faces, each measured from all pictures of its person, and how
+            well its probabilities hold.
         """
         inputs = self.inputs
         fitted, tested = inputs.sides(self.fold)
@@ -258,15 +259,20 @@ class NetworkScores:
         path = self.folder.path / POPULATION_FILE
         fit_references(features, fitted, labels, people, rule, judged).save(path)
         population = Population.load(path)
-        right = 0
+        scores = np.empty((len(tested), len(inputs.task)))
         for person in np.unique(inputs.subjects[tested]):
-            own = tested[inputs.subjects[tested] == person]
-            album = features[own]
+            own = inputs.subjects[tested] == person
+            album = features[tested[own]]
             measured = population.reference(album, NOBODY).apply(album)
             decisions = np.stack([population.pairs.decisions(face) for face in measured])
-            scores = population.pairs.scores(decisions, len(inputs.task))
-            right += int(np.sum(scores.argmax(axis=1) == inputs.labels[own]))
-        return {"linear_reference_accuracy": right / len(tested)}
+            scores[own] = population.pairs.scores(decisions, len(inputs.task))
+        truth = inputs.labels[tested]
+        found: dict[str, Any] = {
+            "linear_reference_accuracy": float(np.mean(scores.argmax(axis=1) == truth))
+        }
+        if population.pairs.slope is not None:
+            found["reference_calibration"] = [asdict(one) for one in bins(scores, truth)]
+        return found
 
     def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
         """Save a linear SVM; returns what :meth:`_save_linear` does."""

@@ -39,7 +39,6 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
     """
     accuracy = float(trained["linear_accuracy"])
     referenced = trained.get("linear_reference_accuracy")
-    tests = [Bin(**one) for one in trained.get("calibration", ())]
     settings, labels = inputs.settings, inputs.task.labels
     _, tested = inputs.sides(fold)
     data = _data(inputs, fold)
@@ -72,7 +71,7 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         reference=None if referenced is None else _share(referenced, len(tested)),
         limits=(_RENDERED, *_LIMITS) if rendered else _LIMITS,
         confusion=tuple(map(tuple, trained.get("linear_confusion", ()))),
-        calibration={"as_is": calibration_error([tests])} if tests else {},
+        calibration=_calibration(trained, referenced is not None),
     )
 
 
@@ -113,6 +112,17 @@ def _own_split(settings: Settings, result: str) -> str:
         f"{words[0].upper()}{words[1:]}. The set's test part: {result}. The interval is Wilson's, "
         "over pictures."
     )
+
+
+def _calibration(trained: Mapping[str, Any], references: bool) -> dict[str, float]:
+    """Expected calibration errors; none unless all that are asked for are known."""
+    keys = {"as_is": "calibration"} | ({"reference": "reference_calibration"} if references else {})
+    if not all(trained.get(key) for key in keys.values()):
+        return {}
+    return {
+        name: calibration_error([[Bin(**one) for one in trained[key]]])
+        for name, key in keys.items()
+    }
 
 
 def _share(accuracy: float, faces: int) -> Share:

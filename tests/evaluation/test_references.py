@@ -22,6 +22,7 @@ from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import Face, write_faces_csv
+from i2cnn.models.card import read_card
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
@@ -29,7 +30,7 @@ from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import read_json, write_json
+from i2cnn.util.files import write_json
 from i2cnn.util.images import read_image
 from tests.check_report import check
 from tests.helpers.runs import write_run
@@ -288,8 +289,11 @@ def the_recogniser_uses_references(run: Path, data: Path, trained: dict[str, Any
                 right[how] += found.label == face.label
     for how, number in right.items():
         assert number == round(trained[how] * len(tested))
-    card = read_json(run / "recogniser" / "card.json")
-    assert card["reference"]["accuracy"] == trained["linear_reference_accuracy"]
+    card = read_card(run / "recogniser")
+    assert card is not None
+    assert card.reference is not None
+    assert card.reference.accuracy == trained["linear_reference_accuracy"]
+    assert set(card.calibration) == {"as_is", "reference"}
 
 
 @pytest.mark.parametrize(
