@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from i2cnn.datasets import embedded_root
-from i2cnn.faces.finder import FaceFinder
+from i2cnn.faces.finder import FaceFinder, shared_finder
 from i2cnn.faces.locate import locate_faces
 from i2cnn.models import find_model
 from i2cnn.recogniser.patch_features import PatchFeatures
@@ -62,7 +62,7 @@ def test_it_is_cloned_and_pickled() -> None:
 
 
 def test_a_picture_without_a_face_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FaceFinder, "__init__", lambda self: None)
+    shared_finder()  # made whole: other tests share it
     monkeypatch.setattr(FaceFinder, "find_all", lambda self, image: [])
     with pytest.raises(InputError, match="picture 0, counted from 0, shows no face"):
         PatchFeatures().transform([np.zeros((50, 50), np.uint8)])
