@@ -33,7 +33,6 @@ from i2cnn.recogniser.describe_hog import unmirrored
 from i2cnn.report.scores import score
 from i2cnn.rivals.hog import histograms
 from i2cnn.svm.gram import linear_gram
-from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY
 from i2cnn.svm.population_fit import PopulationFit, fit_population
 from i2cnn.svm.probabilities import Bin, bins, calibration_error
@@ -206,7 +205,7 @@ class Evaluation:
         return {n: self.share(what, n) for w, n in sorted(self.predictions) if w == what}
 
     def _test(self, fold: int, fit: PopulationFit, rows: Float32Array, own: IntArray) -> None:
-        plain = scores_of(fit.plain, rows[own] - fit.population.mean, len(self.pictures.labels))
+        plain = fit.plain.face_scores(rows[own] - fit.population.mean, len(self.pictures.labels))
         self._add("as is", 0, 0, fold, own, plain)
         self._measure("reference", 0, 0, fold, fit, rows, own, own)
         for what, number, draw, album, tested in self._parts(own):
@@ -242,7 +241,7 @@ class Evaluation:
     ) -> None:
         reference = fit.population.reference(rows[album], NOBODY)
         measured = reference.apply(rows[tested])
-        scores = scores_of(fit.population.pairs, measured, len(self.pictures.labels))
+        scores = fit.population.pairs.face_scores(measured, len(self.pictures.labels))
         self._add(what, number, draw, fold, tested, scores)
 
     def _add(
@@ -264,11 +263,6 @@ class Evaluation:
             )
             for row, answer in zip(tested, scores.argmax(axis=1), strict=True)
         ]
-
-
-def scores_of(pairs: PairWeights, features: Float32Array, classes: int) -> Float64Array:
-    """Scores (pictures, classes) as the recogniser gives them; the highest is named."""
-    return pairs.scores(np.stack([pairs.decisions(row) for row in features]), classes)
 
 
 def chosen(fit: PopulationFit) -> str:
@@ -317,8 +311,8 @@ def check_stored(folder: Path, fit: PopulationFit, pictures: Pictures) -> None:
     assert bundle.population is not None
     number = len(pictures.labels)
     for row in pictures.features:
-        exact = scores_of(fit.plain, row[None] - fit.population.mean, number)
-        stored = scores_of(bundle.pairs, row[None] - bundle.population.mean, number)
+        exact = fit.plain.face_scores(row[None] - fit.population.mean, number)
+        stored = bundle.pairs.face_scores(row[None] - bundle.population.mean, number)
         if exact.argmax() != stored.argmax():
             raise InputError(f"{folder}: half precision changes what is named")
 

@@ -264,8 +264,7 @@ class NetworkScores:
             own = inputs.subjects[tested] == person
             album = features[tested[own]]
             measured = population.reference(album, NOBODY).apply(album)
-            decisions = np.stack([population.pairs.decisions(face) for face in measured])
-            scores[own] = population.pairs.scores(decisions, len(inputs.task))
+            scores[own] = population.pairs.face_scores(measured, len(inputs.task))
         truth = inputs.labels[tested]
         found: dict[str, Any] = {
             "linear_reference_accuracy": float(np.mean(scores.argmax(axis=1) == truth))
@@ -279,8 +278,7 @@ class NetworkScores:
         inputs = self.inputs
         _, tested = inputs.sides(self.fold)
         pairs.save(self.folder.path / SVM_FILE)
-        decisions = np.stack([pairs.decisions(features[row]) for row in tested])
-        scores = pairs.scores(decisions, len(inputs.task))
+        scores = pairs.face_scores((features[row] for row in tested), len(inputs.task))
         truth = inputs.labels[tested]
         named = scores.argmax(axis=1)
         found: dict[str, Any] = {

@@ -114,6 +114,10 @@ class PairWeights:
         scores = couple(rows, self.pairs, self.slope or _USUAL_SLOPE, classes)
         return scores.reshape(*decisions.shape[:-1], classes)
 
+    def face_scores(self, faces: Iterable[Float32Array], classes: int) -> Float64Array:
+        """As :meth:`scores`, (faces, classes), of faces' features (patches, dim)."""
+        return self.scores(np.stack([self.decisions(face) for face in faces]), classes)
+
     def about(self, mean: Float32Array) -> PairWeights:
         """The same decisions from features minus a mean (patches, dim)."""
         moved = self.intercepts + self.contributions(mean).sum(axis=1)
