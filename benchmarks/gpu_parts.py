@@ -121,22 +121,22 @@ def train_paper(part: Part) -> None:
         setup, schedule=replace(setup.schedule, validate_every=2 if options.tiny else 200)
     )
     validation = ValidationPass.covering(database_size(Path(setup.databases[1])))
-    times: list[float] = []
+    times: list[tuple[int, float]] = []
 
     # Ctrl-C ends a training after its iteration, with its state saved.
     timer = threading.Timer(options.paper_seconds, os.kill, (os.getpid(), signal.SIGINT))
 
-    def note(*_: object) -> None:
+    def note(done: int, _: int) -> None:
         if not times:
             timer.start()
-        times.append(time.perf_counter())
+        times.append((done, time.perf_counter()))
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_training_files(folder, setup, validation, gpu=part.cuda)
         start = time.perf_counter()
         try:
-            train(caffe, folder, setup.schedule, validation.batches, note)
+            train(caffe, folder, setup.schedule, validation.batches, note, gpu=part.cuda)
         except KeyboardInterrupt:
             pass
         finally:
@@ -144,20 +144,20 @@ def train_paper(part: Part) -> None:
         curve = load_training(folder).curve
     part.write(
         work="paper",
-        iterations=len(times),
-        start_s=times[0] - start,
+        iterations=times[-1][0],
+        start_s=times[0][1] - start,
         curve=[[p.iteration, p.train_loss, p.accuracy, p.loss] for p in curve],
         **paper_hours(times, setup.schedule.validate_every, options.batch),
     )
 
 
-def paper_hours(times: list[float], every: int, batch: int) -> dict[str, float]:
+def paper_hours(times: list[tuple[int, float]], every: int, batch: int) -> dict[str, float]:
     """Speed of a training, and from it the hours of all of the paper's.
 
     Parameters
     ----------
-    times : list of float
-        When each iteration was over, seconds.
+    times : list of (int, float)
+        Iterations done, and when, seconds.
     every : int
         Iterations from one validation to the next.
     batch : int
@@ -165,12 +165,15 @@ def paper_hours(times: list[float], every: int, batch: int) -> dict[str, float]:
     """
     if len(times) < 3:
         return {}
-    steps = np.diff(times)
-    validating = np.arange(1, len(times)) % every == 0
+    done, when = np.transpose(times)
+    steps, seconds = np.diff(done), np.diff(when)
+    validating = done[:-1] % every == 0
     # The first epoch decodes what later ones find in memory.
-    later = steps[len(steps) // 2 :][~validating[len(steps) // 2 :]]
-    one = float(later.mean())
-    validation = float(steps[validating].mean()) - one if validating.any() else 0.0
+    later = np.arange(len(steps)) >= len(steps) // 2
+    plain = later & ~validating
+    one = float(seconds[plain].sum() / steps[plain].sum())
+    extra = seconds[validating] - steps[validating] * one
+    validation = float(extra.mean()) if validating.any() else 0.0
     schedule = template_schedule("paper")
     most = schedule.max_iter * one + schedule.max_iter / schedule.validate_every * validation
     early = EARLY_IMAGES / batch * one + validation

@@ -46,6 +46,10 @@ class Blob(Protocol):
     """What is used of a pycaffe Blob."""
 
     @property
+    def shape(self) -> Sequence[int]:
+        """Dimensions."""
+
+    @property
     def data(self) -> Float32Array:
         """Values, to be read and assigned to in place."""
 
@@ -63,8 +67,8 @@ class Net(Protocol):
     def reshape(self) -> None:
         """Let all blobs follow the data blob's shape."""
 
-    def forward(self) -> object:
-        """Compute all layers."""
+    def forward(self, *, data: Float32Array) -> object:
+        """Set the data blob and compute all layers."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,13 @@ class FeatureExtractor:
     def dim(self) -> int:
         """Number of values per patch."""
         with self._turn:
-            return int(np.prod(self.net.blobs[self._blob].data.shape[1:]))
+            return int(np.prod(tuple(self.net.blobs[self._blob].shape)[1:]))
 
     @property
     def classes(self) -> int:
         """Number of classes that the net tells apart."""
         with self._turn:
-            return int(self.net.blobs[self._having(PROBABILITY_BLOB)].data.shape[1])
+            return int(self.net.blobs[self._having(PROBABILITY_BLOB)].shape[1])
 
     @cached_property
     def _blob(self) -> str:
@@ -147,11 +151,10 @@ class FeatureExtractor:
         """A copy of a blob after a forward pass."""
         with self._turn:
             blob = self.net.blobs["data"]
-            if tuple(blob.data.shape) != inputs.shape:
+            if tuple(blob.shape) != inputs.shape:
                 blob.reshape(*inputs.shape)
                 self.net.reshape()
-            blob.data[...] = inputs
-            self.net.forward()
+            self.net.forward(data=inputs)
             return np.array(self.net.blobs[name].data)
 
 

@@ -37,11 +37,16 @@ if TYPE_CHECKING:
 
 #: Forward passes in which an untrained net's BatchNorm layers gather statistics.
 _GATHERING_PASSES = 20
+#: Iterations from one reading of a GPU's loss to the next; the GPU idles while it is read.
+_GPU_ITERATIONS = 20
 
 
 @dataclass(frozen=True)
 class Validation:
-    """One point of the learning curve; `train_loss` is the mean since the point before."""
+    """One point of the learning curve.
+
+    `train_loss` is the mean since the point before, on a GPU of every 20th iteration.
+    """
 
     iteration: int
     train_loss: float
@@ -128,6 +133,8 @@ def train(
     validation_batches: int,
     update: Callback | None = None,
     log: Callable[[Validation], None] | None = None,
+    *,
+    gpu: bool = False,
 ) -> Training:
     """Train the net of `folder/solver.prototxt`, or continue where an earlier call stopped.
 
@@ -145,6 +152,8 @@ def train(
         Called with (iterations done, iterations at most).
     log : callable, optional
         Called with each validation.
+    gpu : bool
+        The engine works on a GPU.
 
     Returns
     -------
@@ -167,7 +176,8 @@ def train(
             solver = engine.get_solver(SOLVER_FILE)
         else:
             solver = _new_solver(engine)
-        loop = _Loop(solver, training, schedule, validation_batches, interrupt, update, log)
+        steps = _GPU_ITERATIONS if gpu else 1
+        loop = _Loop(solver, training, schedule, validation_batches, interrupt, update, log, steps)
         try:
             if training.resume_iter:
                 solver.restore(snapshot_name(training.resume_iter, "solverstate"))
@@ -249,6 +259,7 @@ class _Loop:
     interrupt: _DelayedInterrupt
     update: Callback | None
     log: Callable[[Validation], None] | None
+    steps: int
 
     def train_to_next_validation(self) -> None:
         """Iterate, validate, take a snapshot and save the state."""
@@ -258,7 +269,7 @@ class _Loop:
         goal = min((solver.iter // every + 1) * every, self.schedule.max_iter)
         losses = training.pending_losses
         while solver.iter < goal:
-            losses.append(self._step())
+            losses.append(self._step(min(self.steps, goal - solver.iter)))
             if self.interrupt.asked and solver.iter < goal:
                 self._save(started)
                 raise KeyboardInterrupt
@@ -272,10 +283,10 @@ class _Loop:
         if self.interrupt.asked:
             raise KeyboardInterrupt
 
-    def _step(self) -> float:
-        """One iteration; returns its loss."""
+    def _step(self, iterations: int) -> float:
+        """Some iterations; returns the last one's loss."""
         solver = self.solver
-        solver.step(1)
+        solver.step(iterations)
         loss = float(solver.net.blobs["loss"].data)
         if not math.isfinite(loss):
             raise InputError(

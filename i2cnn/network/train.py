@@ -62,7 +62,8 @@ def train_network(
     )
     module = start_engine(engine, device, setup.precision)
     with progress("training") as update, curve_log(folder) if tensorboard else nullcontext() as log:
-        return train(module, folder, setup.schedule, validation.batches, update, log)
+        gpu = device != "cpu"
+        return train(module, folder, setup.schedule, validation.batches, update, log, gpu=gpu)
 
 
 def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContents | None:

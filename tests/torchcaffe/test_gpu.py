@@ -68,6 +68,12 @@ OTHERS = {
     "Upsample of YOLOv3": ('type: "Upsample" top: "y" upsample_param { scale: 3 }', [X]),
 }
 OF_FORKS = DETECTION | OTHERS
+#: Sizes of images and windows: AlexNet's, without and with gaps, and with padding.
+POOLINGS = [
+    ((27, 27), kernels.Windows((3, 3), (2, 2), (0, 0))),
+    ((13, 11), kernels.Windows((1, 2), (2, 3), (0, 0))),
+    ((12, 9), kernels.Windows((5, 3), (3, 1), (2, 1))),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -230,6 +236,45 @@ def test_a_recorded_pass_computes_what_an_unrecorded_one_does(golden: Path) -> N
     assert_close(weights, other_weights, 1e-5, floor=1e-3, what="fc1")
 
 
+LIKE_ALEXNET = """force_backward: true
+layer { name: "data" type: "Input" top: "data" input_param {
+  shape { dim: 4 dim: 3 dim: 51 dim: 51 } } }
+layer { name: "first" type: "Convolution" bottom: "data" top: "first" convolution_param {
+  num_output: 24 kernel_size: 11 stride: 4 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "first" top: "first" }
+layer { name: "norm" type: "LRN" bottom: "first" top: "norm" }
+layer { name: "pool" type: "Pooling" bottom: "norm" top: "pool" pooling_param {
+  pool: MAX kernel_size: 3 stride: 2 } }
+layer { name: "second" type: "Convolution" bottom: "pool" top: "second" convolution_param {
+  num_output: 16 kernel_size: 5 pad: 2 group: 2 weight_filler { type: "xavier" } } }
+layer { name: "top" type: "Pooling" bottom: "second" top: "top" pooling_param {
+  pool: MAX kernel_size: 3 stride: 2 } }
+"""
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("tf32", 0.1), ("bf16", 0.3)])
+def test_tensor_cores_compute_what_exact_layers_do(
+    precision: str, tolerance: float, tmp_path: Path
+) -> None:
+    """AlexNet's kinds of layers: a convolution with a stride, one in two groups, poolings."""
+    (tmp_path / "net.prototxt").write_text(LIKE_ALEXNET)
+    x = np.random.default_rng(1).standard_normal((4, 3, 51, 51), np.float32)
+    found = []
+    for name in ("float32", precision):
+        caffe.set_precision(name)
+        caffe.set_random_seed(1)
+        net = caffe.Net(str(tmp_path / "net.prototxt"), phase=caffe.TRAIN)
+        net.forward(data=x)
+        top = net.blobs["top"]
+        top.diff = np.cos(np.arange(top.count)).reshape(top.shape)
+        net.backward()
+        params = [blob for blobs in net.params.values() for blob in blobs]
+        found.append([top.data.copy(), *(blob.diff.copy() for blob in params)])
+    errors = [np.linalg.norm(b - a) / np.linalg.norm(a) for a, b in zip(*found, strict=True)]
+    assert errors[0] < 0.01
+    assert max(errors[1:]) < tolerance  # another number may be the largest of its window
+
+
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
 def test_the_lrn_kernel_computes_what_pytorch_does(
@@ -249,6 +294,27 @@ def test_the_lrn_kernel_computes_what_pytorch_does(
         error = (ours.double() - theirs).abs().max() / theirs.abs().max()
         assert float(error) < tolerance
         assert ours.stride() == x.stride()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("size", "windows"), POOLINGS)
+def test_the_pooling_kernel_computes_what_pytorch_does(
+    size: tuple[int, int], windows: kernels.Windows, dtype: torch.dtype
+) -> None:
+    torch.manual_seed(1)
+    x = torch.randn(3, 130, *size, device="cuda").mul(3).round().to(dtype)  # with equal numbers
+    x[0, 0, 0, 0] = -torch.inf
+    x[1, 2, 4, 4] = torch.nan
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    settings = (windows.kernel, windows.stride, windows.pad)
+    plain = torch.nn.functional.max_pool2d(x, *settings, ceil_mode=True)
+    top, grad = tuple(plain.shape[2:]), torch.randn_like(plain)
+    plain.backward(grad)
+    y, tap = kernels.max_pool_forward(x.detach(), windows, top, keep=True)
+    assert torch.equal(y.nan_to_num(9), plain.nan_to_num(9))
+    assert y.stride() == plain.stride()
+    dx = kernels.max_pool_backward(grad, tap, windows, size)
+    torch.testing.assert_close(dx, x.grad, rtol=0.02, atol=1e-5 if dtype == torch.float32 else 0.05)
 
 
 def test_the_sgd_kernel_computes_what_pytorch_does() -> None:

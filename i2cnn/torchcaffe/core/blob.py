@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from i2cnn.torchcaffe.core.memory import upload
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.sizes import check_shape
@@ -106,6 +107,16 @@ class _Plane:
         assert self._host is not None
         return self._host.numpy()
 
+    def assign(self, value: ArrayLike) -> None:
+        """Set all numbers, without fetching from a GPU those that go."""
+        if self.device.type == "cpu":
+            self.array[...] = value
+            return
+        given = np.broadcast_to(np.asarray(value, np.float32), self.shape)
+        self._tensor, self._host_is_newer = upload(np.array(given), self.device), False
+        if self._host is not None:
+            self._host.numpy()[...] = given
+
     def shaped(self, shape: Sequence[int]) -> _Plane:
         """The same numbers in another shape."""
         return self if tuple(shape) == self.shape else _Reshaped(self, shape)
@@ -139,6 +150,9 @@ class _Reshaped(_Plane):
     @property
     def array(self) -> FloatArray:
         return self._whole.array.reshape(self.shape)
+
+    def assign(self, value: ArrayLike) -> None:
+        self.array[...] = value
 
 
 class Blob:
@@ -205,7 +219,7 @@ class Blob:
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        self._data.array[...] = value
+        self._data.assign(value)
 
     @property
     def diff(self) -> FloatArray:
@@ -214,7 +228,7 @@ class Blob:
 
     @diff.setter
     def diff(self, value: ArrayLike) -> None:
-        self._diff.array[...] = value
+        self._diff.assign(value)
 
     def reshape(self, *shape: int) -> None:
         """Change the dimensions; the first numbers are kept, as many as there are in the new shape.

@@ -59,6 +59,11 @@ class NetOptions:
         """True for exact float32 on a GPU, which leaves its tensor cores idle."""
         return self.device.type == "cuda" and self.precision == "float32"
 
+    @property
+    def tensor_cores(self) -> bool:
+        """True for the precisions of a GPU's tensor cores."""
+        return self.device.type == "cuda" and not self.exact_gpu
+
 
 @dataclass(frozen=True)
 class Context:

@@ -25,7 +25,9 @@ def _whole(x: Tensor) -> Tensor:
 
 def _bins(start: Tensor, size: Tensor, number: int) -> Tensor:
     """(regions, number, 2): first and behind the last index of each bin of the regions."""
-    edges = torch.arange(number + 1, device=start.device) * size[:, None]
+    # By a plain number a GPU would not divide: it multiplies by the rounded reciprocal.
+    each = size / size.new_full((), number)
+    edges = torch.arange(number + 1, device=start.device) * each[:, None]
     first, last = edges[:, :-1] + start[:, None], edges[:, 1:] + start[:, None]
     return torch.stack([torch.floor(first), torch.ceil(last)], -1).long()
 
@@ -99,7 +101,7 @@ class ROIPooling(_Regions):
         size = (end - start + 1).clamp(min=1)
         spans = []
         for axis, number, length in ((1, p.pooled_h, x.shape[2]), (0, p.pooled_w, x.shape[3])):
-            bins = _bins(torch.zeros_like(start[:, 0]), size[:, axis] / number, number)
+            bins = _bins(torch.zeros_like(start[:, 0]), size[:, axis], number)
             spans.append((bins + start[:, axis, None, None].long()).clamp(0, length))
         rows, columns = spans
         empty = (rows[..., 0] >= rows[..., 1])[:, :, None]
@@ -152,7 +154,7 @@ class PSROIPooling(_Regions):
         images = self.images(regions, len(x))[:, None, None]
         start = _whole(regions[:, 1:3]) * p.spatial_scale
         end = (_whole(regions[:, 3:5]) + 1) * p.spatial_scale
-        size = (end - start).clamp(min=_LEAST_SIZE) / group
+        size = (end - start).clamp(min=_LEAST_SIZE)
         columns, rows = (_bins(start[:, axis], size[:, axis], group) for axis in (0, 1))
         left, right = columns[:, None].clamp(0, x.shape[3]).unbind(-1)
         upper, lower = rows[:, :, None].clamp(0, x.shape[2]).unbind(-1)

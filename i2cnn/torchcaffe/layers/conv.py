@@ -11,6 +11,12 @@ from torch.nn import functional
 
 from i2cnn.torchcaffe.core.layer import Shape, canonical_axis, register
 from i2cnn.torchcaffe.layers.spatial import Spatial
+from i2cnn.torchcaffe.layers.tensor_cores import (
+    MOST_GROUPS,
+    fold_stride,
+    folding_pays,
+    join_groups,
+)
 
 #: PyTorch's functions by the number of spatial axes.
 _CONVOLVE: dict[int, Callable[..., Tensor]] = {
@@ -131,12 +137,30 @@ class Convolution(_ConvolutionBase):
         return top[whole]
 
     def _correlate(self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps) -> Tensor:
-        if self.group == 1 or not self.context.options.exact_gpu:
-            return convolve(x, weight, bias, steps, self.group)
-        # cuDNN's grouped convolutions in float32 take up to three times as long as one by one.
-        parts = zip(x.chunk(self.group, 1), weight.chunk(self.group), strict=True)
-        top = torch.cat([convolve(part, w, None, steps, 1) for part, w in parts], 1)
-        return top if bias is None else top + bias.reshape(-1, *[1] * len(steps))
+        if self.context.options.exact_gpu and self.group > 1:
+            # cuDNN's grouped convolutions in float32 take up to three times as long as one by one.
+            parts = zip(x.chunk(self.group, 1), weight.chunk(self.group), strict=True)
+            top = torch.cat([convolve(part, w, None, steps, 1) for part, w in parts], 1)
+            return top if bias is None else top + bias.reshape(-1, *[1] * len(steps))
+        if self.context.options.tensor_cores and len(steps) == 2:
+            return self._correlate_by_tensor_cores(x, weight, bias, steps)
+        return convolve(x, weight, bias, steps, self.group)
+
+    def _correlate_by_tensor_cores(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, steps: Steps
+    ) -> Tensor:
+        groups = self.group
+        if 1 < groups <= MOST_GROUPS:
+            weight, groups = join_groups(weight, groups), 1
+        (stride, pad, dilation), (across, pad_w, dilation_w) = steps
+        kernel = (weight.shape[2], weight.shape[3])
+        plain = groups == dilation == dilation_w == 1
+        if plain and folding_pays(x.shape[1], (stride, across), kernel):
+            if self.context.options.bf16:
+                x = x.bfloat16()  # half as much to rearrange
+            x, weight = fold_stride(x, weight, stride, (pad, pad_w))
+            steps = ((1, 0, 1), (1, 0, 1))
+        return convolve(x, weight, bias, steps, groups)
 
 
 @register("Deconvolution")

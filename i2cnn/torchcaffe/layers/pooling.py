@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from i2cnn.torchcaffe.core import kernels
+from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
-from i2cnn.torchcaffe.layers.spatial import Spatial, averaged, products_pay, window_means
+from i2cnn.torchcaffe.layers.spatial import Pair, Spatial, averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter, SPPParameter
 
 #: PyTorch takes as many steps per window.
 _MOST_PAD = 2**16
+
+
+class _MaxFused(torch.autograd.Function):
+    """MAX pooling on a GPU of images with their channels last.
+
+    The place of each largest number takes a byte, where PyTorch's takes eight.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, windows: kernels.Windows, size: Pair) -> Tensor:
+        y, tap = kernels.max_pool_forward(x, windows, size, keep=ctx.needs_input_grad[0])
+        ctx.save_for_backward(tap)
+        ctx.settings = (windows, tuple(x.shape[2:]))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (tap,) = ctx.saved_tensors
+        return kernels.max_pool_backward(grads[0], tap, *ctx.settings), None, None
 
 
 @register("Pooling")
@@ -123,6 +145,9 @@ class Pooling(Spatial):
         if self._wide_pad():
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
             pad, beyond = beyond, pad
+        if not mask and not any(beyond) and kernels.pools(x, self.kernel):
+            windows = kernels.Windows(self.kernel, self.stride, pad)
+            return [apply(_MaxFused, x, windows, (self._out(h, 0), self._out(w, 1)))]
         y, index = functional.max_pool2d(
             x, self.kernel, self.stride, pad, ceil_mode=self.round_up, return_indices=True
         )

@@ -201,7 +201,7 @@ class Net:
         for name, array in kwargs.items():
             if array.shape[:1] != self.blobs[name].shape[:1]:
                 raise CaffeError("Input is not batch sized")
-            self.blobs[name].data[...] = array
+            self.blobs[name].data = array
         self._core.forward(first, last)
         return {name: self.blobs[name].data for name in _union(outputs, blobs)}
 
@@ -227,7 +227,7 @@ class Net:
         for name, array in kwargs.items():
             if array.shape[:1] != self.blobs[name].shape[:1]:
                 raise CaffeError("Diff is not batch sized")
-            self.blobs[name].diff[...] = array
+            self.blobs[name].diff = array
         self._core.backward(first, last)
         return {name: self.blobs[name].diff for name in _union(outputs, diffs)}
 
