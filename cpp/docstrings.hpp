@@ -102,9 +102,9 @@ around each channel. The GIL is released meanwhile.
 
 Parameters
 ----------
-x : ndarray of float32, (rows, channels), C order
-    One row per pixel of all images.
-y : ndarray of float32, (rows, channels), C order
+x : ndarray of float32 or uint16, (rows, channels), C order
+    One row per pixel of all images. uint16 holds the bits of bfloat16 numbers.
+y : ndarray like x
     Overwritten with the output.
 window : int
     Number of channels, odd (`local_size`).
@@ -120,7 +120,7 @@ Raises
 ValueError
     The shapes differ or have other than two dimensions, or the window is even.
 TypeError
-    An array is not of float32 or not in C order.)doc";
+    The arrays are not all of float32 or all of uint16, or one is not in C order.)doc";
 
 constexpr const char* kLrnBackwardDoc = R"doc(lrn_backward(x, dy, dx, window, alpha, k, threads)
 --
@@ -129,11 +129,11 @@ Gradient of `lrn_forward` with respect to x.
 
 Parameters
 ----------
-x : ndarray of float32, (rows, channels), C order
+x : ndarray of float32 or uint16, (rows, channels), C order
     Input of the forward pass.
-dy : ndarray of float32, (rows, channels), C order
+dy : ndarray like x
     Gradient with respect to the output.
-dx : ndarray of float32, (rows, channels), C order
+dx : ndarray like x
     Overwritten with the gradient with respect to x.
 window, alpha, k, threads
     As for `lrn_forward`.
@@ -143,7 +143,7 @@ Raises
 ValueError
     The shapes differ or have other than two dimensions, or the window is even.
 TypeError
-    An array is not of float32 or not in C order.)doc";
+    The arrays are not all of float32 or all of uint16, or one is not in C order.)doc";
 
 constexpr const char* kSgdUpdateDoc =
     R"doc(sgd_update(weight, diff, history, rate, momentum, decay, threads)

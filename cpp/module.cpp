@@ -164,36 +164,49 @@ py::array_t<float> finish(PatchWriter& writer) {
 
 using Floats = py::array_t<float, py::array::c_style>;
 
-void check_alike(const Floats& a, const Floats& b) {
+// Bit patterns of bfloat16 numbers, which NumPy does not know.
+using Halves = py::array_t<std::uint16_t, py::array::c_style>;
+
+const float* numbers_of(const Floats& x) { return x.data(); }
+float* numbers_of(Floats& x) { return x.mutable_data(); }
+const Bf16* numbers_of(const Halves& x) { return reinterpret_cast<const Bf16*>(x.data()); }
+Bf16* numbers_of(Halves& x) { return reinterpret_cast<Bf16*>(x.mutable_data()); }
+
+template <typename Array>
+void check_alike(const Array& a, const Array& b) {
   if (a.ndim() != b.ndim() || !std::equal(a.shape(), a.shape() + a.ndim(), b.shape())) {
     throw std::invalid_argument("arrays must have the same shape");
   }
 }
 
-Lrn lrn_of(const Floats& x, std::size_t window, float alpha, float k) {
+Lrn lrn_of(const py::array& x, std::size_t window, float alpha, float k) {
   if (x.ndim() != 2) throw std::invalid_argument("arrays must be (rows, channels)");
   if (window % 2 == 0) throw std::invalid_argument("the window must be odd");
   return {static_cast<std::size_t>(x.shape(0)), static_cast<std::size_t>(x.shape(1)), window, alpha,
           k};
 }
 
-void lrn_forward_into(const Floats& x, Floats& y, std::size_t window, float alpha, float k,
+template <typename Array>
+void lrn_forward_into(const Array& x, Array& y, std::size_t window, float alpha, float k,
                       int threads) {
   check_alike(x, y);
   const Lrn lrn = lrn_of(x, window, alpha, k);
-  float* const out = y.mutable_data();
+  const auto in = numbers_of(x);
+  const auto out = numbers_of(y);
   const py::gil_scoped_release release;
-  lrn_forward(lrn, x.data(), out, threads);
+  lrn_forward(lrn, in, out, threads);
 }
 
-void lrn_backward_into(const Floats& x, const Floats& dy, Floats& dx, std::size_t window,
-                       float alpha, float k, int threads) {
+template <typename Array>
+void lrn_backward_into(const Array& x, const Array& dy, Array& dx, std::size_t window, float alpha,
+                       float k, int threads) {
   check_alike(x, dy);
   check_alike(x, dx);
   const Lrn lrn = lrn_of(x, window, alpha, k);
-  float* const out = dx.mutable_data();
+  const auto in = numbers_of(x), grad = numbers_of(dy);
+  const auto out = numbers_of(dx);
   const py::gil_scoped_release release;
-  lrn_backward(lrn, x.data(), dy.data(), out, threads);
+  lrn_backward(lrn, in, grad, out, threads);
 }
 
 void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate, float momentum,
@@ -208,6 +221,15 @@ void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate
   sgd_update({rate, momentum, decay}, size, w, d, h, threads);
 }
 
+template <typename Array>
+void define_lrn(py::module_& m, const char* forward_doc, const char* backward_doc) {
+  m.def("lrn_forward", &lrn_forward_into<Array>, py::arg("x").noconvert(), py::arg("y").noconvert(),
+        py::arg("window"), py::arg("alpha"), py::arg("k"), py::arg("threads"), forward_doc);
+  m.def("lrn_backward", &lrn_backward_into<Array>, py::arg("x").noconvert(),
+        py::arg("dy").noconvert(), py::arg("dx").noconvert(), py::arg("window"), py::arg("alpha"),
+        py::arg("k"), py::arg("threads"), backward_doc);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, m) {
@@ -220,11 +242,8 @@ PYBIND11_MODULE(_native, m) {
         kExtractDoc);
   m.def("simd_level", &simd_level, kSimdLevelDoc);
   m.def("set_simd", &set_simd, py::arg("name"), kSetSimdDoc);
-  m.def("lrn_forward", &lrn_forward_into, py::arg("x").noconvert(), py::arg("y").noconvert(),
-        py::arg("window"), py::arg("alpha"), py::arg("k"), py::arg("threads"), kLrnForwardDoc);
-  m.def("lrn_backward", &lrn_backward_into, py::arg("x").noconvert(), py::arg("dy").noconvert(),
-        py::arg("dx").noconvert(), py::arg("window"), py::arg("alpha"), py::arg("k"),
-        py::arg("threads"), kLrnBackwardDoc);
+  define_lrn<Floats>(m, kLrnForwardDoc, kLrnBackwardDoc);
+  define_lrn<Halves>(m, "", "");  // the same functions for other arrays
   m.def("sgd_update", &sgd_update_arrays, py::arg("weight").noconvert(),
         py::arg("diff").noconvert(), py::arg("history").noconvert(), py::arg("rate"),
         py::arg("momentum"), py::arg("decay"), py::arg("threads"), kSgdUpdateDoc);

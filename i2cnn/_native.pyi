@@ -97,8 +97,8 @@ def set_simd(name: str) -> None:
     """
 
 def lrn_forward(
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    x: NDArray[np.float32 | np.uint16],
+    y: NDArray[np.float32 | np.uint16],
     window: int,
     alpha: float,
     k: float,
@@ -111,9 +111,9 @@ def lrn_forward(
 
     Parameters
     ----------
-    x : ndarray of float32, (rows, channels), C order
-        One row per pixel of all images.
-    y : ndarray of float32, (rows, channels), C order
+    x : ndarray of float32 or uint16, (rows, channels), C order
+        One row per pixel of all images. uint16 holds the bits of bfloat16 numbers.
+    y : ndarray like x
         Overwritten with the output.
     window : int
         Number of channels, odd (`local_size`).
@@ -129,13 +129,13 @@ def lrn_forward(
     ValueError
         The shapes differ or have other than two dimensions, or the window is even.
     TypeError
-        An array is not of float32 or not in C order.
+        The arrays are not all of float32 or all of uint16, or one is not in C order.
     """
 
 def lrn_backward(
-    x: NDArray[np.float32],
-    dy: NDArray[np.float32],
-    dx: NDArray[np.float32],
+    x: NDArray[np.float32 | np.uint16],
+    dy: NDArray[np.float32 | np.uint16],
+    dx: NDArray[np.float32 | np.uint16],
     window: int,
     alpha: float,
     k: float,
@@ -145,11 +145,11 @@ def lrn_backward(
 
     Parameters
     ----------
-    x : ndarray of float32, (rows, channels), C order
+    x : ndarray of float32 or uint16, (rows, channels), C order
         Input of the forward pass.
-    dy : ndarray of float32, (rows, channels), C order
+    dy : ndarray like x
         Gradient with respect to the output.
-    dx : ndarray of float32, (rows, channels), C order
+    dx : ndarray like x
         Overwritten with the gradient with respect to x.
     window, alpha, k, threads
         As for `lrn_forward`.
@@ -159,7 +159,7 @@ def lrn_backward(
     ValueError
         The shapes differ or have other than two dimensions, or the window is even.
     TypeError
-        An array is not of float32 or not in C order.
+        The arrays are not all of float32 or all of uint16, or one is not in C order.
     """
 
 def sgd_update(

@@ -1,6 +1,7 @@
 #include "torchcaffe/lrn.hpp"
 
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "util/parallel.hpp"
@@ -12,6 +13,25 @@ namespace {
 
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
+
+I2CNN_INLINE float get(float x) { return x; }
+
+I2CNN_INLINE float get(Bf16 x) {
+  const std::uint32_t bits = std::uint32_t{x.bits} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+I2CNN_INLINE void put(float value, float& out) { out = value; }
+
+// Rounds to the nearest number, of two equally near ones to the even one.
+I2CNN_INLINE void put(float value, Bf16& out) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+  out.bits = static_cast<std::uint16_t>(value == value ? rounded : 0x7FC0U);
+}
 
 // Sums of `window` neighbouring values; `in` begins window / 2 values before the centre of the
 // first sum.
@@ -35,29 +55,31 @@ struct Scratch {
   std::vector<float> padded, sums, direct;
 };
 
-I2CNN_INLINE void scales(const Lrn& lrn, const float* __restrict x, float* __restrict padded,
+template <typename T>
+I2CNN_INLINE void scales(const Lrn& lrn, const T* __restrict x, float* __restrict padded,
                          float* __restrict scale) {
   float* centre = padded + lrn.window / 2;
-  for (std::size_t c = 0; c < lrn.channels; ++c) centre[c] = x[c] * x[c];
+  for (std::size_t c = 0; c < lrn.channels; ++c) centre[c] = get(x[c]) * get(x[c]);
   window_sums(padded, lrn.channels, lrn.window, scale);
   for (std::size_t c = 0; c < lrn.channels; ++c) scale[c] = lrn.k + lrn.alpha * scale[c];
 }
 
-I2CNN_INLINE void forward_rows(const Lrn& lrn, const float* x, float* __restrict y,
-                               std::size_t rows) {
+template <typename T>
+I2CNN_INLINE void forward_rows(const Lrn& lrn, const T* x, T* __restrict y, std::size_t rows) {
   Scratch scratch(lrn);
   float* __restrict const scale = scratch.sums.data();
   for (std::size_t row = 0; row < rows; ++row, x += lrn.channels, y += lrn.channels) {
     scales(lrn, x, scratch.padded.data(), scale);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
       const float root = std::sqrt(scale[c]);
-      y[c] = x[c] / (root * std::sqrt(root));
+      put(get(x[c]) / (root * std::sqrt(root)), y[c]);
     }
   }
 }
 
-I2CNN_INLINE void backward_rows(const Lrn& lrn, const float* x, const float* dy,
-                                float* __restrict dx, std::size_t rows) {
+template <typename T>
+I2CNN_INLINE void backward_rows(const Lrn& lrn, const T* x, const T* dy, T* __restrict dx,
+                                std::size_t rows) {
   Scratch scratch(lrn);
   float* __restrict const sums = scratch.sums.data();
   float* __restrict const direct = scratch.direct.data();
@@ -67,58 +89,72 @@ I2CNN_INLINE void backward_rows(const Lrn& lrn, const float* x, const float* dy,
     scales(lrn, x, scratch.padded.data(), sums);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
       const float root = std::sqrt(sums[c]);
-      direct[c] = dy[c] / (root * std::sqrt(root));
-      centre[c] = direct[c] * x[c] / sums[c];
+      direct[c] = get(dy[c]) / (root * std::sqrt(root));
+      centre[c] = direct[c] * get(x[c]) / sums[c];
     }
     window_sums(scratch.padded.data(), lrn.channels, lrn.window, sums);
-    for (std::size_t c = 0; c < lrn.channels; ++c) dx[c] = direct[c] + factor * x[c] * sums[c];
+    for (std::size_t c = 0; c < lrn.channels; ++c) {
+      put(direct[c] + factor * get(x[c]) * sums[c], dx[c]);
+    }
     x += lrn.channels;
     dy += lrn.channels;
     dx += lrn.channels;
   }
 }
 
-void forward_plain(const Lrn& lrn, const float* x, float* y, std::size_t rows) {
+template <typename T>
+void forward_plain(const Lrn& lrn, const T* x, T* y, std::size_t rows) {
   forward_rows(lrn, x, y, rows);
 }
 
-void backward_plain(const Lrn& lrn, const float* x, const float* dy, float* dx, std::size_t rows) {
+template <typename T>
+void backward_plain(const Lrn& lrn, const T* x, const T* dy, T* dx, std::size_t rows) {
   backward_rows(lrn, x, dy, dx, rows);
 }
 
 #ifdef I2CNN_X86
 #define I2CNN_TARGET __attribute__((target("avx2,fma")))
 
-I2CNN_TARGET void forward_avx2(const Lrn& lrn, const float* x, float* y, std::size_t rows) {
+template <typename T>
+I2CNN_TARGET void forward_avx2(const Lrn& lrn, const T* x, T* y, std::size_t rows) {
   forward_rows(lrn, x, y, rows);
 }
 
-I2CNN_TARGET void backward_avx2(const Lrn& lrn, const float* x, const float* dy, float* dx,
-                                std::size_t rows) {
+template <typename T>
+I2CNN_TARGET void backward_avx2(const Lrn& lrn, const T* x, const T* dy, T* dx, std::size_t rows) {
   backward_rows(lrn, x, dy, dx, rows);
 }
 #else
-constexpr auto forward_avx2 = forward_plain;
-constexpr auto backward_avx2 = backward_plain;
+template <typename T>
+constexpr auto forward_avx2 = forward_plain<T>;
+template <typename T>
+constexpr auto backward_avx2 = backward_plain<T>;
 #endif
 
 }  // namespace
 
 // Memory bandwidth is the limit, so wider vectors than AVX2's would gain nothing.
 
-void lrn_forward(const Lrn& lrn, const float* x, float* y, int threads) {
-  const auto work = simd() == Simd::kPlain ? forward_plain : forward_avx2;
+template <typename T>
+void lrn_forward(const Lrn& lrn, const T* x, T* y, int threads) {
+  const auto work = simd() == Simd::kPlain ? forward_plain<T> : forward_avx2<T>;
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
     work(lrn, x + begin * lrn.channels, y + begin * lrn.channels, end - begin);
   });
 }
 
-void lrn_backward(const Lrn& lrn, const float* x, const float* dy, float* dx, int threads) {
-  const auto work = simd() == Simd::kPlain ? backward_plain : backward_avx2;
+template <typename T>
+void lrn_backward(const Lrn& lrn, const T* x, const T* dy, T* dx, int threads) {
+  const auto work = simd() == Simd::kPlain ? backward_plain<T> : backward_avx2<T>;
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
     const std::size_t at = begin * lrn.channels;
     work(lrn, x + at, dy + at, dx + at, end - begin);
   });
 }
+
+template void lrn_forward(const Lrn&, const float*, float*, int);
+template void lrn_forward(const Lrn&, const Bf16*, Bf16*, int);
+template void lrn_backward(const Lrn&, const float*, const float*, float*, int);
+template void lrn_backward(const Lrn&, const Bf16*, const Bf16*, Bf16*, int);
 
 }  // namespace i2cnn

@@ -3,8 +3,14 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace i2cnn {
+
+// A bfloat16 number: the upper half of a float's bits.
+struct Bf16 {
+  std::uint16_t bits;
+};
 
 struct Lrn {
   std::size_t rows;      // pixels of all images
@@ -15,9 +21,12 @@ struct Lrn {
 };
 
 // y = x * scale^-0.75, where scale = k + alpha * (sum of x^2 over the window around the channel).
-void lrn_forward(const Lrn& lrn, const float* x, float* y, int threads);
+// T is float or Bf16; all is computed in float.
+template <typename T>
+void lrn_forward(const Lrn& lrn, const T* x, T* y, int threads);
 
 // dx from x and dy. Recomputes the scale, which is faster than reading it from memory.
-void lrn_backward(const Lrn& lrn, const float* x, const float* dy, float* dx, int threads);
+template <typename T>
+void lrn_backward(const Lrn& lrn, const T* x, const T* dy, T* dx, int threads);
 
 }  // namespace i2cnn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
@@ -12,7 +13,7 @@ from i2cnn.torchcaffe.nodes import Learnable, Node
 
 
 def _mean(values: Tensor) -> str:
-    return f"{float(values.abs().sum()) / max(values.numel(), 1):g}"
+    return f"{float(values.abs().sum(dtype=torch.float32)) / max(values.numel(), 1):g}"
 
 
 def log_forward(node: Node) -> None:

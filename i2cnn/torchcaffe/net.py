@@ -6,6 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import debug, log, weights
@@ -382,7 +383,7 @@ class CoreNet:
 def _losses(node: Node) -> list[tuple[float, Tensor]]:
     """Weights and sums of a layer's tops that are losses."""
     return [
-        (weight, blob.tensor.sum())
+        (weight, blob.tensor.sum(dtype=torch.float32))
         for weight, blob in zip(node.loss_weights, node.tops, strict=True)
         if weight
     ]

@@ -95,7 +95,8 @@ class _Plane:
     @property
     def array(self) -> FloatArray:
         if self.device.type == "cpu":
-            self._host = self.tensor.contiguous()
+            # What a layer left in bfloat16 lives in float32 from now on.
+            self._host = self.tensor.float().contiguous()
             self._tensor = self._host
         elif not self._host_is_newer:
             current = self.tensor.detach().cpu().float().contiguous()

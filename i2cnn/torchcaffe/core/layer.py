@@ -67,7 +67,7 @@ class Layer:
     is_view: ClassVar[bool] = False
     #: True for layers that multiply matrices, to which precision bf16 applies.
     uses_matmul: ClassVar[bool] = False
-    #: True for layers that work in the precision of their bottom on a GPU; others get float32.
+    #: True for layers that work in the precision of their bottom; others get float32.
     any_precision: bool = False
     #: True for layers whose `compute` only queues work on the device, always the same, so that a
     #: CUDA graph can repeat it. What changes from pass to pass comes from `prepare`.
@@ -168,15 +168,16 @@ class Layer:
     def _compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         if not self.context.options.bf16:
             return self.compute(bottoms)
-        # On a GPU activations stay bfloat16 from one product to the next: half the memory traffic.
-        narrow = self.any_precision and self.context.device.type == "cuda"
-        if not narrow:
+        # Activations stay bfloat16 from one product to the next: half the memory traffic.
+        if not self.any_precision:
             bottoms = [bottom.float() for bottom in bottoms]
         if not self.uses_matmul:
             return self.compute(bottoms)
+        if self.any_precision:  # what images are put in order by is halved, too
+            bottoms = [bottom.bfloat16() for bottom in bottoms]
         with torch.autocast(self.context.device.type, torch.bfloat16):
             tops = self.compute(bottoms)
-        return tops if narrow else [top.float() for top in tops]
+        return tops if self.any_precision else [top.float() for top in tops]
 
     def forward(
         self, bottoms: Sequence[Tensor], needs: Sequence[bool], graph: bool

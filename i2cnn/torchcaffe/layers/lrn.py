@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,6 +14,7 @@ from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
+from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.spatial import averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
@@ -53,7 +55,7 @@ class _AcrossChannelsNative(torch.autograd.Function):
         rows = _rows(x)
         out = torch.empty_like(rows)
         ctx.settings = (window, alpha_n, k, torch.get_num_threads())
-        _native.lrn_forward(rows.numpy(), out.numpy(), *ctx.settings)
+        _native.lrn_forward(_array(rows), _array(out), *ctx.settings)
         ctx.save_for_backward(rows)
         return _image(out, x.shape)
 
@@ -62,7 +64,7 @@ class _AcrossChannelsNative(torch.autograd.Function):
         (rows,) = ctx.saved_tensors
         grad = _rows(grads[0])
         out = torch.empty_like(rows)
-        _native.lrn_backward(rows.numpy(), grad.numpy(), out.numpy(), *ctx.settings)
+        _native.lrn_backward(_array(rows), _array(grad), _array(out), *ctx.settings)
         return _image(out, grads[0].shape), None, None, None
 
 
@@ -95,6 +97,13 @@ def _image(rows: Tensor, shape: Sequence[int]) -> Tensor:
     return rows.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
+def _array(rows: Tensor) -> AnyArray:
+    """Rows as NumPy has them; of bfloat16, which it lacks, the bits."""
+    if rows.dtype == torch.bfloat16:
+        return rows.view(torch.int16).numpy().view(np.uint16)
+    return rows.numpy()
+
+
 def _negative_power(scale: Tensor, beta: float) -> Tensor:
     if beta == 0.75:  # two square roots are faster than a power
         root = torch.rsqrt(scale)
@@ -124,7 +133,7 @@ class LRN(Layer):
         on_gpu = self.context.device.type == "cuda" and kernels.available()
         small = self.window <= kernels.WIDEST_WINDOW and count(shapes[0]) <= kernels.MOST_ELEMENTS
         self.fused = across and on_gpu and small
-        self.any_precision = self.fused
+        self.any_precision = self.fused or self.native
         self.banded = across and not (self.native or self.fused)
         self.band = torch.empty(0)
 

@@ -178,7 +178,8 @@ class Dropout(Layer):
         """1 with probability `keep`, else 0; on the CPU genuine Caffe's numbers."""
         if self.generators:
             return torch.empty_like(x).bernoulli_(keep, generator=self.generators[0])
-        return torch.from_numpy(self.context.rng.bernoulli(x.numel(), keep)).view(x.shape).float()
+        drawn = torch.from_numpy(self.context.rng.bernoulli(x.numel(), keep))
+        return drawn.view(x.shape).to(x.dtype)
 
 
 @register("Swish")

@@ -92,6 +92,7 @@ class Reshape(Layer):
 class Concat(Layer):
     """Joins bottoms along an axis."""
 
+    any_precision = True
     recordable = True
 
     bottoms = (1, None)
@@ -118,6 +119,7 @@ class Concat(Layer):
 class Slice(Layer):
     """Cuts the bottom into several tops along an axis."""
 
+    any_precision = True
     recordable = True
 
     tops = (1, None)

@@ -85,7 +85,7 @@ def set_random_seed(seed: int) -> None:
 def set_precision(name: str) -> None:
     """Multiply in "float32" (default), "tf32" (CUDA only) or "bf16" in nets made from now on.
 
-    Only convolutions and inner products change; all blobs stay float32. Not in pycaffe.
+    Users see float32 in every blob; parameters and their diffs are. Not in pycaffe.
     """
     runtime.set_precision(name)
 

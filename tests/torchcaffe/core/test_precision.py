@@ -33,10 +33,10 @@ def test_bf16_trains_near_float32_and_leaves_it_alone(name: str, golden: Path) -
     rough = losses(rough_solver)
     difference = np.abs(rough - exact) / exact
     assert 0 < difference.max() < BANDS[name]
-    # Weights, their history and all blobs stay float32.
-    net = rough_solver.net._core
-    tensors = [blob.tensor for blob in net.blobs.values()] + rough_solver._core.history
-    tensors += [t for entry in net.learnable for t in (entry.blob.tensor, entry.blob.grad)]
+    # Weights, their gradients and their history stay float32.
+    tensors = list(rough_solver._core.history)
+    for entry in rough_solver.net._core.learnable:
+        tensors += [entry.blob.tensor, entry.blob.grad]
     assert {tensor.dtype for tensor in tensors} == {torch.float32}
     caffe.set_precision("float32")
     np.testing.assert_array_equal(losses(caffe.get_solver(name)), exact)
@@ -82,3 +82,86 @@ def test_a_processor_without_bfloat16_is_told_of_once(
     for _ in range(2):
         caffe.Net("tiny_train_val.prototxt", caffe.TEST)
     assert capfd.readouterr().err.count("float32 is faster here") == (0 if has else 1)
+
+
+NET = """name: "net" force_backward: true
+layer { name: "x" type: "DummyData" top: "x" top: "label" dummy_data_param {
+  shape { dim: 4 dim: 3 dim: 12 dim: 12 } shape { dim: 4 }
+  data_filler { type: "uniform" min: -1 max: 1 } data_filler { type: "constant" value: 1 } } }
+layer { name: "conv" type: "Convolution" bottom: "x" top: "conv" convolution_param {
+  num_output: 8 kernel_size: 3 weight_filler { type: "xavier" } } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "lrn" type: "LRN" bottom: "conv" top: "lrn" lrn_param { alpha: 0.5 } }
+layer { name: "pool" type: "Pooling" bottom: "lrn" top: "pool" pooling_param {
+  kernel_size: 3 stride: 2 } }
+layer { name: "joined" type: "Concat" bottom: "pool" bottom: "pool" top: "joined" }
+layer { name: "drop" type: "Dropout" bottom: "joined" top: "joined" }
+layer { name: "fc" type: "InnerProduct" bottom: "joined" top: "fc" inner_product_param {
+  num_output: 5 weight_filler { type: "xavier" } } }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }
+"""
+NORMALISED = NET.replace(
+    'layer { name: "relu"',
+    'layer { name: "norm" type: "BatchNorm" bottom: "conv" top: "norm" }\n'
+    'layer { name: "scale" type: "Scale" bottom: "norm" top: "conv1" }\n'
+    'layer { name: "relu"',
+).replace('type: "ReLU" bottom: "conv" top: "conv"', 'type: "ReLU" bottom: "conv1" top: "conv1"')
+
+
+def net_in(precision: str, text: str, folder: Path) -> caffe.Net:
+    """The net after a forward and a backward pass, always with the same numbers."""
+    (folder / "net.prototxt").write_text(text)
+    caffe.set_precision(precision)
+    caffe.set_random_seed(5)
+    net = caffe.Net("net.prototxt", caffe.TRAIN)
+    net.forward()
+    net.backward()
+    return net
+
+
+def assert_near(rough: np.ndarray, exact: np.ndarray, tolerance: float) -> None:
+    assert rough.dtype == np.float32
+    assert np.linalg.norm(rough - exact) <= tolerance * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("text", [NET, NORMALISED], ids=["LRN", "BatchNorm"])
+def test_bf16_is_near_float32_in_each_blob(
+    text: str, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    exact = net_in("float32", text, folder)
+    rough = net_in("bf16", f"debug_info: true {text}", folder)
+    assert "[Backward] All net params (data, diff): L1" in capfd.readouterr().err
+    for name, blob in exact.blobs.items():
+        assert_near(rough.blobs[name].data, blob.data, 1e-2)
+        # Of nearly equal numbers of a window, another may be the largest.
+        assert_near(rough.blobs[name].diff, blob.diff, 0.2)
+    for name, blobs in exact.params.items():
+        for mine, blob in zip(rough.params[name], blobs, strict=True):
+            assert_near(mine.diff, blob.diff, 0.2)
+
+
+def test_activations_stay_bf16_from_product_to_product(folder: Path) -> None:
+    core = net_in("bf16", NET, folder)._core
+    for name in ("conv", "lrn", "pool", "joined", "fc"):
+        for tensor in (core.blobs[name].tensor, core.blobs[name].grad):
+            assert tensor.dtype == torch.bfloat16, name
+    for tensor in (
+        *(core.blobs[n].tensor for n in ("conv", "lrn", "pool")),
+        core.blobs["lrn"].grad,
+    ):
+        assert tensor.is_contiguous(memory_format=torch.channels_last)
+    assert core.blobs["loss"].tensor.dtype == core.blobs["x"].grad.dtype == torch.float32
+
+
+def test_users_see_and_write_float32(folder: Path) -> None:
+    net = net_in("bf16", NET, folder)
+    values = net.blobs["lrn"].data
+    values[...] = 0
+    net.forward(start="pool")
+    assert not net.blobs["pool"].data.any()
+    net.forward()  # what was handed out stays a view of the blob
+    assert values.any()
+    np.testing.assert_array_equal(values, net.blobs["lrn"].data)
+    net.blobs["fc"].diff[...] = 0
+    net.backward(start="fc")
+    assert not net.blobs["conv"].diff.any()

@@ -87,10 +87,32 @@ def test_lrn_is_its_formula(rows, channels, window, alpha, k, threads, level) ->
     np.testing.assert_allclose(dx[:rows], expected_dx, rtol=1e-6, atol=2e-5)
 
 
+@pytest.mark.parametrize("level", ["plain", "auto"])
+def test_lrn_of_bfloat16_is_that_of_float32_rounded(level: str) -> None:
+    x, dy = torch.randn(2, 200, 33, generator=torch.Generator().manual_seed(1)).mul(20).bfloat16()
+    x[0, 0], x[1, 9], dy[2, 3] = torch.nan, torch.inf, -torch.inf
+    outs = []
+    for kind in (torch.bfloat16, torch.float32):
+        y, dx = torch.empty(2, *x.shape, dtype=kind)
+        bits = torch.int16 if kind == torch.bfloat16 else kind
+        arrays = [t.view(bits).numpy() for t in (x.to(kind), dy.to(kind), y, dx)]
+        a, b, c, d = (t.view(np.uint16) if t.dtype == np.int16 else t for t in arrays)
+        _native.set_simd(level)
+        try:
+            _native.lrn_forward(a, c, 5, 0.1, 2.0, 2)
+            _native.lrn_backward(a, b, d, 5, 0.1, 2.0, 2)
+        finally:
+            _native.set_simd("auto")
+        outs.append(torch.stack([y, dx]).bfloat16())
+    torch.testing.assert_close(*outs, rtol=0, atol=0, equal_nan=True)
+    assert outs[0].isnan().any()
+
+
 @pytest.mark.parametrize(
     ("x", "y", "window"),
     [
         (np.zeros((2, 3)), np.zeros((2, 3), np.float32), 5),  # float64
+        (np.zeros((2, 3), np.uint16), np.zeros((2, 3), np.float32), 5),
         (np.zeros((2, 3), np.float32), np.zeros((3, 2), np.float32), 5),
         (np.zeros((2, 3), np.float32), np.zeros((2, 6), np.float32)[:, ::2], 5),  # strided
         (np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32), 4),
