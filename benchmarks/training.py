@@ -1,6 +1,7 @@
 """Throughput of a profile's network: torchcaffe beside hand-written PyTorch and genuine Caffe.
 
     python benchmarks/training.py --profile paper --rounds 3 [--caffe PATH_OF_caffe] [--json FILE]
+    python benchmarks/training.py --precision bf16 --rounds 2
 
 Rivals take turns, round by round, so that a machine whose speed drifts treats them alike; figures
 are medians over rounds. Data come from memory: what is compared is the network. A training
@@ -8,6 +9,9 @@ iteration is forward, backward and update for all: genuine Caffe's figure is wha
 displays, its forward pass what `caffe time` does, with the OpenBLAS kernels named. The freed memory
 that torchcaffe keeps in its process serves the hand-written networks too, which run in it. The
 limit is the arithmetic of convolutions and inner products alone, at the speed of one large product.
+
+With --precision bf16 torchcaffe, the hand-written network (under autocast) and the limit are in
+bfloat16, and torchcaffe in float32 is one of the rivals.
 """
 
 from __future__ import annotations
@@ -39,12 +43,14 @@ from i2cnn.network.profiles import (
     template_schedule,
 )
 from i2cnn.torchcaffe.formats.prototext import write_prototxt
+from i2cnn.util.machine import bf16_instructions
 
 os.environ.setdefault("GLOG_minloglevel", "1")
 CLASSES = 7
 #: Side of each profile's crops, and images per iteration.
 CROPS, BATCHES = {"paper": 227, "better": 56}, {"paper": 64, "better": 256}
 OURS, LIMIT = "torchcaffe", "limit: products alone"
+KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
 class AlexNet(nn.Module):
@@ -137,7 +143,7 @@ BY_HAND = {"paper": AlexNet, "better": Residual}
 
 
 def hand_written(
-    profile: str, batch: int, channels_last: bool
+    profile: str, batch: int, channels_last: bool, precision: str
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """(one training iteration, one forward pass) of the hand-written network."""
     model = BY_HAND[profile]()
@@ -151,16 +157,19 @@ def hand_written(
         if profile == "paper"
         else torch.optim.Adam(model.parameters(), 1e-4, weight_decay=5e-4)
     )
+    mixed = partial(torch.autocast, "cpu", torch.bfloat16, enabled=precision == "bf16")
 
     def train() -> None:
         model.train()
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(x), y).backward()
+        with mixed():
+            loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
         optimizer.step()
 
     def forward() -> None:
         model.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), mixed():
             model(x)
 
     return train, forward
@@ -205,10 +214,11 @@ def write_solver(setup: TrainingSetup, folder: Path) -> Path:
     return path
 
 
-def torchcaffe(profile: str, batch: int, folder: Path) -> tuple[Any, Any]:
+def torchcaffe(profile: str, batch: int, folder: Path, precision: str) -> tuple[Any, Any]:
     """(solver, deploy net) of torchcaffe."""
     from i2cnn.torchcaffe import pycaffe as caffe
 
+    caffe.set_precision(precision)
     solver = caffe.get_solver(write_solver(setup_of(profile, batch, 1000), folder))
     deploy = fill_deploy(profile, classes=CLASSES)
     deploy.layer[0].input_param.shape[0].dim[0] = batch
@@ -248,13 +258,13 @@ def multiplications(net: Any) -> tuple[float, float]:
     return train, forward
 
 
-def product_speed(size: int = 2048) -> float:
+def product_speed(precision: str, size: int = 2048) -> float:
     """Floating-point operations a second of a large product.
 
     By the better of torch.mm and a 1x1 convolution: their libraries differ in how well they know a
     processor.
     """
-    a, b = torch.randn(2, size, size)
+    a, b = torch.randn(2, size, size).to(KINDS[precision])
     pixels = a.reshape(1, size, -1, 64).contiguous(memory_format=torch.channels_last)
     kernels = b.reshape(size, size, 1, 1)
     ways = (lambda: torch.mm(a, b), lambda: torch.conv2d(pixels, kernels))
@@ -287,16 +297,19 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, float]]:
     """((training, forward) images a second of each rival, round by round; times by layer)."""
-    profile, batch = options.profile, options.batch
+    profile, batch, precision = options.profile, options.batch, options.precision
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        solver, net = torchcaffe(profile, batch, folder)
+        solver, net = torchcaffe(profile, batch, folder, precision)
         work = multiplications(solver.net)
-        rivals = {
-            OURS: ((lambda: solver.step(1)), net._core.forward),
-            "PyTorch by hand": hand_written(profile, batch, False),
-            "PyTorch by hand, channels_last": hand_written(profile, batch, True),
-        }
+        rivals = {OURS: ((lambda: solver.step(1)), net._core.forward)}
+        by_hand = partial(hand_written, profile, batch, precision=precision)
+        if precision == "float32":
+            rivals["PyTorch by hand"] = by_hand(channels_last=False)
+        else:
+            exact, exact_net = torchcaffe(profile, batch, folder, "float32")
+            rivals["torchcaffe, float32"] = ((lambda: exact.step(1)), exact_net._core.forward)
+        rivals["PyTorch by hand, channels_last"] = by_hand(channels_last=True)
         for train, forward in rivals.values():
             train(), forward()  # warm-up
         kernels = options.kernels.split(",") if options.caffe else []
@@ -310,7 +323,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, floa
                 speeds = genuine(options.caffe, kernel, setup_of(profile, batch, 4), folder)
                 for list_, speed in zip(figures[rival], speeds, strict=True):
                     list_.append(speed)
-            speed = product_speed()
+            speed = product_speed(precision)
             for list_, operations in zip(figures[LIMIT], work, strict=True):
                 list_.append(batch * speed / operations)
         return figures, layer_times(solver)
@@ -321,6 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--profile", choices=list(BY_HAND), default="paper")
     parser.add_argument("--batch", type=int, help="default: 64, and 256 of the small network")
+    parser.add_argument("--precision", choices=list(KINDS), default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--caffe", default=os.environ.get("I2CNN_CAFFE"), help="genuine caffe")
     parser.add_argument("--kernels", default="SKYLAKEX,HASWELL", help="OpenBLAS's, for Caffe")
@@ -330,7 +344,8 @@ def main() -> None:
     figures, layers = measure(options)
     ours = [statistics.median(values) for values in figures[OURS]]
     table = Table(
-        title=f"Profile {options.profile}, batch {options.batch}, {torch.get_num_threads()} threads"
+        title=f"Profile {options.profile}, batch {options.batch}, {options.precision}, "
+        f"{torch.get_num_threads()} threads"
     )
     for column in ("", "train img/s", "ours / this", "forward img/s", "ours / this"):
         table.add_column(column, justify="right" if column else "left")
@@ -344,8 +359,12 @@ def main() -> None:
     total = sum(layers.values())
     shares = ", ".join(f"{k} {v / total:.1%}" for k, v in layers.items() if v > total / 200)
     console.print(f"torchcaffe's training iteration, {total:.2f} s: {shares}")
+    found = bf16_instructions()
+    names = "not known" if found is None else ", ".join(sorted(found)) or "none"
+    console.print(f"Instructions of this processor for bfloat16: {names}")
     if options.json:
-        options.json.write_text(json.dumps({"figures": figures, "layers": layers}, indent=1))
+        record = {"figures": figures, "layers": layers, "bf16_instructions": names}
+        options.json.write_text(json.dumps({"precision": options.precision, **record}, indent=1))
 
 
 if __name__ == "__main__":

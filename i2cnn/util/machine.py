@@ -54,14 +54,19 @@ def machine() -> dict[str, str]:
     }
 
 
-def multiplies_bf16() -> bool:
-    """False if the processor is known to lack instructions for bfloat16, which is slow then."""
+def bf16_instructions() -> set[str] | None:
+    """What the processor has for bfloat16, as Linux calls it; None if that is not known."""
     try:
         lines = _CPUINFO.read_text().splitlines()
     except OSError:
-        return True
+        return None
     flags = [line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Feat"))]
-    return not flags or not _BF16_FLAGS.isdisjoint(flags[0])
+    return _BF16_FLAGS.intersection(flags[0]) if flags else None
+
+
+def multiplies_bf16() -> bool:
+    """False if the processor is known to lack instructions for bfloat16, which is slow then."""
+    return bf16_instructions() != set()
 
 
 def memory_limit() -> int:
