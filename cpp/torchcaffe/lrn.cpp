@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "util/parallel.hpp"
@@ -31,6 +32,38 @@ I2CNN_INLINE void put(float value, Bf16& out) {
   std::memcpy(&bits, &value, sizeof bits);
   const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
   out.bits = static_cast<std::uint16_t>(value == value ? rounded : 0x7FC0U);
+}
+
+// x^-0.25 of a positive x to within 2e-5 of itself: Newton's method twice, from a number whose
+// exponent is about right.
+I2CNN_INLINE float inverse_fourth_root(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = 0x4F584000U - (bits >> 2);
+  float y;
+  std::memcpy(&y, &bits, sizeof y);
+  y *= 1.25F - 0.25F * x * ((y * y) * (y * y));
+  return y * (1.25F - 0.25F * x * ((y * y) * (y * y)));
+}
+
+// value * scale^-0.75, for results of type T: roots and divisions take longer than bfloat16's
+// memory, which holds less of them.
+template <typename T>
+I2CNN_INLINE float times_power(float value, float scale) {
+  if constexpr (std::is_same_v<T, float>) {
+    const float root = std::sqrt(scale);
+    return value / (root * std::sqrt(root));
+  }
+  const float y = inverse_fourth_root(scale);
+  return value * (y * y * y);
+}
+
+// value / scale, for results of type T.
+template <typename T>
+I2CNN_INLINE float over(float value, float scale) {
+  if constexpr (std::is_same_v<T, float>) return value / scale;
+  const float y = inverse_fourth_root(scale);
+  return value * ((y * y) * (y * y));
 }
 
 // Sums of `window` neighbouring values; `in` begins window / 2 values before the centre of the
@@ -71,8 +104,7 @@ I2CNN_INLINE void forward_rows(const Lrn& lrn, const T* x, T* __restrict y, std:
   for (std::size_t row = 0; row < rows; ++row, x += lrn.channels, y += lrn.channels) {
     scales(lrn, x, scratch.padded.data(), scale);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
-      const float root = std::sqrt(scale[c]);
-      put(get(x[c]) / (root * std::sqrt(root)), y[c]);
+      put(times_power<T>(get(x[c]), scale[c]), y[c]);
     }
   }
 }
@@ -88,9 +120,8 @@ I2CNN_INLINE void backward_rows(const Lrn& lrn, const T* x, const T* dy, T* __re
   for (std::size_t row = 0; row < rows; ++row) {
     scales(lrn, x, scratch.padded.data(), sums);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
-      const float root = std::sqrt(sums[c]);
-      direct[c] = get(dy[c]) / (root * std::sqrt(root));
-      centre[c] = direct[c] * get(x[c]) / sums[c];
+      direct[c] = times_power<T>(get(dy[c]), sums[c]);
+      centre[c] = over<T>(direct[c] * get(x[c]), sums[c]);
     }
     window_sums(scratch.padded.data(), lrn.channels, lrn.window, sums);
     for (std::size_t c = 0; c < lrn.channels; ++c) {
@@ -124,7 +155,21 @@ template <typename T>
 I2CNN_TARGET void backward_avx2(const Lrn& lrn, const T* x, const T* dy, T* dx, std::size_t rows) {
   backward_rows(lrn, x, dy, dx, rows);
 }
+
+#define I2CNN_WIDE \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512")))
+
+I2CNN_WIDE void forward_avx512(const Lrn& lrn, const Bf16* x, Bf16* y, std::size_t rows) {
+  forward_rows(lrn, x, y, rows);
+}
+
+I2CNN_WIDE void backward_avx512(const Lrn& lrn, const Bf16* x, const Bf16* dy, Bf16* dx,
+                                std::size_t rows) {
+  backward_rows(lrn, x, dy, dx, rows);
+}
 #else
+constexpr auto forward_avx512 = forward_plain<Bf16>;
+constexpr auto backward_avx512 = backward_plain<Bf16>;
 template <typename T>
 constexpr auto forward_avx2 = forward_plain<T>;
 template <typename T>
@@ -133,11 +178,12 @@ constexpr auto backward_avx2 = backward_plain<T>;
 
 }  // namespace
 
-// Memory bandwidth is the limit, so wider vectors than AVX2's would gain nothing.
-
 template <typename T>
 void lrn_forward(const Lrn& lrn, const T* x, T* y, int threads) {
-  const auto work = simd() == Simd::kPlain ? forward_plain<T> : forward_avx2<T>;
+  auto work = simd() == Simd::kPlain ? forward_plain<T> : forward_avx2<T>;
+  if constexpr (std::is_same_v<T, Bf16>) {  // float's limit is the memory's bandwidth
+    if (simd() == Simd::kAvx512) work = forward_avx512;
+  }
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
     work(lrn, x + begin * lrn.channels, y + begin * lrn.channels, end - begin);
   });
@@ -145,7 +191,10 @@ void lrn_forward(const Lrn& lrn, const T* x, T* y, int threads) {
 
 template <typename T>
 void lrn_backward(const Lrn& lrn, const T* x, const T* dy, T* dx, int threads) {
-  const auto work = simd() == Simd::kPlain ? backward_plain<T> : backward_avx2<T>;
+  auto work = simd() == Simd::kPlain ? backward_plain<T> : backward_avx2<T>;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (simd() == Simd::kAvx512) work = backward_avx512;
+  }
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
     const std::size_t at = begin * lrn.channels;
     work(lrn, x + at, dy + at, dx + at, end - begin);

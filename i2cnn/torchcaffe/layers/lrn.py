@@ -133,7 +133,8 @@ class LRN(Layer):
         on_gpu = self.context.device.type == "cuda" and kernels.available()
         small = self.window <= kernels.WIDEST_WINDOW and count(shapes[0]) <= kernels.MOST_ELEMENTS
         self.fused = across and on_gpu and small
-        self.any_precision = self.fused or self.native
+        # In bfloat16 the compiled one takes roots of numbers above 0 only.
+        self.any_precision = self.fused or (self.native and p.k > 0 and p.alpha >= 0)
         self.banded = across and not (self.native or self.fused)
         self.band = torch.empty(0)
 
