@@ -69,7 +69,7 @@ def _fill(node: Node, arrays: Mapping[int, AnyArray], path: str) -> None:
                 f"shape is {array.shape}; target param shape is {blob.shape}. To learn "
                 "this layer's parameters from scratch, rename the layer."
             )
-        blob.data[...] = array.reshape(blob.shape)
+        blob.data = array.reshape(blob.shape)
 
 
 def share_weights(nodes: Sequence[Node], others: Sequence[Node]) -> None:

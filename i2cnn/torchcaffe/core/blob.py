@@ -29,6 +29,8 @@ class _Plane:
         self._host: Tensor | None = None
         self._host_is_newer = False
         self.shape = tuple(shape)
+        #: The tensor that `bf16` converted, its version then, and what came of it.
+        self._converted: tuple[Tensor, int, Tensor] | None = None
         #: What a new array is filled with.
         self.initial = 0.0
 
@@ -108,10 +110,25 @@ class _Plane:
         assert self._host is not None
         return self._host.numpy()
 
+    @property
+    def bf16(self) -> Tensor:
+        """The numbers in bfloat16; converted again only where they may have changed."""
+        tensor = self.tensor
+        # Through an array, or in a CUDA graph, they change without a new version.
+        if self._host is not None or self.device.type != "cpu" or tensor.is_inference():
+            return tensor.bfloat16()
+        kept = self._converted
+        if kept is None or kept[0] is not tensor or kept[1] != tensor._version:
+            kept = self._converted = (tensor, tensor._version, tensor.bfloat16())
+        return kept[2]
+
     def assign(self, value: ArrayLike) -> None:
         """Set all numbers, without fetching from a GPU those that go."""
         if self.device.type == "cpu":
+            handed_out = self.handed_out
             self.array[...] = value
+            if not handed_out:  # nobody has the array
+                self._tensor, self._host = self.tensor.detach(), None
             return
         given = np.broadcast_to(np.asarray(value, np.float32), self.shape)
         self._tensor, self._host_is_newer = upload(np.array(given), self.device), False
@@ -151,6 +168,10 @@ class _Reshaped(_Plane):
     @property
     def array(self) -> FloatArray:
         return self._whole.array.reshape(self.shape)
+
+    @property
+    def bf16(self) -> Tensor:
+        return self._whole.bf16.reshape(self.shape)
 
     def assign(self, value: ArrayLike) -> None:
         self.array[...] = value
@@ -249,6 +270,11 @@ class Blob:
     def tensor(self, value: Tensor) -> None:
         self._data.tensor = value
         self._diff.resize(value.shape)
+
+    @property
+    def bf16(self) -> Tensor:
+        """Data in bfloat16, not to be written to; on a CPU converted once for each change."""
+        return self._data.bf16
 
     @property
     def grad(self) -> Tensor:

@@ -183,16 +183,16 @@ class Layer:
         self, bottoms: Sequence[Tensor], needs: Sequence[bool], graph: bool
     ) -> list[Tensor]:
         """Tops from bottoms; `graph` keeps what :meth:`backward` needs."""
-        params = [blob.tensor for blob in self.blobs]
         self._outputs = None
         if not (graph and self.differentiable and (any(needs) or any(self.param_needs))):
-            self.weights = params
+            narrow = self.uses_matmul and self.context.options.bf16
+            self.weights = [blob.bf16 if narrow else blob.tensor for blob in self.blobs]
             with torch.no_grad():
                 return self._compute(bottoms)
         inputs = [b.detach().requires_grad_(need) for b, need in zip(bottoms, needs, strict=True)]
         self.weights = [
-            p.detach().requires_grad_(need)
-            for p, need in zip(params, self.param_needs, strict=True)
+            blob.tensor.detach().requires_grad_(need)
+            for blob, need in zip(self.blobs, self.param_needs, strict=True)
         ]
         with torch.enable_grad():
             outputs = self._compute(inputs)

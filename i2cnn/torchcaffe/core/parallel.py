@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.util.errors import InputError
@@ -97,6 +98,7 @@ class ProcessGroup(Group):
         with self._connected():
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
+                increment_version(tensor)
 
     def average(self, tensors: Sequence[Tensor]) -> None:
         with self._connected():

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
@@ -151,6 +152,7 @@ class SGD(Update):
             step.decay,
             torch.get_num_threads(),
         )
+        increment_version(slot.weight)  # as PyTorch's operations do
         return True
 
 

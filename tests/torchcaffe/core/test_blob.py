@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.proto import SolverParameter
+from i2cnn.torchcaffe.solvers.updates import SGD, Slot, Step
 
 
 @pytest.mark.parametrize("handed_out", [True, False])
@@ -31,3 +33,30 @@ def test_more_numbers_start_anew() -> None:
     blob.data[...] = 1
     blob.reshape(3)
     np.testing.assert_array_equal(blob.data, [0, 0, 0])
+
+
+def test_bfloat16_is_converted_once_for_each_change() -> None:
+    blob = Blob((2,))
+    blob.data = [1, 2]
+
+    def assert_converted(*values: float) -> None:
+        assert blob.bf16.tolist() == list(values)
+        assert blob.bf16.dtype == torch.bfloat16
+        assert blob.tensor.tolist() == list(values)
+
+    assert_converted(1, 2)
+    assert blob.bf16 is blob.bf16
+    blob.tensor.mul_(2)
+    assert_converted(2, 4)
+    blob.tensor = torch.tensor([5.0, 6.0])
+    assert_converted(5, 6)
+    solver = SolverParameter(type="SGD", momentum=0, regularization_type="L2")
+    slot = Slot(blob.tensor, torch.ones(2), [torch.zeros(2)])
+    assert SGD(solver).apply_fused(slot, Step(1.0, 0.0, 0))
+    assert_converted(4, 5)
+    blob.data = 7
+    assert_converted(7, 7)
+    array = blob.data
+    for value in (8, 9):  # written at any time from now on
+        array[...] = value
+        assert_converted(value, value)
