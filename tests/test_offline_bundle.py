@@ -48,6 +48,15 @@ def test_packs_what_the_machine_does_not_have(
     assert [path.name for path in (tmp_path / "wheels").iterdir()] == ["lmdb-1.7-py3-none-any.whl"]
 
 
+def test_what_the_machine_has_in_a_wrong_version_is_packed(
+    tool: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needs = tool.requirements("3.12", ("opencv-python-headless",), train_only=True)
+    have = {"opencv-python-headless": "5.0.0.93", "numpy": "2.5.2", "jax": "0.1"}
+    assert tool.usable(have, needs) == {"numpy": "2.5.2", "jax": "0.1"}
+    assert "opencv-python-headless 5.0.0.93 is there" in capsys.readouterr().out
+
+
 def test_requirements_are_those_of_the_machine(tool: ModuleType) -> None:
     def names(version: str, have: tuple[str, ...] = (), train_only: bool = False) -> set[str]:
         return {need.name for need in tool.requirements(version, have, train_only)}

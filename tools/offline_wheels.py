@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 11):
@@ -62,6 +63,18 @@ def read_have(path: Path | None) -> dict[str, str]:
                 f"{path}: {line!r} is no package and version; write it by "
                 "`pip list --format=freeze`"
             )
+    return found
+
+
+def usable(have: dict[str, str], needs: Iterable[Requirement]) -> dict[str, str]:
+    """What i2cnn can use of what the machine has; the rest is packed, and comes before it there."""
+    wanted = {str(canonicalize_name(need.name)): need.specifier for need in needs}
+    found = {}
+    for name, number in have.items():
+        if wanted.get(name, SpecifierSet()).contains(number, prereleases=True):
+            found[name] = number
+        else:
+            print(f"{name} {number} is there, but i2cnn needs {wanted[name]}: packed")
     return found
 
 
@@ -119,6 +132,7 @@ def main() -> None:
     options = parser.parse_args()
     have = read_have(options.have)
     needs = requirements(options.python, have, options.train_only)
+    have = usable(have, needs)
     download(options.out / "wheels", options.python, have, [str(need) for need in needs])
     if options.source:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -1,8 +1,7 @@
 """GPU kernels in Triton, which comes with PyTorch for CUDA: one pass over memory for each.
 
-They do what :mod:`i2cnn.torchcaffe.layers.lrn`, :mod:`i2cnn.torchcaffe.layers.pooling` and
-:mod:`i2cnn.torchcaffe.solvers.updates` do by PyTorch's operations, in fewer passes or with less
-memory, and only where :func:`available` says so.
+They do what :mod:`i2cnn.torchcaffe.layers.lrn` and :mod:`i2cnn.torchcaffe.solvers.updates` do by
+PyTorch's operations in several passes, and only where :func:`available` says so.
 """
 
 # Triton's functions are a language of their own, without types.
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,8 +27,6 @@ WIDEST_WINDOW = 15
 _SGD_BLOCK = 4096
 #: Elements of the largest tensor, whose offsets are 32-bit numbers.
 MOST_ELEMENTS = 2**31 - 1
-#: Numbers of a pooling's window, counted in bytes.
-MOST_TAPS = 127
 
 
 @functools.cache
@@ -44,11 +40,12 @@ def serves(tensor: Tensor) -> bool:
     return tensor.device.type == "cuda" and available()
 
 
-def _jit(function: Any) -> Any:
+def jit(function: Any) -> Any:
+    """The function as a kernel, where there is Triton."""
     return function if triton is None else triton.jit(function)
 
 
-@_jit
+@jit
 def _place(
     channels, inner, total, stride_n, stride_c, stride_s, ROWS: tl.constexpr, COLS: tl.constexpr
 ):  # pragma: no cover
@@ -59,7 +56,7 @@ def _place(
     return start[:, None], col[None, :], (row < total)[:, None]
 
 
-@_jit
+@jit
 def _lrn_forward(
     x, y, scale, channels, inner, total, stride_n, stride_c, stride_s, alpha_n, beta, k,
     WINDOW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
@@ -81,7 +78,7 @@ def _lrn_forward(
     tl.store(scale + out, s, mask=here)
 
 
-@_jit
+@jit
 def _lrn_backward(
     x, y, scale, grad, out, channels, inner, total, stride_n, stride_c, stride_s, alpha_n, beta,
     WINDOW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
@@ -105,59 +102,35 @@ def _lrn_backward(
     tl.store(out + at, power - 2.0 * alpha_n * beta * centre * ratio, mask=here)
 
 
-@_jit
-def _max_pool_forward(
-    x, y, tap, channels, height, width, out_h, out_w, total,
-    KH: tl.constexpr, KW: tl.constexpr, SH: tl.constexpr, SW: tl.constexpr,
-    PH: tl.constexpr, PW: tl.constexpr, KEEP: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
+@jit
+def _lrn_backward_by_products(
+    x, y, scale, grad, out, channels, total, alpha_n, beta,
+    WINDOW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr, REACH: tl.constexpr,
+    BEFORE: tl.constexpr,
 ):  # pragma: no cover  # fmt: skip
+    """The same with channels last: sums over the window are a product with a matrix of 0 and 1."""
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
-    col = (tl.program_id(1) * COLS + tl.arange(0, COLS))[None, :]
-    inside = (row < total) & (col < channels)
-    image, top, left = row // (out_h * out_w), row // out_w % out_h * SH - PH, row % out_w * SW - PW
-    best = tl.full((ROWS, COLS), float("-inf"), tl.float32)
-    chosen = tl.full((ROWS, COLS), -1, tl.int32)
-    for i in tl.static_range(KH):
-        for j in tl.static_range(KW):
-            h, w = top + i, left + j
-            here = inside & (h >= 0) & (h < height) & (w >= 0) & (w < width)
-            at = ((image * height + h) * width + w) * channels + col
-            value = tl.load(x + at, mask=here, other=float("-inf")).to(tl.float32)
-            # As PyTorch has it: the first of equal numbers, and NaN before all others.
-            take = here & ((value > best) | (value != value) | (chosen < 0))
-            best = tl.where(take, value, best)
-            chosen = tl.where(take, i * KW + j, chosen)
-    out = row * channels + col
-    tl.store(y + out, best, mask=inside)
-    if KEEP:
-        tl.store(tap + out, chosen.to(tl.int8), mask=inside)
+    first = tl.program_id(1) * COLS
+    near, col = first - BEFORE + tl.arange(0, REACH), first + tl.arange(0, COLS)
+    here = (row < total) & (near[None, :] >= 0) & (near[None, :] < channels)
+    at = row * channels + near[None, :]
+    top = tl.load(y + at, mask=here, other=0.0).to(tl.float32)
+    s = tl.load(scale + at, mask=here, other=1.0).to(tl.float32)
+    g = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
+    band = (near[:, None] - col[None, :] <= WINDOW // 2) & (
+        col[None, :] - near[:, None] <= WINDOW // 2
+    )
+    ratio = tl.dot((g * top / s).to(out.dtype.element_ty), band.to(out.dtype.element_ty))
+    here = (row < total) & (col[None, :] < channels)
+    at = row * channels + col[None, :]
+    s = tl.load(scale + at, mask=here, other=1.0).to(tl.float32)
+    g = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
+    centre = tl.load(x + at, mask=here, other=0.0).to(tl.float32)
+    power = g * tl.exp(-beta * tl.log(s))
+    tl.store(out + at, power - 2.0 * alpha_n * beta * centre * ratio, mask=here)
 
 
-@_jit
-def _max_pool_backward(
-    grad, tap, out, channels, height, width, out_h, out_w, total,
-    KH: tl.constexpr, KW: tl.constexpr, SH: tl.constexpr, SW: tl.constexpr,
-    PH: tl.constexpr, PW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr,
-):  # pragma: no cover  # fmt: skip
-    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
-    col = (tl.program_id(1) * COLS + tl.arange(0, COLS))[None, :]
-    inside = (row < total) & (col < channels)
-    image, h, w = row // (height * width), row // width % height + PH, row % width + PW
-    total_grad = tl.zeros((ROWS, COLS), tl.float32)
-    # Each number asks the windows that it lies in whether it was the largest there.
-    for a in tl.static_range((KH + SH - 1) // SH):
-        for b in tl.static_range((KW + SW - 1) // SW):
-            top, left, i, j = h // SH - a, w // SW - b, h % SH + a * SH, w % SW + b * SW
-            here = inside & (top >= 0) & (top < out_h) & (left >= 0) & (left < out_w)
-            here = here & (i < KH) & (j < KW)
-            at = ((image * out_h + top) * out_w + left) * channels + col
-            chosen = tl.load(tap + at, mask=here, other=-1)
-            value = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
-            total_grad += tl.where(chosen == i * KW + j, value, 0.0)
-    tl.store(out + row * channels + col, total_grad, mask=inside)
-
-
-@_jit
+@jit
 def _sgd(
     weight, grad, history, number, rate, momentum, decay, BLOCK: tl.constexpr
 ):  # pragma: no cover
@@ -209,66 +182,28 @@ def lrn_backward(
     memory_format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
     grad = grad.contiguous(memory_format=memory_format)
     out = torch.empty_like(x)
+    if x.dtype == torch.bfloat16 and not x.is_contiguous():
+        _launch_products(x, y, scale, grad, out, window, alpha_n, beta)
+        return out
     grid, sizes, blocks = _blocks(x)
     _lrn_backward[grid](x, y, scale, grad, out, *sizes, alpha_n, beta, WINDOW=window, **blocks)
     return out
 
 
-def _pixels(x: Tensor) -> tuple[tuple[int, int], dict[str, int]]:
-    """Grid and block sizes for the pixels of images (N, C, H, W) that have their channels last."""
-    cols = min(128, triton.next_power_of_2(x.shape[1]))
-    rows, number = 1024 // cols, x.numel() // x.shape[1]
-    return (triton.cdiv(number, rows), triton.cdiv(x.shape[1], cols)), {"ROWS": rows, "COLS": cols}
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Kernel, stride and pad of a pooling, each (height, width)."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pad: tuple[int, int]
-
-    @property
-    def constants(self) -> dict[str, int]:
-        """The kernels' compile-time arguments."""
-        names = ("KH", "KW", "SH", "SW", "PH", "PW")
-        return dict(zip(names, (*self.kernel, *self.stride, *self.pad), strict=True))
-
-
-def pools(x: Tensor, kernel: tuple[int, int]) -> bool:
-    """True if :func:`max_pool_forward` serves images (N, C, H, W), with that kernel."""
-    small = x.numel() <= MOST_ELEMENTS and kernel[0] * kernel[1] <= MOST_TAPS
-    return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
-
-
-def max_pool_forward(
-    x: Tensor, windows: Windows, size: tuple[int, int], keep: bool
-) -> tuple[Tensor, Tensor]:
-    """Largest number of each window, (N, C, height, width) of `size`, and which of it that was.
-
-    `x` has its channels last, and so have the results; the second is int8, only set if `keep`.
-    """
-    shape = (*x.shape[:2], *size)
-    y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    tap = torch.empty_like(y, dtype=torch.int8) if keep else y
-    grid, blocks = _pixels(y)
-    sizes = (x.shape[1], *x.shape[2:], *size, y.numel() // x.shape[1])
-    _max_pool_forward[grid](x, y, tap, *sizes, **windows.constants, KEEP=keep, **blocks)
-    return y, tap
-
-
-def max_pool_backward(grad: Tensor, tap: Tensor, windows: Windows, size: tuple[int, int]) -> Tensor:
-    """Gradient (N, C, height, width) of `size`; `tap` is :func:`max_pool_forward`'s."""
-    grad = grad.contiguous(memory_format=torch.channels_last)
-    shape = (*grad.shape[:2], *size)
-    out = torch.empty(
-        shape, dtype=grad.dtype, device=grad.device, memory_format=torch.channels_last
+def _launch_products(
+    x: Tensor, y: Tensor, scale: Tensor, grad: Tensor, out: Tensor,
+    window: int, alpha_n: float, beta: float,
+) -> None:  # fmt: skip
+    channels = x.shape[1]
+    number, reach = x.numel() // channels, max(16, triton.next_power_of_2(channels))
+    # All channels at once, or as many as a kernel can keep with those that their windows reach.
+    cols, before = (reach, 0) if reach <= 128 else (64, 32)
+    reach, rows = min(reach, 128), 32
+    grid = (triton.cdiv(number, rows), triton.cdiv(channels, cols))
+    constants = {"ROWS": rows, "COLS": cols, "REACH": reach, "BEFORE": before}
+    _lrn_backward_by_products[grid](
+        x, y, scale, grad, out, channels, number, alpha_n, beta, WINDOW=window, **constants
     )
-    grid, blocks = _pixels(out)
-    sizes = (out.shape[1], *size, *grad.shape[2:], out.numel() // out.shape[1])
-    _max_pool_backward[grid](grad, tap, out, *sizes, **windows.constants, **blocks)
-    return out
 
 
 def sgd_update(

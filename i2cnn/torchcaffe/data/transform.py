@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe.core import image_kernels
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.storage import read_mean
@@ -166,6 +167,9 @@ class DataTransformer:
         """
         channels, rows, columns = shape
         device = images.device
+        mean = None if self.mean is None else self._mean_on(device)
+        if image_kernels.crops(images, mean, shape):
+            return image_kernels.crop(images, windows, mean, self.param.scale, shape)
         tops, lefts, mirrors = windows
         across = torch.arange(columns, device=device)
         across = torch.where(mirrors[:, None] != 0, columns - 1 - across, across)
@@ -173,8 +177,7 @@ class DataTransformer:
         x = (lefts[:, None] + across)[:, None, :]
         number = torch.arange(len(images), device=device)[:, None, None]
         out = images[number, y, x].float()
-        if self.mean is not None:
-            mean = self._mean_on(device)
+        if mean is not None:
             out = out - (mean[y, x] if mean.ndim == 3 else mean)
         if self.param.scale != 1:
             out = out * self.param.scale

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from i2cnn.torchcaffe.core import image_kernels
+from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Shape, canonical_axis, register
 from i2cnn.torchcaffe.layers.spatial import Spatial
 from i2cnn.torchcaffe.layers.tensor_cores import (
@@ -160,7 +162,26 @@ class Convolution(_ConvolutionBase):
                 x = x.bfloat16()  # half as much to rearrange
             x, weight = fold_stride(x, weight, stride, (pad, pad_w))
             steps = ((1, 0, 1), (1, 0, 1))
-        return convolve(x, weight, bias, steps, groups)
+        top = convolve(x, weight, None, steps, groups)
+        if bias is None:
+            return top
+        if image_kernels.adds(top):
+            return apply(_AddBias, top, bias)
+        return top + bias.reshape(-1, 1, 1).to(top.dtype)
+
+
+class _AddBias(torch.autograd.Function):
+    """Adds a number to each channel of a convolution's top, which nothing else needs."""
+
+    @staticmethod
+    def forward(ctx: Any, top: Tensor, bias: Tensor) -> Tensor:
+        ctx.mark_dirty(top)
+        return image_kernels.add_bias(top, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        grad = grads[0].contiguous(memory_format=torch.channels_last)
+        return grad, image_kernels.sum_pixels(grad)
 
 
 @register("Deconvolution")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core import kernels
+from i2cnn.torchcaffe.core import image_kernels
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.layers.spatial import Pair, Spatial, averaged, products_pay, window_means
@@ -27,8 +27,8 @@ class _MaxFused(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, windows: kernels.Windows, size: Pair) -> Tensor:
-        y, tap = kernels.max_pool_forward(x, windows, size, keep=ctx.needs_input_grad[0])
+    def forward(ctx: Any, x: Tensor, windows: image_kernels.Windows, size: Pair) -> Tensor:
+        y, tap = image_kernels.max_pool_forward(x, windows, size, keep=ctx.needs_input_grad[0])
         ctx.save_for_backward(tap)
         ctx.settings = (windows, tuple(x.shape[2:]))
         return y
@@ -36,7 +36,7 @@ class _MaxFused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (tap,) = ctx.saved_tensors
-        return kernels.max_pool_backward(grads[0], tap, *ctx.settings), None, None
+        return image_kernels.max_pool_backward(grads[0], tap, *ctx.settings), None, None
 
 
 @register("Pooling")
@@ -145,8 +145,8 @@ class Pooling(Spatial):
         if self._wide_pad():
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
             pad, beyond = beyond, pad
-        if not mask and not any(beyond) and kernels.pools(x, self.kernel):
-            windows = kernels.Windows(self.kernel, self.stride, pad)
+        if not mask and not any(beyond) and image_kernels.pools(x, self.kernel):
+            windows = image_kernels.Windows(self.kernel, self.stride, pad)
             return [apply(_MaxFused, x, windows, (self._out(h, 0), self._out(w, 1)))]
         y, index = functional.max_pool2d(
             x, self.kernel, self.stride, pad, ceil_mode=self.round_up, return_indices=True
