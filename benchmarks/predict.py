@@ -1,6 +1,6 @@
 """What using a recogniser costs: a photograph, many of them, a video, and a server's answers.
 
-    python benchmarks/predict.py [--before CHECKOUT] [--pictures DIR] [--json FILE]
+    python benchmarks/predict.py [--model MODEL] [--before CHECKOUT] [--pictures DIR] [--json FILE]
 
 Processor time (user and system) and peak memory of the `i2cnn` command, whatever else the machine
 does; the start is taken off where there is more than one picture. With `--before`, an earlier
@@ -89,9 +89,11 @@ def write_clip(path: Path, pictures: Sequence[Path], seconds: float) -> Path:
     return path
 
 
-def serve(checkout: Path, pictures: Sequence[Path], requests: int) -> tuple[float, float]:
+def serve(
+    checkout: Path, model: str, pictures: Sequence[Path], requests: int
+) -> tuple[float, float]:
     """Processor seconds per request, and peak MB, of a server that is asked in parallel."""
-    process = command(checkout, "serve", "--port", "0")
+    process = command(checkout, "serve", "--port", "0", "--model", model)
     assert process.stdout is not None
     try:
         url = process.stdout.readline().split()[0]
@@ -137,18 +139,20 @@ def measure(
     options: argparse.Namespace,
 ) -> list[Row]:
     """All rows of a checkout; of each kind of video there are a short and a long one."""
-    one, memory = run(checkout, "predict", str(pictures[0]))
+    words = ["predict", "--model", options.model]
+    run(checkout, *words, str(pictures[0]))  # which also compiles what was edited
+    one, memory = run(checkout, *words, str(pictures[0]))
     rows = [Row("one photograph", name, one, memory)]
     with tempfile.TemporaryDirectory() as folder:
         table = str(Path(folder) / "faces.csv")
-        words = ("predict", "--model", "smile", "--csv", table)
+        words += ["--csv", table]
         many, memory = run(checkout, *words, *map(str, pictures))
         each = (many - one) / (len(pictures) - 1)
         rows.append(Row(f"each of {len(pictures)} photographs", name, each, memory))
         for what, clips in videos.items():
             (short, _), (long, memory) = (run(checkout, *words, str(clip)) for clip in clips)
             rows.append(Row(what, name, (long - short) / options.seconds, memory))
-    used, memory = serve(checkout, pictures, options.requests)
+    used, memory = serve(checkout, options.model, pictures, options.requests)
     rows.append(Row(f"each of {options.requests} requests at once", name, used, memory))
     return rows
 
@@ -156,6 +160,7 @@ def measure(
 def main() -> None:
     """Print a row per thing, with both checkouts side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="smile", help="a recogniser's name or folder")
     parser.add_argument("--before", type=Path, help="an earlier checkout")
     parser.add_argument("--pictures", type=Path, default=embedded_root())
     parser.add_argument("--number", type=int, default=20, help="photographs")

@@ -1,5 +1,6 @@
 """`python -m i2cnn` is the `i2cnn` command."""
 
+import gc
 import sys
 
 from i2cnn.util.errors import enter
@@ -7,7 +8,13 @@ from i2cnn.util.errors import enter
 
 def main() -> int:
     """Run the command line."""
-    return enter("i2cnn.cli.main")
+    try:
+        return enter("i2cnn.cli.main")
+    finally:
+        # Python ends by a search for cycles, which takes 0.3 s where PyTorch is loaded. Users' own
+        # code, which `i2cnn caffe` runs, may need it: it closes files that were left open.
+        if sys.argv[1:2] != ["caffe"]:
+            gc.freeze()
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import Message
 
 from i2cnn.models.card import CARD_FILE, Card, write_card
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE, TRAIN_VAL_FILE
@@ -36,6 +37,7 @@ from i2cnn.patches.schemes import SCHEMES, PatchSet, Scheme, get_scheme
 from i2cnn.recogniser.features import FC7, FEATURES, HOG, TRANSFORM_FILE, Features
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
 from i2cnn.svm.person_reference import Population
+from i2cnn.torchcaffe.formats.prototext import read_net, write_prototxt
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_folder, digest, file_digest, read_json, write_json
 
@@ -109,7 +111,8 @@ def save_bundle(
     """
 
     def fill(partial: Path) -> None:
-        for name in (DEPLOY_FILE, NET_FILE, SVM_FILE):
+        _save_deploy(folder / DEPLOY_FILE, partial / DEPLOY_FILE)
+        for name in (NET_FILE, SVM_FILE):
             shutil.copyfile(folder / name, partial / name)
         if (folder / POPULATION_FILE).is_file():
             shutil.copyfile(folder / POPULATION_FILE, partial / POPULATION_FILE)
@@ -173,6 +176,17 @@ def _write(
             },
         }
         write_json(partial / ABOUT_FILE, about)
+
+
+def _save_deploy(source: Path, target: Path) -> None:
+    """Copy a net without its fillers: its weights are read, and drawing others takes seconds."""
+    net = read_net(source)
+    for layer in net.layer:
+        for _, param in layer.ListFields():
+            for filler in ("weight_filler", "bias_filler"):
+                if isinstance(param, Message) and filler in param.DESCRIPTOR.fields_by_name:
+                    param.ClearField(filler)
+    write_prototxt(target, net)
 
 
 def _save_scheme(scheme: Scheme, folder: Path) -> str:

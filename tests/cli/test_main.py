@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 import i2cnn
+from i2cnn import __main__ as program
 from i2cnn.cli import main as command
 from i2cnn.cli.main import function, main
 from i2cnn.cli.parser import build_parser
@@ -298,6 +300,20 @@ def test_ctrl_c_during_imports_is_one_line(module: str, words: str) -> None:
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors.count("\n")) == (130, 1), errors
     assert "interrupted" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"), [("caffe run a.py", ["run"]), ("predict a.png", ["run", "freeze"])]
+)
+def test_commands_of_ours_end_without_a_search_for_cycles(
+    words: str, steps: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(sys, "argv", ["i2cnn", *words.split()])
+    monkeypatch.setattr(gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(program, "enter", lambda module: done.append("run") or 3)
+    assert program.main() == 3
+    assert done == steps
 
 
 def test_a_reader_that_stops_reading_is_no_error() -> None:

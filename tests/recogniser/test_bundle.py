@@ -14,7 +14,7 @@ from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.recogniser.describe_fc7 import make_describer
 from i2cnn.recogniser.features import TRANSFORM_FILE
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.formats.prototext import write_prototxt
+from i2cnn.torchcaffe.formats.prototext import read_net, write_prototxt
 from i2cnn.torchcaffe.proto import NetParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.programs import run as run_program
@@ -27,11 +27,24 @@ def test_reading_needs_neither_evaluations_nor_scikit_learn() -> None:
     assert not {"scipy", "sklearn", "torch", "i2cnn.evaluation"} & set(loaded)
 
 
+def test_its_engine_needs_pytorch_alone() -> None:
+    loaded = run_program("modules_of", "i2cnn.torchcaffe.pycaffe").split()
+    assert "torch" in loaded
+    assert not {"scipy", "skimage", "sklearn"} & set(loaded)
+
+
 def test_a_recogniser_has_the_transform_of_its_training(run: Path) -> None:
     stored = Transform.load(run / "recogniser" / TRANSFORM_FILE)
     trained = Transform.from_training_folder(run / JOB)
     assert (stored.crop, stored.scale) == (trained.crop, trained.scale)
     np.testing.assert_array_equal(stored.mean, trained.mean)
+
+
+def test_a_recognisers_net_draws_no_weights_that_its_file_has(run: Path) -> None:
+    texts = [(run / folder / DEPLOY_FILE).read_text() for folder in (JOB, "recogniser")]
+    assert ["filler" in text for text in texts] == [True, False]
+    nets = [read_net(run / folder / DEPLOY_FILE) for folder in (JOB, "recogniser")]
+    assert [x.name for x in nets[0].layer] == [x.name for x in nets[1].layer]
 
 
 def folder_of(folder: Path, deploy: NetParameter) -> Path:

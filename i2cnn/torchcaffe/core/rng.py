@@ -6,6 +6,7 @@ weights, crops and mirrors of a run follow from `random_seed` alone.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,8 @@ def _normal_tables() -> tuple[Doubles, Doubles]:
         return np.exp(-x * x / 2)
 
     # Area of a strip: the lowest one is a rectangle plus the tail beyond it.
-    from scipy.special import erfc
-
-    tail = np.sqrt(np.longdouble(np.pi) / 2) * np.longdouble(erfc(float(_TAIL / np.sqrt(2.0))))
+    beyond = math.erfc(float(_TAIL / np.sqrt(2.0)))
+    tail = np.sqrt(np.longdouble(np.pi) / 2) * np.longdouble(beyond)
     area = _TAIL * density(_TAIL) + tail
     x = np.zeros(_STRIPS + 1, np.longdouble)
     x[0] = area / density(_TAIL)
