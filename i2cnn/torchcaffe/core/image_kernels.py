@@ -26,7 +26,8 @@ except ImportError:  # PyTorch for CPUs comes without it
 #: Numbers of a pooling's window, counted in bytes.
 MOST_TAPS = 127
 #: Pixels that one block of a bias' gradient adds up.
-_SUMMED = 1024
+_SUMMED = 256
+#: Numbers of a batch that one block makes.
 _CROPPED = 1024
 
 

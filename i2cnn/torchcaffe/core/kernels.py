@@ -103,34 +103,6 @@ def _lrn_backward(
 
 
 @jit
-def _lrn_backward_by_products(
-    x, y, scale, grad, out, channels, total, alpha_n, beta,
-    WINDOW: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr, REACH: tl.constexpr,
-    BEFORE: tl.constexpr,
-):  # pragma: no cover  # fmt: skip
-    """The same with channels last: sums over the window are a product with a matrix of 0 and 1."""
-    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
-    first = tl.program_id(1) * COLS
-    near, col = first - BEFORE + tl.arange(0, REACH), first + tl.arange(0, COLS)
-    here = (row < total) & (near[None, :] >= 0) & (near[None, :] < channels)
-    at = row * channels + near[None, :]
-    top = tl.load(y + at, mask=here, other=0.0).to(tl.float32)
-    s = tl.load(scale + at, mask=here, other=1.0).to(tl.float32)
-    g = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
-    band = (near[:, None] - col[None, :] <= WINDOW // 2) & (
-        col[None, :] - near[:, None] <= WINDOW // 2
-    )
-    ratio = tl.dot((g * top / s).to(out.dtype.element_ty), band.to(out.dtype.element_ty))
-    here = (row < total) & (col[None, :] < channels)
-    at = row * channels + col[None, :]
-    s = tl.load(scale + at, mask=here, other=1.0).to(tl.float32)
-    g = tl.load(grad + at, mask=here, other=0.0).to(tl.float32)
-    centre = tl.load(x + at, mask=here, other=0.0).to(tl.float32)
-    power = g * tl.exp(-beta * tl.log(s))
-    tl.store(out + at, power - 2.0 * alpha_n * beta * centre * ratio, mask=here)
-
-
-@jit
 def _sgd(
     weight, grad, history, number, rate, momentum, decay, BLOCK: tl.constexpr
 ):  # pragma: no cover
@@ -182,28 +154,9 @@ def lrn_backward(
     memory_format = torch.contiguous_format if x.is_contiguous() else torch.channels_last
     grad = grad.contiguous(memory_format=memory_format)
     out = torch.empty_like(x)
-    if x.dtype == torch.bfloat16 and not x.is_contiguous():
-        _launch_products(x, y, scale, grad, out, window, alpha_n, beta)
-        return out
     grid, sizes, blocks = _blocks(x)
     _lrn_backward[grid](x, y, scale, grad, out, *sizes, alpha_n, beta, WINDOW=window, **blocks)
     return out
-
-
-def _launch_products(
-    x: Tensor, y: Tensor, scale: Tensor, grad: Tensor, out: Tensor,
-    window: int, alpha_n: float, beta: float,
-) -> None:  # fmt: skip
-    channels = x.shape[1]
-    number, reach = x.numel() // channels, max(16, triton.next_power_of_2(channels))
-    # All channels at once, or as many as a kernel can keep with those that their windows reach.
-    cols, before = (reach, 0) if reach <= 128 else (64, 32)
-    reach, rows = min(reach, 128), 32
-    grid = (triton.cdiv(number, rows), triton.cdiv(channels, cols))
-    constants = {"ROWS": rows, "COLS": cols, "REACH": reach, "BEFORE": before}
-    _lrn_backward_by_products[grid](
-        x, y, scale, grad, out, channels, number, alpha_n, beta, WINDOW=window, **constants
-    )
 
 
 def sgd_update(
