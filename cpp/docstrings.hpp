@@ -145,6 +145,58 @@ ValueError
 TypeError
     The arrays are not all of float32 or all of uint16, or one is not in C order.)doc";
 
+constexpr const char* kMaxPoolForwardDoc =
+    R"doc(max_pool_forward(x, y, tap, kernel, stride, pad, threads)
+--
+
+Caffe's MAX pooling of images with their channels last.
+
+The GIL is released meanwhile.
+
+Parameters
+----------
+x : ndarray of float32 or uint16, (N, height, width, C), C order
+    Images. uint16 holds the bits of bfloat16 numbers.
+y : ndarray like x, (N, windows down, windows across, C)
+    Overwritten with the largest number of each window; NaN where it has one.
+tap : ndarray of uint8 of y's shape, or None
+    Overwritten with the place of that number in its window, row by row; the first of equals.
+kernel, stride, pad : (int, int)
+    Along height and width; the kernel has at most 255 numbers.
+threads : int
+    At least one is used.
+
+Raises
+------
+ValueError
+    The shapes do not fit, or a window does not reach into the images.
+TypeError
+    The arrays are of other types than these, or one is not in C order.)doc";
+
+constexpr const char* kMaxPoolBackwardDoc =
+    R"doc(max_pool_backward(dy, tap, dx, kernel, stride, pad, threads)
+--
+
+Gradient of `max_pool_forward` with respect to x.
+
+Parameters
+----------
+dy : ndarray of float32 or uint16, (N, windows down, windows across, C), C order
+    Gradient with respect to y.
+tap : ndarray of uint8 of that shape
+    From the forward pass.
+dx : ndarray like dy, (N, height, width, C)
+    Overwritten with the gradient with respect to x.
+kernel, stride, pad, threads
+    As for `max_pool_forward`.
+
+Raises
+------
+ValueError
+    The shapes do not fit, or a window does not reach into the images.
+TypeError
+    The arrays are of other types than these, or one is not in C order.)doc";
+
 constexpr const char* kSgdUpdateDoc =
     R"doc(sgd_update(weight, diff, history, rate, momentum, decay, threads)
 --

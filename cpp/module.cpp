@@ -16,6 +16,7 @@
 #include "docstrings.hpp"
 #include "sampling/extract.hpp"
 #include "torchcaffe/lrn.hpp"
+#include "torchcaffe/pool.hpp"
 #include "torchcaffe/sgd.hpp"
 #include "util/parallel.hpp"
 #include "util/simd.hpp"
@@ -209,6 +210,56 @@ void lrn_backward_into(const Array& x, const Array& dy, Array& dx, std::size_t w
   lrn_backward(lrn, in, grad, out, threads);
 }
 
+using Taps = py::array_t<std::uint8_t, py::array::c_style>;
+
+MaxPool pool_of(const py::array& whole, const py::array& pooled, const Sides& kernel,
+                const Sides& stride, const Sides& pad) {
+  if (whole.ndim() != 4 || pooled.ndim() != 4 || whole.shape(0) != pooled.shape(0) ||
+      whole.shape(3) != pooled.shape(3)) {
+    throw std::invalid_argument("arrays must be (N, height, width, C) with the same N and C");
+  }
+  const auto size = [](const py::array& array, py::ssize_t axis) {
+    return static_cast<std::size_t>(array.shape(axis));
+  };
+  const MaxPool pool{size(whole, 0),
+                     size(whole, 3),
+                     {size(whole, 1), size(whole, 2)},
+                     {size(pooled, 1), size(pooled, 2)},
+                     kernel,
+                     stride,
+                     pad};
+  for (const std::size_t axis : {0U, 1U}) {
+    const bool reaches = pool.out[axis] > 0 && pad[axis] < kernel[axis] && stride[axis] > 0 &&
+                         (pool.out[axis] - 1) * stride[axis] < pool.in[axis] + pad[axis];
+    if (!reaches) throw std::invalid_argument("a window does not reach into the images");
+  }
+  if (kernel[0] * kernel[1] > kMostTaps) throw std::invalid_argument("the kernel is too large");
+  return pool;
+}
+
+template <typename Array>
+void max_pool_forward_into(const Array& x, Array& y, std::optional<Taps> tap, const Sides& kernel,
+                           const Sides& stride, const Sides& pad, int threads) {
+  const MaxPool pool = pool_of(x, y, kernel, stride, pad);
+  if (tap) check_alike<py::array>(y, *tap);
+  std::uint8_t* const places = tap ? tap->mutable_data() : nullptr;
+  const auto in = numbers_of(x);
+  const auto out = numbers_of(y);
+  const py::gil_scoped_release release;
+  max_pool_forward(pool, in, out, places, threads);
+}
+
+template <typename Array>
+void max_pool_backward_into(const Array& dy, const Taps& tap, Array& dx, const Sides& kernel,
+                            const Sides& stride, const Sides& pad, int threads) {
+  check_alike<py::array>(dy, tap);
+  const MaxPool pool = pool_of(dx, dy, kernel, stride, pad);
+  const auto in = numbers_of(dy);
+  const auto out = numbers_of(dx);
+  const py::gil_scoped_release release;
+  max_pool_backward(pool, in, tap.data(), out, threads);
+}
+
 void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate, float momentum,
                        float decay, int threads) {
   check_alike(weight, diff);
@@ -230,6 +281,16 @@ void define_lrn(py::module_& m, const char* forward_doc, const char* backward_do
         py::arg("k"), py::arg("threads"), backward_doc);
 }
 
+template <typename Array>
+void define_max_pool(py::module_& m, const char* forward_doc, const char* backward_doc) {
+  m.def("max_pool_forward", &max_pool_forward_into<Array>, py::arg("x").noconvert(),
+        py::arg("y").noconvert(), py::arg("tap").noconvert(), py::arg("kernel"), py::arg("stride"),
+        py::arg("pad"), py::arg("threads"), forward_doc);
+  m.def("max_pool_backward", &max_pool_backward_into<Array>, py::arg("dy").noconvert(),
+        py::arg("tap").noconvert(), py::arg("dx").noconvert(), py::arg("kernel"), py::arg("stride"),
+        py::arg("pad"), py::arg("threads"), backward_doc);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, m) {
@@ -242,6 +303,8 @@ PYBIND11_MODULE(_native, m) {
         kExtractDoc);
   m.def("simd_level", &simd_level, kSimdLevelDoc);
   m.def("set_simd", &set_simd, py::arg("name"), kSetSimdDoc);
+  define_max_pool<Floats>(m, kMaxPoolForwardDoc, kMaxPoolBackwardDoc);
+  define_max_pool<Halves>(m, "", "");
   define_lrn<Floats>(m, kLrnForwardDoc, kLrnBackwardDoc);
   define_lrn<Halves>(m, "", "");  // the same functions for other arrays
   m.def("sgd_update", &sgd_update_arrays, py::arg("weight").noconvert(),

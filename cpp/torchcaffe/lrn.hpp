@@ -3,14 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+
+#include "torchcaffe/bfloat16.hpp"
 
 namespace i2cnn {
-
-// A bfloat16 number: the upper half of a float's bits.
-struct Bf16 {
-  std::uint16_t bits;
-};
 
 struct Lrn {
   std::size_t rows;      // pixels of all images

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,7 +13,7 @@ from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
-from i2cnn.torchcaffe.formats.arrays import AnyArray
+from i2cnn.torchcaffe.core.native import array_of
 from i2cnn.torchcaffe.layers.spatial import averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
@@ -55,7 +54,7 @@ class _AcrossChannelsNative(torch.autograd.Function):
         rows = _rows(x)
         out = torch.empty_like(rows)
         ctx.settings = (window, alpha_n, k, torch.get_num_threads())
-        _native.lrn_forward(_array(rows), _array(out), *ctx.settings)
+        _native.lrn_forward(array_of(rows), array_of(out), *ctx.settings)
         ctx.save_for_backward(rows)
         return _image(out, x.shape)
 
@@ -64,7 +63,7 @@ class _AcrossChannelsNative(torch.autograd.Function):
         (rows,) = ctx.saved_tensors
         grad = _rows(grads[0])
         out = torch.empty_like(rows)
-        _native.lrn_backward(_array(rows), _array(grad), _array(out), *ctx.settings)
+        _native.lrn_backward(array_of(rows), array_of(grad), array_of(out), *ctx.settings)
         return _image(out, grads[0].shape), None, None, None
 
 
@@ -95,13 +94,6 @@ def _image(rows: Tensor, shape: Sequence[int]) -> Tensor:
     """Images (N, C, H, W), channels last in memory, from rows of channels."""
     n, c, h, w = shape
     return rows.view(n, h, w, c).permute(0, 3, 1, 2)
-
-
-def _array(rows: Tensor) -> AnyArray:
-    """Rows as NumPy has them; of bfloat16, which it lacks, the bits."""
-    if rows.dtype == torch.bfloat16:
-        return rows.view(torch.int16).numpy().view(np.uint16)
-    return rows.numpy()
 
 
 def _negative_power(scale: Tensor, beta: float) -> Tensor:

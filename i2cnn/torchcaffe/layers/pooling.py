@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core import image_kernels
+from i2cnn.torchcaffe.core import image_kernels, native
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.layers.spatial import Pair, Spatial, averaged, products_pay, window_means
@@ -21,14 +21,15 @@ _MOST_PAD = 2**16
 
 
 class _MaxFused(torch.autograd.Function):
-    """MAX pooling on a GPU of images with their channels last.
+    """MAX pooling of images with their channels last.
 
     The place of each largest number takes a byte, where PyTorch's takes eight.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, windows: image_kernels.Windows, size: Pair) -> Tensor:
-        y, tap = image_kernels.max_pool_forward(x, windows, size, keep=ctx.needs_input_grad[0])
+        y: Tensor
+        y, tap = _kernels(x).max_pool_forward(x, windows, size, keep=ctx.needs_input_grad[0])
         ctx.save_for_backward(tap)
         ctx.settings = (windows, tuple(x.shape[2:]))
         return y
@@ -36,7 +37,12 @@ class _MaxFused(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (tap,) = ctx.saved_tensors
-        return image_kernels.max_pool_backward(grads[0], tap, *ctx.settings), None, None
+        return _kernels(tap).max_pool_backward(grads[0], tap, *ctx.settings), None, None
+
+
+def _kernels(tensor: Tensor) -> Any:
+    """Module of the kernels for a tensor's device."""
+    return native if tensor.device.type == "cpu" else image_kernels
 
 
 @register("Pooling")
@@ -145,7 +151,7 @@ class Pooling(Spatial):
         if self._wide_pad():
             x = functional.pad(x, (pad[1], pad[1], pad[0], pad[0]), value=-torch.inf)
             pad, beyond = beyond, pad
-        if not mask and not any(beyond) and image_kernels.pools(x, self.kernel):
+        if not mask and not any(beyond) and _kernels(x).pools(x, self.kernel):
             windows = image_kernels.Windows(self.kernel, self.stride, pad)
             return [apply(_MaxFused, x, windows, (self._out(h, 0), self._out(w, 1)))]
         y, index = functional.max_pool2d(
