@@ -14,7 +14,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from i2cnn.torchcaffe.core.memory import upload
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.sizes import check_shape
@@ -130,10 +129,11 @@ class _Plane:
             if not handed_out:  # nobody has the array
                 self._tensor, self._host = self.tensor.detach(), None
             return
-        given = np.broadcast_to(np.asarray(value, np.float32), self.shape)
-        self._tensor, self._host_is_newer = upload(np.array(given), self.device), False
+        given = torch.empty(self.shape, pin_memory=self.device.type == "cuda")
+        given.numpy()[...] = value
+        self._tensor, self._host_is_newer = given.to(self.device, non_blocking=True), False
         if self._host is not None:
-            self._host.numpy()[...] = given
+            self._host.copy_(given)
 
     def shaped(self, shape: Sequence[int]) -> _Plane:
         """The same numbers in another shape."""

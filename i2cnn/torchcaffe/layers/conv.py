@@ -158,8 +158,6 @@ class Convolution(_ConvolutionBase):
         kernel = (weight.shape[2], weight.shape[3])
         plain = groups == dilation == dilation_w == 1
         if plain and folding_pays(x.shape[1], (stride, across), kernel):
-            if self.context.options.bf16:
-                x = x.bfloat16()  # half as much to rearrange
             x, weight = fold_stride(x, weight, stride, (pad, pad_w))
             steps = ((1, 0, 1), (1, 0, 1))
         top = convolve(x, weight, None, steps, groups)
