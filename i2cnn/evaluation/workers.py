@@ -36,6 +36,8 @@ _TURNS = 10
 _ARRAY = 100
 #: How long the result of a job that has ended may take to be seen, here and from another machine.
 _LATE_SECONDS, _LATE_SHARED_SECONDS = 1.0, 15.0
+#: Jobs that fill a GPU: some train while others prepare patches or fit SVMs.
+_SHARING = 5
 #: submitit ends a job after this; jobs resume, but a training should not have to.
 _TIMEOUT_MINUTES = 60 * 24 * 7
 
@@ -290,8 +292,8 @@ def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) ->
         execution = replace(execution, threads=parameters["cpus_per_task"])
         submit = _executor(run, "slurm", parameters, _in_worker)
         return lambda jobs: submit([(run.resolve(), job, execution) for job in jobs.values()])
-    if slots > 1 and execution.device != "cpu" and _gpus() == 1:
-        say(f"{slots} jobs at a time share one GPU, which slows each down; --jobs 1 may be faster")
+    if slots > _SHARING and execution.device != "cpu" and _gpus() == 1:
+        say(f"{slots} jobs at a time share one GPU; --jobs {_SHARING} may be faster")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     submit = _executor(
         run, "local", {"timeout_min": _TIMEOUT_MINUTES}, partial(_in_local_worker, visible)

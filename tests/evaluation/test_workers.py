@@ -46,13 +46,15 @@ def test_side_by_side_as_one_after_the_other(tmp_path: Path) -> None:
     assert not (tmp_path / "two" / "workers").exists()
 
 
-@pytest.mark.parametrize(("gpus", "told"), [(0, False), (1, True), (2, False)])
-def test_jobs_that_share_one_gpu_are_told_of(
-    gpus: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+@pytest.mark.parametrize(
+    ("gpus", "jobs", "told"), [(0, 9, False), (1, 9, True), (1, 5, False), (2, 9, False)]
+)
+def test_many_jobs_that_share_one_gpu_are_told_of(
+    gpus: int, jobs: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.setattr("i2cnn.evaluation.workers._gpus", lambda: gpus)
-    workers._submitter(tmp_path, Execution(device="auto"), Workers(2), 2)
-    assert ("2 jobs at a time share one GPU" in capsys.readouterr().err) == told
+    workers._submitter(tmp_path, Execution(device="auto"), Workers(jobs), jobs)
+    assert ("9 jobs at a time share one GPU" in capsys.readouterr().err) == told
 
 
 def _kill_worker_of(run: Path, fold: int, done: list[int]) -> None:
