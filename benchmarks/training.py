@@ -8,7 +8,8 @@ are medians over rounds. Data come from memory: what is compared is the network.
 iteration is forward, backward and update for all: genuine Caffe's figure is what `caffe train`
 displays, its forward pass what `caffe time` does, with the OpenBLAS kernels named. The freed memory
 that torchcaffe keeps in its process serves the hand-written networks too, which run in it. The
-limit is the arithmetic of convolutions and inner products alone, at the speed of one large product.
+limit is the arithmetic of convolutions and inner products alone, at the speed of one large product;
+in bf16 there is none, since with AMX convolutions are faster than such a product.
 
 With --precision bf16 torchcaffe, the hand-written network (under autocast) and the limit are in
 bfloat16, and torchcaffe in float32 is one of the rivals.
@@ -50,7 +51,7 @@ CLASSES = 7
 #: Side of each profile's crops, and images per iteration.
 CROPS, BATCHES = {"paper": 227, "better": 56}, {"paper": 64, "better": 256}
 OURS, LIMIT = "torchcaffe", "limit: products alone"
-KINDS = {"float32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = ("float32", "bf16")
 
 
 class AlexNet(nn.Module):
@@ -258,13 +259,13 @@ def multiplications(net: Any) -> tuple[float, float]:
     return train, forward
 
 
-def product_speed(precision: str, size: int = 2048) -> float:
+def product_speed(size: int = 2048) -> float:
     """Floating-point operations a second of a large product.
 
     By the better of torch.mm and a 1x1 convolution: their libraries differ in how well they know a
     processor.
     """
-    a, b = torch.randn(2, size, size).to(KINDS[precision])
+    a, b = torch.randn(2, size, size)
     pixels = a.reshape(1, size, -1, 64).contiguous(memory_format=torch.channels_last)
     kernels = b.reshape(size, size, 1, 1)
     ways = (lambda: torch.mm(a, b), lambda: torch.conv2d(pixels, kernels))
@@ -314,18 +315,21 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, floa
             train(), forward()  # warm-up
         kernels = options.kernels.split(",") if options.caffe else []
         caffes = {f"genuine Caffe, {k}": k for k in kernels}
-        figures: dict[str, Any] = {n: ([], []) for n in (*rivals, *caffes, LIMIT)}
+        limits = [LIMIT] if precision == "float32" else []
+        figures: dict[str, Any] = {n: ([], []) for n in (*rivals, *caffes, *limits)}
         for _ in range(options.rounds):
             for rival, (train, forward) in rivals.items():
+                train()  # the memory is the last rival's
                 figures[rival][0].append(2 * batch / seconds(train, 2))
                 figures[rival][1].append(3 * batch / seconds(forward, 3))
             for rival, kernel in caffes.items():
                 speeds = genuine(options.caffe, kernel, setup_of(profile, batch, 4), folder)
                 for list_, speed in zip(figures[rival], speeds, strict=True):
                     list_.append(speed)
-            speed = product_speed(precision)
-            for list_, operations in zip(figures[LIMIT], work, strict=True):
-                list_.append(batch * speed / operations)
+            for limit in limits:
+                speed = product_speed()
+                for list_, operations in zip(figures[limit], work, strict=True):
+                    list_.append(batch * speed / operations)
         return figures, layer_times(solver)
 
 
@@ -334,7 +338,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--profile", choices=list(BY_HAND), default="paper")
     parser.add_argument("--batch", type=int, help="default: 64, and 256 of the small network")
-    parser.add_argument("--precision", choices=list(KINDS), default="float32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--caffe", default=os.environ.get("I2CNN_CAFFE"), help="genuine caffe")
     parser.add_argument("--kernels", default="SKYLAKEX,HASWELL", help="OpenBLAS's, for Caffe")
