@@ -179,7 +179,7 @@ class _AddBias(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         grad = grads[0].contiguous(memory_format=torch.channels_last)
-        return grad, image_kernels.sum_pixels(grad)
+        return grad, image_kernels.sum_pixels(grad) if ctx.needs_input_grad[1] else None
 
 
 @register("Deconvolution")
