@@ -1,10 +1,10 @@
-"""The prototxt templates that a run's networks are made of; they stay those that it began with."""
+"""What a run's networks are made of: templates and patches that stay those that it began with."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from i2cnn.network.profiles import template_dir
+from i2cnn.network.profiles import JITTER, patch_size, template_dir
 from i2cnn.network.training_folder import DEPLOY_FILE, SOLVER_FILE, TRAIN_VAL_FILE
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.util.errors import InputError
@@ -15,11 +15,16 @@ _TEMPLATES = "templates"
 
 
 def template_digest(profile: str) -> str:
-    """Digest of what a profile's solver, train_val and deploy templates say, without comments."""
+    """Digest of what a profile's solver, train_val and deploy templates say, without comments.
+
+    The size of its patches and the number of their jittered copies count as well.
+    """
     folder = template_dir(profile)
     nets = [read_net(folder / name) for name in (TRAIN_VAL_FILE, DEPLOY_FILE)]
     messages = [read_solver(folder / SOLVER_FILE), *nets]
-    return digest([message.SerializeToString(deterministic=True).hex() for message in messages])
+    patches = [patch_size(profile), JITTER.get(profile, 0)]
+    nets_and_solver = [m.SerializeToString(deterministic=True).hex() for m in messages]
+    return digest([*nets_and_solver, *patches])
 
 
 def check_templates(path: Path, profile: str) -> None:
@@ -36,9 +41,9 @@ def check_templates(path: Path, profile: str) -> None:
         return
     told = "" if stored else ", which an earlier version of i2cnn did not note"
     raise InputError(
-        f"{path.parent}: its networks were begun with other prototxt templates of the profile "
-        f"{profile} than those installed now{told}; more networks would be mixed with them. Start "
-        "a new run with another --out folder"
+        f"{path.parent}: its networks were begun with other prototxt templates or patches of the "
+        f"profile {profile} than those installed now{told}; more networks would be mixed with "
+        "them. Start a new run with another --out folder"
     )
 
 

@@ -13,7 +13,7 @@ from i2cnn.evaluation.run import evaluate, wanted_jobs
 from i2cnn.evaluation.settings import Settings, agree, read_settings
 from i2cnn.evaluation.templates import keep_templates, template_digest
 from i2cnn.evaluation.workers import Workers
-from i2cnn.network.profiles import template_dir
+from i2cnn.network.profiles import JITTER, SIZES, template_dir
 from i2cnn.util.errors import InputError
 from tests.helpers.runs import write_run
 
@@ -57,6 +57,22 @@ def test_networks_of_other_templates_are_not_mixed(
     for folder in run.glob("fold_*/k*"):
         shutil.rmtree(folder)
     wanted_jobs(run, settings)
+
+
+@pytest.mark.parametrize(("table", "value"), [(JITTER, 4), (SIZES, 96)])
+def test_networks_of_other_patches_are_not_mixed(
+    table: dict[str, int],
+    value: int,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = tmp_path / "run"
+    keep_templates(run / "run.json", "quick")
+    wanted_jobs(run, more(settings))
+    monkeypatch.setitem(table, "quick", value)
+    with pytest.raises(InputError, match="other prototxt templates or patches"):
+        wanted_jobs(run, more(settings))
 
 
 def test_a_run_of_an_earlier_version_gets_no_more_networks(
