@@ -16,6 +16,7 @@ from typing import NamedTuple
 from i2cnn.datasets import Dataset
 from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.ensemble_job import EnsembleJob
+from i2cnn.evaluation.extras import choose_extras
 from i2cnn.evaluation.inputs import check_wanted, folds_of_dataset, read_dataset
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.pictures import FACES_FILE
@@ -112,10 +113,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Numbers that the cost of a job grows with; faces of the first fold stand for any fold's."""
+    """Numbers that the cost of a job grows with; faces of the first fold stand for any fold's.
+
+    `described` are all whose features are computed: those of `--train-also`, too.
+    """
 
     faces: int
     subjects: int
+    described: int
     training: int
     validation: int
     classes: int
@@ -124,10 +129,13 @@ class _Sizes:
     def of(cls, dataset: Dataset, settings: Settings) -> _Sizes:
         fold = folds_of_dataset(dataset, settings).folds[0]
         counts = Counter(sample.subject for sample in dataset.samples)
+        others = settings.train_also
+        extras = 0 if others is None else len(choose_extras(others, dataset.task)[1])
         return cls(
             len(dataset.samples),
             0 if dataset.has_own_split else len(counts),
-            sum(counts[s] for s in fold.training),
+            len(dataset.samples) + extras,
+            sum(counts[s] for s in fold.training) + extras,
             sum(counts[s] for s in fold.validation),
             len(dataset.task),
         )
@@ -151,7 +159,7 @@ def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequenc
         return Plan(None, sizes.faces, sizes.subjects, (), rivals)
     say("Measuring this machine, for an estimate.")
     fitted = sizes.training + sizes.validation
-    svm = svm_seconds(fitted, sizes.classes, exact=sizes.faces <= EXACT_FACES)
+    svm = svm_seconds(fitted, sizes.classes, exact=sizes.described <= EXACT_FACES)
     estimates = [
         replace(_together_job(settings, sizes, k, svm), jobs=number)
         for k, number in sorted(together.items())
@@ -212,17 +220,14 @@ def gram_bytes(faces: int, k: int) -> GramBytes:
 
 
 def _own_svms(settings: Settings) -> int:
-    """SVMs on a trained net's own patches and on an untrained one's; about as long as each takes.
-
-    Curves of references (`--reference-pictures`) are not counted.
-    """
+    """SVMs on a trained net's own patches and on an untrained one's, which take equally long."""
     return 2 * (1 + len(settings.fuse)) * (1 if settings.reference == "none" else 2)
 
 
 def _together_job(settings: Settings, sizes: _Sizes, k: int, svm: float) -> Estimate:
     """Cost of scoring the networks of all seeds together, where one SVM takes `svm` seconds."""
     seconds = _own_svms(settings) * svm
-    grams = 8 * sizes.faces**2 * len(settings.seeds)
+    grams = 8 * sizes.described**2 * len(settings.seeds)
     return Estimate(
         title=f"k = {k}, together",
         jobs=1,
@@ -230,7 +235,7 @@ def _together_job(settings: Settings, sizes: _Sizes, k: int, svm: float) -> Esti
         first_stop_seconds=seconds,
         peak_bytes=0,
         kept_bytes=0,
-        memory_bytes=peak_memory() + gram_bytes(sizes.faces, 0).memory + grams,
+        memory_bytes=peak_memory() + gram_bytes(sizes.described, 0).memory + grams,
     )
 
 
@@ -242,7 +247,7 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
     schedule = settings.schedule
     written = k * (sizes.training * (1 + JITTER.get(settings.profile, 0)) + sizes.validation)
     others = (
-        written * speed.patch_seconds + 2 * k * sizes.faces * speed.feature_seconds + fits * svm
+        written * speed.patch_seconds + 2 * k * sizes.described * speed.feature_seconds + fits * svm
     )
 
     def training(iterations: int) -> float:
@@ -251,8 +256,8 @@ def _network_job(settings: Settings, speed: Speed, sizes: _Sizes, k: int, svm: f
         return iterations * speed.iteration_seconds + validated * speed.validation_seconds
 
     databases = written * speed.patch_bytes
-    features = 4 * k * sizes.faces * speed.feature_numbers
-    grams = gram_bytes(sizes.faces, k)
+    features = 4 * k * sizes.described * speed.feature_numbers
+    grams = gram_bytes(sizes.described, k)
     pairs = sizes.classes * (sizes.classes - 1) // 2
     return Estimate(
         title=f"k = {k}",

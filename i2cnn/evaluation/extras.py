@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from i2cnn.datasets import embedded_root, load_dataset
+from i2cnn.datasets import Dataset, Sample, embedded_root, load_dataset
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.pictures import check_extras
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
@@ -71,17 +71,26 @@ def _root(source: str) -> Path:
     return embedded_root() if source == SYNTHETIC else Path(source)
 
 
-def _locate(source: str, task: Task, table: Path, skip_bad: bool) -> list[Face]:
-    if source == SYNTHETIC:
-        dataset = load_dataset(SYNTHETIC)
-    else:
-        dataset = load_dataset("folder", source)
+def choose_extras(source: str, task: Task) -> tuple[Dataset, list[Sample]]:
+    """The set that `--train-also` names, and its pictures whose label is one of the task's.
+
+    Raises
+    ------
+    InputError
+        There is no such picture.
+    """
+    dataset = load_dataset(SYNTHETIC) if source == SYNTHETIC else load_dataset("folder", source)
     wanted = [s for s in dataset.samples if s.label in task.labels]
     if not wanted:
         raise InputError(
             f"--train-also {source}: none of its labels ({', '.join(dataset.task.labels)}) is one "
             f"of {', '.join(task.labels)}"
         )
+    return dataset, wanted
+
+
+def _locate(source: str, task: Task, table: Path, skip_bad: bool) -> list[Face]:
+    dataset, wanted = choose_extras(source, task)
     with progress("faces that train as well") as update:
         # Found like the data set's own, so that landmarks mean the same on both sides.
         located = locate_faces(

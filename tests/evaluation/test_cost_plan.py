@@ -99,6 +99,24 @@ def test_networks_together_references_and_fusion_are_counted(
     assert "k = 1, together" in printed
 
 
+def test_people_who_train_as_well_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost_plan, "_few_faces", lambda *_: [])
+    # A second for a patch of a database, and for one whose features are computed.
+    monkeypatch.setattr(cost_plan, "measure", lambda *_: Speed(1, 0, 0, 0, 1, 0, 0, 0, 0))
+    monkeypatch.setattr(cost_plan, "svm_seconds", lambda *_, **__: 0.0)
+    plain = write_run(tmp_path / "run").settings
+    seconds = []
+    for others in (None, "synthetic"):
+        settings = replace(plain, train_also=others)
+        plan = make_plan(tmp_path / "new", settings, Execution(), jobs_of(settings))
+        seconds.append(plan.estimates[0].seconds)
+        assert plan.faces == 360
+    # The embedded set's faces with one of six expressions: in the database once, seen by both nets.
+    assert seconds[1] - seconds[0] == 3 * 360
+
+
 def test_longer_schedules_and_more_patches_cost_more(tmp_path: Path) -> None:
 
     data = small_set(tmp_path / "data")
