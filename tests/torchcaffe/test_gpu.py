@@ -321,7 +321,7 @@ def test_the_pooling_kernel_computes_what_pytorch_does(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("channels", [96, 256, 7])
+@pytest.mark.parametrize("channels", [96, 256, 7, 2, 1])
 def test_the_bias_kernels_compute_what_pytorch_does(channels: int, dtype: torch.dtype) -> None:
     torch.manual_seed(1)
     x = torch.randn(3, channels, 23, 31, device="cuda").to(dtype)

@@ -207,6 +207,7 @@ def sum_pixels(grad: Tensor) -> Tensor:
     """Sum (C,) of each channel of images (N, C, H, W), in float32."""
     channels, number = grad.shape[1], grad.numel() // grad.shape[1]
     blocks = _pixels(grad)[1]
+    blocks["ROWS"] = min(blocks["ROWS"], _SUMMED)  # with one or two channels they are more
     grid = (triton.cdiv(number, _SUMMED), triton.cdiv(channels, blocks["COLS"]))
     sums = torch.empty((grid[0], channels), device=grad.device)
     _sum_pixels[grid](grad, sums, channels, number, SUMMED=_SUMMED, **blocks)
