@@ -132,7 +132,7 @@ class _Plane:
         given = torch.empty(self.shape, pin_memory=self.device.type == "cuda")
         given.numpy()[...] = value
         self._tensor, self._host_is_newer = given.to(self.device, non_blocking=True), False
-        if self._host is not None:
+        if self._host is not None and self._host.shape == given.shape:
             self._host.copy_(given)
 
     def shaped(self, shape: Sequence[int]) -> _Plane:

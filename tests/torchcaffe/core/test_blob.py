@@ -35,6 +35,21 @@ def test_more_numbers_start_anew() -> None:
     np.testing.assert_array_equal(blob.data, [0, 0, 0])
 
 
+class Accelerator(str):
+    """Stands for a device with a memory of its own."""
+
+    type = "xpu"
+
+
+def test_a_blob_on_a_device_is_set_after_it_grew() -> None:
+    blob = Blob((2,))
+    blob._data.device = Accelerator("cpu")
+    assert blob.data.shape == (2,)  # the host has a copy of that shape
+    blob.tensor = torch.zeros(3)
+    blob.data = [1, 2, 3]
+    assert blob.data.tolist() == blob.tensor.tolist() == [1, 2, 3]
+
+
 def test_bfloat16_is_converted_once_for_each_change() -> None:
     blob = Blob((2,))
     blob.data = [1, 2]
