@@ -229,8 +229,10 @@ MaxPool pool_of(const py::array& whole, const py::array& pooled, const Sides& ke
                      stride,
                      pad};
   for (const std::size_t axis : {0U, 1U}) {
-    const bool reaches = pool.out[axis] > 0 && pad[axis] < kernel[axis] && stride[axis] > 0 &&
-                         (pool.out[axis] - 1) * stride[axis] < pool.in[axis] + pad[axis];
+    if (kernel[axis] > kMostTaps) throw std::invalid_argument("the kernel is too large");
+    const bool reaches = pool.in[axis] > 0 && pool.out[axis] > 0 && pad[axis] < kernel[axis] &&
+                         stride[axis] > 0 &&
+                         pool.out[axis] - 1 <= (pool.in[axis] + pad[axis] - 1) / stride[axis];
     if (!reaches) throw std::invalid_argument("a window does not reach into the images");
   }
   if (kernel[0] * kernel[1] > kMostTaps) throw std::invalid_argument("the kernel is too large");

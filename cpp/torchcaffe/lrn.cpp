@@ -15,7 +15,7 @@ namespace {
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
 
-// x^-0.25 of a positive x to within 2e-5 of itself: Newton's method twice, from a number whose
+// x^-0.25 of a positive finite x to within 2e-5 of itself: Newton's method twice, from a number whose
 // exponent is about right.
 I2CNN_INLINE float inverse_fourth_root(float x) {
   std::uint32_t bits;

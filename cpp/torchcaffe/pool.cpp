@@ -17,17 +17,17 @@ I2CNN_INLINE float key_of(float x) { return x; }
 I2CNN_INLINE void from_key(float key, float& x) { x = key; }
 I2CNN_INLINE bool above(float a, float b) { return (a > b) | (a != a); }
 
-// Whole numbers in the order of the bfloat16 numbers, NaN above all of them.
+// Whole numbers in the order of the bfloat16 numbers, both zeros being one, NaN above all of them.
 I2CNN_INLINE std::int16_t key_of(Bf16 x) {
   const std::int16_t magnitude = static_cast<std::int16_t>(x.bits & 0x7FFF);
   const std::int16_t signed_bits = static_cast<std::int16_t>(x.bits);
   const std::int16_t ordered =
-      static_cast<std::int16_t>(signed_bits < 0 ? -1 - magnitude : magnitude);
+      static_cast<std::int16_t>(signed_bits < 0 ? -magnitude : magnitude);
   return magnitude > 0x7F80 ? std::int16_t{0x7FFF} : ordered;
 }
 
 I2CNN_INLINE void from_key(std::int16_t key, Bf16& x) {
-  x.bits = static_cast<std::uint16_t>(key < 0 ? 0x8000 | (-1 - key) : key);
+  x.bits = static_cast<std::uint16_t>(key < 0 ? 0x8000 | -key : key);
 }
 
 I2CNN_INLINE bool above(std::int16_t a, std::int16_t b) { return a > b; }

@@ -72,6 +72,15 @@ def test_a_window_with_nan_has_nan(dtype: torch.dtype, level: str) -> None:
     assert y.isnan().sum() == 2
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_first_of_two_zeros_is_the_largest(dtype: torch.dtype) -> None:
+    x = torch.full((1, 8, 1, 2), -0.0, dtype=dtype)
+    x[..., 1] = 0
+    x = x.contiguous(memory_format=torch.channels_last)
+    _, tap = max_pool_forward(x, Windows((1, 2), (1, 1), (0, 0)), (1, 1), keep=True)
+    assert not tap.any()
+
+
 def test_wrong_arrays_are_refused() -> None:
     x, y = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 2, 2, 8), np.float32)
     tap = np.zeros(y.shape, np.uint8)
@@ -80,10 +89,13 @@ def test_wrong_arrays_are_refused() -> None:
     for place, wrong in (
         (0, x.astype(np.uint16)),
         (0, x[..., :4].copy()),
+        (0, x[:, :0].copy()),
         (2, tap[:, :1].copy()),
         (3, (16, 16)),
+        (3, (2**32, 2**32)),
         (4, (4, 2)),
         (4, (0, 2)),
+        (4, (2**63, 2)),
         (5, (2, 2)),
     ):
         arguments = [*good]
