@@ -171,6 +171,8 @@ def paper_hours(times: list[tuple[int, float]], every: int, batch: int) -> dict[
     # The first epoch decodes what later ones find in memory.
     later = np.arange(len(steps)) >= len(steps) // 2
     plain = later & ~validating
+    if not plain.any():
+        return {}
     one = float(seconds[plain].sum() / steps[plain].sum())
     extra = seconds[validating] - steps[validating] * one
     validation = float(extra.mean()) if validating.any() else 0.0

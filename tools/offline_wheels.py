@@ -20,7 +20,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 11):
@@ -71,7 +70,7 @@ def usable(have: dict[str, str], needs: Iterable[Requirement]) -> dict[str, str]
     wanted = {str(canonicalize_name(need.name)): need.specifier for need in needs}
     found = {}
     for name, number in have.items():
-        if wanted.get(name, SpecifierSet()).contains(number, prereleases=True):
+        if name not in wanted or wanted[name].contains(number, prereleases=True):
             found[name] = number
         else:
             print(f"{name} {number} is there, but i2cnn needs {wanted[name]}: packed")

@@ -87,6 +87,14 @@ def test_only_the_best_and_the_last_snapshot_are_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == {"net_iter_20.caffemodel", "net_iter_40.caffemodel"}
 
 
+def test_a_gpus_loss_is_read_every_twenty_iterations(tmp_path: Path) -> None:
+    seen: list[int] = []
+    engine: Any = SimpleNamespace(get_solver=lambda _: FakeSolver([0.1, 0.2]))
+    schedule = Schedule(max_iter=75, validate_every=50, patience=0, batch_size=8)
+    train(engine, tmp_path, schedule, 1, lambda done, _: seen.append(done), gpu=True)
+    assert seen == [20, 40, 50, 70, 75]
+
+
 def test_an_infinite_loss_is_told(tmp_path: Path) -> None:
     solver = FakeSolver([])
     solver.at_iteration[3] = lambda: solver.net.blobs["loss"].data.fill(np.inf)

@@ -85,7 +85,7 @@ def set_random_seed(seed: int) -> None:
 def set_precision(name: str) -> None:
     """Multiply in "float32" (default), "tf32" (CUDA only) or "bf16" in nets made from now on.
 
-    Users see float32 in every blob; parameters and their diffs are. Not in pycaffe.
+    Users see float32 in every blob; parameters and their diffs stay so. Not in pycaffe.
     """
     runtime.set_precision(name)
 

@@ -153,6 +153,13 @@ def test_activations_stay_bf16_from_product_to_product(folder: Path) -> None:
     assert core.blobs["loss"].tensor.dtype == core.blobs["x"].grad.dtype == torch.float32
 
 
+@pytest.mark.parametrize(("k", "kind"), [(1, torch.bfloat16), (0, torch.float32)])
+def test_lrn_without_k_is_computed_in_float32(k: int, kind: torch.dtype, folder: Path) -> None:
+    """Its scale may be 0 then, of which the fast root is wrong."""
+    text = NET.replace("alpha: 0.5", f"alpha: 0.5 k: {k}")
+    assert net_in("bf16", text, folder)._core.blobs["lrn"].tensor.dtype == kind
+
+
 def test_users_see_and_write_float32(folder: Path) -> None:
     net = net_in("bf16", NET, folder)
     values = net.blobs["lrn"].data
