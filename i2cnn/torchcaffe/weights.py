@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray
+from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.npy import is_npy
 from i2cnn.torchcaffe.formats.storage import (
     is_hdf5,
@@ -99,8 +101,15 @@ def to_proto(name: str, nodes: Sequence[Node], with_diff: bool = False) -> NetPa
         layer.CopyFrom(node.layer.param)
         del layer.blobs[:]
         for blob in node.layer.blobs:
-            layer.blobs.append(to_blobproto(blob.data, blob.diff if with_diff else None))
+            diff = _array(blob.grad) if with_diff else None
+            layer.blobs.append(to_blobproto(_array(blob.tensor), diff))
     return result
+
+
+def _array(tensor: Tensor) -> FloatArray:
+    """Numbers for a file; a blob that handed out its array for them would watch it ever after."""
+    array: FloatArray = tensor.detach().float().cpu().contiguous().numpy()
+    return array
 
 
 def save(path: str, name: str, nodes: Sequence[Node], with_diff: bool = False) -> None:
@@ -123,9 +132,11 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
             "them, or use snapshot_format: BINARYPROTO"
         )
     params = by_name(nodes)
-    data = {name: [b.data for b in blobs] for name, blobs in params.items()}
-    diff = {name: [b.diff for b in blobs] for name, blobs in params.items()}
-    write_weights_hdf5(path, data, diff if with_diff else None)
+    data = {name: [_array(b.tensor) for b in blobs] for name, blobs in params.items()}
+    diff = None
+    if with_diff:
+        diff = {name: [_array(b.grad) for b in blobs] for name, blobs in params.items()}
+    write_weights_hdf5(path, data, diff)
 
 
 def by_name(nodes: Sequence[Node]) -> OrderedDict[str, list[Blob]]:

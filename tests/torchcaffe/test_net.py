@@ -131,6 +131,7 @@ def test_save_and_load(name: str, tmp_path: Path) -> None:
     n = net(tmp_path)
     save = n.save_hdf5 if name.endswith(".h5") else n.save
     save(str(tmp_path / name))
+    assert not any(entry.blob._data.handed_out for entry in n._core.learnable)
     caffe.set_random_seed(2)
     other = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
     assert np.abs(other.params["fc"][0].data - n.params["fc"][0].data).max() > 0
