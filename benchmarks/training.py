@@ -11,8 +11,8 @@ that torchcaffe keeps in its process serves the hand-written networks too, which
 limit is the arithmetic of convolutions and inner products alone, at the speed of one large product;
 in bf16 there is none, since with AMX convolutions are faster than such a product.
 
-With --precision bf16 torchcaffe, the hand-written network (under autocast) and the limit are in
-bfloat16, and torchcaffe in float32 is one of the rivals.
+With --precision bf16 torchcaffe and the hand-written network (under autocast) are in bfloat16, and
+torchcaffe in float32 is one of the rivals.
 """
 
 from __future__ import annotations
