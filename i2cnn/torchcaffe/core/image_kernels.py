@@ -99,16 +99,13 @@ def _add_bias(
 def _sum_pixels(
     grad, sums, channels, total, SUMMED: tl.constexpr, ROWS: tl.constexpr, COLS: tl.constexpr
 ):  # pragma: no cover
-    col = (tl.program_id(1) * COLS + tl.arange(0, COLS))[None, :]
+    col = tl.program_id(1) * COLS + tl.arange(0, COLS)
     found = tl.zeros((ROWS, COLS), tl.float32)
     for start in range(0, SUMMED, ROWS):
         row = (tl.program_id(0) * SUMMED + start + tl.arange(0, ROWS))[:, None]
-        here = (row < total) & (col < channels)
-        found += tl.load(grad + row * channels + col, mask=here, other=0.0).to(tl.float32)
-    at = tl.program_id(0) * channels + tl.program_id(1) * COLS + tl.arange(0, COLS)
-    tl.store(
-        sums + at, tl.sum(found, 0), mask=tl.program_id(1) * COLS + tl.arange(0, COLS) < channels
-    )
+        here = (row < total) & (col < channels)[None, :]
+        found += tl.load(grad + row * channels + col[None, :], mask=here, other=0.0).to(tl.float32)
+    tl.store(sums + tl.program_id(0) * channels + col, tl.sum(found, 0), mask=col < channels)
 
 
 @jit
@@ -157,7 +154,7 @@ class Windows:
 
 def pools(x: Tensor, kernel: tuple[int, int]) -> bool:
     """True if :func:`max_pool_forward` serves images (N, C, H, W), with that kernel."""
-    small = x.numel() <= MOST_ELEMENTS and kernel[0] * kernel[1] <= MOST_TAPS
+    small = 0 < x.numel() <= MOST_ELEMENTS and kernel[0] * kernel[1] <= MOST_TAPS
     return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -192,7 +189,7 @@ def max_pool_backward(grad: Tensor, tap: Tensor, windows: Windows, size: tuple[i
 
 def adds(x: Tensor) -> bool:
     """True if :func:`add_bias` serves images (N, C, H, W)."""
-    small = x.numel() <= MOST_ELEMENTS
+    small = 0 < x.numel() <= MOST_ELEMENTS
     return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
 
 
