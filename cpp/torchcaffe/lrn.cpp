@@ -15,8 +15,8 @@ namespace {
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
 
-// x^-0.25 of a positive finite x to within 2e-5 of itself: Newton's method twice, from a number whose
-// exponent is about right.
+// x^-0.25 of a positive finite x to within 2e-5 of itself: Newton's method twice, from a number
+// whose exponent is about right.
 I2CNN_INLINE float inverse_fourth_root(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);

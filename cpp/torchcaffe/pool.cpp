@@ -21,8 +21,7 @@ I2CNN_INLINE bool above(float a, float b) { return (a > b) | (a != a); }
 I2CNN_INLINE std::int16_t key_of(Bf16 x) {
   const std::int16_t magnitude = static_cast<std::int16_t>(x.bits & 0x7FFF);
   const std::int16_t signed_bits = static_cast<std::int16_t>(x.bits);
-  const std::int16_t ordered =
-      static_cast<std::int16_t>(signed_bits < 0 ? -magnitude : magnitude);
+  const std::int16_t ordered = static_cast<std::int16_t>(signed_bits < 0 ? -magnitude : magnitude);
   return magnitude > 0x7F80 ? std::int16_t{0x7FFF} : ordered;
 }
 
