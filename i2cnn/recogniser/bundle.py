@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import Message
 
 from i2cnn.models.card import CARD_FILE, Card, write_card
 from i2cnn.network.training_folder import DEPLOY_FILE, NET_FILE, TRAIN_VAL_FILE
@@ -37,7 +36,7 @@ from i2cnn.patches.schemes import SCHEMES, PatchSet, Scheme, get_scheme
 from i2cnn.recogniser.features import FC7, FEATURES, HOG, TRANSFORM_FILE, Features
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
 from i2cnn.svm.person_reference import Population
-from i2cnn.torchcaffe.formats.prototext import read_net, write_prototxt
+from i2cnn.torchcaffe.formats.prototext import fillers_of, read_net, write_prototxt
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_folder, digest, file_digest, read_json, write_json
 
@@ -181,11 +180,8 @@ def _write(
 def _save_deploy(source: Path, target: Path) -> None:
     """Copy a net without its fillers: its weights are read, and drawing others takes seconds."""
     net = read_net(source)
-    for layer in net.layer:
-        for _, param in layer.ListFields():
-            for filler in ("weight_filler", "bias_filler"):
-                if isinstance(param, Message) and filler in param.DESCRIPTOR.fields_by_name:
-                    param.ClearField(filler)
+    for owner, field, _ in list(fillers_of(net)):
+        owner.ClearField(field)
     write_prototxt(target, net)
 
 

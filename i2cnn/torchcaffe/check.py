@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from google.protobuf.message import Message
 
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.fillers import fill
@@ -25,11 +24,11 @@ from i2cnn.torchcaffe.flags import show_usage
 from i2cnn.torchcaffe.forks import about_layer
 from i2cnn.torchcaffe.formats.all_errors import parse_all
 from i2cnn.torchcaffe.formats.net_rules import filter_net, net_state
-from i2cnn.torchcaffe.formats.prototext import read_file
+from i2cnn.torchcaffe.formats.prototext import fillers_of, read_file
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.layers import REGISTRY, Layer, create_layer
 from i2cnn.torchcaffe.net import CoreNet
-from i2cnn.torchcaffe.proto import TEST, TRAIN, FillerParameter, LayerParameter, NetParameter
+from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter
 from i2cnn.torchcaffe.sizes import BYTES
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
@@ -244,21 +243,14 @@ def _guess(param: LayerParameter) -> list[Shape] | None:
     return [(number, 3, height, width), (number,)][: len(param.top)]
 
 
-def _without_fillers(message: Message) -> Iterator[str]:
+def _without_fillers(layer: LayerParameter) -> Iterator[str]:
     """Clear all fillers of a layer, whose numbers would take long; yields what is wrong of them."""
-    for descriptor, value in message.ListFields():
-        if descriptor.message_type is None:
-            continue
-        repeated = hasattr(value, "add")
-        for item in list(value) if repeated else [value]:
-            if not isinstance(item, FillerParameter):
-                yield from _without_fillers(item)
-                continue
-            try:
-                fill(CaffeRNG(0), item, (1, 1, 1, 1))
-            except InputError as error:
-                yield str(error)
-            item.Clear()
+    for _, _, filler in fillers_of(layer):
+        try:
+            fill(CaffeRNG(0), filler, (1, 1, 1, 1))
+        except InputError as error:
+            yield str(error)
+        filler.Clear()
 
 
 def _written_elsewhere(layer: LayerParameter, folder: str) -> Iterator[str]:

@@ -154,8 +154,7 @@ class Windows:
 
 def pools(x: Tensor, kernel: tuple[int, int]) -> bool:
     """True if :func:`max_pool_forward` serves images (N, C, H, W), with that kernel."""
-    small = 0 < x.numel() <= MOST_ELEMENTS and kernel[0] * kernel[1] <= MOST_TAPS
-    return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
+    return adds(x) and kernel[0] * kernel[1] <= MOST_TAPS
 
 
 def max_pool_forward(
@@ -188,7 +187,7 @@ def max_pool_backward(grad: Tensor, tap: Tensor, windows: Windows, size: tuple[i
 
 
 def adds(x: Tensor) -> bool:
-    """True if :func:`add_bias` serves images (N, C, H, W)."""
+    """True if :func:`add_bias` serves images (N, C, H, W): they are some and have channels last."""
     small = 0 < x.numel() <= MOST_ELEMENTS
     return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
 

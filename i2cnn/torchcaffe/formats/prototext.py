@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,12 @@ from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.forks import about_field
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
 from i2cnn.torchcaffe.plugins import load_plugins
-from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, SolverParameter
+from i2cnn.torchcaffe.proto import (
+    FillerParameter,
+    LayerParameter,
+    NetParameter,
+    SolverParameter,
+)
 from i2cnn.torchcaffe.proto.declared import DECLARED, PACKAGE
 from i2cnn.util.files import write_text
 
@@ -241,6 +246,18 @@ def read_solver(path: str | Path) -> SolverParameter:
     for net in solver.test_net_param:
         upgrade_net(net, str(path))
     return solver
+
+
+def fillers_of(message: Message) -> Iterator[tuple[Message, str, FillerParameter]]:
+    """All fillers in a message and in those within it, each with the message and field it is of."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for item in list(value) if hasattr(value, "add") else [value]:
+            if isinstance(item, FillerParameter):
+                yield message, field.name, item
+            else:
+                yield from fillers_of(item)
 
 
 def to_text(message: Message) -> str:

@@ -143,7 +143,7 @@ class Convolution(_ConvolutionBase):
             # cuDNN's grouped convolutions in float32 take up to three times as long as one by one.
             parts = zip(x.chunk(self.group, 1), weight.chunk(self.group), strict=True)
             top = torch.cat([convolve(part, w, None, steps, 1) for part, w in parts], 1)
-            return top if bias is None else top + bias.reshape(-1, *[1] * len(steps))
+            return _with_bias(top, bias)
         if self.context.options.tensor_cores and len(steps) == 2:
             return self._correlate_by_tensor_cores(x, weight, bias, steps)
         return convolve(x, weight, bias, steps, self.group)
@@ -161,11 +161,9 @@ class Convolution(_ConvolutionBase):
             x, weight = fold_stride(x, weight, stride, (pad, pad_w))
             steps = ((1, 0, 1), (1, 0, 1))
         top = convolve(x, weight, None, steps, groups)
-        if bias is None:
-            return top
-        if image_kernels.adds(top):
+        if bias is not None and image_kernels.adds(top):
             return apply(_AddBias, top, bias)
-        return top + bias.reshape(-1, 1, 1).to(top.dtype)
+        return _with_bias(top, None if bias is None else bias.to(top.dtype))
 
 
 class _AddBias(torch.autograd.Function):

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
 from i2cnn.torchcaffe import pycaffe as caffe
-from i2cnn.torchcaffe.formats.prototext import parse, read_net, read_solver
+from i2cnn.torchcaffe.formats.prototext import fillers_of, parse, read_net, read_solver
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import NetParameter, torchcaffe_pb2
 from i2cnn.util.errors import InputError
@@ -152,3 +152,18 @@ def test_generated_messages_are_those_of_the_schema(tmp_path: Path) -> None:
     assert set(torchcaffe_pb2.DESCRIPTOR.message_types_by_name) == {
         m.name for m in expected.message_type
     }
+
+
+def test_all_fillers_of_a_net_are_found() -> None:
+    text = """
+    layer { name: "x" dummy_data_param { data_filler { value: 1 } data_filler { value: 2 } } }
+    layer { name: "y" convolution_param { num_output: 1 bias_filler { value: 3 } } }
+    """
+    net = parse(text, NetParameter(), "net.prototxt")
+    found = [(owner, field, filler.value) for owner, field, filler in fillers_of(net)]
+    dummy, convolution = net.layer[0].dummy_data_param, net.layer[1].convolution_param
+    assert found == [
+        (dummy, "data_filler", 1),
+        (dummy, "data_filler", 2),
+        (convolution, "bias_filler", 3),
+    ]
