@@ -169,10 +169,10 @@ class Dropout(Layer):
         x = bottoms[0]
         if not self.drops:
             return [x]
+        keep = 1.0 - self.param.dropout_param.dropout_ratio
         if self.mask is None or not self.recomputing:
-            keep = 1.0 - self.param.dropout_param.dropout_ratio
-            self.mask = self._draw(x, keep).mul_(1.0 / keep)
-        return [x * self.mask]
+            self.mask = self._draw(x, keep)
+        return [x * self.mask * (1.0 / keep)]  # in bfloat16, too, the factor is a float32
 
     def _draw(self, x: Tensor, keep: float) -> Tensor:
         """1 with probability `keep`, else 0; on the CPU genuine Caffe's numbers."""

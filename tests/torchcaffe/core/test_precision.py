@@ -160,6 +160,22 @@ def test_lrn_without_k_is_computed_in_float32(k: int, kind: torch.dtype, folder:
     assert net_in("bf16", text, folder)._core.blobs["lrn"].tensor.dtype == kind
 
 
+def test_dropout_rounds_what_it_keeps_once(folder: Path) -> None:
+    text = NET.replace('type: "Dropout"', 'type: "Dropout" dropout_param { dropout_ratio: 0.7 }')
+    text = text.replace('top: "joined" }\nlayer { name: "fc"', 'top: "y" }\nlayer { name: "fc"')
+    text = text.replace('"InnerProduct" bottom: "joined"', '"InnerProduct" bottom: "y"')
+    blobs = net_in("bf16", text, folder)._core.blobs
+    kept = blobs["y"].tensor != 0
+    for given, found in (
+        (blobs["joined"].tensor, blobs["y"].tensor),
+        (blobs["y"].grad, blobs["joined"].grad),
+    ):
+        assert found.dtype == torch.bfloat16
+        expected = (given.float() * np.float32(1 / 0.3)).bfloat16()
+        assert kept.any()
+        torch.testing.assert_close(found[kept], expected[kept], rtol=0, atol=0)
+
+
 def test_users_see_and_write_float32(folder: Path) -> None:
     net = net_in("bf16", NET, folder)
     values = net.blobs["lrn"].data
