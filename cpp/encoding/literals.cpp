@@ -46,8 +46,8 @@ void literals_plain(const std::uint8_t* data, std::size_t count, const HuffmanCo
 
 #ifdef I2CNN_X86
 // The same with BMI2's shifts, which take the count from any register.
-__attribute__((target("avx2,bmi2"))) void literals_bmi2(const std::uint8_t* data, std::size_t count,
-                                                        const HuffmanCode& code, BitWriter& bits) {
+I2CNN_AVX2 void literals_bmi2(const std::uint8_t* data, std::size_t count, const HuffmanCode& code,
+                              BitWriter& bits) {
   join(data, count, code, bits);
 }
 #endif

@@ -4,7 +4,7 @@
 
 #ifdef I2CNN_X86
 
-#include "util/avx2.hpp"
+#include <immintrin.h>
 
 namespace i2cnn {
 

@@ -114,71 +114,24 @@ I2CNN_INLINE void backward_rows(const Lrn& lrn, const T* x, const T* dy, T* __re
   }
 }
 
-template <typename T>
-void forward_plain(const Lrn& lrn, const T* x, T* y, std::size_t rows) {
-  forward_rows(lrn, x, y, rows);
-}
-
-template <typename T>
-void backward_plain(const Lrn& lrn, const T* x, const T* dy, T* dx, std::size_t rows) {
-  backward_rows(lrn, x, dy, dx, rows);
-}
-
-#ifdef I2CNN_X86
-#define I2CNN_TARGET __attribute__((target("avx2,fma")))
-
-template <typename T>
-I2CNN_TARGET void forward_avx2(const Lrn& lrn, const T* x, T* y, std::size_t rows) {
-  forward_rows(lrn, x, y, rows);
-}
-
-template <typename T>
-I2CNN_TARGET void backward_avx2(const Lrn& lrn, const T* x, const T* dy, T* dx, std::size_t rows) {
-  backward_rows(lrn, x, dy, dx, rows);
-}
-
-#define I2CNN_WIDE \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512")))
-
-I2CNN_WIDE void forward_avx512(const Lrn& lrn, const Bf16* x, Bf16* y, std::size_t rows) {
-  forward_rows(lrn, x, y, rows);
-}
-
-I2CNN_WIDE void backward_avx512(const Lrn& lrn, const Bf16* x, const Bf16* dy, Bf16* dx,
-                                std::size_t rows) {
-  backward_rows(lrn, x, dy, dx, rows);
-}
-#else
-constexpr auto forward_avx512 = forward_plain<Bf16>;
-constexpr auto backward_avx512 = backward_plain<Bf16>;
-template <typename T>
-constexpr auto forward_avx2 = forward_plain<T>;
-template <typename T>
-constexpr auto backward_avx2 = backward_plain<T>;
-#endif
-
 }  // namespace
 
 template <typename T>
 void lrn_forward(const Lrn& lrn, const T* x, T* y, int threads) {
-  auto work = simd() == Simd::kPlain ? forward_plain<T> : forward_avx2<T>;
-  if constexpr (std::is_same_v<T, Bf16>) {  // float's limit is the memory's bandwidth
-    if (simd() == Simd::kAvx512) work = forward_avx512;
-  }
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
-    work(lrn, x + begin * lrn.channels, y + begin * lrn.channels, end - begin);
+    const std::size_t at = begin * lrn.channels;
+    run_vectorised([&](auto)
+                       I2CNN_INLINE_LAMBDA { forward_rows(lrn, x + at, y + at, end - begin); });
   });
 }
 
 template <typename T>
 void lrn_backward(const Lrn& lrn, const T* x, const T* dy, T* dx, int threads) {
-  auto work = simd() == Simd::kPlain ? backward_plain<T> : backward_avx2<T>;
-  if constexpr (std::is_same_v<T, Bf16>) {
-    if (simd() == Simd::kAvx512) work = backward_avx512;
-  }
   parallel_for(lrn.rows, kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
     const std::size_t at = begin * lrn.channels;
-    work(lrn, x + at, dy + at, dx + at, end - begin);
+    run_vectorised([&](auto) I2CNN_INLINE_LAMBDA {
+      backward_rows(lrn, x + at, dy + at, dx + at, end - begin);
+    });
   });
 }
 

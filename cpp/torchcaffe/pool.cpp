@@ -159,48 +159,25 @@ I2CNN_INLINE void backward_rows(const MaxPool& pool, const T* dy, const std::uin
   }
 }
 
-#define I2CNN_LEVEL(LEVEL, TARGET)                                                               \
-  template <typename T>                                                                          \
-  TARGET void forward_##LEVEL(const MaxPool& pool, const T* x, T* y, std::uint8_t* tap,          \
-                              std::size_t begin, std::size_t end) {                              \
-    forward_rows(pool, x, y, tap, begin, end);                                                   \
-  }                                                                                              \
-  template <typename T>                                                                          \
-  TARGET void backward_##LEVEL(const MaxPool& pool, const T* dy, const std::uint8_t* tap, T* dx, \
-                               std::size_t begin, std::size_t end) {                             \
-    backward_rows(pool, dy, tap, dx, begin, end);                                                \
-  }
-
-I2CNN_LEVEL(plain, )
-#ifdef I2CNN_X86
-I2CNN_LEVEL(avx2, __attribute__((target("avx2,fma"))))
-I2CNN_LEVEL(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma"))))
-#else
-I2CNN_LEVEL(avx2, )
-I2CNN_LEVEL(avx512, )
-#endif
-
-// The function for the level in use.
-template <typename Work>
-Work chosen(Work plain, Work avx2, Work avx512) {
-  return simd() == Simd::kPlain ? plain : simd() == Simd::kAvx2 ? avx2 : avx512;
-}
-
 }  // namespace
 
 template <typename T>
 void max_pool_forward(const MaxPool& pool, const T* x, T* y, std::uint8_t* tap, int threads) {
-  const auto work = chosen(forward_plain<T>, forward_avx2<T>, forward_avx512<T>);
-  parallel_for(pool.images * pool.out[0], kBlockRows, threads,
-               [&](std::size_t begin, std::size_t end) { work(pool, x, y, tap, begin, end); });
+  parallel_for(
+      pool.images * pool.out[0], kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
+        run_vectorised([&](auto)
+                           I2CNN_INLINE_LAMBDA { forward_rows(pool, x, y, tap, begin, end); });
+      });
 }
 
 template <typename T>
 void max_pool_backward(const MaxPool& pool, const T* dy, const std::uint8_t* tap, T* dx,
                        int threads) {
-  const auto work = chosen(backward_plain<T>, backward_avx2<T>, backward_avx512<T>);
-  parallel_for(pool.images * pool.in[0], kBlockRows, threads,
-               [&](std::size_t begin, std::size_t end) { work(pool, dy, tap, dx, begin, end); });
+  parallel_for(
+      pool.images * pool.in[0], kBlockRows, threads, [&](std::size_t begin, std::size_t end) {
+        run_vectorised([&](auto)
+                           I2CNN_INLINE_LAMBDA { backward_rows(pool, dy, tap, dx, begin, end); });
+      });
 }
 
 template void max_pool_forward(const MaxPool&, const float*, float*, std::uint8_t*, int);

@@ -1,4 +1,4 @@
-// Header and target attribute of the AVX-512 code.
+// Intrinsics of AVX-512.
 #pragma once
 
 // GCC 12 warns that its own AVX-512 intrinsics read uninitialised values.
@@ -9,5 +9,3 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
-
-#define I2CNN_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,bmi2")))
