@@ -15,16 +15,27 @@ namespace {
 constexpr float kBeta = 0.75F;
 constexpr std::size_t kBlockRows = 512;
 
-// x^-0.25 of a positive finite x to within 2e-5 of itself: Newton's method twice, from a number
-// whose exponent is about right.
-I2CNN_INLINE float inverse_fourth_root(float x) {
+I2CNN_INLINE std::uint32_t bits_of(float x) {
   std::uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
-  bits = 0x4F584000U - (bits >> 2);
-  float y;
-  std::memcpy(&y, &bits, sizeof y);
-  y *= 1.25F - 0.25F * x * ((y * y) * (y * y));
-  return y * (1.25F - 0.25F * x * ((y * y) * (y * y)));
+  return bits;
+}
+
+I2CNN_INLINE float from_bits(std::uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+// x^-0.25 of a positive x to within 2e-5 of itself: Newton's method twice, from a number whose
+// exponent is about right. y^4 alone may be too small a number, and of infinity it is none.
+I2CNN_INLINE float inverse_fourth_root(float x) {
+  const std::uint32_t bits = bits_of(x);
+  float y = from_bits(0x4F584000U - (bits >> 2));
+  y *= 1.25F - 0.25F * ((x * (y * y)) * (y * y));
+  y *= 1.25F - 0.25F * ((x * (y * y)) * (y * y));
+  const std::uint32_t infinite = bits == 0x7F800000U;
+  return from_bits(bits_of(y) & (infinite - 1));  // a branch would not be vectorised
 }
 
 // value * scale^-0.75, for results of type T: roots and divisions take longer than bfloat16's
@@ -44,7 +55,7 @@ template <typename T>
 I2CNN_INLINE float over(float value, float scale) {
   if constexpr (std::is_same_v<T, float>) return value / scale;
   const float y = inverse_fourth_root(scale);
-  return value * ((y * y) * (y * y));
+  return (value * (y * y)) * (y * y);
 }
 
 // Sums of `window` neighbouring values; `in` begins window / 2 values before the centre of the

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from i2cnn import _native
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context
+from i2cnn.torchcaffe.core.native import array_of
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.proto import LayerParameter, SolverParameter
@@ -88,27 +89,37 @@ def test_lrn_is_its_formula(rows, channels, window, alpha, k, threads, level) ->
     np.testing.assert_allclose(dx[:rows], expected_dx, rtol=1e-6, atol=2e-5)
 
 
+def lrn_in(kind: torch.dtype, x: torch.Tensor, dy: torch.Tensor, level: str) -> torch.Tensor:
+    """(y, dx) of LRN computed in a type, as bfloat16."""
+    y, dx = torch.empty(2, *x.shape, dtype=kind)
+    arrays = [array_of(t) for t in (x.to(kind), dy.to(kind), y, dx)]
+    _native.set_simd(level)
+    try:
+        _native.lrn_forward(arrays[0], arrays[2], 5, 0.1, 2.0, 2)
+        _native.lrn_backward(arrays[0], arrays[1], arrays[3], 5, 0.1, 2.0, 2)
+    finally:
+        _native.set_simd("auto")
+    return torch.stack([y, dx]).bfloat16()
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_lrn_of_bfloat16_is_that_of_float32(level: str) -> None:
     x, dy = torch.randn(2, 200, 33, generator=torch.Generator().manual_seed(1)).mul(20).bfloat16()
     x[0, 0] = dy[2, 3] = torch.nan
-    outs = []
-    for kind in (torch.bfloat16, torch.float32):
-        y, dx = torch.empty(2, *x.shape, dtype=kind)
-        bits = torch.int16 if kind == torch.bfloat16 else kind
-        arrays = [t.view(bits).numpy() for t in (x.to(kind), dy.to(kind), y, dx)]
-        a, b, c, d = (t.view(np.uint16) if t.dtype == np.int16 else t for t in arrays)
-        _native.set_simd(level)
-        try:
-            _native.lrn_forward(a, c, 5, 0.1, 2.0, 2)
-            _native.lrn_backward(a, b, d, 5, 0.1, 2.0, 2)
-        finally:
-            _native.set_simd("auto")
-        outs.append(torch.stack([y, dx]).bfloat16())
+    outs = [lrn_in(kind, x, dy, level) for kind in (torch.bfloat16, torch.float32)]
     # Numbers that lie between two of bfloat16's may go to either.
     torch.testing.assert_close(*outs, rtol=2**-7, atol=1e-4, equal_nan=True)
     assert float((outs[0] != outs[1]).float().mean()) < 0.01
     assert outs[0].isnan().sum() >= 2
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_lrn_of_numbers_whose_squares_overflow_is_0_in_bfloat16_too(level: str) -> None:
+    sizes = [1e18, 1e19, 2e19, 1e25, 3e38, torch.inf]
+    x = torch.tensor(sizes)[:, None].expand(-1, 33).bfloat16().contiguous()
+    outs = [lrn_in(kind, x, x.sign(), level) for kind in (torch.bfloat16, torch.float32)]
+    torch.testing.assert_close(*outs, rtol=2**-7, atol=0, equal_nan=True)
+    assert (outs[0][0, 2:5] == 0).all()
 
 
 @pytest.mark.parametrize(
