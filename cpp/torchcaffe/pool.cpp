@@ -12,21 +12,30 @@ namespace {
 
 constexpr std::size_t kBlockRows = 4;
 
-// What numbers are compared by, as wide as they are, and how to get them back.
+// What numbers are compared by, as wide as they are, and how to get them back. Of several NaN the
+// last one is taken, as in PyTorch.
 I2CNN_INLINE float key_of(float x) { return x; }
 I2CNN_INLINE void from_key(float key, float& x) { x = key; }
+I2CNN_INLINE float before_others(float key) { return key; }
 I2CNN_INLINE bool above(float a, float b) { return (a > b) | (a != a); }
 
 // Whole numbers in the order of the bfloat16 numbers, both zeros being one, NaN above all of them.
+constexpr std::int16_t kNan = 0x7FFF;
+
 I2CNN_INLINE std::int16_t key_of(Bf16 x) {
   const std::int16_t magnitude = static_cast<std::int16_t>(x.bits & 0x7FFF);
   const std::int16_t signed_bits = static_cast<std::int16_t>(x.bits);
   const std::int16_t ordered = static_cast<std::int16_t>(signed_bits < 0 ? -magnitude : magnitude);
-  return magnitude > 0x7F80 ? std::int16_t{0x7FFF} : ordered;
+  return magnitude > 0x7F80 ? kNan : ordered;
 }
 
 I2CNN_INLINE void from_key(std::int16_t key, Bf16& x) {
   x.bits = static_cast<std::uint16_t>(key < 0 ? 0x8000 | -key : key);
+}
+
+// The key of what later numbers are compared with: of NaN one below it.
+I2CNN_INLINE std::int16_t before_others(std::int16_t key) {
+  return std::min<std::int16_t>(key, kNan - 1);
 }
 
 I2CNN_INLINE bool above(std::int16_t a, std::int16_t b) { return a > b; }
@@ -58,7 +67,7 @@ I2CNN_INLINE void compare(const T* __restrict x, std::size_t channels, int tap, 
   const auto here = static_cast<Index<T>>(tap);
   for (std::size_t c = 0; c < channels; ++c) {
     const auto other = key_of(x[c]);
-    const auto before = key[c];
+    const auto before = before_others(key[c]);
     place[c] = above(other, before) ? here : place[c];
     key[c] = above(other, before) ? other : before;
   }

@@ -72,6 +72,22 @@ def test_a_window_with_nan_has_nan(dtype: torch.dtype, level: str) -> None:
     assert y.isnan().sum() == 2
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_gradient_goes_to_the_nan_that_pytorch_takes(dtype: torch.dtype, level: str) -> None:
+    x = images(1, 40, 1, 4, dtype=dtype)
+    x[0, :, 0, 0], x[0, :, 0, 2] = torch.nan, -torch.nan
+    x[0, 3, 0, 3] = torch.inf
+    _native.set_simd(level)
+    try:
+        y, tap = max_pool_forward(x, Windows((1, 4), (1, 1), (0, 0)), (1, 1), keep=True)
+    finally:
+        _native.set_simd("auto")
+    _, place = functional.max_pool2d(x.float(), (1, 4), return_indices=True)
+    assert y.isnan().all()
+    assert tap.tolist() == place.tolist()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_first_of_two_zeros_is_the_largest(dtype: torch.dtype) -> None:
     x = torch.full((1, 8, 1, 2), -0.0, dtype=dtype)
