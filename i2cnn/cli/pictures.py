@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import read_text
 from i2cnn.util.videos import is_video
@@ -67,12 +68,12 @@ def check_no_picture(path: Path) -> None:
 
 def unread_videos(folder: Path) -> str:
     """What to do about videos in a folder, and in its folders; empty if there are none."""
-    found = sorted(folder.rglob("*")) if folder.is_dir() else []
-    videos = [path for path in found if is_video(path) and path.is_file()]
+    found = files_below(folder) if folder.is_dir() else ()
+    videos = [path for path in found if is_video(path)]
     if not videos:
         return ""
     like = videos[0].with_name(f"*{videos[0].suffix}")
-    return f"{len(videos)} videos in it are not read; give them by name, as {like}"
+    return f"videos are not read from a folder ({len(videos)} in it); give them by name, as {like}"
 
 
 def _in_list(path: Path) -> list[Picture]:
@@ -89,9 +90,5 @@ def _in_list(path: Path) -> list[Picture]:
 
 def _in_folder(folder: Path) -> list[Picture]:
     return [
-        Picture(path, folder)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        Picture(path, folder) for path in files_below(folder) if path.suffix.lower() in SUFFIXES
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from i2cnn.datasets.suspicions import (
     warnings,
 )
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import csv_rows, read_text
 
@@ -122,8 +123,9 @@ def _from_label_folder(folder: Path, left_out: dict[str, list[str]]) -> list[Sam
 
 def _from_people(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     samples: list[Sample] = []
-    for names in files_below(root):
-        if Path(names[-1]).suffix.lower() not in SUFFIXES:
+    for path in files_below(root):
+        names = path.relative_to(root).parts
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
             reason = "not an image"
         elif len(names) != 3:
             reason = "not in a folder of a label in one of a person"
@@ -132,15 +134,6 @@ def _from_people(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
             continue
         left_out.setdefault(reason, []).append("/".join(names))
     return samples
-
-
-def files_below(root: Path) -> Iterator[tuple[str, ...]]:
-    """Names on the way to each file that is not hidden, sorted; two folders may be links."""
-    found = {*root.rglob("*"), *root.glob("*/*/*")}
-    for path in sorted(p for p in found if p.is_file()):
-        names = path.relative_to(root).parts
-        if not any(name.startswith(".") for name in names):
-            yield names
 
 
 def look_alikes(what: str, names: Iterable[str]) -> list[str]:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.datasets.base import TEST, TRAINING, VALIDATION, Dataset, Sample, check_folder
-from i2cnn.datasets.folder import files_below, look_alikes, of_task
+from i2cnn.datasets.folder import look_alikes, of_task
 from i2cnn.datasets.labels import Task, task_of
 from i2cnn.datasets.suspicions import refuse_pixels
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
 
 #: What parts are called, in lower case.
@@ -57,9 +58,10 @@ def read_split(root: Path, task: Task | None) -> Dataset:
 def part_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
     """Pictures in `PART/LABEL/`; all others are listed as left out."""
     samples = []
-    for names in files_below(root):
+    for path in files_below(root):
+        names = path.relative_to(root).parts
         part = PARTS.get(names[0].strip().casefold())
-        if Path(names[-1]).suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
             reason = "not an image"
         elif part is None:
             reason = "not in a folder train, validation or test"

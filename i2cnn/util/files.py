@@ -17,6 +17,9 @@ from typing import Any
 from i2cnn.util.errors import InputError
 from i2cnn.util.text import printable
 
+#: Folders on the way to a file that may be links.
+_MOST_LINKS = 2
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -60,6 +63,35 @@ def file_in_memory(content: bytes) -> Iterator[Path]:
         file.write(content)
         file.flush()
         yield Path(f"/proc/self/fd/{descriptor}")
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Files in a folder and in its folders, by name; hidden ones are not.
+
+    Links that lead nowhere are among them. At most two folders on the way may be links, and none
+    leads back to a folder that it is in.
+
+    Raises
+    ------
+    InputError
+        One of the folders may not be read.
+    """
+    yield from _files_below(folder, (), _MOST_LINKS)
+
+
+def _files_below(folder: Path, above: tuple[Path, ...], links: int) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:
+        return
+    try:
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
+    for path in inside:
+        if not path.is_dir():
+            yield path
+        elif links or not path.is_symlink():
+            yield from _files_below(path, (*above, here), links - path.is_symlink())
 
 
 def check_writable(path: Path) -> None:

@@ -106,7 +106,8 @@ def _check_file(path: Path) -> None:
     try:
         about = path.stat()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        fault = "is a link to a file that is not there" if path.is_symlink() else "no such file"
+        raise InputError(f"{path}: {fault}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError:

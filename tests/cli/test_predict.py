@@ -140,6 +140,16 @@ def test_drawings_are_in_folders_as_the_pictures_are(tmp_path: Path) -> None:
     assert sorted(map(str, names.values())) == ["deep/x_expressions.png", "x_expressions.png"]
 
 
+def test_linked_folders_and_links_that_lead_nowhere_are_not_skipped(tmp_path: Path) -> None:
+    write_image(tmp_path / "there" / "x.png", np.zeros((9, 9), np.uint8))
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "anna").symlink_to(tmp_path / "there")
+    (album / "anna" / "again").symlink_to(album)
+    (album / "gone.png").symlink_to("nowhere.png")
+    assert [str(p.inside) for p in find_pictures([album])] == ["anna/x.png", "gone.png"]
+
+
 def test_a_list_names_pictures_from_its_folder_on(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("# mine\na/x.png\n\n../y.png\n/z/w.png\na/x.png\n")
     pictures = find_pictures([tmp_path / "list.txt"])

@@ -162,7 +162,7 @@ def test_what_does_not_go_together_is_refused(
 def test_a_folder_of_videos_is_told_how_to_give_them(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "a.MP4").touch()
     assert main(["predict", str(tmp_path)]) == 1
-    reason = f"1 videos in it are not read; give them by name, as {tmp_path}/*.MP4"
+    reason = f"videos are not read from a folder (1 in it); give them by name, as {tmp_path}/*.MP4"
     assert f"{tmp_path}: {reason}" in capsys.readouterr().err
 
 

@@ -259,3 +259,9 @@ def test_the_command_line_prints_warnings_as_lines(
     main(["predict", str(path)])
     lines = capsys.readouterr().err.splitlines()
     assert f"i2cnn: {path}: frames 2 to 2 are not read, only the first" in lines
+
+
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("nowhere.png")
+    with pytest.raises(InputError, match=r"a\.png: is a link to a file that is not there"):
+        read_image(tmp_path / "a.png")
