@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from i2cnn.faces.finder import Detection
 from i2cnn.recogniser.heat_map import AGAINST, FOR, HeatMap
 from i2cnn.recogniser.recogniser import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import as_bgr
 from i2cnn.util.text import printable
 
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+#: Size of the smallest text that can be read, and the shortest side that has room for it.
+_SMALLEST, _SHORTEST = 0.4, 200
 _BOX, _POINT, _TEXT, _GROUND = (60, 200, 60), (60, 220, 255), (255, 255, 255), (40, 40, 40)
 
 
@@ -36,32 +41,44 @@ def annotate(
     Returns
     -------
     ndarray of uint8, (H, W, 3)
+        A picture with a side below 200 pixels is enlarged by a whole factor.
     """
-    canvas: UInt8Array = as_bgr(image).copy()
-    unit = max(1.0, min(canvas.shape[:2]) / 500)
-    thick = max(1, round(2 * unit))
+    picture = as_bgr(image)
+    scale = max(1, math.ceil(_SHORTEST / min(picture.shape[:2])))
+    larger = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    canvas = np.asarray(larger, np.uint8)
     for heat in maps:
-        _lay_over(canvas, heat)
-    numbers = numbers or range(1, len(predictions) + 1)
-    for number, prediction in zip(numbers, predictions, strict=True):
-        x, y, width, height = (round(v) for v in prediction.detection.box)
-        cv2.rectangle(canvas, (x, y), (x + width, y + height), _BOX, thick, cv2.LINE_AA)
-        for px, py in prediction.detection.points:
-            centre = (round(float(px)), round(float(py)))
-            cv2.circle(canvas, centre, thick + 1, _POINT, -1, cv2.LINE_AA)
+        _lay_over(canvas, heat, scale)
+    for prediction in predictions:
+        _outline(canvas, prediction.detection, scale)
+    for number, face in zip(numbers or range(1, len(predictions) + 1), predictions, strict=True):
+        x, y, width, _ = (round(v * scale) for v in face.detection.box)
         # OpenCV ends the process at a byte of a name that is no text.
-        score = prediction.scores[prediction.label]
-        _caption(canvas, printable(f"{number}: {prediction.label} {score:.2f}"), (x, y), 0.6 * unit)
+        text = printable(f"{number}: {face.label} {face.scores[face.label]:.2f}")
+        # As wide as the face, so that it does not cover the next one, but legible.
+        size = max(_SMALLEST, width / max(_text_size(text, 1.0)[0], 260))
+        _caption(canvas, text, (x, y), size)
     if maps:
-        height = canvas.shape[0]
+        height, unit = canvas.shape[0], max(1.0, min(canvas.shape[:2]) / 500)
         _caption(canvas, "for the label", (0, height - 2), 0.45 * unit, FOR)
         _caption(canvas, "against it", (round(120 * unit), height - 2), 0.45 * unit, AGAINST)
     return canvas
 
 
-def _lay_over(canvas: UInt8Array, heat: HeatMap) -> None:
+def _outline(canvas: UInt8Array, face: Detection, scale: int) -> None:
+    """The box and the landmarks of a face, in lines as thick as suits its size."""
+    x, y, width, height = (round(v * scale) for v in face.box)
+    thick = max(1, round(width / 78))
+    cv2.rectangle(canvas, (x, y), (x + width, y + height), _BOX, thick, cv2.LINE_AA)
+    # A pixel's middle is where its number says, and half a pixel from its edge.
+    for px, py in (face.points + 0.5) * scale - 0.5:
+        centre = (round(float(px)), round(float(py)))
+        cv2.circle(canvas, centre, thick + 1, _POINT, -1, cv2.LINE_AA)
+
+
+def _lay_over(canvas: UInt8Array, heat: HeatMap, scale: int) -> None:
     """Blend the colours of a heat map into the place of a picture that it covers."""
-    x, y, width, height = heat.box
+    x, y, width, height = (scale * v for v in heat.box)
     rows, columns = heat.votes.shape
     # A cell's middle is half a cell from its edge, a pixel's is where its number says.
     matrix = np.array(
@@ -84,12 +101,21 @@ def _caption(
     ground: tuple[int, int, int] = _GROUND,
 ) -> None:
     """Text on a dark ground above a place (x, y), moved so that it stays inside the picture."""
-    font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(1.6 * size))
-    (width, height), base = cv2.getTextSize(text, font, size, thick)
+    width, height, base = _text_size(text, size)
     x, y = place
     left = min(max(0, x), max(0, canvas.shape[1] - width - 8))
     bottom = max(y, height + base + 8)
     top_left, bottom_right = (left, bottom - height - base - 8), (left + width + 8, bottom)
     cv2.rectangle(canvas, top_left, bottom_right, ground, -1)
     origin = (left + 4, bottom - base - 3)
-    cv2.putText(canvas, text, origin, font, size, _TEXT, thick, cv2.LINE_AA)
+    cv2.putText(canvas, text, origin, _FONT, size, _TEXT, _stroke(size), cv2.LINE_AA)
+
+
+def _text_size(text: str, size: float) -> tuple[int, int, int]:
+    """Width, height above the base line and height below it, in pixels."""
+    (width, height), base = cv2.getTextSize(text, _FONT, size, _stroke(size))
+    return width, height, base
+
+
+def _stroke(size: float) -> int:
+    return max(1, round(1.6 * size))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -55,3 +58,25 @@ def test_a_drawing_shows_number_and_votes(recogniser: Recogniser) -> None:
     assert drawn.shape == image.shape
     x, y = face.detection.points[2].round().astype(int) + np.array([0, 12])
     assert (drawn[y, x].astype(int) != plain[y, x]).any()
+
+
+def test_captions_are_no_wider_than_faces_and_small_pictures_are_enlarged(
+    recogniser: Recogniser,
+) -> None:
+    image = as_bgr(read_image(embedded_root() / "S03.HA1.010.png"))
+    (face,) = recogniser.predict(image)
+    group = np.zeros((1800, 1800, 3), np.uint8)
+    group[800:1056, 800:1056] = image
+    (one,) = (
+        replace(face, detection=replace(d, box=(820.0, 850.0, 150.0, 150.0), points=d.points + 800))
+        for d in (face.detection,)
+    )
+    columns = np.flatnonzero((annotate(group, [one]) != group).any(axis=(0, 2)))
+    assert (columns.min(), columns.max()) == pytest.approx((820, 970), abs=8)
+
+    small = cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)
+    (face,) = recogniser.predict(small)
+    drawn = annotate(small, [face], [recogniser.heat_map(face)])
+    assert drawn.shape == (240, 240, 3)
+    x, y = (5 * (face.detection.points[2] + 0.5)).round().astype(int)
+    assert drawn[y, x].tolist() == pytest.approx([60, 220, 255], abs=30)  # the nose's dot
