@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, select_autoescape
+from markupsafe import Markup, escape
 
 from i2cnn.report import words
 from i2cnn.report.confused import ConfusedFace, confused_faces
@@ -126,6 +127,16 @@ def glue(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
+def with_code(text: str) -> Markup:
+    """A text whose parts between backticks are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def breakable(path: str) -> Markup:
+    """A path that is broken behind its folders, not within a name."""
+    return escape(path).replace("/", Markup("/<wbr>"))
+
+
 def p_value(p: float) -> str:
     """A p value in a table's cell."""
     return glue(words.p_words(p).removeprefix("p ").removeprefix("= "))
@@ -143,6 +154,8 @@ def environment() -> Environment:
     environment.filters["points"] = lambda value: f"{100 * value:+.1f}"
     environment.filters["p_value"] = p_value
     environment.filters["glue"] = glue
+    environment.filters["with_code"] = with_code
+    environment.filters["breakable"] = breakable
     environment.filters["text_uri"] = text_uri
     environment.filters["duration"] = duration
     environment.filters["megabytes"] = lambda value: f"{value / 1e6:,.0f} MB"

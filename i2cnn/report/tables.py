@@ -33,6 +33,8 @@ class Cell:
         95 % interval of the pooled accuracy.
     flat : bool
         True if the loss of one of its trainings never left ln(classes).
+    folds : str
+        How many folds it rests on, such as "1 of 10 folds"; empty if on all of the run's.
     lacks : str
         Why the method cannot be applied to the run's data; empty if it can.
     """
@@ -45,6 +47,7 @@ class Cell:
     low: float | None = None
     high: float | None = None
     flat: bool = False
+    folds: str = ""
     lacks: str = ""
 
     @property
@@ -136,22 +139,24 @@ def _cell(key: str, report: RunReport) -> Cell:
     theirs = next((r for r in report.published if key in (r.ours, r.method)), None)
     ours = report.find(key)
     lacks = {m.id: reason for m, reason in report.not_applicable.items()}.get(key, "")
-    cell = _our_cell(ours) if ours else Cell(lacks=lacks)
+    cell = _our_cell(ours, report.settings.folds) if ours else Cell(lacks=lacks)
     if theirs is None:
         return cell
     return replace(cell, published=theirs.accuracy, certain=theirs.certain)
 
 
-def _our_cell(row: MethodReport) -> Cell:
+def _our_cell(row: MethodReport, folds: int) -> Cell:
     scores = row.scores
+    done = len(scores.fold_accuracies)
     low, high = scores.interval
     return Cell(
         ours=100 * scores.mean,
-        std=100 * scores.std if len(scores.fold_accuracies) > 1 else None,
+        std=100 * scores.std if done > 1 else None,
         spread=None if scores.seed_std is None else 100 * scores.seed_std,
         low=100 * low,
         high=100 * high,
         flat=bool(row.flat_folds),
+        folds="" if done == folds else f"{done} of {folds} folds",
     )
 
 

@@ -133,6 +133,7 @@ def _cell_text(cell: Cell) -> str:
         ours = "n/a"
     else:
         ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
+        ours += f" [{cell.folds}]" if cell.folds else ""
     if cell.published is None:
         return ours
     return f"{ours} ({cell.published:g}{'' if cell.certain else ' ?'})"

@@ -40,7 +40,7 @@ def test_a_method_has_its_numbers(tmp_path: Path) -> None:
     assert method["id"] == "k60_trained"
     assert method["mean"] == 0.5
     assert method["seed_means"] == [0.4, 0.6]
-    assert method["folds"] == {"1": 0.45, "2": 0.55}
+    assert method["folds"] == {"1": 0.45, "2": 0.5, "3": 0.55}
     assert method["interval95"] == [0.4, 0.6]
     assert method["interval95_wilson"] == [0.3, 0.7]
     assert method["flat_folds"] == [2]

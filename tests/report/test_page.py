@@ -46,6 +46,13 @@ def test_file_names_cannot_break_out_of_the_page() -> None:
     assert "<script>" not in page
 
 
+def test_names_are_broken_behind_folders_and_code_is_code() -> None:
+    face = ConfusedFace(Prediction(1, "joy/<a>.png", "A", "happy", "fear"), b"")
+    page = page_of(report_of([row_of("k60_trained", 0.5)]), (face,))
+    assert "joy/<wbr>&lt;a&gt;.png" in page
+    assert "<code>paper</code> is the paper&#39;s AlexNet" in page.partition("<dl")[2]
+
+
 def test_an_incomplete_run_says_how_to_go_on() -> None:
     report = replace(report_of([row_of("k60_trained", 0.5)]), jobs_done=2)
     assert "The run is not complete" in page_of(report)

@@ -23,7 +23,7 @@ def printed(report: RunReport) -> str:
 
 def test_the_table_puts_the_published_number_beside_ours() -> None:
     text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
-    assert "I2CNN-60, trained │ 2 │ 90.0 │ 7.0 │ 80.0 - 100.0 │ 0.900 │ 98.3" in text
+    assert "I2CNN-60, trained │ 3 │ 90.0 │ 7.0 │ 80.0 - 100.0 │ 0.900 │ 98.3" in text
 
 
 def test_published_methods_that_are_not_run_here_have_rows() -> None:
@@ -74,6 +74,15 @@ def test_a_comparison_has_a_column_per_run() -> None:
     assert "method ┃ CK+ (6) ┃ synthetic (6)" in text
     assert "I2CNN-60 │ 90.0 (98.3) │ 90.0" in text
     assert "BDBN [23] │ - (96.7 ?) │ -" in text
+
+
+def test_a_comparison_says_of_how_many_folds_an_unfinished_number_is() -> None:
+    row = row_of("k60_trained", 0.9)
+    begun = replace(row, scores=replace(row.scores, fold_accuracies={1: 0.9}))
+    console = Console(file=io.StringIO(), width=200)
+    print_comparison(paper_tables([report_of([begun]), report_of([row])]), console)
+    text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert "I2CNN-60 │ 90.0 [1 of 3 folds] │ 90.0 │" in text
 
 
 def test_a_comparison_says_what_a_star_is() -> None:

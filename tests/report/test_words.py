@@ -34,7 +34,7 @@ def test_the_data_sets_name_is_the_title() -> None:
 def test_the_summary_says_what_was_found_and_on_whom() -> None:
     (text,) = words.summary(report_of([row_of(NETWORK, 0.8)]))
     assert text.startswith(
-        "On rendered faces, I2CNN-60, trained names 80.0 % of 12 faces of 2 unseen"
+        "On rendered faces, I2CNN-60, trained names 80.0 % of 12 faces of 3 unseen"
     )
     assert "(95 % interval 70.0 to 90.0 %). The profile is paper: the paper's AlexNet" in text
     assert "changed" not in text
