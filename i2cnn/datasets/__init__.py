@@ -96,6 +96,8 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
     >>> len(dataset.samples), len(dataset.subjects), dataset.task.labels[0]
     (420, 20, 'neutral')
     """
+    if kind not in DATASETS:
+        raise InputError(f"unknown data set {kind!r}; choose one of {', '.join(DATASETS)}")
     if root is None:
         if kind != "synthetic":
             raise InputError(
@@ -116,8 +118,6 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
         if kind == "split":
             return read_split(root, own)
         return read_folder(root, own, people_first=kind == "subjects")
-    if kind not in _READERS:
-        raise InputError(f"unknown data set {kind!r}; choose one of {', '.join(DATASETS)}")
     if task == EIGHT.name and kind != "ckplus":
         raise InputError(f"{kind} has no contempt; use --task seven or six")
     read: Callable[[Path, Task], Dataset]

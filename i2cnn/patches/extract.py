@@ -50,10 +50,13 @@ def extract_patches(
     ------
     InputError
         The landmarks are not finite, coincide, or lie on one line; the image has another type; a
-        patch index is outside the scheme.
+        patch index is outside the scheme; the scheme is only the name of one.
     """
-    if image.dtype != np.uint8:
-        raise InputError(f"an image must be uint8, not {image.dtype}")
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        given = image.dtype if isinstance(image, np.ndarray) else f"a {type(image).__name__}"
+        raise InputError(f"an image must be an array of uint8, not {given}")
+    if not isinstance(scheme, Scheme):
+        raise InputError(f"a scheme cannot be a {type(scheme).__name__}; give get_scheme(NAME)")
     try:
         return _native.extract(image, points, scheme.boxes, scheme.mouth, size, patches)
     except ValueError as error:

@@ -12,6 +12,7 @@ from i2cnn.recogniser.recogniser import FacePrediction, Picture, Recogniser
 from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
+from i2cnn.util.images import check_several
 from i2cnn.util.threads import in_order
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def predict_many(
     reference: PersonReference | None = None,
 ) -> Iterator[PicturePrediction]:
     """As :meth:`Recogniser.predict_many`."""
+    check_several(pictures)
     workers = available_cores() if workers is None else workers
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, not {workers}")
 
     def predict(picture: Picture) -> PicturePrediction:
         try:

@@ -21,7 +21,7 @@ from i2cnn.svm.pair_weights import SVM_FILE
 from i2cnn.svm.person_reference import PersonReference, Population
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import as_picture
+from i2cnn.util.images import as_picture, check_several
 
 if TYPE_CHECKING:
     from i2cnn.recogniser.many import PicturePrediction
@@ -167,6 +167,11 @@ class Recogniser:
         ------
         PicturePrediction
             One per picture, in their order; with the reason if a picture cannot be used.
+
+        Raises
+        ------
+        InputError
+            One picture was given in place of several, or there are no workers.
         """
         from i2cnn.recogniser.many import predict_many
 
@@ -250,6 +255,7 @@ class Recogniser:
             use references.
         """
         self.check_references()
+        check_several(pictures)
         described = []
         for number, given in enumerate(pictures, 1):
             image = as_picture(given)
@@ -290,6 +296,11 @@ class Recogniser:
         return self.bundle.population
 
     def _check_own(self, reference: PersonReference) -> None:
+        if not isinstance(reference, PersonReference):
+            raise InputError(
+                f"a reference cannot be a {type(reference).__name__}; make one with "
+                "reference_from, or read its file with load_reference"
+            )
         if reference.digest != self.bundle.digest:
             raise InputError("this is the reference of another recogniser; make one with this one")
 

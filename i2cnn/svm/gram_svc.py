@@ -58,6 +58,10 @@ class Choice:
         return "rbf" if self.gamma else "polynomial" if self.degree else "linear"
 
 
+#: Kernels that a grid may have.
+KERNELS = ("linear", "polynomial", "rbf")
+
+
 class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """SVC (one against one, as libsvm) on a Gram matrix, tuned within the training subjects.
 
@@ -106,7 +110,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            The faces are of one class or of one subject only.
+            The faces are of one class or of one subject only, or a kernel is none of these.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
@@ -205,6 +209,10 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         folds = min(self.inner_folds, len(set(groups)))
         if folds < 2:
             raise InputError("tuning needs training faces of at least two subjects")
+        if not self.kernels or any(kernel not in KERNELS for kernel in self.kernels):
+            raise InputError(
+                f"kernels must be a sequence of {', '.join(KERNELS)}: {self.kernels!r}"
+            )
         splits = list(GroupKFold(folds).split(gram, labels, groups))
         shapes = [(0.0, 0)] if "linear" in self.kernels else []
         shapes += [(0.0, degree) for degree in DEGREE_GRID if "polynomial" in self.kernels]

@@ -208,6 +208,13 @@ def as_picture(given: object) -> UInt8Array:
     raise InputError(f"a picture cannot be a {type(given).__name__}; {remedy}")
 
 
+def check_several(pictures: object) -> None:
+    """InputError for one picture where several are wanted: a text or an array is iterable, too."""
+    one = isinstance(pictures, str | os.PathLike | Image.Image)
+    if one or (isinstance(pictures, np.ndarray) and pictures.ndim < 4):
+        raise InputError(f"one picture (a {type(pictures).__name__}) is no list of them; give [it]")
+
+
 def _from_pillow(given: Image.Image) -> UInt8Array:
     # One that is not yet loaded is decoded here, and by Ghostscript if it is PostScript.
     if given.format not in (*DECODERS, "MPO", None):

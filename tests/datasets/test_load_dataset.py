@@ -38,6 +38,8 @@ def test_an_empty_folder_is_named(kind: str, tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"unknown data set 'fer'; choose one of jaffe, .* folder"):
         load_dataset("fer", tmp_path)
+    with pytest.raises(InputError, match="unknown data set 'fer'"):
+        load_dataset("fer")
 
 
 def test_an_unknown_task_is_refused() -> None:

@@ -250,3 +250,10 @@ def test_plain_arithmetic_of_one_sample() -> None:
         _native.set_simd(level)
         assert (_native.extract(image, points, box, 1.1, 1) == 25).all()
     _native.set_simd("auto")
+
+
+def test_a_path_and_the_name_of_a_scheme_are_refused() -> None:
+    with pytest.raises(InputError, match="an array of uint8, not a str"):
+        extract_patches("photo.jpg", np.zeros((5, 2)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"a scheme cannot be a str; give get_scheme\(NAME\)"):
+        extract_patches(np.zeros((9, 9), np.uint8), np.zeros((5, 2)), "tight")  # type: ignore[arg-type]

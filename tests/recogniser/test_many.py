@@ -16,6 +16,7 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.recogniser.many import to_frame
 from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 
 PICTURES = sorted(embedded_root().glob("*.png"))[::90]
@@ -85,3 +86,21 @@ def test_a_table_has_the_columns_of_the_command_line(
 def test_a_table_of_nothing_is_empty() -> None:
     pytest.importorskip("pandas")
     assert len(to_frame([])) == 0
+
+
+@pytest.mark.parametrize("given", ["a.png", Path("a.png"), np.zeros((9, 9, 3), np.uint8)])
+def test_one_picture_is_no_list_of_pictures(recogniser: Recogniser, given: Any) -> None:
+    with pytest.raises(InputError, match=r"one picture \(a \w+\) is no list of them; give \[it\]"):
+        recogniser.predict_many(given)
+    with pytest.raises(InputError, match="one picture"):
+        Recogniser("faces-7").reference_from(given)
+
+
+def test_no_workers_are_refused(recogniser: Recogniser) -> None:
+    with pytest.raises(InputError, match="workers must be at least 1, not 0"):
+        recogniser.predict_many([], workers=0)
+
+
+def test_a_file_is_no_reference_yet() -> None:
+    with pytest.raises(InputError, match=r"a reference cannot be a str; .*load_reference"):
+        Recogniser("faces-7", whole=True).predict(PICTURES[0], "a.ref")  # type: ignore[arg-type]

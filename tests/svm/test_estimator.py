@@ -90,3 +90,10 @@ def test_people_of_another_number_are_refused() -> None:
     features, labels, people = problem()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         GramSVC().fit(features, labels, people[:5])
+
+
+@pytest.mark.parametrize("kernels", [(), ("linar",), "linear"])
+def test_kernels_that_there_are_not_are_named(kernels: Any) -> None:
+    faces = np.random.default_rng(0).normal(size=(6, 2))
+    with pytest.raises(ValueError, match="kernels must be a sequence of linear, polynomial, rbf"):
+        GramSVC(kernels).fit(faces, [0, 1] * 3)
