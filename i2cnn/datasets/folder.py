@@ -64,7 +64,8 @@ def read_folder(root: Path, task: Task | None, people_first: bool = False) -> Da
         if len(labels) < 2:
             raise InputError(
                 f"{source}: images of at least two labels are needed, found "
-                f"{sorted(labels) or 'none'}; put them into one folder per label"
+                f"{sorted(labels) or 'none'}; "
+                + ("list them" if is_list else "put them into one folder per label")
                 + (" in one per person" if people_first else "")
                 + ("" if samples or is_list else deeper_pictures(root, SUFFIXES))
             )
@@ -186,7 +187,10 @@ def _listed_image(path: Path, line: int, image: str, seen: dict[str, int]) -> st
     if not (path.parent / image).is_file():
         image = image.replace("\\", "/")  # as Windows writes paths
     if not (path.parent / image).is_file():
-        raise InputError(f"{path}:{line}: no such image: {image}{_in_other_letters(path, image)}")
+        hint = (
+            _in_other_letters(path, image) or f"; paths start in the list's folder, {path.parent}"
+        )
+        raise InputError(f"{path}:{line}: no such image: {image}{hint}")
     first = seen.setdefault(os.path.normpath(image), line)
     if first != line:
         raise InputError(

@@ -77,6 +77,8 @@ class Plan:
     estimates : tuple of Estimate
     rivals : mapping of str to int
         Jobs of each rival.
+    account : tuple of str
+        Lines for a user to read: what was found in the data set, and left out.
     """
 
     speed: Speed | None
@@ -84,6 +86,7 @@ class Plan:
     subjects: int
     estimates: tuple[Estimate, ...]
     rivals: Mapping[str, int] = field(default_factory=dict)
+    account: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -151,12 +154,12 @@ def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequenc
     """
     dataset = read_dataset(settings)
     check_wanted(run, dataset, settings)
-    sizes = _Sizes.of(dataset, settings)
+    sizes, account = _Sizes.of(dataset, settings), tuple(dataset.summary())
     by_patches = Counter(job.patch_count for job in jobs if job.patch_count)
     together = Counter(job.k for job in jobs if isinstance(job, EnsembleJob))
     rivals = Counter(job.rival for job in jobs if isinstance(job, RivalJob))
     if not by_patches and not together:
-        return Plan(None, sizes.faces, sizes.subjects, (), rivals)
+        return Plan(None, sizes.faces, sizes.subjects, (), rivals, account)
     say("Measuring this machine, for an estimate.")
     fitted = sizes.training + sizes.validation
     svm = svm_seconds(fitted, sizes.classes, exact=sizes.described <= EXACT_FACES)
@@ -174,7 +177,7 @@ def make_plan(run: Path, settings: Settings, execution: Execution, jobs: Sequenc
             for k, number in sorted(by_patches.items())
         ]
         estimates = trained + estimates
-    return Plan(speed, sizes.faces, sizes.subjects, tuple(estimates), rivals)
+    return Plan(speed, sizes.faces, sizes.subjects, tuple(estimates), rivals, account)
 
 
 def _few_faces(table: Path, dataset: Dataset, settings: Settings) -> list[Face]:

@@ -13,6 +13,7 @@ from i2cnn.rivals import RIVALS
 from i2cnn.util.console import PlainConsole, table_of
 from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
+from i2cnn.util.text import show
 
 
 def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
@@ -29,6 +30,7 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     at_a_time = workers.at_a_time(sum(e.jobs for e in plan.estimates) or 1)
     console = PlainConsole()
     free = free_space(out)
+    show(*plan.account)
     if plan.speed is None:
         console.print(f"Plan: {_faces_words(plan)}; no network is left to train.")
     if plan.estimates:

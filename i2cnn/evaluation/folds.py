@@ -181,10 +181,11 @@ def check_classes(folds: Folds, subjects: Sequence[str], labels: Sequence[str]) 
     for number, fold in enumerate(folds.folds, 1):
         for label, who in sorted(people.items()):
             if who.isdisjoint(fold.training):
+                s = "s" if len(who) == 1 else ""
                 raise InputError(
                     f"fold {number} has no {label!r} to train on: only {', '.join(sorted(who))} "
-                    "show it, and they test or validate there; add images of other people with "
-                    "it, leave it out, or try other --folds"
+                    f"show{s} it, and test{s} or validate{s} there; add images of other people "
+                    "with it, leave it out, or try other --folds"
                 )
 
 

@@ -227,7 +227,11 @@ def _make_folds(
     """Folds over the samples of a data set, or over the faces found in them."""
     subjects, labels = [f.subject for f in faces], [f.label for f in faces]
     if not settings.has_own_split:
-        return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
+        try:
+            return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
+        except InputError as error:
+            # Such as labels that differ only by letter case.
+            raise InputError("; ".join([str(error), *dataset.warnings, *dataset.notes])) from None
     parts = {sample.subject: sample.part for sample in dataset.samples}
     if strangers := sorted(set(subjects) - set(parts)):
         raise InputError(

@@ -58,8 +58,8 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         + (f"{settings.protocol}; " if own_split else "")
         + ("it has never seen a photograph." if rendered else "others may differ from them."),
         labels=labels,
-        method=f"{k} patches per face, features of the network of profile {settings.profile}, and "
-        "a linear SVM.",
+        method=f"{k} {'patch' if k == 1 else 'patches'} per face, features of the network of "
+        f"profile {settings.profile}, and a linear SVM.",
         protocol=_own_split(settings, result)
         if own_split
         else f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "

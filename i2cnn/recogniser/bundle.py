@@ -271,6 +271,8 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 def _check_present(folder: Path, names: Iterable[str]) -> None:
     absent = [name for name in names if not (folder / name).is_file()]
+    if absent and (folder / "recogniser" / ABOUT_FILE).is_file():
+        raise InputError(f"{folder}: is a run; give its recogniser, {folder / 'recogniser'}")
     if absent:
         raise InputError(
             f"{folder}: not a recogniser ({', '.join(absent)} missing); copy the whole "

@@ -185,9 +185,9 @@ def _check_first(path: Path, picture: Image.Image) -> None:
     # The further pictures of a JPEG are a phone's depth and brightness maps.
     number = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
     if number > 1:
-        what = "pages" if picture.format == "TIFF" else "frames"
+        what = "page" if picture.format == "TIFF" else "frame"
         warnings.warn(
-            f"{path}: {what} 2 to {number} are not read, only the first",
+            f"{path}: only the first {what} of {number} is read",
             InputWarning,
             stacklevel=5,
         )

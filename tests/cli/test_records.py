@@ -77,7 +77,7 @@ def test_what_is_said_of_a_picture_is_in_its_warnings(
     assert main([*words, str(tmp_path / "out"), *people]) == 0
     told, silent = capsys.readouterr()
     found = {Path(e["file"]).name: e["warnings"] for e in map(json.loads, told.splitlines())}
-    text = f"{tmp_path / 'a.gif'}: frames 2 to 2 are not read, only the first"
+    text = f"{tmp_path / 'a.gif'}: only the first frame of 2 is read"
     assert found == {"a.gif": [text], "b.png": []}
     assert silent.count(text) == 1
 

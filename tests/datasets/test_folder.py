@@ -29,7 +29,14 @@ def test_a_csv_file_with_a_byte_order_mark(tmp_path: Path) -> None:
 def test_a_csv_image_that_is_missing_is_named_by_line(tmp_path: Path) -> None:
     table = tmp_path / "list.csv"
     table.write_text("image,subject,label\nnowhere.png,a,joy\n")
-    with pytest.raises(InputError, match=r"list.csv:2: no such image"):
+    with pytest.raises(InputError, match=r"list.csv:2: no such image: nowhere.png; paths start in"):
+        load_dataset("folder", table)
+
+
+def test_a_csv_file_without_images_is_told_to_list_them(tmp_path: Path) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("image,subject,label\n")
+    with pytest.raises(InputError, match="at least two labels are needed, found none; list them"):
         load_dataset("folder", table)
 
 

@@ -41,7 +41,8 @@ def test_without_networks_nothing_is_measured(
     words = arguments(small_set(tmp_path / "data"), tmp_path / "run", k="none")
     assert main([*words, "--rivals=pixels", "--dry-run"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("Plan: 28 faces of 4 people; no network is left to train.\n1 rival jobs")
+    assert out.startswith("synthetic: ")
+    assert "\nPlan: 28 faces of 4 people; no network is left to train.\n1 rival jobs" in out
     assert err == ""
 
 
@@ -95,6 +96,8 @@ def test_networks_together_references_and_fusion_are_counted(
     assert plan.speed is None
     print_plan(plan, tmp_path, Workers(1))
     printed = capsys.readouterr().out
+    assert printed.startswith("synthetic: ")
+    assert "  subjects " in printed
     assert "no network is left to train" in printed
     assert "k = 1, together" in printed
 

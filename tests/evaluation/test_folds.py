@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from i2cnn.datasets import load_dataset
 from i2cnn.evaluation.folds import check_folds, make_folds, read_folds, write_folds
+from i2cnn.evaluation.inputs import folds_of_dataset
 from i2cnn.util.errors import InputError
+from tests.helpers.reports import report_of
+from tests.helpers.trees import photos
 
 PEOPLE = [f"S{i:02d}" for i in range(20) for _ in range(7)]
 LABELS = list("abcdefg") * 20
@@ -100,7 +105,7 @@ def test_a_class_absent_from_a_training_fold_is_named() -> None:
         subjects.append(person)
         labels.append("surprise")
     names = ", ".join(sorted(order[2:4]))
-    message = f"fold 3 has no 'surprise' to train on: only {names} show it.*add images of other"
+    message = f"fold 3 has no 'surprise' to train on: only {names} show it, and test or.*add images"
     with pytest.raises(InputError, match=message):
         make_folds(subjects, labels, 5, 0)
     # A third person's surprise is enough.
@@ -146,3 +151,12 @@ def test_check_folds_names_the_source() -> None:
 
     with pytest.raises(InputError, match=r"x\.json: fold 1 has no subject for validation"):
         check_folds(Folds(0, (Fold(("a",), (), ("b",)),)), "x.json")
+
+
+def test_labels_that_look_alike_are_told_where_they_lack_people(tmp_path: Path) -> None:
+    names = [f"{label}/{person}_1.png" for label in ("joy", "calm") for person in "abcd"]
+    dataset = load_dataset("folder", photos(tmp_path, *names, "Joy/a_2.png"))
+    wanted = replace(report_of([]).settings, dataset="folder", task="folder", folds=4)
+    reason = r"no 'Joy' to train on: only a shows it, and tests .*differ only by letter case.*'joy'"
+    with pytest.raises(InputError, match=reason):
+        folds_of_dataset(dataset, wanted)

@@ -185,6 +185,7 @@ def test_a_card_says_that_other_people_trained(tmp_path: Path) -> None:
     settings = replace(inputs.settings, train_also="/photos")
     joined = replace(inputs, settings=settings, extras=[other])
     card = run_card(joined, 1, 1, {"linear_accuracy": 0.5})
+    assert card.method.startswith("1 patch per face, ")
     assert (
         "learned from 2 people of rendered faces and 1 person of a folder of faces" in card.warning
     )

@@ -218,7 +218,7 @@ def test_an_animation_s_further_frames_are_told(url: str) -> None:
         url, "POST", "/api/predict?file=x.gif", content.getvalue(), Content_Type="image/gif"
     )
     assert status == 200
-    assert answer["warnings"] == ["x.gif: frames 2 to 2 are not read, only the first"]
+    assert answer["warnings"] == ["x.gif: only the first frame of 2 is read"]
 
 
 def test_nothing_is_stored(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from i2cnn.network.transform import Transform
 from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.recogniser.describe_fc7 import make_describer
 from i2cnn.recogniser.features import TRANSFORM_FILE
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, write_prototxt
 from i2cnn.torchcaffe.proto import NetParameter
@@ -45,6 +46,11 @@ def test_a_recognisers_net_draws_no_weights_that_its_file_has(run: Path) -> None
     assert ["filler" in text for text in texts] == [True, False]
     nets = [read_net(run / folder / DEPLOY_FILE) for folder in (JOB, "recogniser")]
     assert [x.name for x in nets[0].layer] == [x.name for x in nets[1].layer]
+
+
+def test_a_run_in_place_of_its_recogniser_is_told(run: Path) -> None:
+    with pytest.raises(InputError, match=f"{run}: is a run; give its recogniser, {run}/recogniser"):
+        Recogniser(run)
 
 
 def folder_of(folder: Path, deploy: NetParameter) -> Path:

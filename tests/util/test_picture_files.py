@@ -224,7 +224,7 @@ def test_a_damaged_picture_is_read_or_named(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "what"), [("GIF", "frames"), ("PNG", "frames"), ("WEBP", "frames"), ("TIFF", "pages")]
+    ("kind", "what"), [("GIF", "frame"), ("PNG", "frame"), ("WEBP", "frame"), ("TIFF", "page")]
 )
 def test_further_frames_and_pages_are_said_to_be_left_out(
     kind: str, what: str, tmp_path: Path
@@ -232,7 +232,7 @@ def test_further_frames_and_pages_are_said_to_be_left_out(
     path = tmp_path / "many"
     others = [Image.new("RGB", (64, 64), (0, 40 * i, 0)) for i in (1, 2)]
     path.write_bytes(encoded(NOISE, kind, save_all=True, append_images=others))
-    with pytest.warns(InputWarning, match=f"many: {what} 2 to 3 are not read, only the first"):
+    with pytest.warns(InputWarning, match=f"many: only the first {what} of 3 is read"):
         assert read_image(path).shape == (64, 64, 3)
 
 
@@ -258,7 +258,7 @@ def test_the_command_line_prints_warnings_as_lines(
     path.write_bytes(encoded(NOISE, "GIF", save_all=True, append_images=[Image.new("L", (64, 64))]))
     main(["predict", str(path)])
     lines = capsys.readouterr().err.splitlines()
-    assert f"i2cnn: {path}: frames 2 to 2 are not read, only the first" in lines
+    assert f"i2cnn: {path}: only the first frame of 2 is read" in lines
 
 
 def test_a_link_that_leads_nowhere_is_called_one(tmp_path: Path) -> None:
