@@ -21,7 +21,7 @@ from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
-from i2cnn.svm.person_reference import NOBODY, Population
+from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY, Population
 from i2cnn.svm.population_fit import fit_references
 from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
@@ -248,23 +248,26 @@ class NetworkScores:
         Returns
         -------
         dict
-            Its accuracy on the test faces, each measured from all pictures of its person, and how
-            well its probabilities hold.
+            Its accuracy on the test faces, each measured from all pictures of its person (the only
+            picture of a person is named as it is), and how well its probabilities hold.
         """
         inputs = self.inputs
         fitted, tested = inputs.sides(self.fold)
         labels, people = inputs.labels[fitted], inputs.subjects[fitted]
-        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], labels, people)
         judged = inputs.judged(self.fold)[fitted]
+        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], labels, people, judged)
         path = self.folder.path / POPULATION_FILE
         fit_references(features, fitted, labels, people, rule, judged).save(path)
         population = Population.load(path)
+        plain = PairWeights.load(self.folder.path / SVM_FILE)
         scores = np.empty((len(tested), len(inputs.task)))
         for person in np.unique(inputs.subjects[tested]):
             own = inputs.subjects[tested] == person
-            album = features[tested[own]]
-            measured = population.reference(album, NOBODY).apply(album)
-            scores[own] = population.pairs.face_scores(measured, len(inputs.task))
+            album, pairs = features[tested[own]], plain
+            if len(album) >= FEWEST_PICTURES:
+                album = population.reference(album, NOBODY).apply(album)
+                pairs = population.pairs
+            scores[own] = pairs.face_scores(album, len(inputs.task))
         truth = inputs.labels[tested]
         found: dict[str, Any] = {
             "linear_reference_accuracy": float(np.mean(scores.argmax(axis=1) == truth))

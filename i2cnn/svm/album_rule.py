@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import MIXES, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -74,7 +74,11 @@ class _Albums:
 
 
 def choose_album_rule(
-    gram: Float64Array, labels: IntArray, people: AnyArray, seed: int = 0
+    gram: Float64Array,
+    labels: IntArray,
+    people: AnyArray,
+    judged: BoolArray | None = None,
+    seed: int = 0,
 ) -> ReferenceRule:
     """The rule that classifies most pictures correctly over whole albums and parts of them.
 
@@ -86,6 +90,8 @@ def choose_album_rule(
         Inner products of the pictures.
     labels : ndarray of int, (n,)
     people : ndarray, (n,)
+    judged : ndarray of bool, (n,), optional
+        Pictures that count as right or wrong; all by default.
     seed : int
         Seed of the parts.
 
@@ -102,8 +108,9 @@ def choose_album_rule(
     rules = [ReferenceRule(shrinkage, mix) for shrinkage in _SHRINKAGES for mix in MIXES]
     albums = _Albums.draw(labels, people, seed)
     splits = [known for known, _ in GroupKFold(groups).split(gram, labels, people)]
+    counted = np.ones(len(labels), bool) if judged is None else judged
     with ThreadPoolExecutor(min(groups, available_cores())) as pool:
-        judge = partial(_right, gram, labels, people, albums, rules)
+        judge = partial(_right, gram, labels, people, counted, albums, rules)
         counts = list(pool.map(judge, splits))
     right, number = (np.sum(part, axis=0) for part in zip(*counts, strict=True))
     whole = right[:, _WHOLE]
@@ -117,21 +124,24 @@ def _right(
     gram: Float64Array,
     labels: IntArray,
     people: AnyArray,
+    counted: BoolArray,
     albums: _Albums,
     rules: list[ReferenceRule],
     known: IntArray,
 ) -> tuple[IntArray, IntArray]:
-    """Correctly classified pictures of left-out people (rules, kinds), and all (kinds,)."""
+    """Correctly classified counted pictures of left-out people (rules, kinds), and all (kinds,)."""
     of_known = np.isin(people[albums.rows], people[known])
     kept = ~of_known | (albums.kind == _WHOLE)
     rows, fitted, kind = albums.rows[kept], of_known[kept], albums.kind[kept]
-    tested, kinds = kind[~fitted], int(albums.kind.max()) + 1
-    right, number = np.zeros((len(rules), kinds), np.int_), np.bincount(tested, minlength=kinds)
+    kinds, scored = int(albums.kind.max()) + 1, counted[rows][~fitted]
+    right = np.zeros((len(rules), kinds), np.int_)
+    number = np.bincount(kind[~fitted][scored], minlength=kinds)
     if len(set(labels[known])) < 2:  # nothing can be learned of one class
         return right, number
     sides = People(Album(people[rows], groups=albums.album[kept]), labels[rows], fitted)
     some = gram[np.ix_(rows, rows)]
     for counts, rule in zip(right, rules, strict=True):
         named = ReferencedGram(some, sides, rule).settle(labels[rows][fitted])
-        counts += np.bincount(tested[named == labels[rows][~fitted]], minlength=kinds)
+        hits = (named == labels[rows][~fitted]) & scored
+        counts += np.bincount(kind[~fitted][hits], minlength=kinds)
     return right, number

@@ -126,7 +126,7 @@ def fit_references(
     people : ndarray, (n,)
     rule : ReferenceRule
     judged : ndarray of bool, (n,), optional
-        Faces that the tuning counts as right or wrong; all by default.
+        Faces that the tuning and the calibration count; all by default.
     """
     centred = _Centred.of(features, rows)
     return _fit(centred, centred.gram(), labels, people, rule, judged)[0]
@@ -151,23 +151,30 @@ def _fit(
         scale = float(np.diag(inner).mean())
         svc = SVC(kernel="precomputed", C=JUDGE_C).fit(inner / scale, labels)
         judge = collapse_svc(svc, scale, _measured(referenced, centred))
-    slope = _referenced_slope(gram, labels, people, rule, svm.choice_.C)
+    slope = _referenced_slope(gram, labels, people, rule, svm.choice_.C, judged)
     pairs = collapse_svc(svm.svc_, svm.scale_, _measured(referenced, centred))
     pairs = replace(pairs, slope=slope)
     return Population(rule, centred.mean, referenced.common, effects, pairs, judge), svm.choice_
 
 
 def _referenced_slope(
-    gram: Float64Array, labels: IntArray, people: AnyArray, rule: ReferenceRule, C: float
+    gram: Float64Array,
+    labels: IntArray,
+    people: AnyArray,
+    rule: ReferenceRule,
+    C: float,
+    judged: BoolArray | None,
 ) -> float | None:
     """As :func:`calibrate`, of left-out people who are measured from their own whole albums."""
+    counted = np.ones(len(labels), bool) if judged is None else judged
     parts = []
-    for known, test in inner_folds(labels, people):
+    for known, _ in inner_folds(labels, people):
         if len(set(labels[known])) > 1:
             fitted = np.isin(np.arange(len(labels)), known)
             referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
             referenced.settle(labels[known])
-            parts.append(margins(referenced.fold(), labels[known], labels[test], C))
+            tested = counted & ~fitted
+            parts.append(margins(referenced.fold(tested), labels[known], labels[tested], C))
     return fit_slope(parts)
 
 

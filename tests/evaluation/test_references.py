@@ -297,6 +297,18 @@ def the_recogniser_uses_references(run: Path, data: Path, trained: dict[str, Any
     assert set(card.calibration) == {"as_is", "reference"}
 
 
+def test_a_person_of_one_picture_is_named_without_a_reference(tmp_path: Path) -> None:
+    folder, out = small_set(tmp_path / "set"), tmp_path / "run"
+    lines = (folder / "landmarks.csv").read_text().splitlines()
+    tested = "S03"
+    kept = [line for line in lines if not re.match(rf"{tested}\.(?!HA)", line)]
+    (folder / "landmarks.csv").write_text("\n".join(kept) + "\n")
+    assert main([*arguments(folder, out, k="1", iterations=3), "--reference=person"]) == 0
+    assert read_inputs(out).fold(1).test == (tested,)
+    trained = job_of(out, "k1_seed0")["methods"]["trained"]
+    assert trained["linear_reference_accuracy"] == trained["linear_accuracy"]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

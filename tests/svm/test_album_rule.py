@@ -35,6 +35,15 @@ def test_albums_of_two_pictures_have_a_rule() -> None:
     assert rule.shrinkage == 1
 
 
+def test_only_judged_people_choose() -> None:
+    """The others' labels are drawn at random, and no mix is right for them."""
+    gram, labels, people = additive(0.0, 3)
+    judged = people < 6
+    labels = np.where(judged, labels, np.random.default_rng(0).permutation(labels))
+    assert choose_album_rule(gram, labels, people, judged).mix > 0
+    assert choose_album_rule(gram, labels, people, ~judged).mix == 0
+
+
 def test_a_choice_needs_two_people() -> None:
     with pytest.raises(InputError, match="two subjects"):
         choose_album_rule(np.eye(4), np.array([0, 1, 0, 1]), np.zeros(4))

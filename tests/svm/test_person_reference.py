@@ -13,7 +13,7 @@ from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.svm.person_reference import PersonReference, Population, ReferenceRule, variety
-from i2cnn.svm.population_fit import fit_by_rule, fit_population
+from i2cnn.svm.population_fit import fit_by_rule, fit_population, fit_references
 from i2cnn.svm.reference import People, ReferencedGram
 from i2cnn.util.errors import InputError
 
@@ -60,6 +60,21 @@ def test_a_rule_is_chosen_and_names_a_new_person() -> None:
     named = [pairs.scores(pairs.decisions(x), 4).argmax() for x in measured]
     assert np.mean(named == labels[~fitted]) == 1
     assert not np.isinf(fit.population.rule.shrinkage)
+
+
+def test_only_judged_people_are_calibrated_on() -> None:
+    """Labels of the others are drawn at random, so their decisions would make it less sure."""
+    features, labels, people = some_people(4)
+    judged = people < 6
+    labels = np.where(judged, labels, np.random.default_rng(0).permutation(labels))
+    rows = np.arange(len(labels))
+    slopes = [
+        fit_references(features, rows, labels, people, RULES[0], counted).pairs.slope
+        for counted in (judged, ~judged)
+    ]
+    assert slopes[0] is not None
+    assert slopes[1] is not None
+    assert slopes[0] > 2 * slopes[1]
 
 
 def test_a_population_is_read_as_it_was_saved(tmp_path: Path) -> None:
