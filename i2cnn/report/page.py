@@ -17,7 +17,7 @@ from i2cnn.report.glossary import GLOSSARY
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
 from i2cnn.report.pictures import Picture, draw_pictures
-from i2cnn.report.results import read_results
+from i2cnn.report.results import Results, read_results
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import (
     PaperTable,
@@ -39,7 +39,11 @@ def write_report(run: Path) -> RunReport:
     InputError
         Nothing is finished; or a file of the run was edited, damaged or belongs to another run.
     """
-    results = read_results(run)
+    return write_report_of(read_results(run))
+
+
+def write_report_of(results: Results) -> RunReport:
+    """Write the report of results that are read already."""
     report = make_report(results)
     folder = report.page.parent
     write_metrics(folder / METRICS_FILE, report)

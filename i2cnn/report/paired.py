@@ -21,7 +21,7 @@ _SWAPS = 49_999
 _MOST_EXACT = 13
 #: Swaps, and random numbers, that are computed at a time: a set's own split may test 100 000.
 _CHUNK = 5000
-_MOST_NUMBERS = 25_000_000
+_MOST_NUMBERS = 5_000_000
 #: Sums of shares that differ by less are equal.
 _TIE = 1e-9
 

@@ -24,7 +24,7 @@ from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
 from i2cnn.evaluation.settings import SETTINGS_FILE, write_settings
 from i2cnn.patches.schemes import SCHEMES
 from i2cnn.report.collection import write_collection
-from i2cnn.report.page import write_report
+from i2cnn.report.page import write_report_of
 from i2cnn.report.records import FinishedJob
 from i2cnn.report.results import read_results
 from i2cnn.report.run_report import REPORT_FOLDER, RunReport
@@ -54,8 +54,8 @@ def publish(run: Path, out: Path) -> RunReport:
         raise InputError(f"{out}: exists; choose a new folder")
     if (run / PUBLISHED_JOBS_FILE).exists():
         raise InputError(f"{run}: is published already; copy the folder")
-    report = write_report(run)
-    results = read_results(run)
+    results = read_results(run)  # once, since the run may go on meanwhile
+    report = write_report_of(results)
     with atomic_folder(out) as folder:
         for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE, EXTRAS_FILE):
             if name != EXTRAS_FILE or results.settings.train_also:

@@ -17,6 +17,8 @@ from i2cnn.util.errors import InputError
 _Z95 = 1.959963984540054
 _FEWEST_PEOPLE = 5
 _RESAMPLES = 5000
+#: Resamples at a time, so that thousands of people do not take gigabytes.
+_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
         lambda hits, number, axis: hits.sum(axis=axis) / number.sum(axis=axis),
         paired=True,
         n_resamples=_RESAMPLES,
+        batch=_BATCH,
         method="percentile",
         rng=np.random.default_rng(0),
     )

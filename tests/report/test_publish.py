@@ -13,8 +13,10 @@ from i2cnn.cli.main import main
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import to_json
+from i2cnn.report.pictures import Picture, draw_pictures
 from i2cnn.report.publish import publish
 from i2cnn.report.results import read_results
+from i2cnn.report.run_report import RunReport
 from i2cnn.util.errors import InputError
 from tests.check_report import check
 from tests.helpers.runs import write_run
@@ -44,6 +46,26 @@ def published(run: Path) -> Path:
 def copy(published: Path, tmp_path: Path) -> Path:
     """A published run to damage."""
     return shutil.copytree(published, tmp_path / "copy")
+
+
+def test_a_job_that_ends_meanwhile_is_in_no_file_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, late = tmp_path / "run", tmp_path / "late"
+    write_run(run)
+    (run / "fold_03" / "rival_pixels").rename(late)
+
+    def draw_slowly(report: RunReport) -> dict[str, Picture]:
+        late.rename(run / "fold_03" / "rival_pixels")
+        return draw_pictures(report)
+
+    monkeypatch.setattr("i2cnn.report.page.draw_pictures", draw_slowly)
+    publish(run, tmp_path / "published")
+    jobs, metrics = (
+        json.loads((tmp_path / "published" / name).read_text())
+        for name in ("jobs.json", "report/metrics.json")
+    )
+    assert len(jobs) == metrics["jobs_done"] == 8
 
 
 def test_it_has_few_files(published: Path) -> None:

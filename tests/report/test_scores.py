@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -89,6 +90,15 @@ def test_the_interval_is_over_people() -> None:
     assert low == pytest.approx(0.4, abs=0.01)
     assert high == pytest.approx(1.0, abs=0.11)
     assert found.wilson[1] - found.wilson[0] < 0.6 * (high - low)
+
+
+def test_thousands_of_people_are_not_resampled_all_at_once() -> None:
+    rows = [Prediction(1, f"{p}.png", str(p), "x", "x" if p % 3 else "y") for p in range(4000)]
+    tracemalloc.start()
+    score([rows], ["x", "y"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6  # 5000 resamples of 4000 people are 160 MB per array
 
 
 def test_chance_is_the_share_of_the_most_frequent_label() -> None:
