@@ -119,7 +119,8 @@ class RivalJob(Job):
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None
         sides = inputs.sides(self.fold)
-        return RivalFold(self.rival, features, inputs.labels, inputs.subjects, *sides)
+        judged = inputs.judged(self.fold)
+        return RivalFold(self.rival, features, inputs.labels, inputs.subjects, *sides, judged)
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Fit the rival's classifiers and write their predictions of the test faces."""
@@ -144,7 +145,7 @@ class RivalJob(Job):
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(kernel):
-                _, result = fold.predict(kernel, judged=inputs.judged(self.fold))
+                _, result = fold.predict(kernel)
             accuracy = folder.save_predictions(kernel, tested, result.predicted)
             if result.windows is not None:  # the same for every kernel
                 with atomic_path(folder.path / WINDOWS_FILE) as partial:
@@ -159,7 +160,7 @@ class RivalJob(Job):
         _, tested = inputs.sides(self.fold)
         name = RIVALS[self.rival].classifier
         with folder.steps(name):
-            result = fold.classify(inputs.judged(self.fold), device)
+            result = fold.classify(device)
         accuracy = folder.save_predictions(name, tested, result.predicted)
         return {name: {"accuracy": accuracy, **result.choice}}
 
@@ -174,7 +175,7 @@ class RivalJob(Job):
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(f"{kernel}, {reference}"):
-                model, result = fold.predict(kernel, references.gram, inputs.judged(self.fold))
+                model, result = fold.predict(kernel, references.gram)
                 described = references.describe(model)
             name = referenced_name(kernel, reference)
             accuracy = folder.save_predictions(name, tested, result.predicted)

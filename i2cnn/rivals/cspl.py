@@ -27,7 +27,7 @@ from sklearn.model_selection import GroupKFold
 
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.lbp import BINS
-from i2cnn.util.arrays import AnyArray, Float32Array, IntArray, UInt8Array
+from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array
 
 #: Patches along a side, and a patch's pixels.
 GRID, PATCH_WIDTH, PATCH_HEIGHT = 8, 13, 18
@@ -130,7 +130,9 @@ class ActivePatches:
         The penalty that was chosen.
     """
 
-    def fit(self, features: Float32Array, labels: IntArray, subjects: AnyArray) -> ActivePatches:
+    def fit(
+        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
+    ) -> ActivePatches:
         """Choose the penalty and the patches.
 
         Parameters
@@ -138,12 +140,14 @@ class ActivePatches:
         features : ndarray of float32, (n, 64 x 59)
         labels : ndarray of int, (n,)
         subjects : ndarray of str, (n,)
+        judged : ndarray of bool, (n,)
+            Faces that count in the choice of the penalty.
         """
         spread = features.std(axis=0)
         x = (features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1)
         classes = np.unique(labels)
         signs = np.where(labels[:, None] == classes, 1, -1).astype(np.float32)
-        self.share_ = _best_share(x, signs, subjects)
+        self.share_ = _best_share(x, signs, subjects, judged)
         weights = group_lasso([(x, signs)], PATCHES, self.share_)
         self.common_ = np.flatnonzero(_norms(weights)).tolist()
         self.specific_: dict[int, list[int]] = {}
@@ -171,7 +175,7 @@ class ActivePatches:
         return (np.array(patches)[:, None] * BINS + np.arange(BINS)).ravel()
 
 
-def _best_share(x: AnyArray, signs: AnyArray, subjects: AnyArray) -> float:
+def _best_share(x: AnyArray, signs: AnyArray, subjects: AnyArray, judged: BoolArray) -> float:
     folds = list(GroupKFold(min(_INNER_FOLDS, len(set(subjects)))).split(x, groups=subjects))
     right = []
     for share in SHARES:
@@ -179,7 +183,8 @@ def _best_share(x: AnyArray, signs: AnyArray, subjects: AnyArray) -> float:
         for known, new in folds:
             weights = group_lasso([(x[known], signs[known])], PATCHES, share, ITERATIONS // 2)
             scores = x[new] @ weights.reshape(x.shape[1], -1)
-            hits += int((scores.argmax(axis=1) == signs[new].argmax(axis=1)).sum())
+            named = scores.argmax(axis=1) == signs[new].argmax(axis=1)
+            hits += int(named[judged[new]].sum())
         right.append(hits)
     return SHARES[int(np.argmax(right))]
 

@@ -68,6 +68,8 @@ class RivalFold:
     subjects : ndarray of str, (n,)
     fitted, tested : ndarray of int
         Rows of the two sides.
+    judged : ndarray of bool, (n,), optional
+        Rows that choices are judged by; all that are fitted on by default.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class RivalFold:
     subjects: AnyArray
     fitted: IntArray
     tested: IntArray
+    judged: BoolArray | None = None
 
     def __post_init__(self) -> None:
         get_rival(self.rival_name)
@@ -90,9 +93,7 @@ class RivalFold:
                 f"{len(self.labels)} labels; remove the stored features, they are of another set"
             )
 
-    def predict(
-        self, kernel: str, gram: FoldGram | None = None, judged: BoolArray | None = None
-    ) -> tuple[GramSVC, RivalResult]:
+    def predict(self, kernel: str, gram: FoldGram | None = None) -> tuple[GramSVC, RivalResult]:
         """Fit the rival with one of its kernels and predict the tested faces.
 
         Parameters
@@ -101,8 +102,6 @@ class RivalFold:
             One of the rival's.
         gram : FoldGram, optional
             Of the features measured from references; by default of the features as they are.
-        judged : ndarray of bool, (n,), optional
-            Rows that the tuning is judged by; all that are fitted on by default.
 
         Raises
         ------
@@ -121,7 +120,7 @@ class RivalFold:
             self.labels[fitted],
             self.subjects[fitted],
             (kernel,),
-            None if judged is None else judged[fitted],
+            self._counted,
         )
         best = model.choice_
         choice = {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
@@ -132,13 +131,11 @@ class RivalFold:
         choice |= {} if self._patches is None else self._patches.choice
         return model, RivalResult(predicted, choice, windows)
 
-    def classify(self, judged: BoolArray | None = None, device: str = "cpu") -> RivalResult:
+    def classify(self, device: str = "cpu") -> RivalResult:
         """Fit the rival's own classifier and predict the tested faces.
 
         Parameters
         ----------
-        judged : ndarray of bool, (n,), optional
-            As for :meth:`predict`.
         device : str
             Where PyTorch works, for those that use it.
 
@@ -154,9 +151,14 @@ class RivalFold:
         if len(set(labels)) < 2 or len(set(subjects)) < 2:
             raise InputError(f"{rival.name} needs training faces of two classes and two subjects")
         model = make_classifier(rival.name, device)
-        counted = np.ones(len(fitted), bool) if judged is None else judged[fitted]
-        choice = model.fit(self.features[fitted], labels, subjects, counted)
+        choice = model.fit(self.features[fitted], labels, subjects, self._counted)
         return RivalResult(model.predict(self.features[self.tested]), choice)
+
+    @property
+    def _counted(self) -> BoolArray:
+        """Fitted rows that a choice counts as right or wrong."""
+        every = np.ones(len(self.labels), bool)
+        return (every if self.judged is None else self.judged)[self.fitted]
 
     @cached_property
     def whole_gram(self) -> Float64Array:
@@ -179,7 +181,9 @@ class RivalFold:
         if self.rival_name != "cspl":
             return None
         rows = self.fitted
-        return ActivePatches().fit(self.features[rows], self.labels[rows], self.subjects[rows])
+        return ActivePatches().fit(
+            self.features[rows], self.labels[rows], self.subjects[rows], self._counted
+        )
 
     @cached_property
     def _sides(self) -> tuple[Float32Array, Float32Array]:

@@ -66,7 +66,7 @@ def test_common_and_specific_patches_are_found() -> None:
     features = rng.standard_normal((120, PATCHES, BINS)).astype(np.float32)
     features[:, 5, :3] += 3 * np.eye(3)[labels]  # every expression shows in patch 5
     features[:, 9, :20] += 2 * (labels == 1)[:, None]  # one shows in patch 9
-    model = ActivePatches().fit(features.reshape(120, -1), labels, people)
+    model = ActivePatches().fit(features.reshape(120, -1), labels, people, np.ones(120, bool))
     assert {5, 9} <= {*model.common_, *model.specific_[1]}
     assert len(model.columns) < PATCHES * BINS / 2
     assert model.columns[:BINS].tolist() == list(range(model.columns[0], model.columns[0] + BINS))
@@ -76,6 +76,19 @@ def test_an_expression_with_one_face_has_no_pairs() -> None:
     rng = np.random.RandomState(0)
     features = rng.standard_normal((9, PATCHES * BINS)).astype(np.float32)
     labels, people = np.array([0, 1] * 4 + [2]), np.repeat(np.arange(3), 3)
-    model = ActivePatches().fit(features, labels, people)
+    model = ActivePatches().fit(features, labels, people, np.ones(9, bool))
     assert model.specific_[2] == []
     assert {*model.specific_} == {0, 1, 2}
+
+
+def test_only_judged_people_choose_the_penalty() -> None:
+    """Every other person's labels are drawn at random, so that few patches are best for them."""
+    rng = np.random.RandomState(7)
+    labels, people = np.tile([0, 1, 2], 20), np.repeat(np.arange(10), 6)
+    features = rng.standard_normal((60, PATCHES, BINS)).astype(np.float32)
+    judged = people % 2 == 0
+    named = np.where(judged, labels, rng.permutation(labels))
+    features[:, 5, :3] += 3 * np.eye(3)[labels]
+    problem = features.reshape(60, -1), named, people
+    shares = [ActivePatches().fit(*problem, rows).share_ for rows in (judged, ~judged)]
+    assert shares[0] < shares[1]
