@@ -13,7 +13,7 @@ from i2cnn.cli.pictures import Picture
 from i2cnn.faces.table import FLAGGED
 from i2cnn.recogniser.draw import annotate
 from i2cnn.recogniser.heat_map import HeatMap
-from i2cnn.recogniser.recogniser import FacePrediction
+from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.console import PlainConsole, bold, table_of
 from i2cnn.util.cores import available_cores

@@ -26,7 +26,8 @@ from i2cnn.cli.records import CsvFile, entries, print_json
 from i2cnn.cli.video import check_videos, predict_videos
 from i2cnn.models import FOR_A_PICTURE, FOR_AN_ALBUM
 from i2cnn.models.card import read_card
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
 from i2cnn.util.progress import progress

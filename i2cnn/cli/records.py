@@ -12,7 +12,7 @@ from typing import Any
 
 from i2cnn.cli.answers import Answer
 from i2cnn.faces.table import BOX_COLUMNS, POINT_COLUMNS
-from i2cnn.recogniser.recogniser import FacePrediction
+from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.errors import InputError
 from i2cnn.util.text import printable, put
 

@@ -12,6 +12,7 @@ import numpy as np
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
 from i2cnn.evaluation.methods import Method, ensemble_method, svm_methods, vote_method
+from i2cnn.evaluation.network_files import VOTES_FILE, gram_file, load_array
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import fused_rivals, prepare_fused
 from i2cnn.svm.variants import TRAINED, UNTRAINED, variants
@@ -77,7 +78,7 @@ class EnsembleJob(Job):
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Score what the fold's network jobs left."""
-        from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, gram_file
+        from i2cnn.evaluation.network_scores import NetworkScores  # slow to import
         from i2cnn.svm.gram import balanced_sum
 
         parts = self._parts(run)
@@ -106,8 +107,6 @@ class EnsembleJob(Job):
         }
 
     def _load(self, run: Path, seed: int, name: str) -> Float64Array:
-        from i2cnn.evaluation.network_scores import load_array
-
         job = NetworkJob(self.fold, self.k, seed)
         if not job.has_result(run):
             raise InputError(f"{run / job.folder}: is not done, and {self.title} needs it")

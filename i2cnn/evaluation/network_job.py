@@ -29,6 +29,7 @@ from pathlib import Path
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
 from i2cnn.evaluation.methods import Method, svm_methods, vote_method
+from i2cnn.evaluation.network_files import WEIGHTS, features_file, summary_file
 from i2cnn.evaluation.rival_job import prepare_fused
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.network.features import remove_features
@@ -51,8 +52,6 @@ from i2cnn.util.progress import say
 
 #: Distance of one fold's training seeds, above any number of folds.
 SEEDS_APART = 10_000
-#: Weights of the nets that are scored, in the job's folder.
-WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class NetworkJob(Job):
         # Slow to import, and reading a run does not need it.
         from i2cnn.evaluation.network_work import NetworkWork
 
-        network = NetworkWork(self, run, folder, inputs, execution)
+        network = NetworkWork(self.fold, self.k, self.training_seed, run, folder, inputs, execution)
         training = network.train()
         # The untrained net comes first: references of both are chosen on it.
         untrained = network.score(UNTRAINED)
@@ -167,13 +166,3 @@ class NetworkJob(Job):
             (folder / summary_file(net)).unlink(missing_ok=True)
         for name in (UNTRAINED_FILE, STATE_FILE, TRAINING_SETTINGS, CONTENTS_FILE):
             (folder / name).unlink(missing_ok=True)
-
-
-def features_file(net: str) -> str:
-    """Name of a net's features in a job's folder."""
-    return f"features_{net}.npy"
-
-
-def summary_file(net: str) -> str:
-    """Name of what a net's SVMs came to, until job.json has it."""
-    return f"svm_{net}.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.evaluation.methods import VOTE, fused_name, referenced_name
+from i2cnn.evaluation.network_files import gram_file, load_array, save_array
 from i2cnn.evaluation.references import FoldReferences
 from i2cnn.recogniser.bundle import POPULATION_FILE
 from i2cnn.rivals.fold import RivalFold
@@ -26,43 +26,7 @@ from i2cnn.svm.population_fit import fit_references
 from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
 from i2cnn.util.arrays import Float32Array, Float64Array
-from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path
 from i2cnn.util.progress import progress
-
-#: Probabilities by the network's softmax, in a job's folder.
-VOTES_FILE = "votes.npy"
-
-
-def gram_file(net: str) -> str:
-    """Name of a net's Gram matrix in a job's folder, about the faces' mean and at mean 1."""
-    return f"gram_{net}.npy"
-
-
-def save_array(path: Path, array: Float64Array) -> None:
-    """Write a .npy file of float32, atomically."""
-    with atomic_path(path) as partial, open(partial, "wb") as file:
-        np.save(file, array.astype(np.float32))
-
-
-def load_array(path: Path) -> Float64Array:
-    """What :func:`save_array` wrote, as float64.
-
-    Raises
-    ------
-    InputError
-        The file is missing or damaged.
-    """
-    try:
-        array: Float64Array = np.load(path, allow_pickle=False).astype(np.float64)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: missing; earlier versions did not keep it. Delete {path.parent} and "
-            "repeat the command to do that job again"
-        ) from None
-    except (OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete {path.parent}") from None
-    return array
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,14 @@ from typing import Any
 from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Execution, JobFolder
-from i2cnn.evaluation.network_job import WEIGHTS, NetworkJob, features_file, summary_file
-from i2cnn.evaluation.network_scores import VOTES_FILE, NetworkScores, save_array
+from i2cnn.evaluation.network_files import (
+    VOTES_FILE,
+    WEIGHTS,
+    features_file,
+    save_array,
+    summary_file,
+)
+from i2cnn.evaluation.network_scores import NetworkScores
 from i2cnn.evaluation.projected_scores import ProjectedScores
 from i2cnn.evaluation.rival_job import fused_rivals
 from i2cnn.network.engine import start_engine
@@ -42,9 +48,23 @@ from i2cnn.util.progress import progress, say
 
 @dataclass(frozen=True)
 class NetworkWork:
-    """The steps of a network job, which share its folder, inputs and execution."""
+    """The steps of a network job, which share its folder, inputs and execution.
 
-    job: NetworkJob
+    Parameters
+    ----------
+    fold, k : int
+        As of the job.
+    seed : int
+        Of the training and of its databases.
+    run : Path
+    folder : JobFolder
+    inputs : Inputs
+    execution : Execution
+    """
+
+    fold: int
+    k: int
+    seed: int
     run: Path
     folder: JobFolder
     inputs: Inputs
@@ -57,12 +77,12 @@ class NetworkWork:
     @cached_property
     def patches(self) -> PatchSet:
         """The job's patches."""
-        return PatchSet.of(self.inputs.scheme, self.job.k)
+        return PatchSet.of(self.inputs.scheme, self.k)
 
     @cached_property
     def rivals(self) -> dict[str, RivalFold]:
         """Rivals that are fused with both nets, trained and untrained."""
-        return fused_rivals(self.run, self.inputs, self.job.fold)
+        return fused_rivals(self.run, self.inputs, self.fold)
 
     def train(self) -> Training:
         """The finished training, its best net kept."""
@@ -74,7 +94,7 @@ class NetworkWork:
                 settings.profile,
                 len(self.inputs.task),
                 settings.schedule,
-                self.job.training_seed,
+                self.seed,
                 precision=settings.precision,
             )
             with self.folder.steps("training"):
@@ -118,8 +138,8 @@ class NetworkWork:
         with self.folder.steps(f"SVM, {net}"):
             exact = len(self.inputs.all_faces) <= EXACT_FACES
             kind = NetworkScores if exact else ProjectedScores
-            scores = kind(self.inputs, self.folder, self.job.fold, self.rivals)
-            methods = scores.of(net, self.job.k, features)
+            scores = kind(self.inputs, self.folder, self.fold, self.rivals)
+            methods = scores.of(net, self.k, features)
         if net == TRAINED:
             with self.folder.steps("vote"):
                 methods |= scores.score_votes(self._votes(extractor))
@@ -135,7 +155,7 @@ class NetworkWork:
         return methods
 
     def _write_databases(self) -> None:
-        fold = self.inputs.fold(self.job.fold)
+        fold = self.inputs.fold(self.fold)
         with self.folder.steps("patches"):
             extras = tuple({face.subject for face in self.inputs.extras})
             training = fold.training + extras
@@ -160,7 +180,7 @@ class NetworkWork:
             self.patches,
             inputs.settings.encoding,
             size=patch_size(inputs.settings.profile),
-            seed=self.job.training_seed,
+            seed=self.seed,
             jitter=jitter,
             classes=inputs.task.labels,
         )
@@ -193,7 +213,7 @@ class NetworkWork:
     def _votes(self, extractor: FeatureExtractor) -> Float64Array:
         """Probabilities (tested faces, classes) by the net's own softmax, kept in a file."""
         inputs = self.inputs
-        _, tested = inputs.sides(self.job.fold)
+        _, tested = inputs.sides(self.fold)
         faces = [inputs.all_faces[row] for row in tested]
         votes = softmax_votes(extractor, faces, inputs.root, self.patches)
         save_array(self.path / VOTES_FILE, votes)

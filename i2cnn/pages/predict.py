@@ -18,7 +18,8 @@ from i2cnn.models.card import read_card
 from i2cnn.pages.answers import fault, refused
 from i2cnn.pages.listen import STATIC, static_files
 from i2cnn.pages.turns import Refusal, WorkTurns
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.images import decode_image
 from i2cnn.util.text import printable
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from i2cnn.faces.finder import Detection
 from i2cnn.models.card import Card, Share
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.svm.person_reference import FEWEST_PICTURES, PersonReference
 from i2cnn.util.arrays import Float32Array
 

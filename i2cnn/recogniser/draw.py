@@ -10,7 +10,7 @@ import numpy as np
 
 from i2cnn.faces.finder import Detection
 from i2cnn.recogniser.heat_map import AGAINST, FOR, HeatMap
-from i2cnn.recogniser.recogniser import FacePrediction
+from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import as_bgr
 from i2cnn.util.text import printable

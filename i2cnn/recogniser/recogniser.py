@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.models import find_model
@@ -17,60 +14,14 @@ from i2cnn.patches.preview import box_corners
 from i2cnn.recogniser.bundle import ABOUT_FILE, REMEDY, Bundle, load_bundle
 from i2cnn.recogniser.features import Describer
 from i2cnn.recogniser.heat_map import HeatMap, heat_map
+from i2cnn.recogniser.prediction import FacePrediction, Picture, PicturePrediction
 from i2cnn.svm.pair_weights import SVM_FILE
 from i2cnn.svm.person_reference import PersonReference, Population
-from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
+from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_picture, check_several
-
-if TYPE_CHECKING:
-    from i2cnn.recogniser.many import PicturePrediction
-
-#: What a recogniser takes as a picture.
-Picture = str | Path | Image.Image | UInt8Array
-
-
-@dataclass(frozen=True)
-class FacePrediction:
-    """Expression of one face.
-
-    Parameters
-    ----------
-    detection : Detection
-        Box, points and how the face was found.
-    label : str
-        The class with the highest score.
-    scores : dict of str to float
-        Of each class; they add up to 1.
-    patches : dict of str to float
-        How much each patch spoke for the label, over the pairs it takes part in; exact, since
-        the SVM is linear. Positive is for, negative against.
-    reference : int
-        Pictures of the person that the face was measured from; 0 without a reference.
-    calibrated : bool
-        True if the scores are probabilities: among faces like those that the recogniser was made
-        with, labels of a score of 0.8 are right in eight cases of ten.
-    """
-
-    detection: Detection
-    label: str
-    scores: dict[str, float]
-    patches: dict[str, float]
-    reference: int = 0
-    calibrated: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in lists, dicts, text and numbers, as JSON has them."""
-        return {
-            "box": [float(v) for v in self.detection.box],
-            "points": self.detection.points.tolist(),
-            "found": self.detection.found,
-            "label": self.label,
-            "scores": self.scores,
-            "calibrated": self.calibrated,
-            "reference": self.reference,
-            "patches": self.patches,
-        }
+from i2cnn.util.threads import in_order
 
 
 class Recogniser:
@@ -173,9 +124,18 @@ class Recogniser:
         InputError
             One picture was given in place of several, or there are no workers.
         """
-        from i2cnn.recogniser.many import predict_many
+        check_several(pictures)
+        workers = available_cores() if workers is None else workers
+        if workers < 1:
+            raise InputError(f"workers must be at least 1, not {workers}")
 
-        return predict_many(self, pictures, workers, reference)
+        def predict(picture: Picture) -> PicturePrediction:
+            try:
+                return PicturePrediction(picture, self.predict(picture, reference))
+            except InputError as error:
+                return PicturePrediction(picture, [], str(error))
+
+        return in_order(predict, pictures, workers)
 
     def predict_face(
         self, image: Picture, detection: Detection, reference: PersonReference | None = None

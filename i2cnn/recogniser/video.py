@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.follow import PATIENCE, FaceFollower, FaceTracker
 from i2cnn.recogniser.album import ENOUGH_PICTURES
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.arrays import Float32Array
 from i2cnn.util.cores import available_cores
 from i2cnn.util.threads import in_order

@@ -14,8 +14,8 @@ from i2cnn.cli.main import main
 from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import read_inputs
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.network_files import VOTES_FILE, gram_file
 from i2cnn.evaluation.network_job import NetworkJob
-from i2cnn.evaluation.network_scores import VOTES_FILE, gram_file
 from i2cnn.evaluation.rival_job import fused_rivals
 from i2cnn.evaluation.run import jobs_of, wanted_jobs
 from i2cnn.report.results import read_results

@@ -16,7 +16,8 @@ import pytest
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.finder import FaceFinder
 from i2cnn.faces.people import FaceDescriptor
-from i2cnn.recogniser.recogniser import FacePrediction, Recogniser
+from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import read_image
 from i2cnn.util.turns import Turns
