@@ -271,6 +271,11 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     if settings.has_own_split:
         count_copies(run, folds.folds[0])
     extras = find_extras(run, settings, task, leave_out.bad)
+    if both := {face.subject for face in faces} & {face.subject for face in extras}:
+        raise InputError(
+            f"{min(both)} is a person of the data set and of --train-also, whose names begin with "
+            "extra: here; rename that person in the data set and start a new run"
+        )
     check_size(settings, len(faces) + len(extras))
     inputs = Inputs(settings, task, dataset.root, faces, folds, extras)
     _check_tested(inputs)

@@ -243,6 +243,16 @@ def test_a_picture_of_the_set_must_not_train_as_well(
     assert not (tmp_path / "run" / "extras.csv").exists()
 
 
+def test_nobody_of_the_set_has_the_name_of_one_of_the_others(others: Path, tmp_path: Path) -> None:
+    """They would train the network as one of the others, and be tested."""
+    folder = small_set(tmp_path / "set")
+    table = (folder / "landmarks.csv").read_text()
+    (folder / "landmarks.csv").write_text(table.replace(",S01,", ",extra:S01,"))
+    settings = settings_of(rivals_only(folder, tmp_path, f"--train-also={others}"))
+    with pytest.raises(InputError, match="extra:S01 is a person of the data set and of --train"):
+        prepare(tmp_path / "run", settings)
+
+
 def test_other_people_without_a_label_of_the_task_are_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
