@@ -124,9 +124,9 @@ class ValidationPass:
     batches: int
 
     @classmethod
-    def covering(cls, records: int, most: int = 100) -> ValidationPass:
-        """Largest batch up to `most` that divides the records, so that each is seen once."""
-        batch_size = max(size for size in range(1, most + 1) if records % size == 0)
+    def covering(cls, records: int) -> ValidationPass:
+        """Largest batch up to 100 that divides the records, so that each is seen once."""
+        batch_size = max(size for size in range(1, 101) if records % size == 0)
         return cls(batch_size, records // batch_size)
 
 

@@ -51,9 +51,9 @@ class _Albums:
     kind: IntArray
 
     @classmethod
-    def draw(cls, labels: IntArray, people: AnyArray, seed: int) -> _Albums:
-        """Whole albums first, in the order of the pictures; parts are drawn at random."""
-        rng = np.random.default_rng(seed)
+    def draw(cls, labels: IntArray, people: AnyArray) -> _Albums:
+        """Whole albums first, in the order of the pictures; parts are drawn, always the same."""
+        rng = np.random.default_rng(0)
         names, person = np.unique(people, return_inverse=True)
         albums = [(_WHOLE, np.flatnonzero(person == p)) for p in range(len(names))]
         classes = len(np.unique(labels))
@@ -78,7 +78,6 @@ def choose_album_rule(
     labels: IntArray,
     people: AnyArray,
     judged: BoolArray | None = None,
-    seed: int = 0,
 ) -> ReferenceRule:
     """The rule that classifies most pictures correctly over whole albums and parts of them.
 
@@ -92,8 +91,6 @@ def choose_album_rule(
     people : ndarray, (n,)
     judged : ndarray of bool, (n,), optional
         Pictures that count as right or wrong; all by default.
-    seed : int
-        Seed of the parts.
 
     Raises
     ------
@@ -106,7 +103,7 @@ def choose_album_rule(
     if groups < 2:
         raise InputError("choosing a reference needs training faces of at least two subjects")
     rules = [ReferenceRule(shrinkage, mix) for shrinkage in _SHRINKAGES for mix in MIXES]
-    albums = _Albums.draw(labels, people, seed)
+    albums = _Albums.draw(labels, people)
     splits = [known for known, _ in GroupKFold(groups).split(gram, labels, people)]
     counted = np.ones(len(labels), bool) if judged is None else judged
     with ThreadPoolExecutor(min(groups, available_cores())) as pool:

@@ -204,7 +204,6 @@ def choose_rule(
     labels: IntArray,
     album: Album,
     judged: BoolArray | None = None,
-    inner_folds: int = INNER_FOLDS,
 ) -> tuple[ReferenceRule, float]:
     """The rule that classifies most pictures of left-out people correctly, and their share.
 
@@ -217,15 +216,13 @@ def choose_rule(
     album : Album
     judged : ndarray of bool, (n,), optional
         Pictures whose predictions count; all with a label by default.
-    inner_folds : int
-        People are left out in so many groups, or one by one if there are fewer.
 
     Raises
     ------
     InputError
         The pictures are of one person only.
     """
-    groups = min(inner_folds, len(set(album.people)))
+    groups = min(INNER_FOLDS, len(set(album.people)))
     if groups < 2:
         raise InputError("choosing a reference needs training faces of at least two subjects")
     splits = list(GroupKFold(groups).split(gram, labels, album.people))

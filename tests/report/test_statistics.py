@@ -78,20 +78,17 @@ def test_a_difference_turns_its_sign_with_its_methods(
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=12))
 def test_holms_correction_is_its_definition(thousandths: list[int]) -> None:
     """A hypothesis falls at a level if it and all with smaller p values fall, one by one."""
-    p_values = [p / 1000 for p in thousandths]
-    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
-    for level in (0.01, 0.05, 0.2, 1.0):
-        fallen = set(
-            itertools.takewhile(
-                lambda i: Fraction(thousandths[i], 1000) * (len(order) - order.index(i))
-                < Fraction(str(level)),
-                order,
-            )
-        )
-        corrected = holm(p_values)
-        near = {i for i, p in enumerate(corrected) if abs(p - level) < 1e-12}
-        assert {i for i, p in enumerate(corrected) if p < level} - near == fallen - near
-    assert all(p <= raised <= 1 for p, raised in zip(p_values, corrected, strict=True))
+    exact = [Fraction(number, 1000) for number in thousandths]
+    corrected = holm([float(p) for p in exact])
+    order = sorted(range(len(exact)), key=lambda i: exact[i])
+    for level in map(Fraction, ("0.0101", "0.0501", "0.2003", "0.9997")):  # no p value meets one
+        fallen = set()
+        for place, i in enumerate(order):
+            if exact[i] * (len(order) - place) > level:
+                break
+            fallen.add(i)
+        assert {i for i, p in enumerate(corrected) if p < level} == fallen
+    assert all(float(p) <= raised <= 1 for p, raised in zip(exact, corrected, strict=True))
 
 
 @settings(deadline=None, max_examples=40)
@@ -117,7 +114,8 @@ def test_groups_are_the_largest_runs_without_a_significant_pair(
     runs = [
         names[start:stop]
         for start, stop in itertools.combinations(range(number + 1), 2)
-        if stop - start > 1 and not any(apart[p] for p in itertools.combinations(names[start:stop], 2))
+        if stop - start > 1
+        and not any(apart[pair] for pair in itertools.combinations(names[start:stop], 2))
     ]
     largest = [run for run in runs if not any(set(run) < set(other) for other in runs)]
     found = Comparison("", 5, 5, ranks, pairs, ()).groups()
