@@ -10,6 +10,8 @@ PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO   ?= runs/demo
 SECONDS ?= 600
 NETS   ?= 2000
+# Files of tests on all cores, but not on more than eight: each process takes half a gigabyte.
+PYTEST := $(BIN)/python -m pytest -q --durations=10 --numprocesses auto --maxprocesses 8 --dist loadfile
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
@@ -51,10 +53,10 @@ demo: setup
 	$(BIN)/i2cnn demo --out $(DEMO)
 
 test: setup lint
-	$(BIN)/python -m pytest -q --durations=10
+	$(PYTEST)
 
 coverage: setup
-	$(BIN)/python -m pytest -q --durations=10 --cov --cov-report=term:skip-covered
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 # A self-contained Linux wheel and the sdist, in dist/.
 wheel: setup

@@ -36,7 +36,7 @@ def _answer(url: str, content: bytes) -> bytes:
         with suppress(ConnectionError):  # the server has closed it
             connection.sendall(content)
         answer = b""
-        for patience in (0.2, 10):
+        for patience in (2, 10):
             connection.settimeout(patience)
             with suppress(ConnectionError, TimeoutError):
                 while chunk := connection.recv(65536):
