@@ -60,7 +60,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "recogniser": write_bundle,
     "mean.binaryproto": lambda path: write_mean(path, VALUES),
     "net.caffemodel": lambda path: write_weights(path, NetParameter(name="x" * 10**5)),
-    "net.caffemodel.h5": lambda path: write_weights_hdf5(path, {"fc": [VALUES]}),
+    "net.caffemodel.h5": lambda path: write_weights_hdf5(path, {"fc": {0: VALUES}}),
     "a.solverstate": lambda path: write_state(path, State(1, "n", [VALUES], 0), hdf5=False),
     "a.solverstate.h5": lambda path: write_state(path, State(1, "n", [VALUES], 0), hdf5=True),
     "a.resume.npz": lambda path: write_positions(path, [{"values": VALUES}], Group()),

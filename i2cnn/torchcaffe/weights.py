@@ -100,6 +100,8 @@ def to_proto(name: str, nodes: Sequence[Node], with_diff: bool = False) -> NetPa
         layer = result.layer.add()
         layer.CopyFrom(node.layer.param)
         del layer.blobs[:]
+        if node.layer.is_loss and not layer.loss_weight:
+            layer.loss_weight.append(1)
         for blob in node.layer.blobs:
             diff = _array(blob.grad) if with_diff else None
             layer.blobs.append(to_blobproto(_array(blob.tensor), diff))
@@ -131,12 +133,15 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
             f"{path}: HDF5 holds one layer per name, and several are called {twice[0]!r}; rename "
             "them, or use snapshot_format: BINARYPROTO"
         )
-    params = by_name(nodes)
-    data = {name: [_array(b.tensor) for b in blobs] for name, blobs in params.items()}
-    diff = None
-    if with_diff:
-        diff = {name: [_array(b.grad) for b in blobs] for name, blobs in params.items()}
-    write_weights_hdf5(path, data, diff)
+    # Every layer has a group. What it shares is with the owner, but diffs are everywhere.
+    data: dict[str, dict[int, FloatArray]] = {}
+    diff: dict[str, dict[int, FloatArray]] = {}
+    for node in nodes:
+        blobs = dict(enumerate(node.layer.blobs))
+        if blobs or node.name not in data:
+            data[node.name] = {i: _array(blobs[i].tensor) for i in blobs if i not in node.shared}
+            diff[node.name] = {i: _array(blob.grad) for i, blob in blobs.items() if with_diff}
+    write_weights_hdf5(path, data, diff if with_diff else None)
 
 
 def by_name(nodes: Sequence[Node]) -> OrderedDict[str, list[Blob]]:

@@ -10,7 +10,7 @@ blob has its own diff as in Caffe; where Caffe's gradient differs from autograd'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
 
 import torch
@@ -24,7 +24,7 @@ from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.forks import about_layer, fork_of
 from i2cnn.torchcaffe.formats.storage import array_from
 from i2cnn.torchcaffe.plugins import load_plugins
-from i2cnn.torchcaffe.proto import FillerParameter, LayerParameter
+from i2cnn.torchcaffe.proto import TEST, TRAIN, FillerParameter, LayerParameter
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
 
@@ -313,7 +313,10 @@ def find_layer(name: str) -> type[Layer] | None:
 
 
 def create_layer(param: LayerParameter, context: Context) -> Layer:
-    """Layer of a LayerParameter; an unknown type is an error that lists the known ones."""
+    """Layer of a LayerParameter; an unknown type is an error that lists the known ones.
+
+    A layer that does not say its phase gets the context's.
+    """
     found = find_layer(param.type)
     if found is None:
         known = sorted({*REGISTRY, *DIALECTS})
@@ -321,7 +324,9 @@ def create_layer(param: LayerParameter, context: Context) -> Layer:
             f"{context.net}: layer {param.name!r}: Unknown layer type: {param.type}"
             f"{about_layer(param.type, known)} (known types: {', '.join(known)})"
         )
-    layer = found(param, context)
+    if not param.HasField("phase"):
+        param.phase = TRAIN if context.train else TEST
+    layer = found(param, replace(context, train=param.phase == TRAIN))
     for what, names, (least, most) in (
         ("bottom", param.bottom, layer.bottoms),
         ("top", param.top, layer.tops),

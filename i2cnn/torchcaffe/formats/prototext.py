@@ -228,7 +228,11 @@ def read_net(path: str | Path) -> NetParameter:
     InputError
         The file is missing, empty, not text or not a net; names file, line, column and field.
     """
-    return upgrade_net(read_message(path, NetParameter()), str(path))
+    net = upgrade_net(read_message(path, NetParameter()), str(path))
+    if any(layer.blobs for layer in net.layer):
+        for layer in net.layer:  # which got the phase of the net that was saved
+            layer.ClearField("phase")
+    return net
 
 
 def read_solver(path: str | Path) -> SolverParameter:

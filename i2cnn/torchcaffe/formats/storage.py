@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,8 @@ def shape_of(blob: BlobProto) -> tuple[int, ...]:
 def to_blobproto(array: FloatArray, diff: FloatArray | None = None) -> BlobProto:
     """BlobProto of an array, with its gradient if given."""
     blob = BlobProto()
-    blob.shape.dim.extend(np.shape(array))
+    if np.ndim(array):
+        blob.shape.dim.extend(np.shape(array))
     _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, array)
     if diff is not None:
         _put_floats(blob, BlobProto.DIFF_FIELD_NUMBER, diff)
@@ -227,18 +228,18 @@ def write_weights(path: str | Path, net: NetParameter) -> None:
 
 def write_weights_hdf5(
     path: str | Path,
-    params: Mapping[str, Iterable[FloatArray]],
-    diffs: Mapping[str, Iterable[FloatArray]] | None = None,
+    params: Mapping[str, Mapping[int, FloatArray]],
+    diffs: Mapping[str, Mapping[int, FloatArray]] | None = None,
 ) -> None:
-    """Write parameters by layer name in Caffe's HDF5 layout (groups data and diff)."""
+    """Write parameters by layer name and number in Caffe's HDF5 layout (groups data and diff)."""
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
         for group, values in (("data", params), ("diff", diffs)):
             if values is None:
                 continue
             top = file.create_group(group)
             for name, arrays in values.items():
-                layer = top.create_group(name)
-                for i, array in enumerate(arrays):
+                layer = top.require_group(name)  # "a" may be there because of "a/b"
+                for i, array in arrays.items():
                     layer.create_dataset(str(i), data=np.asarray(array, np.float32))
 
 

@@ -68,6 +68,8 @@ class Net:
         param = read_net(str(network_file))
         net_state(param, int(number), int(level or 0), list(stages or []))
         self._core = CoreNet(param, runtime.prepare_net(), str(network_file))
+        #: The prototxt's name. Genuine pycaffe's nets have none, so programs give them their own.
+        self.name = param.name
         if weights is not None:
             self.copy_from(str(weights))
 
@@ -75,14 +77,10 @@ class Net:
     def _wrap(cls, core: CoreNet) -> Net:
         net = cls.__new__(cls)
         net._core = core
+        net.name = core.param.name
         return net
 
     # Inspecting ---------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """Name of the net, from its prototxt."""
-        return self._core.param.name
 
     @property
     def blobs(self) -> OrderedDict[str, Blob]:

@@ -98,6 +98,13 @@ NETS = {
     + ip("f0", "x", 4, extra="param { lr_mult: 0 } param { lr_mult: 0 }")
     + ip("fc", "f0", 5)
     + layer("SoftmaxWithLoss", "loss", "fc label", "loss"),
+    "layer_phases": INPUT
+    + ip("f0", "x", 6)
+    + layer("BatchNorm", "bn", "f0", "bn", "phase: TRAIN")
+    + layer("Dropout", "always", "bn", "always", "phase: TRAIN")
+    + layer("Dropout", "never", "always", "never", "phase: TEST")
+    + ip("fc", "never", 5)
+    + layer("SoftmaxWithLoss", "loss", "fc label", "loss"),
 }
 
 OUT = {}

@@ -13,6 +13,7 @@ from i2cnn.torchcaffe.formats import storage
 from i2cnn.torchcaffe.formats.storage import (
     State,
     array_from,
+    read_layers,
     read_mean,
     read_state,
     read_weights,
@@ -85,7 +86,7 @@ def test_hdf5_snapshots_have_caffes_layout(tmp_path):
         if "solverstate" in name:
             write_state(copy, read_state(path), hdf5=True)
         else:
-            write_weights_hdf5(copy, read_weights(path))
+            write_weights_hdf5(copy, dict(read_layers(path)))
         assert layout(copy) == layout(path)
         with h5py.File(copy) as mine, h5py.File(path) as genuine:
             for key in layout(path):
@@ -114,7 +115,7 @@ def test_diffs_are_stored_when_asked_for(tmp_path):
     blob = to_blobproto(data, -data)
     np.testing.assert_array_equal(array_from(blob), data)
     np.testing.assert_array_equal(array_from(blob, diff=True), -data)
-    write_weights_hdf5(tmp_path / "d.h5", {"a": [data]}, {"a": [-data]})
+    write_weights_hdf5(tmp_path / "d.h5", {"a": {0: data}}, {"a": {0: -data}})
     assert set(layout(tmp_path / "d.h5")) == {"data/a/0", "diff/a/0"}
 
 
