@@ -180,7 +180,7 @@ class _Walk:
         if tops is None:
             self.sizes.complete = False
         for i, name in enumerate(param.top):
-            if name in self.shapes and name not in param.bottom:
+            if name in self.shapes and name not in param.bottom[i : i + 1]:
                 self._block(f"layer {param.name!r}: Top blob {name!r} produced by multiple sources")
             self.shapes[name] = tops[i] if tops and i < len(tops) else None
 

@@ -140,7 +140,7 @@ class CoreNet:
         default = [1.0 if node.layer.is_loss and i == 0 else 0.0 for i in range(len(names))]
         node.loss_weights = given or default
         for i, (name, shape) in enumerate(zip(names, shapes, strict=True)):
-            if name in node.bottom_names:
+            if name in node.bottom_names[i : i + 1]:
                 if not node.layer.may_be_in_place:
                     raise node.layer.fail(f"{node.layer.type} cannot work in place; rename the top")
                 if shape != self.blobs[name].shape:

@@ -27,7 +27,7 @@ ONE = 2.4e-7
 #: What is refused although genuine Caffe runs it (docs/torchcaffe.md, Deliberate differences).
 DELIBERATE = re.compile(
     "the last window begins beyond|does not fit into|the slopes are for|batch_size must be at least"
-    "|leaves nothing of crop_size"
+    "|leaves nothing of crop_size|the last of slice_point"
 )
 
 CRASH = "ours crashed: "
@@ -63,7 +63,7 @@ def outcome(folder: Path, refused: str) -> Outcome:
     reason = _abort(folder)
     if error or refused:
         error = error or refused
-        if error.startswith(CRASH):
+        if error.startswith(CRASH) and error != CRASH + reason:  # a user's layer raises in both
             return Outcome("different", error)
         if len(theirs) <= len(ours) and len(theirs) < 3:
             return Outcome("refused")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,19 @@ def test_what_only_one_refuses_is_told(tmp_path: Path) -> None:
     (tmp_path / "net" / "stderr.txt").write_text("F1127 10:00:00.1 7 net.cpp:1] Check failed: x")
     found = compare.outcome(tmp_path / "net", "")
     assert (found.kind, found.words) == ("laxer", REASON)
+
+
+def test_an_error_of_a_users_layer_in_both_is_a_refusal(tmp_path: Path, monkeypatch) -> None:
+    number = next(n for n in range(20) if not record(tmp_path / "net", n)[1])
+    record(tmp_path / "net", number)
+    (tmp_path / "net" / "2.npz").unlink()
+    raised = ValueError("operands could not be broadcast")
+
+    def fail(*arguments):
+        yield from itertools.islice(steps(*arguments), 2)
+        raise raised
+
+    monkeypatch.setattr(compare, "steps", fail)
+    for text, kind in (("ValueError: ", "different"), (f"ValueError: {raised}", "refused")):
+        (tmp_path / "net" / "stderr.txt").write_text(text)
+        assert compare.outcome(tmp_path / "net", "").kind == kind

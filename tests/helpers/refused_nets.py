@@ -48,6 +48,14 @@ RULES = {
         + layer("SoftmaxWithLoss", "x y", "loss prob"),
         "loss_weight must be given",
     ),
+    "a slice without anything for its last top": (
+        IMAGE + layer("Slice", "x", "t u", "slice_param { slice_point: 3 }"),
+        "the last of slice_point, 3, leaves nothing for a top",
+    ),
+    "in place, but not of the bottom at the top's place": (
+        TWO.replace("dim: 9", "dim: 8") + layer("Eltwise", "x y", "y"),
+        "'y' produced by multiple sources",
+    ),
     "global pooling with pad": (
         IMAGE + pooling("global_pooling: true pad: 1"),
         "global_pooling takes no pad",

@@ -34,6 +34,7 @@ layer { name: "mine" type: "Python" bottom: "conv" top: "mine"
         python_param { module: "no_such_module_here" layer: "Mine" } }
 layer { name: "ip" type: "InnerProduct" bottom: "nowhere" top: "data"
         inner_product_param { num_output: 3 } }
+layer { name: "sum" type: "Eltwise" bottom: "after" bottom: "conv" top: "conv" }
 """
 
 
@@ -54,9 +55,10 @@ def test_all_blockers_are_named_at_once(folder: Path, capsys: pytest.CaptureFixt
         "layer 'mine': no Python module 'no_such_module_here' was found": 2,
         "layer 'ip': Unknown bottom blob 'nowhere'": 2,
         "layer 'ip': Top blob 'data' produced by multiple sources": 2,
+        "layer 'sum': Top blob 'conv' produced by multiple sources": 2,
     }.items():
         assert [len(found) for text, found in blockers.items() if problem in text] == [phases]
-    assert len(blockers) == 11
+    assert len(blockers) == 12
 
 
 def test_sizes_of_a_net_that_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

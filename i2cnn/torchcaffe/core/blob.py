@@ -7,6 +7,7 @@ blob converts between the two only when asked, so that training never pays for i
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -257,9 +258,10 @@ class Blob:
 
         All are lost if that has more numbers than the shape before.
         """
-        check_shape(shape)
-        self._data.resize(shape)
-        self._diff.resize(shape)
+        sizes = tuple(map(operator.index, shape))
+        check_shape(sizes)
+        self._data.resize(sizes)
+        self._diff.resize(sizes)
 
     @property
     def tensor(self) -> Tensor:

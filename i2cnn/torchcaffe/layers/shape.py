@@ -134,6 +134,8 @@ class Slice(Layer):
         if p.slice_point:
             points = [0, *p.slice_point, shape[axis]]
             sizes = [b - a for a, b in itertools.pairwise(points)]
+            if sizes[-1] == 0:
+                raise self.fail(f"the last of slice_point, {points[-1]}, leaves nothing for a top")
             if len(sizes) != number or min(sizes) <= 0:
                 raise self.fail(f"slice points {list(p.slice_point)} do not cut {shape[axis]}")
             return axis, sizes

@@ -75,3 +75,13 @@ def test_bfloat16_is_converted_once_for_each_change() -> None:
     for value in (8, 9):  # written at any time from now on
         array[...] = value
         assert_converted(value, value)
+
+
+def test_dimensions_are_integers() -> None:
+    blob = Blob((2, 3))
+    blob.reshape(np.int64(3), True)
+    assert [type(dim) for dim in blob.shape] == [int, int]
+    for shape in ((6 / 2, 1), ((3, 1),)):
+        with pytest.raises(TypeError):
+            blob.reshape(*shape)
+    assert blob.shape == (3, 1)
