@@ -67,7 +67,8 @@ class Classifier(PreprocessingNet):
     ) -> None:
         super().__init__(model_file, pretrained_file, mean, input_scale, raw_scale, channel_swap)
         name = self.inputs[0]
-        self.crop_dims: tuple[int, ...] = self.blobs[name].shape[2:]
+        # An array: programs that have a predict of their own calculate with it.
+        self.crop_dims: AnyArray = np.array(self.blobs[name].shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 
     def predict(self, inputs: Sequence[AnyArray], oversample: bool = True) -> FloatArray:

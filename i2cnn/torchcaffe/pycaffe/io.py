@@ -139,7 +139,7 @@ def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -
     return np.asarray(resized * (high - low) + low, np.float32)
 
 
-def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int]) -> FloatArray:
+def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int] | AnyArray) -> FloatArray:
     """Ten crops of each image: four corners, the centre, and the same five mirrored.
 
     Parameters

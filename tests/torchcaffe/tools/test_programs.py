@@ -58,6 +58,8 @@ def test_classify(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.testing.assert_array_equal(np.load("scores.npy"), classifier.predict([image]))
     two = classifier.predict([image, image], oversample=False)
     np.testing.assert_array_equal(np.load("two.npy"), two)
+    corners = np.concatenate([-classifier.crop_dims / 2.0, classifier.crop_dims / 2.0])
+    assert set(abs(corners)) == set(np.divide(classifier.blobs["data"].shape[2:], 2))
     out = capsys.readouterr().out
     assert "CPU mode\nLoading folder: .\nClassifying 1 inputs.\n" in out
 
