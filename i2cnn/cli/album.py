@@ -27,6 +27,9 @@ from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.progress import progress
 from i2cnn.util.text import show
 
+#: Most people that a line names.
+_SHOWN = 8
+
 
 @dataclass(frozen=True)
 class AlbumFace:
@@ -63,11 +66,17 @@ def predict_album(
     card = read_card(recogniser.bundle.folder)
     faces, without = _find_faces(recogniser, pictures, every=people == "auto")
     yield from without
-    for person, own in _GROUPS[people](faces).items():
-        reference, notes = make_reference(recogniser, [f.face for f in own], card)
+    groups = _GROUPS[people](faces)
+    references: dict[str, PersonReference | None] = {}
+    whose: dict[str, list[str]] = {}
+    for person, own in groups.items():
+        references[person], notes = make_reference(recogniser, [f.face for f in own], card)
         for text in notes:
-            note(f"{person}: {text}")
-        yield from _named(recogniser, own, reference, person)
+            whose.setdefault(text, []).append(person)
+    for text, persons in whose.items():
+        note(f"{_some(persons)}: {text}")
+    for person, own in groups.items():
+        yield from _named(recogniser, own, references[person], person)
 
 
 def predict_with(
@@ -87,9 +96,11 @@ def enrol(options: argparse.Namespace) -> int:
     recogniser = Recogniser(
         options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
     )
-    reference = _make(recogniser, find_pictures(options.images), options.out)
+    reference, notes = _make(recogniser, find_pictures(options.images), options.out)
     if reference is None:
         raise InputError("one picture makes no reference; give several of the same person")
+    for text in notes:
+        note(text)
     reference.save(options.out)
     show(
         f"{options.out}: reference of {reference.count} pictures. It describes a person's face, so "
@@ -104,7 +115,10 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
     if not source.exists():
         raise InputError(f"{source}: no such folder or file")
     if source.is_dir():
-        return _make(recogniser, find_pictures([source]), source)
+        reference, notes = _make(recogniser, find_pictures([source]), source)
+        for text in notes:
+            note(text)
+        return reference
     if source.suffix.lower() in SUFFIXES:
         raise InputError(
             f"{source}: is one picture; give a folder of the person's pictures, or a file that "
@@ -115,8 +129,11 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
 
 def _make(
     recogniser: Recogniser, pictures: Sequence[Picture], name: Path
-) -> PersonReference | None:
-    """The reference that pictures make, or None; `name` is what it is called in messages."""
+) -> tuple[PersonReference | None, list[str]]:
+    """The reference that pictures make, if they do, and what a user should know of it.
+
+    `name` is what it is called in messages.
+    """
     recogniser.check_references()
     faces, without = _find_faces(recogniser, pictures, every=False)
     for answer in without:
@@ -126,9 +143,7 @@ def _make(
         raise InputError(f"{name}: no picture of this reference shows a face")
     card = read_card(recogniser.bundle.folder)
     reference, notes = make_reference(recogniser, [f.face for f in faces], card)
-    for text in notes:
-        note(f"{name}: {text}")
-    return reference
+    return reference, [f"{name}: {text}" for text in notes]
 
 
 def _find_faces(
@@ -204,9 +219,15 @@ def _by_descriptor(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
     groups: dict[str, list[AlbumFace]] = {}
     for person, face in sorted(zip(persons, faces, strict=True), key=lambda pair: int(pair[0])):
         groups.setdefault(f"person {person + 1}", []).append(face)
-    sizes = ", ".join(f"{name}: {len(own)} faces" for name, own in groups.items())
-    note(f"grouped by dlib's face descriptor into {len(groups)} people ({sizes})")
+    sizes = [f"{name}: {len(own)} face{'s' * (len(own) > 1)}" for name, own in groups.items()]
+    note(f"grouped by dlib's face descriptor into {len(groups)} people ({_some(sizes)})")
     return groups
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 #: How `--people` groups faces.

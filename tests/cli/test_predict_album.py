@@ -135,6 +135,15 @@ def test_a_person_with_one_picture_is_named_without_a_reference(
     assert "one picture makes no reference" in said
 
 
+def test_what_holds_for_several_people_is_said_once(tmp_path: Path, capsys: Output) -> None:
+    for number in range(10):
+        fill(tmp_path / f"p{number:02}", f"S{number + 1:02}", "HA")
+    _, said, _ = answers([str(tmp_path), "--people=subfolders"], capsys)
+    (line,) = (line for line in said.splitlines() if "makes no reference" in line)
+    assert f"{tmp_path}/p00, {tmp_path}/p01, " in line
+    assert f"{tmp_path}/p07 and 2 more: one picture makes no reference" in line
+
+
 def test_pictures_that_look_alike_are_told(tmp_path: Path, capsys: Output) -> None:
     for number in range(5):
         shutil.copy(embedded_root() / "S03.HA1.010.png", tmp_path / f"{number}.png")
@@ -209,8 +218,9 @@ def test_references_that_are_none_are_refused(album: Path, tmp_path: Path, capsy
 
 def test_a_person_with_one_picture_is_not_enrolled(tmp_path: Path, capsys: Output) -> None:
     folder = fill(tmp_path / "carla", "S09", "HA")
-    line = failure(["enrol", str(folder), "--out", str(tmp_path / "carla.ref")], capsys)
-    assert "one picture makes no reference; give several" in line
+    assert main(["enrol", str(folder), "--out", str(tmp_path / "carla.ref")]) == 1
+    said = capsys.readouterr().err
+    assert said == "i2cnn: error: one picture makes no reference; give several of the same person\n"
     assert not (tmp_path / "carla.ref").exists()
 
 
