@@ -6,6 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
     _check_file(path)
     # FFmpeg writes about damaged frames on standard error, many times.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    with _quiet():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise InputError(f"{path}: no video that can be read; convert it to MP4 (H.264)")
@@ -94,12 +96,8 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
 
 def read_camera(number: int, every: int = 1) -> Iterator[Frame]:
     """Every so many-th frame of a camera, without end; InputError if there is none."""
-    # OpenCV would tell for each of its ways to a camera why it is none.
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
+    with _quiet():
         capture = cv2.VideoCapture(number)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
     try:
         if not capture.isOpened():
             raise InputError(f"camera {number}: there is none, or another program uses it")
@@ -113,6 +111,16 @@ def read_camera(number: int, every: int = 1) -> Iterator[Frame]:
         raise InputError(f"camera {number}: gives no more pictures")
     finally:
         capture.release()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV would tell for each of its ways to a video or camera why it is none."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _check_file(path: Path) -> None:
