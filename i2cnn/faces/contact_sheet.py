@@ -10,11 +10,13 @@ import numpy as np
 
 from i2cnn.faces.table import FLAGGED, FOUND, Face
 from i2cnn.util.arrays import UInt8Array
+from i2cnn.util.captions import draw_text
 from i2cnn.util.images import as_bgr, read_image, write_image
 from i2cnn.util.landmarks import interocular_distance
-from i2cnn.util.text import printable
 
 TILE, CAPTION, COLUMNS, ROWS = 150, 30, 10, 9
+#: Letters that fit below a tile.
+_LONGEST = 24
 #: Frames in B, G, R by how a face was found; those to be checked have _ALARM.
 _COLOURS = {
     "given": (90, 160, 60),
@@ -66,17 +68,9 @@ def _tile(face: Face, root: Path) -> UInt8Array:
     tile = np.full((TILE + CAPTION, TILE, 3), 245, np.uint8)
     tile[:TILE] = _surroundings(face, as_bgr(read_image(root / face.image)))
     name = Path(face.image).stem
-    for line, text in enumerate((name[-22:], f"{face.label} ({face.found})")):
-        cv2.putText(
-            tile,
-            printable(text),  # at a byte that is no text, OpenCV ends the process
-            (4, TILE + 12 + 13 * line),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.37,
-            (30, 30, 30),
-            1,
-            cv2.LINE_AA,
-        )
+    found = f" ({face.found})"
+    for line, text in enumerate((name[-_LONGEST:], face.label[: _LONGEST - len(found)] + found)):
+        draw_text(tile, text, (4, TILE + 12 + 13 * line), 11, (30, 30, 30))
     return tile
 
 

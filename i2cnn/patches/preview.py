@@ -11,10 +11,11 @@ from i2cnn import _native
 from i2cnn.patches.extract import extract_patches
 from i2cnn.patches.schemes import FACE, Scheme
 from i2cnn.util.arrays import AnyArray, Float64Array, UInt8Array
+from i2cnn.util.captions import draw_text
 from i2cnn.util.images import as_bgr, as_gray
-from i2cnn.util.text import printable
 
 _TILE, _LEFT, _TOP, _GAP = 110, 170, 26, 4
+_INK = (30, 30, 30)
 #: Longer side of the drawn face in pixels.
 _LONGEST = 900
 
@@ -196,11 +197,11 @@ def draw_patches(patches: UInt8Array, scheme: Scheme) -> UInt8Array:
     canvas = np.full((height, width, 3), 255, np.uint8)
     for c in range(columns):
         text = f"{scheme.scales[c // 2]:g}" + (" mirrored" if c % 2 else "")
-        _write(canvas, text, _LEFT + c * step + 4, 17)
+        draw_text(canvas, text, (_LEFT + c * step + 4, 17), 13, _INK)
     for r, region in enumerate(scheme.regions):
         y = _TOP + r * step + _TILE // 2
         cv2.rectangle(canvas, (4, y - 10), (14, y), _colour(r), -1)
-        _write(canvas, region.name, 20, y)
+        draw_text(canvas, region.name, (20, y), 13, _INK)
         for c in range(columns):
             tile = cv2.resize(
                 as_bgr(patches[r * columns + c]), (_TILE, _TILE), interpolation=cv2.INTER_AREA
@@ -208,9 +209,3 @@ def draw_patches(patches: UInt8Array, scheme: Scheme) -> UInt8Array:
             y, x = _TOP + r * step, _LEFT + c * step
             canvas[y : y + _TILE, x : x + _TILE] = tile
     return canvas
-
-
-def _write(canvas: UInt8Array, text: str, x: int, y: int) -> None:
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    # At a byte of a name that is no text, OpenCV ends the process.
-    cv2.putText(canvas, printable(text), (x, y), font, 0.45, (30, 30, 30), 1, cv2.LINE_AA)

@@ -12,12 +12,11 @@ from i2cnn.faces.finder import Detection
 from i2cnn.recogniser.heat_map import AGAINST, FOR, HeatMap
 from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.arrays import UInt8Array
+from i2cnn.util.captions import draw_text, text_size
 from i2cnn.util.images import as_bgr
-from i2cnn.util.text import printable
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 #: Size of the smallest text that can be read, and the shortest side that has room for it.
-_SMALLEST, _SHORTEST = 0.4, 200
+_SMALLEST, _SHORTEST = 11, 200
 _BOX, _POINT, _TEXT, _GROUND = (60, 200, 60), (60, 220, 255), (255, 255, 255), (40, 40, 40)
 
 
@@ -53,15 +52,14 @@ def annotate(
         _outline(canvas, prediction.detection, scale)
     for number, face in zip(numbers or range(1, len(predictions) + 1), predictions, strict=True):
         x, y, width, _ = (round(v * scale) for v in face.detection.box)
-        # OpenCV ends the process at a byte of a name that is no text.
-        text = printable(f"{number}: {face.label} {face.scores[face.label]:.2f}")
+        text = f"{number}: {face.label} {face.scores[face.label]:.2f}"
         # As wide as the face, so that it does not cover the next one, but legible.
-        size = max(_SMALLEST, width / max(_text_size(text, 1.0)[0], 260))
+        size = max(_SMALLEST, int(width / max(text_size(text, 100)[0] / 100, 9)))
         _caption(canvas, text, (x, y), size)
     if maps:
         height, unit = canvas.shape[0], max(1.0, min(canvas.shape[:2]) / 500)
-        _caption(canvas, "for the label", (0, height - 2), 0.45 * unit, FOR)
-        _caption(canvas, "against it", (round(120 * unit), height - 2), 0.45 * unit, AGAINST)
+        _caption(canvas, "for the label", (0, height - 2), round(13 * unit), FOR)
+        _caption(canvas, "against it", (round(120 * unit), height - 2), round(13 * unit), AGAINST)
     return canvas
 
 
@@ -97,25 +95,14 @@ def _caption(
     canvas: UInt8Array,
     text: str,
     place: tuple[int, int],
-    size: float,
+    size: int,
     ground: tuple[int, int, int] = _GROUND,
 ) -> None:
     """Text on a dark ground above a place (x, y), moved so that it stays inside the picture."""
-    width, height, base = _text_size(text, size)
+    width, above, below = text_size(text, size)
     x, y = place
     left = min(max(0, x), max(0, canvas.shape[1] - width - 8))
-    bottom = max(y, height + base + 8)
-    top_left, bottom_right = (left, bottom - height - base - 8), (left + width + 8, bottom)
+    bottom = max(y, above + below + 4)
+    top_left, bottom_right = (left, bottom - above - below - 4), (left + width + 8, bottom)
     cv2.rectangle(canvas, top_left, bottom_right, ground, -1)
-    origin = (left + 4, bottom - base - 3)
-    cv2.putText(canvas, text, origin, _FONT, size, _TEXT, _stroke(size), cv2.LINE_AA)
-
-
-def _text_size(text: str, size: float) -> tuple[int, int, int]:
-    """Width, height above the base line and height below it, in pixels."""
-    (width, height), base = cv2.getTextSize(text, _FONT, size, _stroke(size))
-    return width, height, base
-
-
-def _stroke(size: float) -> int:
-    return max(1, round(1.6 * size))
+    draw_text(canvas, text, (left + 4, bottom - below - 2), size, _TEXT)
