@@ -104,5 +104,6 @@ def evaluate(options: argparse.Namespace) -> int:
         return 1
     left_out = left_out_pictures(options.out)
     if left_out:
-        say(f"The run does without {len(left_out)} pictures: {options.out / DATASET_FILE}")
+        number = "1 picture" if len(left_out) == 1 else f"{len(left_out)} pictures"
+        say(f"The run does without {number}: {options.out / DATASET_FILE}")
     return 3 if left_out else 0

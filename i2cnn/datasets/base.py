@@ -124,8 +124,9 @@ class Dataset:
         """Lines for a user to read: found, expected, left out."""
         found = self.found()
         lines = [f"{self.name}: {self.root}"]
+        width = max(10, *map(len, found))
         for key, value in found.items():
-            line = f"  {key:<10} {value:>5}"
+            line = f"  {key:<{width}} {value:>5}"
             if key in self.expected:
                 wanted = self.expected[key]
                 line += f" of {wanted}"

@@ -155,7 +155,10 @@ def _read_account(run: Path) -> dict[str, Any]:
 
 
 def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
-    """The pictures must be those that the run began with, and each of one person only."""
+    """The pictures must be those that the run began with, and each of one person only.
+
+    Copies that have two labels are told.
+    """
     # Pictures without a line are kept to, so that one that comes later is told from them.
     without_line = _read_account(run).get("left_out", {}).get(_NO_LINE, ())
     left_out = set(left_out_pictures(run)) - set(without_line)
@@ -168,6 +171,11 @@ def check_pictures(run: Path, dataset: Dataset, faces: Sequence[Face]) -> None:
     people: dict[str, Face] = {}
     for face in faces:
         other = people.setdefault(found[face.image], face)
+        if other.label != face.label:
+            say(
+                f"  WARNING: {other.image} and {face.image} are the same picture, labelled "
+                f"{other.label} and {face.label}: start a new run without one of them"
+            )
         if other.subject != face.subject:
             raise InputError(
                 f"{dataset.root}: {other.image} and {face.image} are the same picture, of "

@@ -62,6 +62,14 @@ def test_a_kind_given_as_a_folder_is_explained() -> None:
         load_dataset("jaffe", Path("jaffe"))
 
 
+def test_counts_of_long_labels_stand_below_one_another(tmp_path: Path) -> None:
+    dataset = load_dataset(
+        "folder", photos(tmp_path, "very pleased indeed/a_1.png", "calm/b_1.png")
+    )
+    counts = [line for line in dataset.summary() if line.startswith("  ") and line.endswith(" 1")]
+    assert [len(line) for line in counts] == [27, 27]
+
+
 def test_the_account_of_a_data_set_is_json() -> None:
     account = load_dataset("synthetic", None, "six").to_json()
     assert json.loads(json.dumps(account)) == account

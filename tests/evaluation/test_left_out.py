@@ -61,10 +61,10 @@ def test_skip_bad_goes_on_where_a_picture_stopped_the_run(
     assert account["left_out"]["that cannot be used"] == [BAD]
     page = (run / "report" / "report.html").read_text()
     assert "In 1 of these pictures no face was found" in page
-    assert "Left out, that cannot be used: 1." in page
+    assert "1 left out: that cannot be used." in page
     # The run was begun without it: it continues so, whatever is asked for.
     assert main(command) == 3
-    assert "The run does without 1 pictures" in capsys.readouterr().err
+    assert "The run does without 1 picture: " in capsys.readouterr().err
 
 
 def test_guessed_faces_are_dropped(command: list[str], tmp_path: Path, capsys: Output) -> None:

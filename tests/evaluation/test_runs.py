@@ -197,6 +197,14 @@ def test_a_run_keeps_to_its_pictures(run: Path, tmp_path: Path, capsys) -> None:
     assert f"{first}: is another picture than when {copy} began" in capsys.readouterr().err
     first.write_bytes(picture)
     assert main(arguments(data, copy)) == 0
+    # Of one person, it has two labels.
+    twin = next(p for p in data.glob(f"{first.name[:3]}*.png") if p.name[4:6] != first.name[4:6])
+    kept = twin.read_bytes()
+    twin.write_bytes(picture)
+    words = arguments(data, tmp_path / "twins", k="none")
+    assert main([*words, "--rivals=pixels"]) == 0
+    assert f"{first.name} and {twin.name} are the same picture, labelled" in capsys.readouterr().err
+    twin.write_bytes(kept)
     # The same picture of two people would be on two sides of a fold.
     other = next(p for p in sorted(data.glob("*.png")) if p.name[:3] != first.name[:3])
     other.write_bytes(picture)

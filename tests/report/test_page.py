@@ -53,6 +53,14 @@ def test_names_are_broken_behind_folders_and_code_is_code() -> None:
     assert "<code>paper</code> is the paper&#39;s AlexNet" in page.partition("<dl")[2]
 
 
+def test_expected_numbers_are_shown_where_there_are_any() -> None:
+    report = report_of([row_of("k60_trained", 0.5)])
+    assert report.dataset.expected
+    assert "<th>expected</th>" in page_of(report)
+    own = replace(report, dataset=replace(report.dataset, expected={}))
+    assert "<th>expected</th>" not in page_of(own)
+
+
 def test_an_incomplete_run_says_how_to_go_on() -> None:
     report = replace(report_of([row_of("k60_trained", 0.5)]), jobs_done=2)
     assert "The run is not complete" in page_of(report)
