@@ -19,10 +19,10 @@ from typing import Any
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Job
-from i2cnn.evaluation.methods import VOTE
+from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction, predictions_csv
 from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, jobs_of
-from i2cnn.report.records import FinishedJob, parse_job
+from i2cnn.report.records import FinishedJob, finished_job, parse_job
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_text
 
@@ -110,10 +110,8 @@ def _read_job(
         raise InputError(
             f"{source}: made from other faces, folds or settings than those in {run}; undo the edit"
         )
-    predictions = {}
-    for method in job.methods(inputs):
-        if method.group == VOTE and method.name not in record.digests:
-            continue  # jobs of earlier versions took no vote
+
+    def read(method: Method) -> list[Prediction]:
         column = column_of(job, method.name)
         rows = [
             Prediction(job.fold, row["image"], row["subject"], row["truth"], row[column])
@@ -125,8 +123,9 @@ def _read_job(
                 f"{run / PREDICTIONS_FILE}: column {column} was edited or removed in fold "
                 f"{job.fold} (its digest does not match); undo that"
             )
-        predictions[method] = rows
-    return FinishedJob(job, record, predictions)
+        return rows
+
+    return finished_job(job, record, inputs, source, read)
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:

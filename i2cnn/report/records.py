@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from i2cnn.datasets.labels import Task
+from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import Job
-from i2cnn.evaluation.methods import Method
+from i2cnn.evaluation.methods import VOTE, Method
 from i2cnn.evaluation.pictures import COPIES
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.network.loop import Validation
@@ -166,6 +167,49 @@ class FinishedJob:
     job: Job
     record: JobRecord
     predictions: Mapping[Method, Sequence[Prediction]]
+
+
+def finished_job(
+    job: Job,
+    record: JobRecord,
+    inputs: Inputs,
+    source: str,
+    read: Callable[[Method], Sequence[Prediction]],
+) -> FinishedJob:
+    """A job with the predictions of its methods, which must be of the faces that its fold tests.
+
+    Parameters
+    ----------
+    job : Job
+    record : JobRecord
+    inputs : Inputs
+    source : str
+        Where they are from, for messages.
+    read : callable
+        Predictions of a method.
+
+    Raises
+    ------
+    InputError
+        A face is missing, tested twice or differs from that of the run; or a label is unknown.
+    """
+    _, tested = inputs.sides(job.fold)
+    faces = [inputs.faces[row] for row in tested]
+    expected = [(job.fold, face.image, face.subject, face.label) for face in faces]
+    predictions = {}
+    for method in job.methods(inputs):
+        if method.group == VOTE and method.name not in record.digests:
+            continue  # jobs of earlier versions took no vote
+        rows = read(method)
+        named = {row.predicted for row in rows}
+        found = [(row.fold, row.image, row.subject, row.truth) for row in rows]
+        if found != expected or not named <= set(inputs.task.labels):
+            raise InputError(
+                f"{source}: {method.name} has other faces or labels than those that "
+                f"fold {job.fold} tests; repeat the job, or restore the published file"
+            )
+        predictions[method] = rows
+    return FinishedJob(job, record, predictions)
 
 
 def read_dataset(path: Path) -> DatasetRecord:

@@ -19,6 +19,7 @@ from i2cnn.report.records import (
     DatasetRecord,
     FinishedJob,
     TrainingRecord,
+    finished_job,
     parse_job,
     read_dataset,
 )
@@ -123,18 +124,17 @@ def _read_jobs(run: Path, inputs: Inputs) -> list[FinishedJob]:
 def _read_job(run: Path, job: Job, inputs: Inputs) -> FinishedJob:
     folder = run / job.folder
     record = parse_job(read_json(folder / RESULT_FILE), str(folder / RESULT_FILE))
-    predictions = {}
-    for method in job.methods(inputs):
-        if method.group == VOTE and method.name not in record.digests:
-            continue  # jobs of earlier versions took no vote
+
+    def read(method: Method) -> list[Prediction]:
         path = folder / predictions_file(method.name)
         if not path.is_file() or file_digest(path) != record.digests.get(method.name):
             raise InputError(
                 f"{path}: was edited or removed (its digest does not match); undo that, or "
                 f"delete {folder} and repeat `i2cnn evaluate`"
             )
-        predictions[method] = read_predictions(path)
-    return FinishedJob(job, record, predictions)
+        return read_predictions(path)
+
+    return finished_job(job, record, inputs, str(folder), read)
 
 
 def _rank(method: Method) -> tuple[int, int, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from i2cnn.report.results import Results, read_results
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import file_digest
 from tests.helpers.runs import write_run
 
 
@@ -76,6 +79,23 @@ def test_edited_predictions_are_refused(copy: Path, old: str, new: str) -> None:
 def test_removed_predictions_are_refused(copy: Path) -> None:
     (copy / "fold_01" / "rival_pixels" / "predictions_rbf.csv").unlink()
     with pytest.raises(InputError, match=r"predictions_rbf.csv: was edited or removed"):
+        read_results(copy)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("fear,fear", "happy,happy"), (",fear\n", ",bored\n"), ("^1,", "0,"), (r".*fear.png.*\n", "")],
+)
+def test_predictions_of_other_faces_are_refused(copy: Path, old: str, new: str) -> None:
+    """Their digest, in job.json, goes with them."""
+    path = copy / "fold_01" / "rival_pixels" / "predictions_rbf.csv"
+    edited = re.sub(rf"(?m){old}", new, path.read_text())
+    assert edited != path.read_text()
+    path.write_text(edited)
+    record = json.loads(path.with_name("job.json").read_text())
+    record["provenance"]["predictions"]["rbf"] = file_digest(path)
+    path.with_name("job.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="rival_pixels: rbf has other faces or labels than"):
         read_results(copy)
 
 
