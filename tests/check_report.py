@@ -53,7 +53,7 @@ def stored_predictions(run: Path) -> Iterator[tuple[str, int, list[dict[str, str
 
 def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) -> dict:
     """The numbers of one method."""
-    seed_means, spreads = [], []
+    spreads = []
     by_fold: dict[str, list[float]] = defaultdict(list)
     confusion = [[0] * len(labels) for _ in labels]
     for rows in rows_by_seed.values():
@@ -64,7 +64,6 @@ def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) 
         accuracies = {fold: sum(h) / len(h) for fold, h in hits.items()}
         for fold, value in accuracies.items():
             by_fold[fold].append(value)
-        seed_means.append(statistics.fmean(accuracies.values()))
         if len(accuracies) > 1:
             spreads.append(statistics.stdev(accuracies.values()))
     total = sum(map(sum, confusion))
@@ -75,7 +74,7 @@ def recompute(rows_by_seed: dict[int, list[dict[str, str]]], labels: list[str]) 
         if named + there:
             f1.append(2 * confusion[c][c] / (named + there))
     return {
-        "mean": statistics.fmean(seed_means),
+        "mean": statistics.fmean(map(statistics.fmean, by_fold.values())),
         "std": statistics.fmean(spreads) if spreads else 0.0,
         "pooled": sum(confusion[i][i] for i in range(len(labels))) / total,
         "macro_f1": statistics.fmean(f1),

@@ -48,11 +48,12 @@ def write_report_of(results: Results) -> RunReport:
     folder = report.page.parent
     write_metrics(folder / METRICS_FILE, report)
     pictures = draw_pictures(report)
-    for old in folder.glob("*.png"):
-        old.unlink()
     for name, picture in pictures.items():
         with atomic_path(folder / name) as partial:
             partial.write_bytes(picture.png)
+    for old in folder.glob("*.png"):
+        if old.name not in pictures:
+            old.unlink(missing_ok=True)  # another report may have
     write_text(report.page, report_html(report, pictures, confused_faces(results, report)))
     return report
 

@@ -30,8 +30,9 @@ class Scores:
     fold_accuracies : mapping of int to float
         Accuracy in each fold, averaged over repetitions.
     mean, std : float
-        Mean and standard deviation over folds; the paper's accuracy is this mean. Both are means
-        over repetitions; of a single fold the deviation is 0.
+        Mean and standard deviation over folds; the paper's accuracy is this mean. A fold's accuracy
+        is the mean over its repetitions, so that a repetition of which few folds are done counts
+        there only. The deviation is the mean of the repetitions'; of a single fold it is 0.
     seed_means : tuple of float
         Mean over folds for each repetition.
     pooled : float
@@ -103,7 +104,7 @@ def score(
     seed_means = tuple(float(np.mean(list(a.values()))) for a in by_fold)
     return Scores(
         fold_accuracies=folds,
-        mean=float(np.mean(seed_means)),
+        mean=float(np.mean(list(folds.values()))),
         std=float(np.mean(spreads)) if spreads else 0.0,
         seed_means=seed_means,
         pooled=pooled,

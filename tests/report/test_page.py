@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
 from markupsafe import escape
 from matplotlib.colors import to_rgb
 
@@ -20,6 +22,7 @@ from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.plots import contrast
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import paper_tables
+from i2cnn.util.files import atomic_path
 from tests.helpers.reports import report_of, row_of, training_of
 from tests.helpers.runs import write_run
 
@@ -131,6 +134,23 @@ def test_pictures_of_an_earlier_report_are_removed(tmp_path: Path) -> None:
     old.write_bytes(b"")
     write_report(tmp_path / "run")
     assert not old.exists()
+
+
+def test_a_report_that_is_renewed_keeps_its_pictures_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path / "run")
+    write_report(tmp_path / "run")
+    there = []
+
+    def watched(path: Path) -> AbstractContextManager[Path]:
+        there.append(path.exists())
+        return atomic_path(path)
+
+    monkeypatch.setattr("i2cnn.report.page.atomic_path", watched)
+    write_report(tmp_path / "run")
+    assert there
+    assert all(there)
 
 
 def test_a_comparison_renews_each_runs_report(tmp_path: Path) -> None:

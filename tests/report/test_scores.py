@@ -47,6 +47,11 @@ def test_repetitions_are_averaged_not_pooled() -> None:
     assert found.seed_std == pytest.approx(np.std([0.75, 1], ddof=1))
 
 
+def test_a_repetition_of_one_fold_counts_in_that_fold_only() -> None:
+    """The first fold is the harder one, and the second seed has not come further yet."""
+    assert score([ROWS, ROWS[:2]], ["x", "y"]).mean == score([ROWS], ["x", "y"]).mean == 0.75
+
+
 def test_a_repetition_of_one_fold_has_no_spread_to_be_averaged() -> None:
     assert score([ROWS, PERFECT[:2]], ["x", "y"]).std == score([ROWS], ["x", "y"]).std
     assert score([ROWS[:2]], ["x", "y"]).std == 0
