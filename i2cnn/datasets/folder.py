@@ -10,7 +10,7 @@ from pathlib import Path
 from i2cnn.datasets.base import Dataset, Sample, check_folder, outside_task
 from i2cnn.datasets.labels import EIGHT, Task, task_of
 from i2cnn.datasets.suspicions import (
-    deeper_pictures,
+    other_folder,
     refuse_impossible,
     refuse_pixels,
     warnings,
@@ -67,7 +67,7 @@ def read_folder(root: Path, task: Task | None, people_first: bool = False) -> Da
                 f"{sorted(labels) or 'none'}; "
                 + ("list them" if is_list else "put them into one folder per label")
                 + (" in one per person" if people_first else "")
-                + ("" if samples or is_list else deeper_pictures(root, SUFFIXES))
+                + ("" if samples or is_list else other_folder(root, SUFFIXES))
             )
         task = task_of(labels)
     kind = "subjects" if people_first else "folder"

@@ -132,8 +132,10 @@ def warnings(samples: Sequence[Sample]) -> list[str]:
     return found
 
 
-def deeper_pictures(root: Path, suffixes: Sequence[str]) -> str:
-    """Where the pictures of a folder without any in its label folders are; empty if nowhere."""
+def other_folder(root: Path, suffixes: Sequence[str]) -> str:
+    """What to give for a folder without pictures in label folders; empty if there are none."""
+    if any(path.suffix.lower() in suffixes for path in root.iterdir()):
+        return f"; if {root.name!r} is a label or a person, give the folder that it is in"
     for path in sorted(root.glob("*/*/*")):
         if path.suffix.lower() in suffixes and path.is_file():
             inside = path.parent.parent

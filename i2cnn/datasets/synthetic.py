@@ -20,10 +20,15 @@ COLUMNS = ("file", "subject", "label", *(f"{mark}_{axis}" for mark in _MARKS for
 
 def read_synthetic(root: Path, task: Task) -> Dataset:
     """Read the samples listed in `landmarks.csv`."""
-    check_folder(root, "the synthetic set")
+    check_folder(root, "the synthetic set, or say with --dataset what it is")
     table = root / "landmarks.csv"
+    if not table.exists():
+        raise InputError(
+            f"{root}: is not the synthetic set, it has no {table.name}; say with --dataset what it "
+            "is: folder (your own labelled pictures), jaffe, ckplus, ..."
+        )
     samples, missing, outside = [], [], []
-    for line, row in csv_rows(table, COLUMNS, "; it lists the synthetic set's images"):
+    for line, row in csv_rows(table, COLUMNS):
         try:
             label = CODES[row["label"]]
             sample = Sample(row["file"], row["subject"], label, points=_points(row))

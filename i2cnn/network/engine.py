@@ -27,10 +27,9 @@ def get_engine(name: str = "torch") -> ModuleType:
         The name is unknown, or genuine pycaffe is not installed (the package `caffe` on the
         Python package index is an empty placeholder and does not count).
     """
+    check_names(name, "auto")
     if name == "torch":
         return importlib.import_module("i2cnn.torchcaffe.pycaffe")
-    if name != "caffe":
-        raise InputError(f"unknown engine {name!r}; choose one of {', '.join(ENGINES)}")
     try:
         module = importlib.import_module("caffe")
     except ImportError as error:
@@ -48,18 +47,25 @@ def get_engine(name: str = "torch") -> ModuleType:
     return module
 
 
+def check_names(engine: str, device: str) -> None:
+    """InputError unless these can be names of an engine and a device; nothing is imported."""
+    if engine not in ENGINES:
+        raise InputError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    kind, _, number = device.partition(":")
+    if device not in ("auto", "cpu") and (kind != "cuda" or not (number or "0").isdigit()):
+        raise InputError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:N")
+
+
 def choose_device(device: str = "auto") -> str:
     """Resolve "auto" (a CUDA device where PyTorch sees one, else the CPU) and check other names."""
     import torch
 
     if device == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
+    check_names("torch", device)
     if device == "cpu":
         return device
-    kind, _, number = device.partition(":")
-    if kind != "cuda" or not (number or "0").isdigit():
-        raise InputError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:N")
-    index = int(number or 0)
+    index = int(device.partition(":")[2] or 0)
     if index >= torch.cuda.device_count():
         raise InputError(
             f"device cuda:{index} is not available: PyTorch sees {torch.cuda.device_count()} CUDA "

@@ -9,6 +9,7 @@ import numpy as np
 
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.models import find_model
+from i2cnn.network.engine import check_names
 from i2cnn.network.training_folder import NET_FILE
 from i2cnn.patches.preview import box_corners
 from i2cnn.recogniser.bundle import ABOUT_FILE, REMEDY, Bundle, load_bundle
@@ -45,7 +46,8 @@ class Recogniser:
     Raises
     ------
     InputError
-        The folder's files are missing, damaged, or do not go together.
+        The folder's files are missing, damaged, or do not go together; or there is no such engine
+        or device.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class Recogniser:
         device: str = "auto",
         whole: bool = False,
     ) -> None:
+        check_names(engine, device)  # a recogniser without a network uses neither
         folder = find_model(model)
         self._made_of = (str(folder.absolute()), engine, device, whole)
         self.bundle = load_bundle(folder)

@@ -348,6 +348,7 @@ def test_seeds_are_natural_numbers(verb: str, capsys: Output) -> None:
     [
         (["evaluate", "--dataset=jaffe", "--out=r"], "needs the path of your copy"),
         (["evaluate", "nowhere", "--out=r"], "no such folder"),
+        (["evaluate", ".", "--out=r"], "say with --dataset what it is: folder (your own labelled"),
         (["evaluate", "jaffe", "--out=r"], "chosen by --dataset jaffe"),
         (["evaluate", "--out=r", "--folds=30"], "use --folds 20"),
         (["evaluate", "--out=r", "--folds=5", "--only-folds=9"], "fold 9 is not one of 1 to 5"),
@@ -356,6 +357,7 @@ def test_seeds_are_natural_numbers(verb: str, capsys: Output) -> None:
         (["evaluate", "--out=r", "--device=tpu"], "unknown device"),
         (["evaluate", "--out=r", "--device=cuda:9"], "cuda:9 is not available"),
         (["patches", "f.csv", "--out=db", "--k=0"], "choose 1, 5 or 60"),
+        (["predict", "a.png", "--device=gpu"], "unknown device 'gpu'; use auto, cpu, cuda or"),
         (["report", "nowhere"], "not a run directory"),
         (["report", "nowhere", "--out", "x.html"], "--out is for several runs"),
         (["faces", "--dataset=folder", "--out=f.csv"], "needs the path"),

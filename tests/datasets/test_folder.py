@@ -223,3 +223,10 @@ def test_ck48_is_a_folder_with_contempt(tmp_path: Path) -> None:
     six = load_dataset("folder", root, "six")
     assert six.left_out == {"with a label outside task six": sorted(names)[3:6]}
     assert six.found()["images"] == 6
+
+
+def test_a_label_folder_in_place_of_the_set_is_told(tmp_path: Path) -> None:
+    root = photos(tmp_path, "joy/a_1.png", "calm/b_1.png") / "joy"
+    reason = r"at least two labels .*; if 'joy' is a label or a person, give the folder that it is"
+    with pytest.raises(InputError, match=reason):
+        load_dataset("folder", root)

@@ -104,3 +104,9 @@ def test_no_workers_are_refused(recogniser: Recogniser) -> None:
 def test_a_file_is_no_reference_yet() -> None:
     with pytest.raises(InputError, match=r"a reference cannot be a str; .*load_reference"):
         Recogniser("faces-7", whole=True).predict(PICTURES[0], "a.ref")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("engine", "device"), [("tf", "cpu"), ("torch", "gpu")])
+def test_what_a_recogniser_does_not_use_is_checked_all_the_same(engine: str, device: str) -> None:
+    with pytest.raises(InputError, match=f"unknown .* '{device if engine == 'torch' else engine}'"):
+        Recogniser("smile", engine, device)
