@@ -198,7 +198,7 @@ TypeError
     The arrays are of other types than these, or one is not in C order.)doc";
 
 constexpr const char* kSgdUpdateDoc =
-    R"doc(sgd_update(weight, diff, history, rate, momentum, decay, threads)
+    R"doc(sgd_update(weight, diff, history, rate, momentum, decay, threads, narrow=None)
 --
 
 Caffe's SGD step with momentum and L2 decay, in one pass over memory.
@@ -218,13 +218,16 @@ decay : float
     Weight decay of this blob: the solver's times `decay_mult`.
 threads : int
     At least one is used.
+narrow : ndarray of uint16, like weight, or None
+    Bits of bfloat16 numbers: the gradient, which is taken instead of `diff`'s, and after it the
+    weights.
 
 Raises
 ------
 ValueError
     The shapes differ.
 TypeError
-    An array is not of float32 or not in C order.)doc";
+    An array is of another type or not in C order.)doc";
 
 constexpr const char* kPatchWriterDoc =
     R"doc(Writes patches of faces as Caffe `Datum` records into an LMDB.

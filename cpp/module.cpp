@@ -263,15 +263,17 @@ void max_pool_backward_into(const Array& dy, const Taps& tap, Array& dx, const S
 }
 
 void sgd_update_arrays(Floats& weight, Floats& diff, Floats& history, float rate, float momentum,
-                       float decay, int threads) {
+                       float decay, int threads, std::optional<Halves> narrow) {
   check_alike(weight, diff);
   check_alike(weight, history);
+  if (narrow) check_alike<py::array>(weight, *narrow);
+  Bf16* const n = narrow ? numbers_of(*narrow) : nullptr;
   float* const w = weight.mutable_data();
   float* const d = diff.mutable_data();
   float* const h = history.mutable_data();
   const auto size = static_cast<std::size_t>(weight.size());
   const py::gil_scoped_release release;
-  sgd_update({rate, momentum, decay}, size, w, d, h, threads);
+  sgd_update({rate, momentum, decay}, size, w, d, h, n, threads);
 }
 
 template <typename Array>
@@ -311,7 +313,8 @@ PYBIND11_MODULE(_native, m) {
   define_lrn<Halves>(m, "", "");  // the same functions for other arrays
   m.def("sgd_update", &sgd_update_arrays, py::arg("weight").noconvert(),
         py::arg("diff").noconvert(), py::arg("history").noconvert(), py::arg("rate"),
-        py::arg("momentum"), py::arg("decay"), py::arg("threads"), kSgdUpdateDoc);
+        py::arg("momentum"), py::arg("decay"), py::arg("threads"),
+        py::arg("narrow").noconvert() = py::none(), kSgdUpdateDoc);
   py::class_<PatchWriter>(m, "PatchWriter", kPatchWriterDoc)
       .def(py::init(&open_writer), py::arg("folder"), py::arg("boxes"), py::arg("mouth"),
            py::arg("size"), py::arg("encoding"), py::arg("quality"), py::arg("threads"),

@@ -234,6 +234,7 @@ def sgd_update(
     momentum: float,
     decay: float,
     threads: int,
+    narrow: NDArray[np.uint16] | None = None,
 ) -> None:
     """Caffe's SGD step with momentum and L2 decay, in one pass over memory.
 
@@ -252,13 +253,16 @@ def sgd_update(
         Weight decay of this blob: the solver's times `decay_mult`.
     threads : int
         At least one is used.
+    narrow : ndarray of uint16, like weight, or None
+        Bits of bfloat16 numbers: the gradient, which is taken instead of `diff`'s, and after it the
+        weights.
 
     Raises
     ------
     ValueError
         The shapes differ.
     TypeError
-        An array is not of float32 or not in C order.
+        An array is of another type or not in C order.
     """
 
 class PatchWriter:

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "torchcaffe/bfloat16.hpp"
+
 namespace i2cnn {
 
 struct Sgd {
@@ -12,7 +14,9 @@ struct Sgd {
 // diff += decay * weight; history = momentum * history + rate * diff; diff = history;
 // weight -= diff. Rounded as in Caffe, which calls axpy and scal, with a BLAS that has fused
 // multiply-add.
+//
+// `narrow`, unless null, has the gradient instead of `diff`, and takes the weights.
 void sgd_update(const Sgd& sgd, std::size_t size, float* weight, float* diff, float* history,
-                int threads);
+                Bf16* narrow, int threads);
 
 }  // namespace i2cnn

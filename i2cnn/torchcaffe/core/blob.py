@@ -31,6 +31,8 @@ class _Plane:
         self.shape = tuple(shape)
         #: The tensor that `bf16` converted, its version then, and what came of it.
         self._converted: tuple[Tensor, int, Tensor] | None = None
+        #: A gradient in bfloat16 that nobody has read yet.
+        self._narrow: Tensor | None = None
         #: What a new array is filled with.
         self.initial = 0.0
 
@@ -38,6 +40,7 @@ class _Plane:
         """Keep the first numbers; lose all where more are asked for than there are."""
         if tuple(shape) == self.shape:
             return
+        self._widen()
         count = math.prod(shape)
         if count > math.prod(self.shape):
             self._tensor = self._host = None
@@ -53,8 +56,13 @@ class _Plane:
         """True if an array was handed out that new values are copied into."""
         return self._host is not None and self.device.type == "cpu"
 
+    def _widen(self) -> None:
+        if self._narrow is not None:
+            self._tensor, self._narrow = self._narrow.float(), None
+
     @property
     def tensor(self) -> Tensor:
+        self._widen()
         if self._host is not None and self._host_is_newer:
             self._tensor = self._host if self.device.type == "cpu" else self._host.to(self.device)
             # A user may write through the array at any time, so a CPU blob keeps living in it.
@@ -67,7 +75,7 @@ class _Plane:
 
     @tensor.setter
     def tensor(self, value: Tensor) -> None:
-        self._host_is_newer = False
+        self._host_is_newer, self._narrow = False, None
         if self._host is not None and self.device.type == "cpu":
             if self._host.shape == value.shape:
                 # An array handed out earlier stays a live view, as in pycaffe.
@@ -82,6 +90,7 @@ class _Plane:
 
     def clear(self) -> None:
         """Set to the initial value; memory is not touched until it is read."""
+        self._narrow = None
         if self._host is None:
             self._tensor = None
         else:
@@ -89,10 +98,18 @@ class _Plane:
 
     def add(self, value: Tensor, take: bool) -> None:
         """Add; after :meth:`clear` a value that may be taken becomes the array itself."""
-        if take and self._tensor is None and self._host is None and value.shape == self.shape:
-            self._tensor = value.contiguous()
-        else:
+        nothing = self._tensor is None and self._host is None and self._narrow is None
+        if not (take and nothing and value.shape == self.shape):
             self.tensor.add_(value)
+        elif value.dtype == torch.bfloat16:
+            self._narrow = value.contiguous()
+        else:
+            self._tensor = value.contiguous()
+
+    def take_narrow(self) -> Tensor | None:
+        """A gradient in bfloat16 that nobody has read and whose memory is the caller's now."""
+        taken, self._narrow = self._narrow, None
+        return taken
 
     @property
     def array(self) -> FloatArray:
@@ -121,6 +138,10 @@ class _Plane:
         if kept is None or kept[0] is not tensor or kept[1] != tensor._version:
             kept = self._converted = (tensor, tensor._version, tensor.bfloat16())
         return kept[2]
+
+    @bf16.setter
+    def bf16(self, value: Tensor) -> None:
+        self._converted = (self.tensor, self.tensor._version, value)
 
     def assign(self, value: ArrayLike) -> None:
         """Set all numbers, without fetching from a GPU those that go."""
@@ -173,6 +194,10 @@ class _Reshaped(_Plane):
     @property
     def bf16(self) -> Tensor:
         return self._whole.bf16.reshape(self.shape)
+
+    @bf16.setter
+    def bf16(self, value: Tensor) -> None:
+        self._whole.bf16 = value.reshape(self._whole.shape)
 
     def assign(self, value: ArrayLike) -> None:
         self.array[...] = value
@@ -275,8 +300,15 @@ class Blob:
 
     @property
     def bf16(self) -> Tensor:
-        """Data in bfloat16, not to be written to; on a CPU converted once for each change."""
+        """Data in bfloat16, not to be written to; on a CPU converted once for each change.
+
+        Who changes the data may set it.
+        """
         return self._data.bf16
+
+    @bf16.setter
+    def bf16(self, value: Tensor) -> None:
+        self._data.bf16 = value
 
     @property
     def grad(self) -> Tensor:
@@ -294,6 +326,13 @@ class Blob:
     def add_grad(self, value: Tensor, take: bool) -> None:
         """Add to the diff; `take` lets it keep `value` itself, which nothing else may then use."""
         self._diff.add(value, take)
+
+    def take_narrow_grad(self) -> Tensor | None:
+        """The diff, if it is a gradient in bfloat16 that nobody has read; then set another one.
+
+        Its memory is the caller's. Who reads `grad` instead finds it in float32.
+        """
+        return self._diff.take_narrow()
 
     def input(self) -> Tensor:
         """Data for a layer that overwrites this blob; a copy if a user holds the array."""

@@ -184,15 +184,19 @@ class Layer:
     ) -> list[Tensor]:
         """Tops from bottoms; `graph` keeps what :meth:`backward` needs."""
         self._outputs = None
-        if not (graph and self.differentiable and (any(needs) or any(self.param_needs))):
-            narrow = self.uses_matmul and self.context.options.bf16
-            self.weights = [blob.bf16 if narrow else blob.tensor for blob in self.blobs]
+        differentiate = graph and self.differentiable and (any(needs) or any(self.param_needs))
+        narrow = self.uses_matmul and self.context.options.bf16
+        # Where a GPU is to differentiate, autocast converts.
+        narrow = narrow and not (differentiate and self.context.device.type == "cuda")
+        weights = [blob.bf16 if narrow else blob.tensor for blob in self.blobs]
+        if not differentiate:
+            self.weights = weights
             with torch.no_grad():
                 return self._compute(bottoms)
         inputs = [b.detach().requires_grad_(need) for b, need in zip(bottoms, needs, strict=True)]
         self.weights = [
-            blob.tensor.detach().requires_grad_(need)
-            for blob, need in zip(self.blobs, self.param_needs, strict=True)
+            weight.detach().requires_grad_(need)
+            for weight, need in zip(weights, self.param_needs, strict=True)
         ]
         with torch.enable_grad():
             outputs = self._compute(inputs)

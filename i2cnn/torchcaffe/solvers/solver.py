@@ -168,7 +168,8 @@ class CoreSolver:
         display = self._forward_backward()
         request, self.request = self.request, Request.NONE
         request = self.group.agree(request)
-        self.group.average([entry.blob.grad for entry in self.net.learnable])
+        if self.group.size > 1:
+            self.group.average([entry.blob.grad for entry in self.net.learnable])
         for _, on_gradients in self.callbacks:
             on_gradients()
         self.apply_update(display=display)
@@ -244,13 +245,12 @@ class CoreSolver:
         clip = self._clip_factor()
         learnable = self.net.learnable
         for i, entry in enumerate(learnable):
-            weight, grad = entry.blob.tensor, entry.blob.grad
             if clip != 1:
-                grad.mul_(clip)
+                entry.blob.grad.mul_(clip)
             if p.iter_size > 1:
-                grad.mul_(1.0 / p.iter_size)
+                entry.blob.grad.mul_(1.0 / p.iter_size)
             self.update.apply(
-                Slot(weight, grad, self.history[i :: len(learnable)]),
+                Slot(entry.blob, self.history[i :: len(learnable)]),
                 Step(rate * entry.lr_mult, p.weight_decay * entry.decay_mult, self.iter),
             )
         self.iter += 1

@@ -13,6 +13,8 @@ from torch.autograd.graph import increment_version
 
 from i2cnn import _native
 from i2cnn.torchcaffe.core import kernels
+from i2cnn.torchcaffe.core.blob import Blob
+from i2cnn.torchcaffe.core.native import array_of
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import SolverParameter
 
@@ -71,9 +73,18 @@ def _rate(param: SolverParameter, iteration: np.float64, current_step: int) -> f
 class Slot:
     """One learnable parameter as the rules see it; all tensors are changed in place."""
 
-    weight: Tensor
-    grad: Tensor
+    blob: Blob
     history: list[Tensor]
+
+    @property
+    def weight(self) -> Tensor:
+        """The parameter itself."""
+        return self.blob.tensor
+
+    @property
+    def grad(self) -> Tensor:
+        """Its gradient, and then what was subtracted."""
+        return self.blob.grad
 
 
 @dataclass(frozen=True)
@@ -133,26 +144,28 @@ class SGD(Update):
 
     def apply_fused(self, slot: Slot, step: Step) -> bool:
         """One pass instead of five; the same numbers."""
-        tensors = (slot.weight, slot.grad, slot.history[0])
-        contiguous = all(tensor.is_contiguous() for tensor in tensors)
+        weight, history = slot.weight, slot.history[0]
+        contiguous = weight.is_contiguous() and history.is_contiguous()
         if not contiguous or self.param.regularization_type != "L2":
             return False
-        if kernels.serves(slot.weight):
-            kernels.sgd_update(*tensors, step.rate, self.param.momentum, step.decay)
-            return True
-        if slot.weight.device.type != "cpu":
+        narrow = slot.blob.take_narrow_grad()
+        if narrow is not None:
+            slot.blob.grad = torch.empty_like(weight)
+        grad = slot.grad
+        if not grad.is_contiguous():
             return False
-        weight, grad, history = (tensor.numpy() for tensor in tensors)
-        _native.sgd_update(
-            weight,
-            grad,
-            history,
-            step.rate,
-            self.param.momentum,
-            step.decay,
-            torch.get_num_threads(),
-        )
-        increment_version(slot.weight)  # as PyTorch's operations do
+        settings = (step.rate, self.param.momentum, step.decay)
+        if kernels.serves(weight):
+            kernels.sgd_update(weight, grad, history, *settings)
+            return True
+        if weight.device.type != "cpu":
+            return False
+        arrays = (weight.numpy(), grad.numpy(), history.numpy())
+        bits = None if narrow is None else array_of(narrow)
+        _native.sgd_update(*arrays, *settings, torch.get_num_threads(), bits)
+        increment_version(weight)  # as PyTorch's operations do
+        if narrow is not None:  # the gradient's memory has the weights now
+            slot.blob.bf16 = narrow
         return True
 
 

@@ -66,9 +66,17 @@ def test_bfloat16_is_converted_once_for_each_change() -> None:
     blob.tensor = torch.tensor([5.0, 6.0])
     assert_converted(5, 6)
     solver = SolverParameter(type="SGD", momentum=0, regularization_type="L2")
-    slot = Slot(blob.tensor, torch.ones(2), [torch.zeros(2)])
-    assert SGD(solver).apply_fused(slot, Step(1.0, 0.0, 0))
+    rule = SGD(solver)
+    blob.add_grad(torch.ones(2), take=True)
+    assert rule.apply_fused(Slot(blob, [torch.zeros(2)]), Step(1.0, 0.0, 0))
     assert_converted(4, 5)
+    blob.clear_grad()
+    gradient = torch.ones(2).bfloat16()
+    blob.add_grad(gradient, take=True)
+    assert rule.apply_fused(Slot(blob, [torch.zeros(2)]), Step(1.0, 0.0, 0))
+    assert blob.bf16 is gradient  # the update converted in passing
+    assert blob.grad.tolist() == [1, 1]
+    assert_converted(3, 4)
     blob.data = 7
     assert_converted(7, 7)
     array = blob.data

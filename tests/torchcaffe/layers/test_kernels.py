@@ -175,6 +175,12 @@ def test_lrn_layer_takes_any_memory_order(form: str) -> None:
     torch.testing.assert_close(dx, expected_dx, rtol=0, atol=2e-5)
 
 
+def slot_of(weight: torch.Tensor, grad: torch.Tensor, history: torch.Tensor) -> Slot:
+    blob = Blob(weight.shape)
+    blob.tensor, blob.grad = weight, grad
+    return Slot(blob, [history])
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     size=st.integers(0, 200_000),
@@ -189,12 +195,12 @@ def test_fused_sgd_is_the_formula(size, momentum, decay, rate, threads) -> None:
     rule = SGD(SolverParameter(type="SGD", momentum=momentum))
     plain = [torch.from_numpy(a.copy()) for a in start]
     step = Step(rate, decay, iteration=0)
-    rule.apply_plain(Slot(plain[0], plain[1], [plain[2]]), step)
+    rule.apply_plain(slot_of(*plain), step)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         fused = [torch.from_numpy(a.copy()) for a in start]
-        assert rule.apply_fused(Slot(fused[0], fused[1], [fused[2]]), step)
+        assert rule.apply_fused(slot_of(*fused), step)
     finally:
         torch.set_num_threads(before)
     for a, b in zip(fused, plain, strict=True):
@@ -213,10 +219,33 @@ def test_sgd_without_vectors_agrees(instructions: str) -> None:
     np.testing.assert_allclose(weight, expected, rtol=0, atol=3e-7)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_sgd_of_a_bfloat16_gradient_is_that_of_float32(level: str) -> None:
+    random = torch.Generator().manual_seed(3)
+    weight, grad, history = torch.randn(3, 100_003, generator=random)
+    weight[:4] = torch.tensor([torch.nan, torch.inf, 1e-40, 3.4e38])
+    grad = grad.bfloat16()
+    wide = [weight.clone(), grad.float(), history.clone()]
+    found = [weight, torch.empty_like(weight), history]
+    settings = (0.01, 0.9, 5e-4, 2)
+    _native.set_simd(level)
+    try:
+        _native.sgd_update(*map(array_of, wide), *settings)
+        _native.sgd_update(*map(array_of, found), *settings, array_of(grad))
+    finally:
+        _native.set_simd("auto")
+    pairs = [*zip(found, wide, strict=True), (grad, weight.bfloat16())]
+    for a, b in pairs:
+        torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
+    for wrong in (np.zeros(5, np.uint16), np.zeros(100_003, np.float32)):
+        with pytest.raises((TypeError, ValueError)):
+            _native.sgd_update(*map(array_of, found), *settings, wrong)
+
+
 def test_arrays_of_other_order_take_the_general_way() -> None:
     rule = SGD(SolverParameter(type="SGD", momentum=0.5))
     weight, grad, history = (torch.ones(4, 6).t() for _ in range(3))
-    rule.apply(Slot(weight, grad, [history]), Step(rate=1.0, decay=0.0, iteration=0))
+    rule.apply(slot_of(weight, grad, history), Step(rate=1.0, decay=0.0, iteration=0))
     assert (weight == -0.5).all()
     assert (grad == 1.5).all()
 
@@ -236,6 +265,20 @@ def test_a_cleared_diff_takes_a_value_once() -> None:
     assert blob.grad is value
     blob.add_grad(torch.ones(2, 2), take=True)
     assert (blob.grad == 2).all()
+
+
+def test_a_bfloat16_gradient_is_read_and_added_to_in_float32() -> None:
+    blob = Blob((2, 2))
+    gradient = torch.full((2, 2), 1 / 3).bfloat16()
+    blob.add_grad(gradient, take=True)
+    blob.add_grad(gradient, take=True)
+    assert blob.take_narrow_grad() is None
+    assert torch.equal(blob.grad, 2 * gradient.float())
+    blob.clear_grad()
+    blob.add_grad(gradient, take=True)
+    blob.clear_grad()
+    assert blob.take_narrow_grad() is None
+    assert not blob.grad.any()
 
 
 def test_a_diff_copies_a_value_that_it_may_not_take() -> None:

@@ -153,7 +153,9 @@ def test_snapshots_hold_what_genuine_caffe_writes(suffix: str, golden: Path) -> 
             assert_close(a, b)
 
 
-def test_resume_repeats_the_run_bit_for_bit(golden: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_resume_repeats_the_run_bit_for_bit(precision: str, golden: Path) -> None:
+    caffe.set_precision(precision)
     text = Path("tiny_train_val.prototxt").read_text()
     text = text.replace("transform_param {", "transform_param { crop_size: 21 mirror: true ", 1)
     text = text.replace('layer { name: "relu3"', DROPOUT + 'layer { name: "relu3"')
