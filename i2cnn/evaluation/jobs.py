@@ -158,9 +158,12 @@ class Job(ABC):
         """
         folder = run / self.folder
         for name, keys in ((RESULT_FILE, ("provenance", "inputs")), (_INPUTS_FILE, ("inputs",))):
-            if not (folder / name).exists():
-                continue
-            stored = read_json(folder / name)
+            try:
+                stored = read_json(folder / name)
+            except InputError:
+                if (folder / name).exists():
+                    raise
+                continue  # not there, or the job ended just now, which removes it
             for key in keys:
                 stored = stored.get(key, {}) if isinstance(stored, dict) else {}
             if stored != inputs.digest:

@@ -9,6 +9,7 @@ import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,13 @@ from i2cnn.cli.demo import _SETTINGS as DEMO
 from i2cnn.cli.main import main
 from i2cnn.evaluation.inputs import prepare
 from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import run_scheme
 from i2cnn.report.results import read_results
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import read_json
 from tests.check_report import check
+from tests.helpers.runs import write_run
 from tests.helpers.small_runs import JOB, arguments, copy_of, data_of, settings_of, small_set
 
 
@@ -210,3 +214,20 @@ def test_a_run_keeps_to_its_pictures(run: Path, tmp_path: Path, capsys) -> None:
     other.write_bytes(picture)
     assert main(arguments(data, tmp_path / "new")) == 1
     assert "are the same picture, of" in capsys.readouterr().err
+
+
+def test_a_job_may_end_while_a_report_looks_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = write_run(tmp_path / "run", k=(), rivals=("pixels",))
+    job = jobs_of(inputs.settings)[0]
+    (tmp_path / "run" / job.folder / "job.json").unlink()
+    noted = tmp_path / "run" / job.folder / "inputs.json"
+    noted.write_text("{}")
+
+    def read_late(path: Path) -> Any:
+        noted.unlink(missing_ok=True)
+        return read_json(path)
+
+    monkeypatch.setattr("i2cnn.evaluation.jobs.read_json", read_late)
+    assert not job.is_done(tmp_path / "run", inputs)
