@@ -64,8 +64,10 @@ class FoldPoints:
             raise InputError("the features of all faces are 0; extract them again")
         whitening = vectors[:, kept] / np.sqrt(values[kept])
         points = products[fitted] @ whitening
-        whitening /= np.sqrt(np.mean(np.einsum("ij,ij->i", points, points)))
-        return cls(products[fitted] @ whitening, products[tested] @ whitening, whitening)
+        scale = np.sqrt(np.mean(np.einsum("ij,ij->i", points, points)))
+        points /= scale
+        whitening /= scale
+        return cls(points, products[tested] @ whitening, whitening)
 
 
 class PairwiseLinear:
