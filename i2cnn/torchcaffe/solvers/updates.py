@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -161,10 +162,12 @@ class SGD(Update):
         if weight.device.type != "cpu":
             return False
         arrays = (weight.numpy(), grad.numpy(), history.numpy())
-        bits = None if narrow is None else array_of(narrow)
-        _native.sgd_update(*arrays, *settings, torch.get_num_threads(), bits)
+        update = partial(_native.sgd_update, *arrays, *settings, torch.get_num_threads())
         increment_version(weight)  # as PyTorch's operations do
-        if narrow is not None:  # the gradient's memory has the weights now
+        if narrow is None:
+            update()
+        else:  # the gradient's memory takes the weights
+            update(array_of(narrow))
             slot.blob.bf16 = narrow
         return True
 
