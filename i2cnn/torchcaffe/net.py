@@ -205,6 +205,8 @@ class CoreNet:
         # What propagate_down asks for or forbids does not count here, as in Caffe.
         reached = below or (layer.differentiable and any(layer.param_needs))
         node.needs_backward = reached and (any(node.bottom_needs) or any(layer.param_needs))
+        if node.needs_backward and layer.all_params_need:
+            layer.param_needs = [True] * len(layer.param_needs)
         for name in node.top_names:
             self._blob_needs[name] = reached
 

@@ -59,6 +59,8 @@ class Layer:
     labels_only: frozenset[int] = frozenset()
     #: False for layers without any gradient (accuracy, data).
     differentiable: ClassVar[bool] = True
+    #: True for layers whose parameters get gradients even where lr_mult is 0.
+    all_params_need: ClassVar[bool] = False
     #: True for layers that make one top of each bottom.
     top_per_bottom: ClassVar[bool] = False
     #: False for layers that Caffe does not let overwrite their bottom.

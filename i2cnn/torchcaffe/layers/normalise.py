@@ -13,6 +13,15 @@ from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.proto import FillerParameter
 
 
+def has_vague_strides(x: Tensor) -> bool:
+    """Whether the backward pass of PyTorch's batch normalisation can be wrong for this shape.
+
+    The stride of an axis of one entry says nothing, but PyTorch 2.13 on a CPU takes by it an array
+    with the channels last for one with the channels first, where x or its gradient has them last.
+    """
+    return 1 in (len(x), *x.shape[2:])
+
+
 @register("BatchNorm")
 class BatchNorm(Layer):
     """Zero mean, unit variance per channel; no scale or shift (that is the Scale layer's).
@@ -51,9 +60,8 @@ class BatchNorm(Layer):
             factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
             return [self._normalise(x, total_mean * factor, total_variance * factor)]
         samples = x.numel() // x.shape[1] if x.ndim > 1 else x.numel()
-        # PyTorch's has no variance of one number, wants channels, and of a single item may take a
-        # gradient's strides for those of another order.
-        if samples == 1 or x.ndim == 1 or len(x) == 1:
+        # PyTorch's has no variance of one number, and wants channels.
+        if samples == 1 or x.ndim == 1 or has_vague_strides(x):
             axes = [axis for axis in range(x.ndim) if axis != 1]
             variance, mean = torch.var_mean(x, axes, correction=0)
             top = self._normalise(x, mean, variance)

@@ -83,6 +83,7 @@ class _Recurrent(Layer):
     and with `expose_hidden` the last states.
     """
 
+    all_params_need = True  # an unrolled net computes them, which does not see lr_mult
     bottoms = (2, 5)
     tops = (1, 3)
     #: Number of states that go from one step to the next.

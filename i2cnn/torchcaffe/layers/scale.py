@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, register
+from i2cnn.torchcaffe.layers.normalise import has_vague_strides
 from i2cnn.torchcaffe.proto import FillerParameter
 
 
@@ -58,7 +59,8 @@ class Scale(_Broadcast):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         x = bottoms[0]
-        if self._by_channel(x) and len(bottoms) == 1:
+        vague = torch.is_grad_enabled() and has_vague_strides(x)
+        if self._by_channel(x) and len(bottoms) == 1 and not vague:
             return [self._as_statistics(x)]
         factor = bottoms[1] if len(bottoms) == 2 else self.weights[0]
         factor = self.spread(factor, x)

@@ -5,11 +5,13 @@ Numbers that are not worked out in the test are genuine Caffe 1.0's.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.util.errors import InputError
@@ -262,19 +264,44 @@ def test_axes_that_are_not_there_are_refused(build, text: str, message: str) -> 
         build(text)
 
 
-def test_batch_norm_of_one_item_takes_any_order_of_its_gradient(build) -> None:
-    # PyTorch takes some strides of a single item for those of another order.
-    more = "batch_norm_param { use_global_stats: false }"
-    loss = layer("InfogainLoss", "y n h", "l")
-    shape = (1, 4, 3, 2)
-    sources = source("x", *shape) + source("n", 1, 3, 2) + source("h", 4, 4)
-    learned = layer("Bias", "x", "b", "bias_param { axis: 0 num_axes: -1 }")
-    net = build(sources + learned + layer("BatchNorm", "b", "y", more) + loss)
-    generator = np.random.RandomState(0)
-    x, h = generator.randn(*shape), generator.randn(4, 4)
-    net.forward(x=x, h=h, n=generator.randint(0, 4, (1, 3, 2)))
-    net.backward()
-    y, dy = net.blobs["y"].data.astype(float), net.blobs["y"].diff
-    mean = dy.mean((2, 3), keepdims=True) + y * (dy * y).mean((2, 3), keepdims=True)
-    expected = (dy - mean) / np.sqrt(x.var((2, 3), keepdims=True) + 1e-5)
-    np.testing.assert_allclose(net.params["b"][0].diff, expected, rtol=1e-3, atol=1e-6)
+@pytest.mark.parametrize("kind", ["BatchNorm", "Scale"])
+@pytest.mark.parametrize("shape", [(1, 4, 3, 2), (2, 4, 1, 3), (2, 4, 3, 2), (2, 4, 3, 1)])
+def test_gradients_may_be_in_any_order_in_memory(build, kind: str, shape: tuple[int, ...]) -> None:
+    # PyTorch takes strides for those of another order where an axis has one entry.
+    more = "batch_norm_param { use_global_stats: false }" if kind == "BatchNorm" else ""
+    one = build(FORCE + source("x", *shape) + layer(kind, "x", "y", more)).layers[-1]
+    generator = torch.Generator().manual_seed(0)
+    x, gradient = (torch.randn(shape, generator=generator) for _ in range(2))
+    found = []
+    for order in itertools.permutations(range(4)):
+        for of_x, of_gradient in ((range(4), order), (order, range(4))):
+            bottom, top = in_order(x, of_x), in_order(gradient, of_gradient)
+            one.forward([bottom], [True], graph=True)
+            for blob in one.blobs:
+                blob.clear_grad()
+            below = one.backward([bottom], [top], [True])[0]
+            found.append([below.numpy().copy(), *(blob.diff.copy() for blob in one.blobs)])
+    for arrays in found:
+        for array, expected in zip(arrays, found[0], strict=True):
+            np.testing.assert_allclose(array, expected, rtol=1e-3, atol=1e-5)
+
+
+def in_order(values: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
+    """The same numbers with their axes in this order in memory."""
+    return values.permute(*order).contiguous().permute(*np.argsort(order))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM"])
+def test_recurrent_parameters_have_gradients_where_lr_mult_is_0(build, kind: str) -> None:
+    settings = 'recurrent_param { num_output: 2 weight_filler { type: "xavier" } }'
+    gradients = []
+    for learned in (1, 0):
+        more = f"param {{ }} param {{ lr_mult: {learned} }} loss_weight: 1 {settings}"
+        caffe.set_random_seed(1)
+        net = build(source("x", 3, 2, 4) + source("c", 3, 2) + layer(kind, "x c", "y", more))
+        net.forward(x=np.random.RandomState(0).randn(3, 2, 4), c=np.ones((3, 2)))
+        net.backward()
+        gradients.append([blob.diff for blob in net.params["y"]])
+    assert all(diff.any() for diff in gradients[0])
+    for mine, other in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(mine, other)
