@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.util.images import read_image, write_image
 from tests.helpers.pages import DESKTOP, PHONE, check_page, serving, wait_for
 from tests.pages.conftest import FACE
 
@@ -81,6 +83,22 @@ def test_a_chosen_picture_is_named_and_explained(page: Any, url: str) -> None:
     assert "For happy (blue): " in face.text
     assert "Against it (red): " in face.text
     check_page(page, url)
+
+
+def test_a_group_stays_in_sight_beside_its_faces(page: Any, tmp_path: Path) -> None:
+    one = read_image(embedded_root() / FACE)
+    write_image(tmp_path / "group.png", np.tile(one, (2, 6)))
+    choose(page, tmp_path / "group.png")
+    cards = wait_for(lambda: found(page, ".face"))
+    assert len(cards) == 12
+    assert page.page_source.count("Scores are probabilities") == 1
+    button = cards[-1].find_element("css selector", "button")
+    page.execute_script("arguments[0].scrollIntoView(); arguments[0].click()", button)
+    middle = page.execute_script(
+        "const box = document.querySelector('.picture').getBoundingClientRect();"
+        "return (box.top + box.bottom) / 2"
+    )
+    assert middle > 0
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])

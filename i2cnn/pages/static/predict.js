@@ -60,8 +60,14 @@ function show(entry, answer, blob) {
     ...answer.warnings.map((text) => el("p", { class: "warn" }, text)),
     el("div", { class: "pair" },
       el("div", { class: "picture" }, inner),
-      el("div", {}, ...answer.faces.map((face) => card(face, overlay, answer)))),
+      el("div", {}, ...answer.faces.map((face) => card(face, overlay, answer)), ...meaning(answer.faces))),
   );
+}
+
+function meaning(faces) {
+  if (!faces.length) return [];
+  const text = faces.every((face) => face.calibrated) ? "Scores are probabilities, for faces like those it was made with." : "Scores are not calibrated: they are no probabilities.";
+  return [el("p", { class: "quiet" }, text)];
 }
 
 function draw(overlay, answer, explained) {
@@ -101,7 +107,6 @@ function card(face, overlay, answer) {
     el("h3", {}, `Face ${face.face}: ${face.label}`),
     ...face.warnings.map((text) => el("p", { class: "warn" }, text)),
     el("table", { class: "scores" }, el("tbody", {}, ...rows)),
-    el("p", { class: "quiet" }, face.calibrated ? "Scores are probabilities, for faces like those it was made with." : "Scores are not calibrated: they are no probabilities."),
     button, why);
 }
 
