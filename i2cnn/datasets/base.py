@@ -92,6 +92,12 @@ class Dataset:
                 + "; check the folder and the --dataset"
             )
         for sample in self.samples:
+            names = (sample.image, sample.subject, sample.label, sample.sequence)
+            if any("\r" in name for name in names):  # the tables of a run would end a line there
+                raise InputError(
+                    f"{self.root / sample.image}: subject {sample.subject!r}, label "
+                    f"{sample.label!r}: a carriage return in a name; rename it"
+                )
             try:
                 self.task.index(sample.label)
             except InputError as error:

@@ -230,3 +230,10 @@ def test_a_label_folder_in_place_of_the_set_is_told(tmp_path: Path) -> None:
     reason = r"at least two labels .*; if 'joy' is a label or a person, give the folder that it is"
     with pytest.raises(InputError, match=reason):
         load_dataset("folder", root)
+
+
+@pytest.mark.parametrize("name", ["happy/S01\r_1.png", "hap\rpy/S01_1.png", "happy/S01_1\r.png"])
+def test_a_name_that_would_break_a_table_is_refused(tmp_path: Path, name: str) -> None:
+    root = photos(tmp_path, name, "neutral/S01_2.png")
+    with pytest.raises(InputError, match="a carriage return in a name; rename it"):
+        load_dataset("folder", root)
