@@ -81,8 +81,8 @@ def test_effects_of_signals(
     change_solver("solver_sgd.prototxt", "S", max_iter=8, snapshot=0)
     update = CoreSolver.apply_update
 
-    def signalled(self: CoreSolver, display: bool = False) -> None:
-        update(self, display)
+    def signalled(self: CoreSolver) -> None:
+        update(self)
         if self.iter == 3:
             os.kill(os.getpid(), number)
 

@@ -165,21 +165,21 @@ class CoreSolver:
             and (self.iter > 0 or p.test_initialization)
         ):
             self.test_all()
-        display = self._forward_backward()
+        self._forward_backward()
         request, self.request = self.request, Request.NONE
         request = self.group.agree(request)
         if self.group.size > 1:
             self.group.average([entry.blob.grad for entry in self.net.learnable])
         for _, on_gradients in self.callbacks:
             on_gradients()
-        self.apply_update(display=display)
+        self.apply_update()
         self.stopped = request == Request.STOP
         # Caffe leaves the snapshot of a stop to snapshot_after_train.
         if request != Request.NONE or (p.snapshot and self.iter % p.snapshot == 0):
             self.snapshot()
 
-    def _forward_backward(self) -> bool:
-        """Loss and gradients of the iteration; returns whether it is one to display."""
+    def _forward_backward(self) -> None:
+        """Loss and gradients of the iteration."""
         p = self.param
         for on_start, _ in self.callbacks:
             on_start()
@@ -201,7 +201,6 @@ class CoreSolver:
             self._check_loss()
             # Weights are good once a loss has been computed with them.
             self._good_snapshot = self._latest_snapshot
-        return display
 
     def _check_loss(self) -> None:
         """Refuse to go on from a loss that is not a number."""
@@ -236,11 +235,11 @@ class CoreSolver:
             raise CaffeError(f"{self.source}: {error}") from None
         return rate
 
-    def apply_update(self, display: bool = False) -> None:
+    def apply_update(self) -> None:
         """Turn the diffs into updates, subtract them and count (SGDSolver::ApplyUpdate)."""
         p = self.param
         rate = self.rate()
-        if display:
+        if p.display and self.iter % p.display == 0:
             log.info("sgd_solver.cpp:112", f"Iteration {self.iter}, lr = {rate:g}")
         clip = self._clip_factor()
         learnable = self.net.learnable

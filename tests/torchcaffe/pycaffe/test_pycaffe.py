@@ -181,12 +181,14 @@ def test_diffs_of_parameters_are_written_and_cleared(golden: Path) -> None:
     assert not net.params["fc2"][0].diff.any()
 
 
-def test_an_update_by_hand_is_an_iteration(golden: Path) -> None:
+def test_an_update_by_hand_is_an_iteration(golden: Path, capfd, monkeypatch) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
     change_solver("solver_sgd.prototxt", "by_hand.prototxt", stepsize=1)
     solver = caffe.get_solver("by_hand.prototxt")
     solver.net.forward()
     solver.net.backward()
     solver.apply_update()
+    assert "] Iteration 0, lr = " in capfd.readouterr().err
     assert solver.iter == 1
     assert solver.lr == pytest.approx(0.1 * solver.param.base_lr)
 
