@@ -22,6 +22,7 @@ from i2cnn.util.arrays import (
     Float64Array,
     IntArray,
     UInt8Array,
+    mask_or_all,
 )
 from i2cnn.util.errors import InputError
 
@@ -157,8 +158,7 @@ class RivalFold:
     @property
     def _counted(self) -> BoolArray:
         """Fitted rows that a choice counts as right or wrong."""
-        every = np.ones(len(self.labels), bool)
-        return (every if self.judged is None else self.judged)[self.fitted]
+        return mask_or_all(self.judged, len(self.labels))[self.fitted]
 
     @cached_property
     def whole_gram(self) -> Float64Array:

@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold
 from i2cnn.svm.album import Album
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import MIXES, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -105,7 +105,7 @@ def choose_album_rule(
     rules = [ReferenceRule(shrinkage, mix) for shrinkage in _SHRINKAGES for mix in MIXES]
     albums = _Albums.draw(labels, people)
     splits = [known for known, _ in GroupKFold(groups).split(gram, labels, people)]
-    counted = np.ones(len(labels), bool) if judged is None else judged
+    counted = mask_or_all(judged, len(labels))
     with ThreadPoolExecutor(min(groups, available_cores())) as pool:
         judge = partial(_right, gram, labels, people, counted, albums, rules)
         counts = list(pool.map(judge, splits))

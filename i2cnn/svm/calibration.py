@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import INNER_FOLDS
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
 
 #: An SVM that knows nothing of other people still says what it prefers.
 _LEAST_SLOPE = 0.01
@@ -48,7 +48,7 @@ def calibrate(
     float or None
         For :func:`i2cnn.svm.probabilities.couple`; None where no inner fold can tell.
     """
-    counted = np.ones(len(labels), bool) if judged is None else judged
+    counted = mask_or_all(judged, len(labels))
     return fit_slope(
         margins(
             FoldGram.of(gram, known, test[counted[test]]),

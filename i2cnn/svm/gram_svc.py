@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from i2cnn.svm.gram import FoldGram
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -164,7 +164,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         median = float(np.median(upper))
         # Equal faces are at the distance of rounding errors.
         self.distance_ = median if median > ROUNDING * self.scale_ else 1.0
-        counted = np.ones(len(labels), bool) if judged is None else judged
+        counted = mask_or_all(judged, len(labels))
         self.choice_ = self._tune(gram, labels, np.asarray(groups), counted)
         kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma, self.choice_.degree)
         self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)

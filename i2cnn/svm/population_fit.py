@@ -16,7 +16,7 @@ from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
 from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray, mask_or_all
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _referenced_slope(
     judged: BoolArray | None,
 ) -> float | None:
     """As :func:`calibrate`, of left-out people who are measured from their own whole albums."""
-    counted = np.ones(len(labels), bool) if judged is None else judged
+    counted = mask_or_all(judged, len(labels))
     parts = []
     for known, _ in inner_folds(labels, people):
         if len(set(labels[known])) > 1:

@@ -15,7 +15,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -61,8 +61,8 @@ class Group:
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite the tensors with the root's."""
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace the tensors by their mean over the processes."""
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Replace the tensors by their mean over the processes; one alone asks for none of them."""
 
     def agree(self, request: Request) -> Request:
         """The largest request of all; an InputError if another process failed."""
@@ -100,7 +100,8 @@ class ProcessGroup(Group):
                 dist.broadcast(tensor, src=0)
                 increment_version(tensor)
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        tensors = list(tensors)
         with self._connected():
             for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
                 work.wait()

@@ -17,7 +17,7 @@ It works through torch.distributed: NCCL between GPUs, gloo between CPUs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from torch import Tensor
 
@@ -79,5 +79,5 @@ class NCCL:
             self._group.average(_grads(entry.blob for entry in self._core.net.learnable))
 
 
-def _grads(blobs: Iterable[Blob]) -> list[Tensor]:
-    return [blob.grad for blob in blobs]
+def _grads(blobs: Iterable[Blob]) -> Iterator[Tensor]:
+    return (blob.grad for blob in blobs)

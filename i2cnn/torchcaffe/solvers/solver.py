@@ -168,8 +168,7 @@ class CoreSolver:
         self._forward_backward()
         request, self.request = self.request, Request.NONE
         request = self.group.agree(request)
-        if self.group.size > 1:
-            self.group.average([entry.blob.grad for entry in self.net.learnable])
+        self.group.average(entry.blob.grad for entry in self.net.learnable)
         for _, on_gradients in self.callbacks:
             on_gradients()
         self.apply_update()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -146,28 +145,25 @@ class SGD(Update):
     def apply_fused(self, slot: Slot, step: Step) -> bool:
         """One pass instead of five; the same numbers."""
         weight, history = slot.weight, slot.history[0]
+        on_cpu = weight.device.type == "cpu"
         contiguous = weight.is_contiguous() and history.is_contiguous()
-        if not contiguous or self.param.regularization_type != "L2":
+        known = (on_cpu or kernels.serves(weight)) and self.param.regularization_type == "L2"
+        if not (contiguous and known):
             return False
         narrow = slot.blob.take_narrow_grad()
         if narrow is not None:
             slot.blob.grad = torch.empty_like(weight)
-        grad = slot.grad
-        if not grad.is_contiguous():
+        elif not slot.grad.is_contiguous():
             return False
         settings = (step.rate, self.param.momentum, step.decay)
-        if kernels.serves(weight):
-            kernels.sgd_update(weight, grad, history, *settings)
+        if not on_cpu:
+            kernels.sgd_update(weight, slot.grad, history, *settings)
             return True
-        if weight.device.type != "cpu":
-            return False
-        arrays = (weight.numpy(), grad.numpy(), history.numpy())
-        update = partial(_native.sgd_update, *arrays, *settings, torch.get_num_threads())
+        arrays = (weight.numpy(), slot.grad.numpy(), history.numpy())
+        bits = None if narrow is None else array_of(narrow)
+        _native.sgd_update(*arrays, *settings, torch.get_num_threads(), bits)
         increment_version(weight)  # as PyTorch's operations do
-        if narrow is None:
-            update()
-        else:  # the gradient's memory takes the weights
-            update(array_of(narrow))
+        if narrow is not None:  # the gradient's memory has the weights now
             slot.blob.bf16 = narrow
         return True
 
