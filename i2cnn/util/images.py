@@ -130,12 +130,12 @@ def _to_array(picture: Image.Image, path: Path) -> UInt8Array:
         return (wide >> 8).astype(np.uint8)
     if mode in ("I", "F"):
         return _from_numbers(np.asarray(turned), path)
-    if mode in ("1", "L"):
-        return np.asarray(turned.convert("L"))
     if mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in turned.info:
         turned = turned.convert("RGBA")
         ground = Image.new("RGBA", turned.size, (128, 128, 128, 255))
         turned = Image.alpha_composite(ground, turned)
+    if turned.mode in ("1", "L"):
+        return np.asarray(turned.convert("L"))
     rgb = np.asarray(turned if turned.mode == "RGB" else turned.convert("RGB"))
     bgr = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
     # Gray pictures (some of JAFFE's) may be stored with a palette or as RGB.
@@ -221,7 +221,9 @@ def _from_pillow(given: Image.Image) -> UInt8Array:
         raise InputError(f"a PIL image of the format {given.format} is not decoded; save it as PNG")
     _check_pixels(given.height, given.width)
     try:
-        return _to_array(ImageOps.exif_transpose(given), Path("PIL image"))
+        turned = ImageOps.exif_transpose(given)
+        turned.format = given.format  # what Pillow has widened is known by it
+        return _to_array(turned, Path("PIL image"))
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"PIL image: cannot be read ({error})") from None
 
@@ -280,8 +282,13 @@ def check_picture_name(path: Path) -> None:
 
 
 def write_image(path: Path, image: UInt8Array) -> None:
-    """Write a picture in the format of its suffix, which must be one that OpenCV writes."""
+    """Write a picture in the format of its suffix; InputError if that cannot hold it."""
     check_picture_name(path)
-    _, data = cv2.imencode(path.suffix, image)
+    encoded, data = cv2.imencode(path.suffix, image)
+    if not encoded:
+        height, width = image.shape[:2]
+        raise InputError(
+            f"{path}: its format cannot hold {width}x{height} pixels; end its name in .png"
+        )
     with atomic_path(path) as partial:
         partial.write_bytes(data.tobytes())

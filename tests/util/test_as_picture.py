@@ -31,6 +31,14 @@ def test_gray_pictures_may_have_one_channel() -> None:
         np.testing.assert_array_equal(as_picture(given), GRAY)
 
 
+@pytest.mark.parametrize("suffix", ["pgm", "png", "tiff"])
+def test_a_pil_image_of_sixteen_bits_is_that_of_its_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"wide.{suffix}"
+    Image.fromarray(GRAY.astype(np.uint16) * 257).save(path)
+    np.testing.assert_array_equal(as_picture(Image.open(path)), GRAY)
+    np.testing.assert_array_equal(as_picture(path), GRAY)
+
+
 def test_a_pil_image_is_turned_by_its_exif_and_stays_as_it_is() -> None:
     turned = Image.fromarray(GRAY)
     turned.getexif()[0x0112] = 6

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import as_bgr, as_gray, read_image
+from i2cnn.util.images import as_bgr, as_gray, read_image, write_image
 
 RAMP = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
 
@@ -105,6 +105,14 @@ def test_transparent_pixels_are_mid_gray(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, np.where(RAMP < 128, 128, RAMP))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+def test_a_transparent_colour_is_mid_gray(mode: str, tmp_path: Path) -> None:
+    halves = np.where(RAMP < 128, 0, 255).astype(np.uint8)
+    clear = (0, 0, 0) if mode == "RGB" else 0
+    path = save(tmp_path / "a.png", Image.fromarray(halves).convert(mode), transparency=clear)
+    np.testing.assert_array_equal(read_image(path), np.where(RAMP < 128, 128, 255))
+
+
 def test_cmyk_jpeg(tmp_path: Path) -> None:
     cmyk = Image.fromarray(RAMP).convert("RGB").convert("CMYK")
     found = read_image(save(tmp_path / "k.jpg", cmyk, quality=95))
@@ -150,3 +158,11 @@ def test_too_large_pictures_are_refused_before_decoding(megapixels: int, tmp_pat
 
 def test_pillows_own_limit_stays_for_others() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_a_format_that_cannot_hold_a_picture_is_told(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"wide.{suffix}"
+    with pytest.raises(InputError, match=rf"{path}: .* 66000x8 .*; end its name in \.png"):
+        write_image(path, np.zeros((8, 66_000), np.uint8))
+    assert not path.exists()
