@@ -129,10 +129,12 @@ class Job(ABC):
         Raises
         ------
         InputError
-            Another process works on the job, or its inputs cannot be used.
+            Another process works on the job, it was begun with other inputs, or its inputs cannot
+            be used.
         """
         with self.opened(run, inputs) as folder:
-            self.work(run, folder, inputs, execution)
+            if not self.has_result(run):
+                self.work(run, folder, inputs, execution)
             if not execution.keep:
                 self.clean_up(run)
 
@@ -140,12 +142,14 @@ class Job(ABC):
     def opened(self, run: Path, inputs: Inputs) -> Iterator[JobFolder]:
         """Make the job's folder, note its inputs, and keep other processes out of it.
 
-        A worker may outlive the command that started it, so the run's own lock is not enough.
+        A worker may outlive the command that started it, so the run's own lock is not enough, and
+        the job may be done by now.
         """
         path = run / self.folder
         path.mkdir(parents=True, exist_ok=True)
         with locked(path, "a worker of an earlier command still runs; wait for it or stop it"):
-            write_json(path / _INPUTS_FILE, {"inputs": inputs.digest})
+            if not self.is_done(run, inputs):
+                write_json(path / _INPUTS_FILE, {"inputs": inputs.digest})
             yield JobFolder(path, self, inputs)
 
     def is_done(self, run: Path, inputs: Inputs) -> bool:

@@ -34,7 +34,7 @@ from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge, read_settings
 from i2cnn.evaluation.templates import check_templates, keep_templates
-from i2cnn.evaluation.workers import Failure, Workers, run_all
+from i2cnn.evaluation.workers import LOG_FOLDER, Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
@@ -146,8 +146,10 @@ def evaluate(
         for follows in (False, True):
             jobs = [job for job in todo if job.follows == follows and job not in failed]
             failures += run_all(run, jobs, inputs, execution, workers)
-        if not failures and not execution.keep:
-            shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
+        if not failures:
+            shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
+            if not execution.keep:
+                shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
         _bundle(run, inputs)
     return failures
 

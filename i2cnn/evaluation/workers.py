@@ -7,7 +7,6 @@ and repeating the command tries it again from where it stood.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 import traceback
@@ -27,7 +26,7 @@ from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
 
-#: Pickled calls and logs of the worker processes.
+#: Pickled calls and logs of the worker processes; failures name them.
 LOG_FOLDER = "workers"
 _POLL_SECONDS = 0.2
 #: Each job's process is asked after once in so many polls; results are seen in every one.
@@ -162,8 +161,6 @@ def _in_processes(
     except BaseException:
         pool.cancel()
         raise
-    if not failures:
-        shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
     return failures
 
 

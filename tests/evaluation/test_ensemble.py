@@ -117,6 +117,7 @@ def test_it_is_done_again_after_one_of_its_networks_was_repeated(tmp_path: Path)
             np.save(run / network.folder / gram_file(net), features @ features.T)
         np.save(run / network.folder / VOTES_FILE, np.eye(6))
     assert job.is_done(run, inputs)  # earlier versions did not note what it was made of
+    (run / job.folder / "job.json").unlink()
     job.run(run, inputs, Execution())
     assert job.is_done(run, inputs)
     finish_job(run, networks[1], inputs, shift=5)

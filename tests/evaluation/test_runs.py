@@ -16,7 +16,9 @@ import pytest
 from i2cnn.cli.demo import _SETTINGS as DEMO
 from i2cnn.cli.main import main
 from i2cnn.evaluation.inputs import prepare
+from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.network_job import NetworkJob
+from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.run import jobs_of
 from i2cnn.evaluation.settings import run_scheme
 from i2cnn.report.results import read_results
@@ -126,6 +128,25 @@ def test_two_processes_do_not_work_on_one_job(tmp_path: Path) -> None:
             job.opened(tmp_path / "run", inputs),
         ):
             pass
+
+
+def test_a_job_that_a_worker_of_an_earlier_command_has_done_meanwhile_stays(tmp_path: Path) -> None:
+    inputs = write_run(run := tmp_path / "run", rivals=("pixels",))
+    folder = run / RivalJob(1, "pixels").folder
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    RivalJob(1, "pixels").run(run, inputs, Execution())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_job_that_was_begun_with_other_faces_is_not_continued(tmp_path: Path) -> None:
+    inputs = write_run(run := tmp_path / "run", rivals=("pixels",))
+    job = RivalJob(1, "pixels")
+    shutil.rmtree(run / job.folder)
+    with job.opened(run, inputs):
+        pass
+    other = replace(inputs, faces=[replace(inputs.faces[0], box=(0, 0, 9, 9)), *inputs.faces[1:]])
+    with pytest.raises(InputError, match="made from other faces"):
+        job.run(run, other, Execution())
 
 
 def test_too_many_folds_do_not_bind_a_run(tmp_path: Path, capsys) -> None:

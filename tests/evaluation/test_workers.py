@@ -17,10 +17,12 @@ import pytest
 from i2cnn.cli.main import main
 from i2cnn.evaluation import workers
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.run import locked_run
-from i2cnn.evaluation.workers import Workers, slurm_parameters
+from i2cnn.evaluation.workers import Workers, run_all, slurm_parameters
 from i2cnn.util.errors import InputError
 from tests.check_report import check
+from tests.helpers.runs import write_run
 from tests.helpers.small_runs import arguments, small_set
 
 pytest.importorskip("submitit")
@@ -109,6 +111,16 @@ def test_a_failed_fold_loses_no_other(tmp_path: Path, capsys) -> None:
     assert (run / "fold_02" / "k1_seed0" / "job.json").exists()
     broken.unlink()
     assert main(words) == 0
+
+
+def test_jobs_that_succeed_leave_the_logs_of_those_that_failed(tmp_path: Path) -> None:
+    inputs = write_run(run := tmp_path / "run")
+    log = run / "workers" / "1_0_log.err"
+    log.parent.mkdir()
+    log.write_text("out of memory")
+    jobs = [RivalJob(fold, "pixels") for fold in (1, 2)]
+    assert run_all(run, jobs, inputs, Execution(), Workers(2)) == []
+    assert log.exists()
 
 
 def test_one_command_a_run(tmp_path: Path, capsys) -> None:
