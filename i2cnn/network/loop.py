@@ -123,7 +123,9 @@ class _DelayedInterrupt:
         signal.signal(signal.SIGINT, self._before)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
-        self.asked = True
+        # Under nohup, and in the background of scripts, Ctrl-C is ignored. SIGTERM comes here, too.
+        if signum != signal.SIGINT or self._before != signal.SIG_IGN:
+            self.asked = True
 
 
 def train(

@@ -19,6 +19,7 @@ from i2cnn.patches.lmdb_facts import CONTENTS_FILE, DatabaseContents
 from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.util.arrays import Float32Array, IntArray
+from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_folder, make_parent, write_json
 from i2cnn.util.images import as_bgr, as_gray, read_image
@@ -58,7 +59,7 @@ class DatabaseOptions:
         Leave out faces whose image or landmarks cannot be used, and list them in the result,
         instead of stopping at the first. The other records keep their keys.
     threads : int
-        0 uses all cores. The records are the same for any number.
+        0: as many as there are cores for this process. The records are the same for any number.
 
     Raises
     ------
@@ -226,7 +227,7 @@ def _open_writer(folder: Path, options: DatabaseOptions) -> Iterator[_native.Pat
         options.size,
         options.encoding,
         JPEG_QUALITY,
-        options.threads,
+        options.threads or available_cores(),
     )
     with contextlib.closing(writer):
         yield writer

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from i2cnn.cli.main import _terminated_as_interrupted
 from i2cnn.network.loop import Training, Validation, load_training, train
 from i2cnn.network.profiles import Schedule
 from i2cnn.util.errors import InputError
@@ -119,6 +120,20 @@ def test_ctrl_c_in_the_last_iteration_is_not_lost(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_with(solver, tmp_path, Schedule(10, 10, 0, 8))
     assert load_training(tmp_path).finished
+
+
+def test_an_ignored_ctrl_c_stays_ignored_and_sigterm_still_stops(tmp_path: Path) -> None:
+    # As under nohup, or in the background of a script: the shell has it ignored.
+    solver = FakeSolver([])
+    solver.at_iteration[3] = lambda: os.kill(os.getpid(), signal.SIGINT)
+    solver.at_iteration[5] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _terminated_as_interrupted(), pytest.raises(KeyboardInterrupt):
+            train_with(solver, tmp_path, Schedule(10, 10, 0, 8))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert load_training(tmp_path).resume_iter == 5
 
 
 def test_a_loss_that_never_left_chance_is_flat() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from i2cnn.patches.lmdb_facts import database_digest, database_size
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.torchcaffe.formats.storage import read_mean
+from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_bgr, as_gray, read_image, write_image
 from tests.helpers.databases import decode, options_of, records, write_faces
@@ -69,6 +71,17 @@ def test_same_records_for_any_number_of_threads(tmp_path: Path) -> None:
         write_faces(tmp_path / str(threads), number=6, threads=threads)
         digests.add(database_digest(tmp_path / str(threads)))
     assert len(digests) == 1
+
+
+def test_threads_are_a_jobs_share_of_the_cores(tmp_path: Path) -> None:
+    def threads() -> int:
+        return len(os.listdir("/proc/self/task"))
+
+    seen: list[int] = []
+    before = threads()
+    with limited_cores(1):
+        write_faces(tmp_path / "db", update=lambda *_: seen.append(threads() - before))
+    assert max(seen) == 2  # one samples, one writes
 
 
 def test_the_embedded_set_has_one_digest(tmp_path: Path) -> None:
