@@ -82,20 +82,26 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def _predict_videos(options: argparse.Namespace) -> int:
-    """Print what the faces of videos, or of a camera, show; status 1 if one cannot be read."""
+    """Print what the faces of videos, or of a camera, show.
+
+    Status 1 if one cannot be read or shows no face in any frame; the others are still answered.
+    """
     follow = options.people == "follow"
     recogniser = _recogniser(options, 1, "the video and --people follow")
     failed = False
     with _csv_file(options, recogniser.labels, follow, video=True) as table:
         done = {} if table is None else table.done
+        shows = dict.fromkeys(done, True)  # the frames that are left may well show nobody
         for answer in predict_videos(options, recogniser, done):
             failed |= bool(answer.error)
+            name = printable(answer.picture.path)
+            shows[name] = bool(shows.get(name) or answer.faces)
             for entry in entries(answer, 1, follow, options.explain):
                 if options.json:
                     print_json(entry)
                 if table is not None:
                     table.write(entry)
-    return int(failed)
+    return int(failed or not all(shows.values()))
 
 
 def _check_outputs(options: argparse.Namespace) -> None:

@@ -16,6 +16,10 @@ of them, say whose they are.
   i2cnn predict ALBUM --people one
   i2cnn predict photo.jpg --reference ALBUM
 """
+PREDICT_END = """\
+Exit status: 0 every picture or video shows a face; 1 an error, or one shows no face or cannot be
+read (the others are still answered); 130 stopped by Ctrl-C (but for --camera) or SIGTERM.
+"""
 
 
 def add_predict(verbs: Verbs) -> None:
@@ -24,6 +28,7 @@ def add_predict(verbs: Verbs) -> None:
         "predict",
         help="expressions of the faces in photographs",
         description=PREDICT,
+        epilog=PREDICT_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     predict.set_defaults(run="i2cnn.cli.predict:predict")

@@ -51,15 +51,19 @@ def predict_videos(
     """
     if options.camera is not None:
         picture = Picture(Path(f"camera {options.camera}"), Path())
-        yield from _named(options, recogniser, picture, read_camera(options.camera, options.every))
+        yield from _named(
+            options, recogniser, picture, read_camera(options.camera, options.every), whole=True
+        )
         return
     for path in options.images:
         start = done.get(printable(path), -1) + 1
+        if start:
+            note(f"{options.csv} has {path} up to frame {start - 1} already")
         frames = read_video(path, options.every, start)
         # Answers that are printed on a terminal are the progress.
         if _has_table(options) or not sys.stdout.isatty():
             frames = _with_progress(frames, f"{path.name}, frames")
-        yield from _named(options, recogniser, Picture(path, path.parent), frames)
+        yield from _named(options, recogniser, Picture(path, path.parent), frames, not start)
 
 
 def _with_progress(frames: Iterator[Frame], title: str) -> Iterator[Frame]:
@@ -76,7 +80,9 @@ def _named(
     recogniser: Recogniser,
     picture: Picture,
     frames: Iterator[Frame],
+    whole: bool,
 ) -> Iterator[Answer]:
+    """Answers of frames, and their table; `whole` if none were answered by an earlier command."""
     video = VideoRecogniser(recogniser, options.people == "follow")
     shown: dict[int, Counter[str]] = {}
     refused = False
@@ -104,7 +110,7 @@ def _named(
         yield Answer(picture, [], error=str(error))
         note(f"error: {error}")
         refused = True
-    if _has_table(options) and (shown or not refused):
+    if _has_table(options) and (shown or (whole and not refused)):
         _print_faces(picture, recogniser.labels, shown, times)
 
 

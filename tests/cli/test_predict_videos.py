@@ -113,6 +113,26 @@ def test_resume_goes_on_in_the_middle_of_a_video(video: Path, tmp_path: Path) ->
     ]
 
 
+def test_a_video_without_any_face_ends_with_status_1_as_a_picture_does(
+    video: Path, tmp_path: Path, capsys: Output
+) -> None:
+    empty = write_video(tmp_path / "empty.avi", [np.full_like(FACES[0], 128)] * 3)
+    assert main(["predict", str(video), str(empty), "--every=4"]) == 1
+    assert f"{empty}\n  no face found in any frame" in capsys.readouterr().out
+
+
+def test_a_resumed_video_that_is_done_is_not_said_to_show_no_face(
+    video: Path, tmp_path: Path, capsys: Output
+) -> None:
+    words = ["predict", str(video), "--every=4", f"--csv={tmp_path / 'faces.csv'}"]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main([*words, "--resume"]) == 0
+    out, err = capsys.readouterr()
+    assert "no face" not in out
+    assert f"faces.csv has {video} up to frame" in err
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
