@@ -10,9 +10,8 @@ from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import TrainingSetup
 from i2cnn.network.tensorboard import check_tensorboard
-from i2cnn.network.train import keep_best, train_network
+from i2cnn.network.train import check_inputs, keep_best, train_network
 from i2cnn.network.training_folder import MEAN_FILE
-from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, locked
 from i2cnn.util.text import show
@@ -25,20 +24,24 @@ def train(options: argparse.Namespace) -> None:
         check_tensorboard()
     if not options.mean.is_file():
         raise InputError(f"{options.mean}: no such file; `i2cnn patches --mean` writes it")
-    for database in (options.train, options.validation):
-        database_size(database)
+    if options.train.resolve() == options.validation.resolve():
+        raise InputError(
+            f"{options.train}: given to train and to validate; write a database of other "
+            "--subjects to validate on"
+        )
+    setup = TrainingSetup(
+        options.profile,
+        options.classes,
+        schedule,
+        options.seed,
+        (str(options.train.resolve()), str(options.validation.resolve())),
+        precision=options.precision,
+    )
+    device = choose_device(options.device)
+    check_inputs((options.train, options.validation), options.mean, setup)
     options.out.mkdir(parents=True, exist_ok=True)
     with locked(options.out, "another command is training there; wait for it or stop it"):
         _keep_mean(options.mean, options.out)
-        setup = TrainingSetup(
-            options.profile,
-            options.classes,
-            schedule,
-            options.seed,
-            (str(options.train.resolve()), str(options.validation.resolve())),
-            precision=options.precision,
-        )
-        device = choose_device(options.device)
         training = train_network(options.out, setup, options.engine, device, options.tensorboard)
     net = keep_best(options.out, training)
     show(

@@ -294,13 +294,11 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         The file is missing, damaged or unfinished, or its features are of other faces.
     """
     try:
-        features: Float32Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        features: Float32Array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
     except _DAMAGES as error:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
-    if not isinstance(features, np.ndarray):
-        raise InputError(f"{path}: is an archive of arrays; give a .npy file")
     if features.ndim != 3 or 0 in features.shape or features.dtype.kind != "f":
         raise InputError(
             f"{path}: features are numbers (faces, patches, dim), this is {features.dtype} "

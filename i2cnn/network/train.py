@@ -22,6 +22,7 @@ from i2cnn.patches.lmdb_facts import (
     is_encoded,
     record_size,
 )
+from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, read_json, write_json
 from i2cnn.util.progress import progress
@@ -53,8 +54,7 @@ def train_network(
     """
     databases = [folder / name for name in setup.databases]
     validation = ValidationPass.covering(database_size(databases[1]))
-    contents = _common_contents(databases, setup.classes)
-    _check_size(databases, setup.profile)
+    contents = check_inputs(databases, folder / setup.mean_file, setup)
     _bind(folder, setup, databases)
     write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
     write_training_files(
@@ -64,6 +64,21 @@ def train_network(
     with progress("training") as update, curve_log(folder) if tensorboard else nullcontext() as log:
         gpu = device != "cpu"
         return train(module, folder, setup.schedule, validation.batches, update, log, gpu=gpu)
+
+
+def check_inputs(
+    databases: Sequence[Path], mean: Path, setup: TrainingSetup
+) -> DatabaseContents | None:
+    """What two databases hold, as far as they say.
+
+    Raises
+    ------
+    InputError
+        They do not go together, or with the mean image, the number of classes or the profile.
+    """
+    contents = _common_contents(databases, setup.classes)
+    _check_size(databases, mean, setup.profile)
+    return contents
 
 
 def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContents | None:
@@ -96,8 +111,8 @@ def _common_contents(databases: Sequence[Path], classes: int) -> DatabaseContent
     return first
 
 
-def _check_size(databases: Sequence[Path], profile: str) -> None:
-    """InputError if the patches have another size than the profile's net takes."""
+def _check_size(databases: Sequence[Path], mean: Path, profile: str) -> None:
+    """InputError if patches or mean image have another size than the profile's net takes."""
     size = patch_size(profile)
     for path in databases:
         height, width = record_size(path)
@@ -106,6 +121,12 @@ def _check_size(databases: Sequence[Path], profile: str) -> None:
                 f"{path}: its patches are {width} x {height} pixels, profile {profile} takes "
                 f"{size} x {size}; write it again with `i2cnn patches --size {size}`"
             )
+    _, height, width = read_mean(mean).shape
+    if (height, width) != (size, size):
+        raise InputError(
+            f"{mean}: a mean image of {width} x {height} pixels, of other patches than those of "
+            f"{databases[0]}, {size} x {size}; `i2cnn patches --mean` writes theirs"
+        )
 
 
 def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None:

@@ -97,13 +97,6 @@ def test_features_of_another_type_are_refused(kind: str, folder: Path, capsys: O
     assert "f.npy: features are numbers (faces, patches, dim)" in capsys.readouterr().err
 
 
-def test_an_archive_is_no_features(folder: Path, capsys: Output) -> None:
-    with open("f.npy", "wb") as file:
-        np.savez(file, x=np.zeros((28, 5, 4)))
-    assert main([*SVM, "--faces=faces.csv", "--out=q.csv"]) == 1
-    assert "f.npy: is an archive of arrays; give a .npy file" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("content", ["[]", "{}", '{"done": "x"}'])
 def test_a_damaged_progress_file_is_named(content: str, folder: Path, capsys: Output) -> None:
     Path("f.npy.progress.json").write_text(content)

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
+from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.images import read_image, write_image
 from tests.helpers.small_runs import small_set
@@ -101,9 +103,24 @@ def test_a_database_that_does_not_belong_there_is_refused(
     assert message in refusal([*TWO, f"--validation={database}"], capsys)
 
 
-def test_another_number_of_classes_is_refused(folder: Path, capsys: Output) -> None:
-    message = "train_db: has 7 classes (neutral, anger,"
-    assert message in refusal([*TWO, "--classes=9", "--out=new"], capsys)
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--classes=9", "train_db: has 7 classes (neutral, anger,"),
+        ("--profile=paper", "train_db: its patches are 64 x 64 pixels"),
+        ("--mean=faces.csv", "faces.csv: damaged, or not a mean image"),
+        ("--mean=large.binaryproto", "large.binaryproto: a mean image of 256 x 256 pixels"),
+        ("--validation=train_db", "train_db: given to train and to validate"),
+        ("--validation=nothing", "nothing: no LMDB"),
+        ("--device=cuda:99", "device cuda:99 is not available"),
+    ],
+)
+def test_a_refused_training_leaves_no_folder(
+    folder: Path, option: str, message: str, capsys: Output
+) -> None:
+    write_mean("large.binaryproto", np.zeros((3, 256, 256), np.float32))
+    assert message in refusal([*TWO, option, "--out=new"], capsys)
+    assert not Path("new").exists()
 
 
 def test_features_of_another_scheme_are_refused(folder: Path, capsys: Output) -> None:

@@ -174,7 +174,12 @@ def test_features_from_elsewhere_need_no_progress_file(faces: list[Face], out: P
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file; `i2cnn features` writes it"), (b"x", "damaged, or not a .npy file")],
+    [
+        (None, "no such file; `i2cnn features` writes it"),
+        (b"x", "damaged, or not a .npy file"),
+        (b"image,subject,label", "damaged, or not a .npy file .the magic string"),
+        (b"PK\x03\x04 an archive", "damaged, or not a .npy file .the magic string"),
+    ],
 )
 def test_an_unusable_file_is_named(content: bytes | None, message: str, out: Path) -> None:
     if content is not None:
