@@ -86,7 +86,8 @@ def predict_with(
     reference = _load_or_make(recogniser, source)
     faces, without = _find_faces(recogniser, pictures, every=False)
     yield from without
-    yield from _named(recogniser, faces, reference, source.stem)
+    person = source.resolve().name if source.is_dir() else source.stem
+    yield from _named(recogniser, faces, reference, person)
 
 
 def enrol(options: argparse.Namespace) -> int:
@@ -96,11 +97,7 @@ def enrol(options: argparse.Namespace) -> int:
     recogniser = Recogniser(
         options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
     )
-    reference, notes = _make(recogniser, find_pictures(options.images), options.out)
-    if reference is None:
-        raise InputError("one picture makes no reference; give several of the same person")
-    for text in notes:
-        note(text)
+    reference = _make(recogniser, find_pictures(options.images), options.out)
     reference.save(options.out)
     show(
         f"{options.out}: reference of {reference.count} pictures. It describes a person's face, so "
@@ -109,16 +106,13 @@ def enrol(options: argparse.Namespace) -> int:
     return 0
 
 
-def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | None:
+def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference:
     """A reference from a folder of pictures or from a file that `enrol` wrote."""
     recogniser.check_references()
     if not source.exists():
         raise InputError(f"{source}: no such folder or file")
     if source.is_dir():
-        reference, notes = _make(recogniser, find_pictures([source]), source)
-        for text in notes:
-            note(text)
-        return reference
+        return _make(recogniser, find_pictures([source]), source)
     if source.suffix.lower() in SUFFIXES:
         raise InputError(
             f"{source}: is one picture; give a folder of the person's pictures, or a file that "
@@ -127,10 +121,8 @@ def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference | Non
     return recogniser.load_reference(source)
 
 
-def _make(
-    recogniser: Recogniser, pictures: Sequence[Picture], name: Path
-) -> tuple[PersonReference | None, list[str]]:
-    """The reference that pictures make, if they do, and what a user should know of it.
+def _make(recogniser: Recogniser, pictures: Sequence[Picture], name: Path) -> PersonReference:
+    """The reference that pictures of a person make; what a user should know of it is told.
 
     `name` is what it is called in messages.
     """
@@ -143,7 +135,11 @@ def _make(
         raise InputError(f"{name}: no picture of this reference shows a face")
     card = read_card(recogniser.bundle.folder)
     reference, notes = make_reference(recogniser, [f.face for f in faces], card)
-    return reference, [f"{name}: {text}" for text in notes]
+    if reference is None:
+        raise InputError(f"{name}: one picture makes no reference; give several of the same person")
+    for text in notes:
+        note(f"{name}: {text}")
+    return reference
 
 
 def _find_faces(
