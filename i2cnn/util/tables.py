@@ -57,7 +57,7 @@ def read_text(path: Path, origin: str = "", remedy: str = "save it as CSV UTF-8"
 def csv_rows(
     path: Path, columns: Sequence[str], origin: str = ""
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column of a CSV file.
+    """Line number, where the row begins, and cells by column of a CSV file.
 
     Letter case and blanks in the header do not matter, nor do lines without any text, such as the
     `,,,` that spreadsheets leave at the end.
@@ -93,23 +93,26 @@ def long_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dic
 def _rows(
     path: Path, lines: Iterable[str], columns: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(lines)
+    reader = csv.reader(lines, strict=True)
+    start = 1  # the line that a row begins in: a quote that is not closed takes all others with it
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         _check_header(path, header, columns)
+        start = reader.line_num + 1
         for cells in reader:
+            line, start = start, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if any(cell.strip() for cell in cells[len(header) :]):
                 raise InputError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} columns; "
+                    f"{path}:{line}: {len(cells)} cells under {len(header)} columns; "
                     'put a text with a comma into quotes: "a, b"'
                 )
             row = dict(zip(header, cells, strict=False))
-            yield reader.line_num, {name: row.get(name, "") for name in columns}
+            yield line, {name: row.get(name, "") for name in columns}
     except csv.Error as error:
         raise InputError(
-            f"{path}:{reader.line_num}: not CSV ({error}); save it as CSV UTF-8"
+            f"{path}:{start}: not CSV ({error}); check the quotes there, or save it as CSV UTF-8"
         ) from None
 
 

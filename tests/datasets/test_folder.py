@@ -54,6 +54,14 @@ def test_a_csv_file_as_spreadsheets_save_it(tmp_path: Path) -> None:
         (b"image,subject,label\na.png,a,joy,x\n", r"list.csv:2: 4 cells under 3 columns; put a"),
         (b"image,subject,label,label\na.png,a,joy,x\n", r"list.csv:1: column label appears twice"),
         (b"image,subject,label\na.png,a," + b"x" * 140_000, r"list.csv:2: not CSV \(field larger"),
+        (
+            b'image,subject,label\na.png,"a,joy\na.png,a,joy\n',
+            r"list.csv:2: not CSV \(unexpected end",
+        ),
+        (
+            b'image,subject,label\na.png,"a,joy\n"a.png",a,joy\n',
+            r"list.csv:2: not CSV .* the quotes",
+        ),
         (b"", r"list.csv:1: column image, subject, label is missing; the first line must name"),
     ],
 )
