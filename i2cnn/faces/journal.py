@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import FOUND, journal_of
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, make_parent, try_lock
+from i2cnn.util.landmarks import check_points
 
 
 class Journal:
@@ -31,11 +32,7 @@ class Journal:
 
     def find(self, picture: Path) -> tuple[Detection, int] | None:
         """The face of a picture and the number of its faces, if it was searched before."""
-        entry = self._known.get(file_digest(picture)) if self._known else None
-        if entry is None:
-            return None
-        points = np.array(entry["points"], np.float64)
-        return Detection(tuple(entry["box"]), points, entry["found"]), entry["count"]
+        return self._known.get(file_digest(picture)) if self._known else None
 
     def add(self, picture: Path, detection: Detection, count: int) -> None:
         """Note what was found in a picture."""
@@ -80,15 +77,16 @@ def open_journal(table: Path) -> Iterator[Journal]:
                 path.unlink(missing_ok=True)
 
 
-def _entries(path: Path, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entries(path: Path, key: str) -> Iterator[tuple[str, tuple[Detection, int]]]:
     """Digest of a picture and what was found in it, of each whole line."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
-            shape = np.shape(entry["points"]), np.shape(entry["box"])
-            usable = entry["key"] == key and entry["found"] in FOUND and shape == ((5, 2), (4,))
-            digest, entry["count"] = str(entry["picture"]), int(entry["count"])
-        except (ValueError, KeyError, TypeError, RecursionError):
+            x, y, width, height = map(float, entry["box"])
+            points = np.array(entry["points"], np.float64)
+            digest, found, count = str(entry["picture"]), entry["found"], int(entry["count"])
+            usable = entry["key"] == key and found in FOUND and points.shape == (5, 2)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue
-        if usable:
-            yield digest, entry
+        if usable and not check_points(points):
+            yield digest, (Detection((x, y, width, height), points, found), count)

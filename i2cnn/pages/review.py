@@ -70,7 +70,7 @@ class Review:
 
     def faces(self) -> dict[str, Any]:
         """Every face, those to be checked first."""
-        kinds = (*FOUND, *LEFT_OUT)
+        kinds = (*LEFT_OUT, *FOUND)
         order = sorted(range(len(self._faces)), key=lambda i: -kinds.index(self._found[i].found))
         return {"table": printable(self.table), "faces": [self._entry(i) for i in order]}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn import __version__
 from i2cnn.datasets import embedded_root, load_dataset
 from i2cnn.datasets.base import Dataset, Sample
 from i2cnn.faces.finder import Detection, FaceFinder, shared_finder
@@ -16,6 +17,7 @@ from i2cnn.faces.locate import LeaveOut, locate_faces
 from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import file_digest
 from i2cnn.util.images import read_image, write_image
 from tests.helpers.faces import some_dataset
 from tests.helpers.trees import photos
@@ -212,6 +214,13 @@ def assert_same_faces(first: list[Face], second: list[Face]) -> None:
         assert replace(a, **nothing) == replace(b, **nothing)
 
 
+#: Of this version, with the first landmark's x to be filled in.
+LINE = (
+    f'{{"key": "i2cnn {__version__}", "picture": "DIGEST", "box": [0, 0, 1, 1], "found": "dlib", '
+    '"count": 1, "points": [[%s, 0], [9, 0], [4, 4], [1, 9], [8, 9]]}'
+)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -220,10 +229,13 @@ def assert_same_faces(first: list[Face], second: list[Face]) -> None:
         '{"key": "another version", "picture": "x", "box": [0, 0, 1, 1], "points": [], "count": 1}',
         "[" * 100_000,
         "\x00\ufffd",
+        LINE % '"x"',
+        LINE % "NaN",
     ],
 )
 def test_lines_of_another_kind_do_not_count(line: str, tmp_path: Path) -> None:
     dataset = load_dataset("folder", photos(tmp_path / "set", "joy/a_1.png", "calm/a_2.png"))
+    line = line.replace("DIGEST", file_digest(dataset.root / dataset.samples[0].image))
     (tmp_path / "faces.csv.partial").write_text(line)
     finder = CountingFinder()
     assert len(locate_faces(dataset, finder, table=tmp_path / "faces.csv").faces) == 2

@@ -40,6 +40,15 @@ canvas.toBlob((blob) => {
 """
 
 
+#: Keeps the cameras' streams that the page asks for.
+_NOTE_STREAMS = """
+window.streams = [];
+const media = navigator.mediaDevices;
+const open = media.getUserMedia.bind(media);
+media.getUserMedia = (wanted) => open(wanted).then((found) => (streams.push(found), found));
+"""
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     from i2cnn.pages.predict import predict_app
@@ -120,6 +129,16 @@ def test_the_camera_takes_a_picture(page: Any) -> None:
     assert not page.find_element("id", "viewfinder").is_displayed()
 
 
+def test_a_camera_that_is_opened_twice_is_closed(page: Any) -> None:
+    page.execute_script(_NOTE_STREAMS)
+    for number in (1, 2):
+        page.find_element("id", "camera").click()
+        wait_for(lambda n=number: page.execute_script("return streams.length") == n)
+    page.find_element("id", "close").click()
+    tracks = "return streams.flatMap((stream) => stream.getTracks()).map((t) => t.readyState)"
+    assert page.execute_script(tracks) == ["ended", "ended"]
+
+
 def test_the_table_is_the_command_line_s(page: Any, downloads: Path, tmp_path: Path) -> None:
     (tmp_path / "no, picture.png").write_text("x")
     choose(page, embedded_root() / FACE, tmp_path / "no, picture.png")
@@ -167,5 +186,13 @@ def test_unused_answers_are_cleared(page: Any) -> None:
     choose(page, embedded_root() / FACE)
     wait_for(lambda: found(page, ".face"))
     page.find_element("id", "clear").click()
+    assert found(page, ".result") == []
+    assert not page.find_element("id", "csv").is_enabled()
+
+
+def test_an_answer_that_comes_after_it_was_cleared_is_dropped(page: Any) -> None:
+    cleared = _GIVE.replace("done();", "document.getElementById('clear').click(); done();")
+    page.execute_async_script(cleared, "x.png", "drop")
+    wait_for(lambda: done(page))
     assert found(page, ".result") == []
     assert not page.find_element("id", "csv").is_enabled()

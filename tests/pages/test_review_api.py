@@ -85,6 +85,14 @@ def test_doubtful_faces_come_first(review: Any) -> None:
     assert {face["decision"] for face in faces} == {"as-found"}
 
 
+def test_faces_that_an_earlier_review_left_out_come_last(table: Path, review: Any) -> None:
+    from i2cnn.pages.review import Review
+
+    decide(review, 0, "left-out", read_all_rows(table)[0].points.tolist())
+    again = Review(table, table.parent).faces()["faces"]
+    assert [again[i]["number"] for i in (0, 1, -1)] == [2, 4, 0]
+
+
 def test_moved_points_are_saved_as_manual(review: Any, table: Path) -> None:
     before = read_all_rows(table)
     moved = (before[2].points + 3.25).tolist()

@@ -33,6 +33,7 @@ async function work() {
         headers: { "Content-Type": blob.type.startsWith("image/") ? blob.type : "application/octet-stream" },
         body: blob,
       });
+      if (!entry.isConnected) continue; // cleared meanwhile
       answers.push(answer);
       show(entry, answer, blob);
       byId("csv").disabled = false;
@@ -153,12 +154,15 @@ function download() {
 // The camera
 
 async function openCamera() {
+  let opened;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+    opened = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
   } catch (error) {
     byId("status").textContent = `no camera: ${error.message}`;
     return;
   }
+  closeCamera();
+  stream = opened;
   byId("video").srcObject = stream;
   byId("viewfinder").hidden = false;
 }
