@@ -24,7 +24,7 @@ from i2cnn.evaluation.jobs import ERROR_FILE, Execution, Job
 from i2cnn.network.engine import choose_device
 from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.progress import say
+from i2cnn.util.progress import say, status
 
 #: Pickled calls and logs of the worker processes; failures name them.
 LOG_FOLDER = "workers"
@@ -37,6 +37,8 @@ _ARRAY = 100
 _LATE_SECONDS, _LATE_SHARED_SECONDS = 1.0, 15.0
 #: Jobs that fill a GPU: some train while others prepare patches or fit SVMs.
 _SHARING = 5
+#: Jobs whose last words are shown, and how much of a log is looked at for them.
+_SHOWN, _TAIL_BYTES = 8, 4096
 #: submitit ends a job after this; jobs resume, but a training should not have to.
 _TIMEOUT_MINUTES = 60 * 24 * 7
 
@@ -147,17 +149,19 @@ def _in_processes(
     pool = _Pool(slots, submit, run / LOG_FOLDER, bool(workers.slurm))
     waiting, failures = list(reversed(jobs)), []
     try:
-        while waiting or pool.running:
-            free = pool.free_slots()[: min(_ARRAY, len(waiting))]
-            if free:
-                pool.start({slot: waiting.pop() for slot in free})
-            else:
-                time.sleep(_POLL_SECONDS)
-            for job, reason in pool.ended():
-                left = len(waiting) + len(pool.running)
-                say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
-                if reason:
-                    failures.append(Failure(job, reason))
+        with status() as look:
+            while waiting or pool.running:
+                free = pool.free_slots()[: min(_ARRAY, len(waiting))]
+                if free:
+                    pool.start({slot: waiting.pop() for slot in free})
+                else:
+                    time.sleep(_POLL_SECONDS)
+                for job, reason in pool.ended():
+                    left = len(waiting) + len(pool.running)
+                    say(f"{job.title}: {'failed: ' + reason if reason else 'done'}; {left} left")
+                    if reason:
+                        failures.append(Failure(job, reason))
+                look(pool.last_words)
     except BaseException:
         pool.cancel()
         raise
@@ -254,6 +258,14 @@ class _Pool:
                 found.append((job, self._outcome(submitted, has_result)))
         return found
 
+    def last_words(self) -> list[str]:
+        """What the jobs of the first slots wrote last, a line each."""
+        jobs = [self.running[slot] for slot in sorted(self.running)[:_SHOWN]]
+        words = ((job, _last_line(submitted.paths.stderr)) for job, submitted in jobs)
+        return [
+            f"  {job.title}, {line.strip()}" for job, line in words if line not in ("", job.title)
+        ]
+
     def _is_overdue(self, slot: int) -> bool:
         """True if the result of a job that has ended is missing for so long that there is none."""
         now = time.monotonic()
@@ -280,6 +292,15 @@ class _Pool:
         say("waiting for the workers to stop")
         while not all(submitted.done() for submitted in jobs):
             time.sleep(_POLL_SECONDS)
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a log; empty where there is none, or not yet."""
+    with suppress(OSError), open(log, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+        return lines[-1].strip() if lines else ""
+    return ""
 
 
 def _submitter(run: Path, execution: Execution, workers: Workers, slots: int) -> _Submit:

@@ -30,7 +30,7 @@ from i2cnn.network.training_folder import (
 )
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
-from i2cnn.util.progress import Callback
+from i2cnn.util.progress import Update
 
 if TYPE_CHECKING:
     from i2cnn.network.features import Blob
@@ -133,7 +133,7 @@ def train(
     folder: Path,
     schedule: Schedule,
     validation_batches: int,
-    update: Callback | None = None,
+    update: Update | None = None,
     log: Callable[[Validation], None] | None = None,
     *,
     gpu: bool = False,
@@ -151,7 +151,7 @@ def train(
     validation_batches : int
         Forward passes of the test net that make up one validation.
     update : callable, optional
-        Called with (iterations done, iterations at most).
+        Called with the iterations done, those at most, and the accuracy last validated.
     log : callable, optional
         Called with each validation.
     gpu : bool
@@ -259,7 +259,7 @@ class _Loop:
     schedule: Schedule
     validation_batches: int
     interrupt: _DelayedInterrupt
-    update: Callback | None
+    update: Update | None
     log: Callable[[Validation], None] | None
     steps: int
 
@@ -296,7 +296,9 @@ class _Loop:
                 "lower base_lr or check the mean and the scale of the data"
             )
         if self.update is not None:
-            self.update(solver.iter, self.schedule.max_iter)
+            curve = self.training.curve
+            note = f"validation accuracy {curve[-1].accuracy:.1%}" if curve else ""
+            self.update(solver.iter, self.schedule.max_iter, note)
         return loss
 
     def _validate(self) -> tuple[float, float]:

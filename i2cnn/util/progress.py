@@ -1,20 +1,34 @@
-"""Progress of long work: a bar on a terminal, a line every ten seconds elsewhere (logs, CI)."""
+"""Progress of long work: bars and changing lines on a terminal, new lines in logs and CI."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from i2cnn.util.console import PlainConsole
-from i2cnn.util.text import printable, warn
+from i2cnn.util.text import printable, printable_lines, warn
 
-LINE_EVERY_SECONDS = 10.0
+#: From one line about a piece of work to the next, and about several at the same time.
+LINE_EVERY_SECONDS, LINES_EVERY_SECONDS = 10.0, 60.0
+#: From one look at several pieces of work to the next, on a terminal.
+_LOOK_EVERY_SECONDS = 1.0
 
 #: Called with (done, total) after each piece of work.
 Callback = Callable[[int, int], None]
+
+
+class Update(Protocol):
+    """A :data:`Callback` that can also say how it goes."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show that so much is done; a note is a few words."""
+
 
 console = PlainConsole(stderr=True)
 
@@ -25,7 +39,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callback]:
+def progress(title: str) -> Iterator[Update]:
     """Show the progress of one piece of work; yields a function to be called after each part.
 
     Examples
@@ -39,21 +53,64 @@ def progress(title: str) -> Iterator[Callback]:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=console, transient=True) as bars:
-            task = bars.add_task(title, total=None)
-            yield lambda done, total: bars.update(task, completed=done, total=total)
+            task = bars.add_task(title, total=None, note="")
+
+            def draw(done: int, total: int, note: str = "") -> None:
+                bars.update(task, completed=done, total=total, note=note)
+
+            yield draw
         return
     last = time.monotonic()
 
-    def update(done: int, total: int) -> None:
+    def write(done: int, total: int, note: str = "") -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= LINE_EVERY_SECONDS and done < total:
             last = now
-            warn(f"  {title}: {done} of {total}")
+            warn(f"  {title}: {done} of {total}{note and ', ' + note}")
 
-    yield update
+    yield write
+
+
+@contextmanager
+def status() -> Iterator[Callable[[Callable[[], Sequence[str]]], None]]:
+    """Show how several pieces of work stand, a line each; on a terminal these lines change.
+
+    Yields a function to be called often, with one that makes the lines, which is called rarely.
+    """
+    if not console.is_terminal:
+
+        def write(lines: Sequence[str]) -> None:
+            for line in lines:
+                warn(line)
+
+        yield _now_and_then(LINES_EVERY_SECONDS, write)
+        return
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+
+        def draw(lines: Sequence[str]) -> None:
+            text = printable_lines("\n".join(lines))
+            live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+        yield _now_and_then(_LOOK_EVERY_SECONDS, draw)
+
+
+def _now_and_then(
+    seconds: float, show: Callable[[Sequence[str]], None]
+) -> Callable[[Callable[[], Sequence[str]]], None]:
+    last = time.monotonic()
+
+    def look(make: Callable[[], Sequence[str]]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= seconds:
+            last = now
+            show(make())
+
+    return look
 
 
 def duration(seconds: float) -> str:

@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from i2cnn.cli.main import main
 from i2cnn.evaluation import workers
 from i2cnn.evaluation.jobs import Execution
+from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.run import locked_run
 from i2cnn.evaluation.workers import Workers, run_all, slurm_parameters
@@ -57,6 +59,29 @@ def test_many_jobs_that_share_one_gpu_are_told_of(
     monkeypatch.setattr("i2cnn.evaluation.workers._gpus", lambda: gpus)
     workers._submitter(tmp_path, Execution(device="auto"), Workers(jobs), jobs)
     assert ("9 jobs at a time share one GPU" in capsys.readouterr().err) == told
+
+
+def test_jobs_in_other_processes_say_how_far_they_are(tmp_path: Path) -> None:
+    logs = {
+        1: "fold 1, k = 60, seed 0\n  training: 3 of 9\n",
+        2: "fold 2, k = 60, seed 0\n",  # nothing but its title
+        3: "",
+        4: "x" * 5000 + "\n  features: 10 of 42, \xff",
+    }
+    submitted = {}
+    for fold, text in logs.items():
+        log = tmp_path / f"{fold}.err"
+        if text:
+            log.write_bytes(text.encode("latin-1"))
+        submitted[fold] = SimpleNamespace(paths=SimpleNamespace(stderr=log))
+    pool = workers._Pool(
+        9, lambda jobs: [submitted[job.fold] for job in jobs.values()], tmp_path, slurm=False
+    )
+    pool.start({slot: NetworkJob(fold, 60, 0) for slot, fold in enumerate(logs)})
+    assert pool.last_words() == [
+        "  fold 1, k = 60, seed 0, training: 3 of 9",
+        "  fold 4, k = 60, seed 0, features: 10 of 42, \ufffd",
+    ]
 
 
 def _kill_worker_of(run: Path, fold: int, done: list[int]) -> None:

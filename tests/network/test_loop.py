@@ -89,11 +89,16 @@ def test_only_the_best_and_the_last_snapshot_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_gpus_loss_is_read_every_twenty_iterations(tmp_path: Path) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, str]] = []
+
+    def update(done: int, total: int, note: str = "") -> None:
+        seen.append((done, note))
+
     engine: Any = SimpleNamespace(get_solver=lambda _: FakeSolver([0.1, 0.2]))
     schedule = Schedule(max_iter=75, validate_every=50, patience=0, batch_size=8)
-    train(engine, tmp_path, schedule, 1, lambda done, _: seen.append(done), gpu=True)
-    assert seen == [20, 40, 50, 70, 75]
+    train(engine, tmp_path, schedule, 1, update, gpu=True)
+    validated = "validation accuracy 10.0%"
+    assert seen == [(20, ""), (40, ""), (50, ""), (70, validated), (75, validated)]
 
 
 def test_an_infinite_loss_is_told(tmp_path: Path) -> None:
