@@ -184,9 +184,10 @@ def _from_caffe(path: Path) -> list[Sample]:
 
 def _listed_image(path: Path, line: int, image: str, seen: dict[str, int]) -> str:
     """Path of an image that a list names; InputError if there is none or it was there before."""
-    if not (path.parent / image).is_file():
+    # os.path's functions say no to names that the system does not allow, Path's raise an error.
+    if not os.path.isfile(path.parent / image):
         image = image.replace("\\", "/")  # as Windows writes paths
-    if not (path.parent / image).is_file():
+    if not os.path.isfile(path.parent / image):
         hint = (
             _in_other_letters(path, image) or f"; paths start in the list's folder, {path.parent}"
         )
@@ -203,6 +204,6 @@ def _in_other_letters(path: Path, image: str) -> str:
     """A file whose name differs only by letter case; empty if there is none."""
     wanted = path.parent / image
     folder = wanted.parent
-    names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    names = sorted(p.name for p in folder.iterdir()) if os.path.isdir(folder) else []
     found = [name for name in names if name.casefold() == wanted.name.casefold()]
     return f"; there is {found[0]}, in other letters" if found else ""

@@ -52,7 +52,7 @@ def check_names(engine: str, device: str) -> None:
     if engine not in ENGINES:
         raise InputError(f"unknown engine {engine!r}; choose one of {', '.join(ENGINES)}")
     kind, _, number = device.partition(":")
-    if device not in ("auto", "cpu") and (kind != "cuda" or not (number or "0").isdigit()):
+    if device not in ("auto", "cpu") and (kind != "cuda" or not (number or "0").isdecimal()):
         raise InputError(f"unknown device {device!r}; use auto, cpu, cuda or cuda:N")
 
 

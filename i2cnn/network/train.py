@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
-from i2cnn.network.engine import start_engine
+from i2cnn.network.engine import choose_device, start_engine
 from i2cnn.network.loop import Training, train
 from i2cnn.network.profiles import TrainingSetup, ValidationPass, patch_size, write_training_files
 from i2cnn.network.tensorboard import curve_log
@@ -57,12 +57,11 @@ def train_network(
     contents = check_inputs(databases, folder / setup.mean_file, setup)
     _bind(folder, setup, databases)
     write_json(folder / CONTENTS_FILE, contents.to_json() if contents else {})
-    write_training_files(
-        folder, setup, validation, encoded=is_encoded(databases[0]), gpu=device != "cpu"
-    )
+    device = choose_device(device)
+    gpu = device != "cpu"
+    write_training_files(folder, setup, validation, encoded=is_encoded(databases[0]), gpu=gpu)
     module = start_engine(engine, device, setup.precision)
     with progress("training") as update, curve_log(folder) if tensorboard else nullcontext() as log:
-        gpu = device != "cpu"
         return train(module, folder, setup.schedule, validation.batches, update, log, gpu=gpu)
 
 

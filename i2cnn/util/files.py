@@ -254,7 +254,8 @@ def _make_and_lock(folder: Path, target: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)
         try:
-            descriptor = os.open(folder, os.O_RDONLY)
+            # What is in it will be deleted, so it must not be somebody's link to another folder.
+            descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
         if not try_lock(descriptor):

@@ -199,6 +199,8 @@ def test_a_list_of_caffes(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("nowhere.png 0", "no such image: nowhere.png"),
+        (f"{'a' * 300}.png 0", "no such image: aaa"),
+        (f"{'a' * 300}/b_1.png 0", "no such image: aaa"),
         (
             "ben_1.png\t1",
             r"'ben_1.png\\t1' is not an image named PERSON_anything, a blank",

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from i2cnn.network.engine import PRECISIONS, check_precision, get_engine
+from i2cnn.network.engine import PRECISIONS, check_names, check_precision, get_engine
 from i2cnn.torchcaffe import pycaffe
 from i2cnn.util.errors import InputError
 
@@ -36,6 +36,12 @@ def test_missing_and_unknown_engines(monkeypatch) -> None:
         get_engine("caffe")
     with pytest.raises(InputError, match="unknown engine 'tensorflow'; choose one of torch, caffe"):
         get_engine("tensorflow")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:-1", "cuda:²"])
+def test_an_unknown_device_is_told(device: str) -> None:
+    with pytest.raises(InputError, match=f"unknown device '{device}'; use auto, cpu, cuda or"):
+        check_names("torch", device)
 
 
 def test_the_public_address_is_the_same_engine() -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from i2cnn.network.engine import choose_device
 from i2cnn.network.loop import working_directory
 from i2cnn.network.profiles import Schedule, TrainingSetup
 from i2cnn.network.train import train_network
-from i2cnn.network.training_folder import UNTRAINED_FILE, snapshot_name
+from i2cnn.network.training_folder import SOLVER_FILE, UNTRAINED_FILE, snapshot_name
 from i2cnn.patches.jitter import Jitter
 from i2cnn.patches.lmdb_facts import database_contents
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.formats.prototext import read_solver
 from i2cnn.torchcaffe.formats.storage import read_weights
 from i2cnn.util.errors import InputError
 from tests.helpers.databases import write_faces
@@ -37,6 +39,12 @@ def test_training_patches_may_be_jittered(folder: Path) -> None:
     contents = database_contents(folder)
     assert contents is not None
     assert contents.jitter == Jitter(2, 1)
+
+
+def test_the_device_is_chosen_before_the_solver_is_written(folder: Path) -> None:
+    train_network(folder, QUICK, device="auto")
+    solver = read_solver(folder / SOLVER_FILE)
+    assert (solver.solver_mode == solver.GPU) == (choose_device("auto") != "cpu")
 
 
 def test_validation_patches_must_not_be_jittered(folder: Path) -> None:

@@ -81,6 +81,18 @@ def test_what_a_killed_process_left_in_a_folder_is_removed(tmp_path: Path) -> No
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["new"]
 
 
+def test_a_link_in_the_temporary_folders_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("x")
+    (tmp_path / ".folder.partial").symlink_to(tmp_path / "mine")
+    with (
+        pytest.raises(InputError, match="folder: cannot be written"),
+        atomic_folder(tmp_path / "folder"),
+    ):
+        pass
+    assert (tmp_path / "mine" / "file").exists()
+
+
 def test_one_process_at_a_time_writes_a_folder(tmp_path: Path) -> None:
     with atomic_folder(tmp_path / "folder") as partial:
         with (
