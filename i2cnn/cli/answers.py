@@ -175,13 +175,13 @@ def _show_table(title: str, table: Table) -> None:
 
 def _reasons(p: FacePrediction) -> str:
     """The patches that spoke most for a face's label, and those that spoke most against it."""
-    ranked = sorted(p.patches.items(), key=lambda item: -item[1])
-    against = [item for item in ranked[:-4:-1] if item[1] < 0]
-    named = [
-        ", ".join(f"{patch} {value:+.2f}" for patch, value in part)
-        for part in (ranked[:5], against)
-    ]
-    return f"{named[0]}; against it: {named[1] or 'none'} (shares of the SVM's decisions)"
+    ranked = sorted(p.patches.items(), key=lambda item: item[1])
+    speaking = (
+        [f"{patch} {value:+.2f}" for patch, value in part if round(sign * value, 2) > 0]
+        for sign, part in ((1, ranked[:-6:-1]), (-1, ranked[:3]))
+    )
+    most, against = (", ".join(part) or "none" for part in speaking)
+    return f"{most}; against it: {against} (shares of the SVM's decisions)"
 
 
 def save_drawing(

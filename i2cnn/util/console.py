@@ -28,12 +28,22 @@ class PlainConsole(Console):
             self.width = options.get("width") or _WIDTH
 
     def print(self, *values: Any, **options: Any) -> None:
-        """Print; an error of the system names the output."""
+        """Print, a table that is too wide without blanks beside its cells.
+
+        An error of the system names the output.
+        """
+        for value in values:
+            if isinstance(value, Table) and self._wants(value) > self.width:
+                value.padding = 0
         try:
             super().print(*values, **options)
         except OSError as error:
             error.filename = "standard error" if self.stderr else STANDARD_OUTPUT
             raise
+
+    def _wants(self, table: Table) -> int:
+        """Columns that a table takes where there is room."""
+        return self.measure(table, options=self.options.update(width=_WIDTH)).maximum
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A string on its way into a table, a title or a line."""

@@ -1,4 +1,4 @@
-"""Pictures that are worked on ahead, in threads."""
+"""What is said of pictures, and that they are worked on ahead, in threads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2cnn.cli.answers import work_ahead
+from i2cnn.cli.answers import Answer, print_picture, work_ahead
 from i2cnn.cli.pictures import Picture
+from i2cnn.faces.finder import Detection
+from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.arrays import UInt8Array
 
 
@@ -39,3 +41,20 @@ def test_answers_and_what_is_said_of_pictures_come_in_their_order(
     said = [notes for _, notes, _ in done if notes]
     assert [len(notes) for notes in said] == [1] * 4
     assert capsys.readouterr().err.splitlines() == [f"i2cnn: {notes[0]}" for notes in said]
+
+
+@pytest.mark.parametrize(
+    ("votes", "said"),
+    [
+        ({"a": 0.5, "b": -0.004, "c": -0.25}, "a +0.50; against it: c -0.25 (shares"),
+        ({"a": 0.004, "b": -0.004}, "none; against it: none (shares"),
+    ],
+)
+def test_only_patches_that_spoke_are_named(
+    votes: dict[str, float], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detection = Detection((0, 0, 9, 9), np.zeros((5, 2)), "dlib")
+    face = FacePrediction(detection, "happy", {"happy": 0.6, "neutral": 0.4}, votes)
+    picture = Picture(Path("photo.jpg"), Path())
+    print_picture(Answer(picture, [face]), ["happy", "neutral"], explain=True)
+    assert f"face 1, for happy: {said}" in capsys.readouterr().out

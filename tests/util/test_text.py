@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from i2cnn.util.console import PlainConsole, bold
+from i2cnn.util.console import PlainConsole, bold, table_of
 from i2cnn.util.text import printable, show, warn
 
 
@@ -67,6 +67,19 @@ def test_what_is_piped_is_not_broken_at_80_columns(monkeypatch: pytest.MonkeyPat
     narrow = io.StringIO()
     PlainConsole(file=narrow).print(table)
     assert max(map(len, narrow.getvalue().splitlines())) <= 40
+
+
+def test_a_table_that_is_too_wide_gives_up_blanks_before_it_breaks_words() -> None:
+    labels = ("neutral", "anger", "disgust", "fear", "happy", "sadness", "surprise")
+    table = table_of("face", *labels)
+    table.add_row("1: surprise", *["0.14"] * 7)
+    lines = {}
+    for width in (80, 63):
+        file = io.StringIO()
+        PlainConsole(file=file, width=width).print(table)
+        lines[width] = file.getvalue().splitlines()
+    assert "│ 1: surprise │    0.14 │" in lines[80][3]
+    assert "┃face       ┃neutral┃anger┃disgust┃fear┃happy┃sadness┃surprise┃" in lines[63][1]
 
 
 def test_letters_that_an_output_cannot_show_are_escaped() -> None:
