@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
-from i2cnn.svm.gram import FoldGram
+from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.svm.gram_svc import INNER_FOLDS
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
 
@@ -83,7 +83,7 @@ def margins(fold: FoldGram, fitted: IntArray, tested: IntArray, C: float) -> Flo
     """
     if len(set(fitted)) < 2 or not len(tested):
         return np.empty(0)
-    scale = float(np.diag(fold.fitted).mean()) or 1.0
+    scale = mean_square(np.diag(fold.fitted))
     svc = SVC(kernel="precomputed", C=C, decision_function_shape="ovo")
     decisions = svc.fit(fold.fitted / scale, fitted).decision_function(fold.tested / scale)
     if decisions.ndim == 1:  # scikit-learn inverts the sign of a two-class model

@@ -158,8 +158,13 @@ def balanced_sum(grams: Sequence[Float64Array], fitted: IntArray) -> Float64Arra
     for gram in grams:
         mean = gram[:, fitted].mean(axis=1)
         centred = gram - mean[:, None] - mean[None] + mean[fitted].mean()
-        total += centred / (float(np.diag(centred)[fitted].mean()) or 1.0)
+        total += centred / mean_square(np.diag(centred)[fitted])
     return total
+
+
+def mean_square(squares: Float64Array) -> float:
+    """Mean of faces' inner products with themselves, to divide by: 1 where all of them are 0."""
+    return float(squares.mean()) or 1.0
 
 
 def summed_products(faces: int, blocks: Iterable[Float32Array]) -> Float64Array:

@@ -15,7 +15,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from i2cnn.svm.gram import FoldGram
+from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
@@ -159,7 +159,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError("an SVM needs faces of at least two classes, these are of one class")
         gram, labels = np.asarray(gram, np.float64), np.asarray(labels)
         self.diagonal_: Float64Array = np.diag(gram).copy()
-        self.scale_ = float(self.diagonal_.mean()) or 1.0
+        self.scale_ = mean_square(self.diagonal_)
         upper = self._squares(gram, self.diagonal_)[np.triu_indices(len(gram), 1)]
         median = float(np.median(upper))
         # Equal faces are at the distance of rounding errors.

@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from i2cnn.svm.album import Album
 from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate, fit_slope, inner_folds, margins
-from i2cnn.svm.gram import linear_gram, summed_products
+from i2cnn.svm.gram import linear_gram, mean_square, summed_products
 from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
@@ -148,7 +148,7 @@ def _fit(
     effects, judge = np.empty((0, *centred.mean.shape), np.float32), None
     if rule.mix:
         effects = np.stack([_combined(sides.effects, patch) for patch in centred], axis=1)
-        scale = float(np.diag(inner).mean())
+        scale = mean_square(np.diag(inner))
         svc = SVC(kernel="precomputed", C=JUDGE_C).fit(inner / scale, labels)
         judge = collapse_svc(svc, scale, _measured(referenced, centred))
     slope = _referenced_slope(gram, labels, people, rule, svm.choice_.C, judged)

@@ -30,7 +30,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
-from i2cnn.svm.gram import FoldGram
+from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.svm.gram_svc import INNER_FOLDS
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
@@ -142,7 +142,7 @@ class ReferencedGram:
             That SVM's classes of the other pictures.
         """
         fold = self.fold()
-        scale = float(np.diag(fold.fitted).mean())
+        scale = mean_square(np.diag(fold.fitted))
         judge = SVC(kernel="precomputed", C=JUDGE_C).fit(fold.fitted / scale, labels)
         for _ in range(ROUNDS if self.rule.mix else 0):
             shown = self.people.shown.copy()
@@ -178,7 +178,10 @@ class ReferencedGram:
 
     def _scales(self, squares: Float64Array) -> Float64Array:
         """Root mean square of each person's reference pictures, shrunk towards everyone's."""
-        common = max(float(squares[self.people.fitted].mean()), np.finfo(float).tiny)
+        fitted = self.people.fitted
+        # What a net that makes the same of every picture leaves is rounding errors, or nothing.
+        least = LEAST_SQUARE * mean_square(np.diag(self._plain)[fitted])
+        common = max(float(squares[fitted].mean()), least)
         self.common = float(np.sqrt(common))
         scales = np.full(len(self.people.members), common)
         for person, rows in enumerate(self.people.references):

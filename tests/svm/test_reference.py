@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from i2cnn.svm.album import Album
 from i2cnn.svm.gram_svc import fit_and_predict
+from i2cnn.svm.population_fit import fit_by_rule
 from i2cnn.svm.reference import (
     NO_REFERENCE,
     People,
@@ -159,6 +160,18 @@ def test_a_choice_needs_two_people() -> None:
     features, labels, people = additive(0, [[0, 1]])
     with pytest.raises(InputError, match="two subjects"):
         choose_rule(features @ features.T, labels, Album(people))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1e-6, 1e6])
+def test_a_net_that_makes_the_same_of_every_picture_can_be_scored(value: float) -> None:
+    _, labels, people = everyone_shows_all(0)
+    same = value * np.random.default_rng(0).normal(size=12) * np.ones((len(labels), 1))
+    for rule in (ReferenceRule(0.0), ReferenceRule(1.0, 1.0), NO_REFERENCE):
+        referenced = ReferencedGram(same @ same.T, People(Album(people), labels, people < 7), rule)
+        assert set(referenced.settle(labels[people < 7])) <= {0, 1, 2}
+        assert np.isfinite(referenced.fold().tested).all()
+        fit = fit_by_rule(same[:, None].astype(np.float32), labels, people, rule)
+        assert fit.population.pairs.slope is None or fit.population.pairs.slope > 0
 
 
 def test_reference_pictures_without_a_label_serve_both_sides() -> None:
