@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +51,7 @@ class Folds:
 
     def to_json(self) -> dict[str, object]:
         """Content of the JSON file, without its digest."""
-        return {
-            "seed": self.seed,
-            "folds": [
-                {
-                    "test": list(f.test),
-                    "validation": list(f.validation),
-                    "training": list(f.training),
-                }
-                for f in self.folds
-            ],
-        }
+        return asdict(self)
 
     @property
     def digest(self) -> str:

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.evaluation.steps import Steps
+from i2cnn.util.arrays import IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, locked, read_json, write_json
 from i2cnn.util.machine import machine, versions
@@ -209,24 +209,20 @@ class JobFolder:
         self._job = job
         self._inputs = inputs
 
-    def save_predictions(
-        self, method: str, tested: npt.NDArray[np.intp], predicted: npt.NDArray[np.int64]
-    ) -> float:
-        """Write a method's predictions of the test faces; returns its accuracy.
+    def save_predictions(self, method: str, predicted: IntArray) -> float:
+        """Write a method's predictions of the fold's tested faces; returns its accuracy.
 
         Parameters
         ----------
         method : str
             Name of the method.
-        tested : ndarray of int, (n,)
-            Positions of the tested faces.
         predicted : ndarray of int, (n,)
-            Their predicted class numbers.
+            Class numbers, in the order of :meth:`Inputs.sides`.
         """
-        faces, labels = self._inputs.faces, self._inputs.task.labels
+        faces, labels, fold = self._inputs.faces, self._inputs.task.labels, self._job.fold
         rows = [
-            Prediction(self._job.fold, face.image, face.subject, face.label, labels[p])
-            for face, p in zip((faces[int(i)] for i in tested), predicted, strict=True)
+            Prediction(fold, faces[row].image, faces[row].subject, faces[row].label, labels[p])
+            for row, p in zip(self._inputs.sides(fold)[1], predicted, strict=True)
         ]
         write_predictions(self.path / predictions_file(method), rows)
         return float(np.mean([row.truth == row.predicted for row in rows]))

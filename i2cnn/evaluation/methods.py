@@ -75,8 +75,8 @@ def ensemble_method(network: Method, seeds: int) -> Method:
 
 
 def referenced_name(name: str, reference: str) -> str:
-    """Name or id of a method that measures faces from references."""
-    return f"{name}_{reference}"
+    """Name or id of a method that measures faces from references; itself if there are none."""
+    return f"{name}_{reference}" if reference else name
 
 
 def with_references(methods: Sequence[Method], reference: str) -> list[Method]:

@@ -19,13 +19,13 @@ from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
-from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
+from i2cnn.svm.gram_svc import Choice, GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
 from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY, Population
 from i2cnn.svm.population_fit import fit_references
 from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
-from i2cnn.util.arrays import Float32Array, Float64Array
+from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
 from i2cnn.util.progress import progress
 
 
@@ -119,27 +119,26 @@ class NetworkScores:
         dict of str to dict
             What was chosen and measured, by method.
         """
-        model, methods = self._plain(net, gram)
+        model, methods = self._score(net, gram, untrained)
         fitted, _ = self.inputs.sides(self.fold)
-        fused = {net: (gram, untrained)}
         for rival, described in self.rivals.items():
-            name = fused_name(net, rival)
-            rival_gram = described.whole_gram
-            fused[name] = (
-                balanced_sum([gram, rival_gram], fitted),
-                balanced_sum([untrained, rival_gram], fitted),
-            )
-            methods |= self._plain(name, fused[name][0])[1]
-        if self.inputs.settings.reference != "none":
-            for name, (products, chosen_on) in fused.items():
-                methods |= self._referenced(name, products, chosen_on)
+            own = described.whole_gram
+            both = (balanced_sum([one, own], fitted) for one in (gram, untrained))
+            methods |= self._score(fused_name(net, rival), *both)[1]
         return model, methods
 
     def score_votes(self, votes: Float64Array) -> dict[str, Any]:
         """Answers of networks without an SVM, by their probabilities (tested faces, classes)."""
-        _, tested = self.inputs.sides(self.fold)
-        named = votes.argmax(axis=1).astype(np.int64)
-        return {VOTE: {"accuracy": self.folder.save_predictions(VOTE, tested, named)}}
+        return {VOTE: {"accuracy": self.folder.save_predictions(VOTE, votes.argmax(axis=1))}}
+
+    def _score(
+        self, method: str, gram: Float64Array, chosen_on: Float64Array
+    ) -> tuple[GramSVC, dict[str, Any]]:
+        """A Gram matrix as it is, and measured from references."""
+        model, methods = self._plain(method, gram)
+        if self.inputs.settings.reference != "none":
+            methods |= self._referenced(method, gram, chosen_on)
+        return model, methods
 
     def _plain(self, method: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
         fitted, tested = self.inputs.sides(self.fold)
@@ -157,22 +156,24 @@ class NetworkScores:
     def _fit_and_test(self, method: str, gram: FoldGram) -> tuple[GramSVC, dict[str, Any]]:
         """Tune, fit and test one method; what was chosen, under its name."""
         inputs = self.inputs
-        fitted, tested = inputs.sides(self.fold)
+        fitted, _ = inputs.sides(self.fold)
         model, predicted = fit_and_predict(
             gram,
             inputs.labels[fitted],
             inputs.subjects[fitted],
             judged=inputs.judged(self.fold)[fitted],
         )
-        choice = model.choice_
-        found = {
-            "accuracy": self.folder.save_predictions(method, tested, predicted),
+        return model, {method: self.entry(method, predicted, model.choice_)}
+
+    def entry(self, method: str, predicted: IntArray, choice: Choice) -> dict[str, Any]:
+        """Write a method's predictions; returns what was chosen and measured."""
+        return {
+            "accuracy": self.folder.save_predictions(method, predicted),
             "kernel": choice.kernel,
             "C": choice.C,
             "gamma": choice.gamma,
             "inner_accuracy": choice.accuracy,
         }
-        return model, {method: found}
 
     def _save_linear(
         self, model: GramSVC, gram: Float64Array, features: Float32Array

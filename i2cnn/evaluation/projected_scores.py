@@ -49,14 +49,8 @@ class ProjectedScores(NetworkScores):
             points, inputs.labels[fitted], inputs.subjects[fitted], inputs.judged(self.fold)[fitted]
         )
         model, choice = fold.fit()
-        found: dict[str, Any] = {
-            "accuracy": self.folder.save_predictions(method, tested, model.predict(points.tested)),
-            "kernel": choice.kernel,
-            "C": choice.C,
-            "gamma": choice.gamma,
-            "inner_accuracy": choice.accuracy,
-            "landmarks": len(landmarks),
-        }
+        found = self.entry(method, model.predict(points.tested), choice)
+        found["landmarks"] = len(landmarks)
         if method == TRAINED:
             pairs = project_back(model, points, features, landmarks)
             found |= self.save_pairs(replace(pairs, slope=fold.calibrate(choice.C)), features)

@@ -131,44 +131,39 @@ class RivalJob(Job):
             return
         fold = self.fold_of(run, inputs)
         if self._has_svms:
-            methods = self._plain(fold, folder, inputs)
+            methods = self._plain(fold, folder)
             if inputs.settings.reference != "none":
                 methods |= self._referenced(fold, folder, inputs)
         else:
-            methods = self._classified(fold, folder, inputs, execution.device)
+            methods = self._classified(fold, folder, execution.device)
         folder.finish(methods)
         say(f"{self.title}: " + ", ".join(f"{m} {v['accuracy']:.1%}" for m, v in methods.items()))
 
-    def _plain(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
+    def _plain(self, fold: RivalFold, folder: JobFolder) -> dict[str, Any]:
         """The rival as it is, with each of its kernels."""
-        _, tested = inputs.sides(self.fold)
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(kernel):
                 _, result = fold.predict(kernel)
-            accuracy = folder.save_predictions(kernel, tested, result.predicted)
+            accuracy = folder.save_predictions(kernel, result.predicted)
             if result.windows is not None:  # the same for every kernel
                 with atomic_path(folder.path / WINDOWS_FILE) as partial:
                     np.savez_compressed(partial, windows=result.windows)
             methods[kernel] = {"accuracy": accuracy, **result.choice}
         return methods
 
-    def _classified(
-        self, fold: RivalFold, folder: JobFolder, inputs: Inputs, device: str
-    ) -> dict[str, Any]:
+    def _classified(self, fold: RivalFold, folder: JobFolder, device: str) -> dict[str, Any]:
         """The rival with its own classifier."""
-        _, tested = inputs.sides(self.fold)
         name = RIVALS[self.rival].classifier
         with folder.steps(name):
             result = fold.classify(device)
-        accuracy = folder.save_predictions(name, tested, result.predicted)
+        accuracy = folder.save_predictions(name, result.predicted)
         return {name: {"accuracy": accuracy, **result.choice}}
 
     def _referenced(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
         """The rival measured from references, with each of its kernels."""
         from i2cnn.evaluation.references import FoldReferences
 
-        _, tested = inputs.sides(self.fold)
         reference = inputs.settings.reference
         with folder.steps("references"):
             references = FoldReferences(inputs, self.fold, fold.whole_gram)
@@ -178,7 +173,7 @@ class RivalJob(Job):
                 model, result = fold.predict(kernel, references.gram)
                 described = references.describe(model)
             name = referenced_name(kernel, reference)
-            accuracy = folder.save_predictions(name, tested, result.predicted)
+            accuracy = folder.save_predictions(name, result.predicted)
             methods[name] = {"accuracy": accuracy, **result.choice, "reference": described}
         return methods
 

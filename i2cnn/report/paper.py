@@ -92,8 +92,6 @@ PUBLISHED: dict[tuple[str, str], tuple[Published, ...]] = {
 
 #: Titles of the paper's tables, in our words.
 TABLES = {
-    1: "methods compared on JAFFE",
-    2: "methods compared on CK+",
     3: "60 patches against one: I2CNN and a conventional CNN",
     4: "number of patches",
 }

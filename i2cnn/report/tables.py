@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from i2cnn.datasets.labels import TASKS
+from i2cnn.evaluation.methods import referenced_name
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.paper import TABLES, Published, protocol, published
 from i2cnn.report.run_report import MethodReport, RunReport
@@ -187,7 +188,7 @@ def network_rows(report: RunReport) -> list[NetworkRow]:
     compared = [c for c in report.comparisons if c.network]
     found = []
     for row in by_accuracy(report.main_methods):
-        ids = [row.method.id + (f"_{c.reference}" if c.reference else "") for c in compared]
+        ids = [referenced_name(row.method.id, c.reference) for c in compared]
         found.append(NetworkRow(row.method.title, _against(compared, ids)))
     found.append(NetworkRow("chance", _against(compared, [CHANCE] * len(compared))))
     return [row for row in found if any(row.pairs)]

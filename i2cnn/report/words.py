@@ -87,9 +87,8 @@ def _too_few(report: RunReport) -> str:
 
 
 def _training(report: RunReport, reference: str = "") -> str:
-    pair = _pair(
-        report.comparison(reference), _id(f"k{report.most_patches}_{UNTRAINED}", reference)
-    )
+    untrained = referenced_name(f"k{report.most_patches}_{UNTRAINED}", reference)
+    pair = _pair(report.comparison(reference), untrained)
     if pair is None:
         return ""
     return f"{verdict(pair, 'The trained network', 'its untrained self')}."
@@ -125,10 +124,6 @@ def _reference(report: RunReport) -> str:
         f"{100 * shown.referenced.scores.mean:.1f} %, {100 * shown.gain:+.1f} points{interval}."
     )
     return " ".join(filter(None, [found, _training(report, reference), _rival(report, reference)]))
-
-
-def _id(method_id: str, reference: str) -> str:
-    return referenced_name(method_id, reference) if reference else method_id
 
 
 def _pair(comparison: Comparison | None, other: str) -> Pair | None:

@@ -89,7 +89,7 @@ def finish_job(run: Path, job: Job, inputs: Inputs, shift: int) -> None:
         with folder.steps("SVM"):
             methods = {
                 method.name: {
-                    "accuracy": folder.save_predictions(method.name, tested, predicted),
+                    "accuracy": folder.save_predictions(method.name, predicted),
                     "kernel": "rbf",
                     "C": 1.0,
                 }
