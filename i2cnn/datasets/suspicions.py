@@ -16,6 +16,7 @@ from i2cnn.datasets.base import Sample
 from i2cnn.datasets.kdef import NAME as KDEF_NAME
 from i2cnn.datasets.labels import EIGHT
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
 
 #: Parts of a set.
 _PART = re.compile(
@@ -52,6 +53,7 @@ _LAYOUT = (
 
 def refuse_pixels(path: Path) -> None:
     """InputError if a CSV file holds the pictures themselves, as those of FER2013 and CK+ do."""
+    check_regular(path)
     try:
         with path.open(encoding="utf-8-sig") as file:
             header = file.readline(1000)

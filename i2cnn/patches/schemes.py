@@ -26,7 +26,7 @@ import numpy as np
 
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest
+from i2cnn.util.files import check_regular, digest
 from i2cnn.util.landmarks import POINT_NAMES
 
 if sys.version_info >= (3, 11):
@@ -262,6 +262,7 @@ def get_scheme(name_or_path: str | Path) -> Scheme:
 
 def load_scheme(path: Path) -> Scheme:
     """Read a scheme from a TOML file (see this module's description); InputError names a fault."""
+    check_regular(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -107,7 +107,8 @@ def check_writable(path: Path) -> None:
 
 def check_regular(path: Path) -> None:
     """InputError for a pipe or a device, which would keep a reader waiting; not for no file."""
-    if path.exists() and not path.is_file() and not path.is_dir():
+    # os.path's functions say no to names that the system does not allow, Path's raise an error.
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise InputError(f"{path}: is not a regular file; copy its content into one")
 
 
@@ -303,6 +304,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; InputError names the file when it is missing or broken."""
+    check_regular(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -315,6 +317,7 @@ def read_json(path: Path) -> Any:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file; InputError names the file when it cannot be read."""
+    check_regular(path)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

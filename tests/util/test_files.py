@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from i2cnn.datasets.suspicions import refuse_pixels
+from i2cnn.patches.schemes import load_scheme
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import (
     _local_locks,
@@ -168,6 +172,13 @@ def test_a_folder_is_no_json_file(tmp_path: Path) -> None:
         read_json(tmp_path)
 
 
+@pytest.mark.parametrize("read", [read_json, file_digest, load_scheme, refuse_pixels])
+def test_a_pipe_keeps_no_reader_waiting(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: is not a regular file; copy its content into one"):
+        read(tmp_path / "pipe")
+
+
 def test_a_name_that_is_no_text_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"t\.csv: cannot hold the name \.\.\.b,\\xff, which"):
         write_text(tmp_path / "t.csv", "a\nb,\udcff,c\n")
@@ -199,9 +210,10 @@ def test_a_files_digest_is_its_sha256(tmp_path: Path) -> None:
     assert file_digest(tmp_path / "x") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_file_without_digest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="x: cannot be read"):
-        file_digest(tmp_path / "x")
+@pytest.mark.parametrize("name", ["x", "x" * 300])
+def test_a_file_without_digest_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"/{name}: cannot be read"):
+        file_digest(tmp_path / name)
 
 
 def test_a_values_digest_does_not_depend_on_the_order_of_keys() -> None:
