@@ -85,19 +85,12 @@ class DatumDecoder:
         return image[:, :, None] if image.ndim == 2 else image
 
     def _decode_bytes(self, data: bytes) -> Image | None:
-        image: Image | None
+        # A gray file stays one channel here even under force_color: its three planes would be
+        # equal, and decoding one is cheaper. Without either photographs are not turned upright.
+        flags = cv2.IMREAD_ANYCOLOR if self.param.force_color else cv2.IMREAD_UNCHANGED
         if self.param.force_gray and not self.param.force_color:
-            image = decode_picture(data, cv2.IMREAD_GRAYSCALE)
-        else:
-            # A gray file stays one channel here even under force_color: its three planes would
-            # be equal, and decoding one is cheaper.
-            image = decode_picture(data, cv2.IMREAD_UNCHANGED)
-            odd = image is not None and (
-                image.dtype != np.uint8 or image.shape[2:] not in ((), (3,))
-            )
-            if self.param.force_color and odd:
-                image = decode_picture(data, cv2.IMREAD_COLOR)
-        return image
+            flags = cv2.IMREAD_GRAYSCALE
+        return decode_picture(data, flags)
 
     def _bad(self, key: bytes, reason: str) -> CaffeError:
         return CaffeError(

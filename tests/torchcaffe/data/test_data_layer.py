@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import shutil
 import threading
@@ -15,6 +16,7 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.context import Context, NetOptions, Shard
@@ -108,6 +110,29 @@ def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
     n.forward()
     expected = cv2.imdecode(cv2.imencode(".jpg", image)[1], cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(n.blobs["data"].data[0], expected.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(
+    ("transform", "shape"),
+    [("", (8, 24)), ("force_color: true", (24, 8)), ("force_gray: true", (24, 8))],
+)
+def test_a_photograph_is_turned_where_genuine_caffe_turns_it(
+    transform: str, shape: tuple[int, int], depth: int, folder: Path
+) -> None:
+    photograph = io.BytesIO()
+    pixels = np.zeros((8, 24, depth), np.uint8)
+    pixels[:, :8] = 255
+    turned = Image.Exif()
+    turned[0x0112] = 6  # by a quarter, clockwise: what is on the left comes to the top
+    Image.fromarray(pixels.squeeze()).save(photograph, "JPEG", exif=turned)
+    write_lmdb(folder / "db", [Datum(data=photograph.getvalue(), encoded=True)] * 2)
+    n = net(transform)
+    n.forward()
+    channels = {"force_color: true": 3, "force_gray: true": 1}.get(transform, depth)
+    assert n.blobs["data"].data.shape == (2, channels, *shape)
+    bright = n.blobs["data"].data[0, 0] > 128
+    assert (bright[:8].all(), bright[:, :8].all()) == (bool(transform), not transform)
 
 
 @pytest.mark.parametrize(
