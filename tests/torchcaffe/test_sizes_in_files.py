@@ -17,7 +17,7 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe import sizes
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.formats.prototext import read_net
-from i2cnn.torchcaffe.formats.storage import read_mean, read_state, read_weights
+from i2cnn.torchcaffe.formats.storage import read_dataset, read_mean, read_state, read_weights
 from i2cnn.torchcaffe.proto import BlobProto, Datum, LayerParameter, NetParameter
 from i2cnn.util.errors import InputError
 from tests.helpers.caffe_files import write_lmdb
@@ -123,6 +123,20 @@ def test_hdf5_weights_are_not_believed(shape: tuple[int, ...], folder: Path, mon
         file.create_dataset("data/fc/0", shape, "f4", chunks=True)
     with pytest.raises(InputError, match=r"a\.caffemodel\.h5.*(limit|would take)"):
         read_weights("a.caffemodel.h5")
+
+
+@pytest.mark.parametrize(("chunks", "fits"), [(None, True), ((2, 2**16), True), ((2, 10**7), False)])
+def test_a_data_set_may_take_the_memory_but_for_a_chunk(
+    chunks: tuple[int, int] | None, fits: bool, folder: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(sizes, "free_memory", lambda: 10**8)
+    with h5py.File("a.h5", "w") as file:
+        dataset = file.create_dataset("x", (2, 10**7), "f4", chunks=chunks)
+        if fits:
+            assert read_dataset(dataset).shape == (2, 10**7)
+            return
+        with pytest.raises(InputError, match=r"data set /x would take 0\.2 GB"):
+            read_dataset(dataset)
 
 
 @pytest.mark.parametrize("name", ["iter", "current_step", "learned_net"])

@@ -276,7 +276,9 @@ def read_dataset(dataset: h5py.Dataset) -> FloatArray:
     ):
         raise ValueError(f"{dataset.name} is not a data set of numbers")
     check_shape(dataset.shape)
-    check_memory(3 * dataset.size, f"its data set {dataset.name}")  # read, then converted
+    # HDF5 converts in pieces, but holds a whole chunk of its own.
+    chunk = math.prod(dataset.chunks or (0,)) * dataset.dtype.itemsize
+    check_memory(dataset.size + chunk // BYTES, f"its data set {dataset.name}")
     return np.asarray(dataset, np.float32)
 
 

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.util.errors import InputError
@@ -174,6 +175,8 @@ class HDF5Data(_Listed):
         self.files = self.read_list(p.source)
         self.file_order = self._order(len(self.files))
         self.file, self.row, self.offset = 0, 0, 0
+        #: Shapes of the tops' rows, which are those of the first file.
+        self.rows: list[Shape] = []
         self._load()
 
     def _order(self, number: int) -> list[int]:
@@ -185,34 +188,38 @@ class HDF5Data(_Listed):
 
     def _load(self) -> None:
         path = self.files[self.file_order[self.file]]
+        self.arrays: list[FloatArray] = []  # the file before makes room
         try:
             check_regular(Path(path))
             with h5py.File(path, "r") as file:
                 missing = [name for name in self.param.top if name not in file]
-                self.arrays = [read_dataset(file[n]) for n in self.param.top if n in file]
+                arrays = [read_dataset(file[n]) for n in self.param.top if n in file]
         except (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise self.fail(f"{path} cannot be read ({error})") from None
         if missing:
             raise self.fail(f"{path} has no data set {missing[0]!r}")
-        if any(a.ndim < 1 or len(a) != len(self.arrays[0]) for a in self.arrays):
+        if any(a.ndim < 1 or len(a) != len(arrays[0]) for a in arrays):
             raise self.fail(f"the data sets of {path} differ in their number of rows")
-        if not len(self.arrays[0]):
+        if not len(arrays[0]):
             raise self.fail(f"{path} is empty")
-        self.row_order = self._order(len(self.arrays[0]))
+        self.rows = self.rows or [a.shape[1:] for a in arrays]
+        if any(count(a.shape[1:]) != count(r) for a, r in zip(arrays, self.rows, strict=True)):
+            raise self.fail(f"rows of {path} have another size than those of the first file")
+        self.arrays = [a.reshape(len(a), *r) for a, r in zip(arrays, self.rows, strict=True)]
+        self.row_order = self._order(len(arrays[0]))
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        return [(self.param.hdf5_data_param.batch_size, *a.shape[1:]) for a in self.arrays]
+        return [(self.param.hdf5_data_param.batch_size, *row) for row in self.rows]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if not self.arrays:  # an error was raised as the file was read
+            self._load()
         tops = [np.empty(shape, np.float32) for shape in self.reshape([])]
         shard = self.context.shard
         for i in range(len(tops[0])):
             while self.offset % shard.count != shard.rank:
                 self._advance()
             for top, array in zip(tops, self.arrays, strict=True):
-                if array.shape[1:] != top.shape[1:]:
-                    path = self.files[self.file_order[self.file]]
-                    raise self.fail(f"rows of {path} have a different shape from the rows before")
                 top[i] = array[self.row_order[self.row]]
             self._advance()
         return [torch.from_numpy(top).to(self.context.device) for top in tops]

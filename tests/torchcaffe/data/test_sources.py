@@ -71,6 +71,24 @@ def test_rows_that_are_gone_are_missed_when_a_training_is_resumed(folder: Path) 
         net._core.restore_position(position)
 
 
+@pytest.mark.parametrize("batch", [4, 5])
+def test_rows_of_other_files_take_the_first_ones_shape(batch: int, folder: Path) -> None:
+    PROGRAM.make_files()
+    net = PROGRAM.net_of(caffe, PROGRAM.HDF5.replace("batch_size: 5", f"batch_size: {batch}"))
+    expected = {}
+    with h5py.File("one.h5") as one, h5py.File("two.h5", "a") as two:
+        for name, shape in (("data", (3, 3, 2)), ("label", (3, 1))):
+            expected[name] = np.concatenate([one[name], two[name]]).astype(np.float32)
+            rows = two[name][...].reshape(shape)
+            del two[name]
+            two[name] = rows
+    for _ in range(2):
+        net.forward()
+    second = np.arange(batch, 2 * batch) % 7
+    for name, rows in expected.items():
+        np.testing.assert_array_equal(net.blobs[name].data, rows[second])
+
+
 PICTURES = """layer { name: "data" type: "ImageData" top: "data" top: "label"
   transform_param { %s } image_data_param { source: "images.txt" batch_size: 1 } }"""
 
@@ -199,7 +217,7 @@ ROW = "# 0\nwindow0.ppm\n3 20 30\n2\n"
         (PROGRAM.HDF5, no_hdf5, "gone.h5 cannot be read"),
         (PROGRAM.HDF5, no_data_set, "one.h5 has no data set 'other'"),
         (PROGRAM.HDF5, other_rows, "one.h5 differ in their number of rows"),
-        (PROGRAM.HDF5, other_shape, "two.h5 have a different shape"),
+        (PROGRAM.HDF5, other_shape, "two.h5 have another size than"),
         (PROGRAM.MEMORY, None, "no data yet; call set_input_arrays"),
         (PROGRAM.MEMORY.replace("batch_size: 2", ""), None, "must be given"),
     ],
