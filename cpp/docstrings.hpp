@@ -18,7 +18,7 @@ Parameters
 points : ndarray of float64, (5, 2)
     Landmarks (x, y) in pixels: left eye, right eye, nose, left and right mouth corner.
 mouth : float
-    Distance from the eyes to the mouth in inter-ocular distances.
+    Distance from the eyes to the mouth in inter-ocular distances, above 0.
 
 Returns
 -------
@@ -53,7 +53,7 @@ boxes : ndarray of float64, (B, 5)
     relative to the landmark that the anchor numbers (0 to 4), or to the middle of the
     eyes (-1).
 mouth : float
-    Distance from the eyes to the mouth in inter-ocular distances.
+    Distance from the eyes to the mouth in inter-ocular distances, above 0.
 size : int
     Side of a patch in pixels, 1 to 4096.
 patches : ndarray of int64, (N,), optional
@@ -256,7 +256,7 @@ encoding : {"raw", "png", "jpeg"}
 quality : int
     JPEG quality, 1 to 100; the other encodings ignore it.
 threads : int
-    Number of threads that sample and encode; one per processor if 0 or less.
+    Number of threads that sample and encode, at least 1.
 
 Raises
 ------

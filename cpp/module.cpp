@@ -18,7 +18,6 @@
 #include "torchcaffe/lrn.hpp"
 #include "torchcaffe/pool.hpp"
 #include "torchcaffe/sgd.hpp"
-#include "util/parallel.hpp"
 #include "util/simd.hpp"
 
 namespace py = pybind11;
@@ -121,7 +120,7 @@ std::unique_ptr<PatchWriter> open_writer(const std::string& folder, const Number
                                          double mouth, int size, const std::string& encoding,
                                          int quality, int threads) {
   return std::make_unique<PatchWriter>(folder, PatchScheme{boxes_of(boxes), mouth, size},
-                                       encoding_of(encoding), quality, threads_or_all(threads));
+                                       encoding_of(encoding), quality, threads);
 }
 
 // Rows of (rotation, scale, right, down, gain, offset).

@@ -51,6 +51,7 @@ PatchWriter::PatchWriter(const std::string& folder, PatchScheme scheme, Encoding
       encoding_(encoding),
       writer_(folder),
       max_queued_(2 * static_cast<std::size_t>(threads)) {
+  if (threads < 1) throw std::invalid_argument("at least one thread must sample");
   for (int i = 0; i < threads; ++i) {
     workers_.push_back(std::make_unique<Worker>());
     workers_.back()->encoder = make_encoder(encoding, quality);

@@ -102,7 +102,6 @@ JpegEncoder::JpegEncoder(int quality) : state_(std::make_unique<State>()) {
   if (setjmp(s.jump) != 0) throw std::runtime_error("the JPEG encoder cannot be set up");
   s.info.client_data = &s.jump;
   jpeg_create_compress(&s.info);
-  s.info.client_data = &s.jump;
 }
 
 JpegEncoder::~JpegEncoder() {

@@ -11,6 +11,8 @@ namespace {
 constexpr double kMinIod = 1.0;
 // Beyond any image; keeps positions in fixed point within 64 bits.
 constexpr double kMaxCoordinate = 1e6;
+// In inter-ocular distances, as a box of a scheme may be far away.
+constexpr double kMaxMouth = 1000;
 
 Point middle_of(Point a, Point b) { return {(a.x + b.x) / 2, (a.y + b.y) / 2}; }
 
@@ -37,7 +39,7 @@ void check_landmarks(const Points& points) {
   }
   if (area < 0) {
     throw std::invalid_argument(
-        "the mouth is on the wrong side of the eyes (are left and right swapped?)");
+        "the mouth is on the wrong side of the eyes (left and right are the viewer's)");
   }
 }
 
@@ -51,6 +53,9 @@ Point Similarity::to_aligned(Point p) const {
 }
 
 Similarity fit_similarity(const Points& points, double mouth) {
+  if (!(mouth > 0 && mouth <= kMaxMouth)) {
+    throw std::invalid_argument("the mouth's distance from the eyes must be above 0, at most 1000");
+  }
   check_landmarks(points);
   const Point left = points[0];
   const Point right = points[1];

@@ -26,8 +26,9 @@ struct Similarity {
 };
 
 // Least-squares similarity that maps (-0.5, 0), (0.5, 0) and (0, mouth) to the eyes and the middle
-// of the mouth corners. Throws std::invalid_argument if a landmark is not finite or too far away,
-// the eyes coincide, or eyes and mouth lie on one line or are mirrored.
+// of the mouth corners. Throws std::invalid_argument if `mouth` is not above 0 or too large, a
+// landmark is not finite or too far away, the eyes coincide, or eyes and mouth lie on one line or
+// are mirrored.
 Similarity fit_similarity(const Points& points, double mouth);
 
 }  // namespace i2cnn

@@ -10,12 +10,6 @@
 
 namespace i2cnn {
 
-// The number of threads asked for; one per processor if that is 0 or less.
-inline int threads_or_all(int threads) {
-  if (threads > 0) return threads;
-  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-}
-
 // Calls work(begin, end) for blocks that together cover 0 .. size. A thread takes the next block
 // when it has finished one, so a thread that shares its processor with other programs does less.
 template <typename Work>

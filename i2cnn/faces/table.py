@@ -31,7 +31,7 @@ FLAGGED = ("dlib-padded", "dlib-doubtful", GUESSED)
 LEFT_OUT = ("no-face", "left-out")
 
 #: Coordinates beyond are outside of any picture.
-MOST_PIXELS = 1e6
+_MOST_PIXELS = 1e6
 #: x, y, width, height in pixels.
 Box = tuple[float, float, float, float]
 
@@ -165,6 +165,6 @@ def _number(row: dict[str, str], name: str, where: str) -> float:
         value = plain_number(row[name])
     except ValueError:
         raise InputError(f"{where}: {name} is {row[name]!r}, not a number") from None
-    if abs(value) > MOST_PIXELS:
+    if abs(value) > _MOST_PIXELS:
         raise InputError(f"{where}: {name} is {row[name]}, which is outside of any picture")
     return value

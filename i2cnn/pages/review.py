@@ -20,7 +20,6 @@ from i2cnn.faces.table import (
     FLAGGED,
     FOUND,
     LEFT_OUT,
-    MOST_PIXELS,
     Face,
     read_all_rows,
     write_faces_csv,
@@ -103,7 +102,7 @@ class Review:
             changed it.
         """
         found = self._face(number)
-        reason = check_points(points) if np.abs(points).max() <= MOST_PIXELS else "is far outside"
+        reason = check_points(points)
         if reason and decision == MANUAL:
             raise InputError(f"these cannot be the landmarks of a face: {reason}")
         with self._turn:

@@ -142,7 +142,7 @@ def test_undoing_gives_the_old_table(review: Any, table: Path) -> None:
     [
         (0, "manual", [[5, 5]] * 5, "eyes coincide"),
         (0, "manual", [[0, 0], [9, 0], [5, 0], [0, 0], [9, 0]], "lie on one line"),
-        (0, "manual", [[1e9, 5]] * 5, "far outside"),
+        (0, "manual", [[1e9, 5]] * 5, "more than a million pixels away"),
         (0, "manual", [[1, 2]] * 4, "points are five pairs"),
         (0, "manual", [[1, 2, 3]] * 5, "points are five pairs"),
         (0, "manual", [[1, None]] * 5, "points are five pairs"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,6 +201,13 @@ def test_boxes_out_of_range_are_refused(box: tuple[float, ...]) -> None:
     image, points = smooth_image(0, 50, 50), face_points(25, 20, 15, 0)
     with pytest.raises(ValueError, match=r"box|anchor"):
         _native.extract(image, points, np.array([box], float), 1.1, 32)
+
+
+@pytest.mark.parametrize("mouth", [np.nan, np.inf, 1e300, 0, -1.1])
+def test_distances_of_the_mouth_out_of_range_are_refused(mouth: float) -> None:
+    image, points = smooth_image(0, 50, 50), face_points(25, 20, 15, 0)
+    with pytest.raises(InputError, match="the mouth's distance from the eyes"):
+        extract_patches(image, points, replace(DEEPID, mouth=mouth), size=32)
 
 
 def test_far_outside_the_nearest_corner_is_seen() -> None:

@@ -103,3 +103,8 @@ def test_the_writer_refuses_patches_that_it_cannot_store(
     with pytest.raises(ValueError, match=message):
         writer.add(image, points, patches, keys, 0)
     writer.close()
+
+
+def test_a_writer_needs_a_thread(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one thread"):
+        _native.PatchWriter(str(tmp_path), DEEPID.boxes, DEEPID.mouth, 32, "raw", 95, 0)

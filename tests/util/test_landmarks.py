@@ -27,6 +27,7 @@ def test_the_interocular_distance_is_that_of_the_eyes() -> None:
     [
         ((np.nan, 1), "not a finite number"),
         ((np.inf, 1), "not a finite number"),
+        ((1e6, 1), "more than a million pixels away"),
         ((0, 0), "the eyes coincide"),
         ((1, 0), "on one line"),
         ((1, -1), "wrong side"),
