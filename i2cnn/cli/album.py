@@ -91,19 +91,22 @@ def predict_with(
 
 
 def enrol(options: argparse.Namespace) -> int:
-    """Write the reference of a person, made of pictures of theirs."""
+    """Write the reference of a person, made of pictures of theirs; status 3 if not of all."""
     check_writable(options.out)
     check_no_picture(options.out)
     recogniser = Recogniser(
         options.model or FOR_AN_ALBUM, options.engine, options.device, options.whole
     )
-    reference = _make(recogniser, find_pictures(options.images), options.out)
+    pictures = find_pictures(options.images)
+    reference = _make(recogniser, pictures, options.out)
     reference.save(options.out)
+    whole = reference.count == len(pictures)
     show(
-        f"{options.out}: reference of {reference.count} pictures. It describes a person's face, so "
-        "it is biometric data: keep it as you would keep the pictures."
+        f"{options.out}: reference of {reference.count}{'' if whole else f' of {len(pictures)}'} "
+        "pictures. It describes a person's face, so it is biometric data: keep it as you would "
+        "keep the pictures."
     )
-    return 0
+    return 0 if whole else 3
 
 
 def _load_or_make(recogniser: Recogniser, source: Path) -> PersonReference:

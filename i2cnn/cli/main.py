@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0; 1 for an error, named in one line; 2 for a wrong command line; 3 where
-        pictures or faces were left out and listed (--skip-bad, --drop-guessed); 130 for Ctrl-C and
-        for SIGTERM.
+        pictures or faces were left out and listed (--skip-bad, --drop-guessed, enrol); 130 for
+        Ctrl-C and for SIGTERM.
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -75,7 +75,7 @@ def _faces_words(plan: Plan) -> str:
 
 
 def _table(plan: Plan) -> Table:
-    columns = ("patches", "jobs", "time each", "disk in use", "disk kept", "memory")
+    columns = ("patches", "jobs", "time each", "memory each", "disk each", "disk kept by all")
     table = table_of(
         *columns,
         title=f"Plan: {_faces_words(plan)}; training, features and SVM",
@@ -83,7 +83,7 @@ def _table(plan: Plan) -> Table:
         "stops once validation accuracy no longer rises.",
     )
     for e in plan.estimates:
-        sizes = (e.peak_bytes, e.jobs * e.kept_bytes, e.memory_bytes)
+        sizes = (e.memory_bytes, e.peak_bytes, e.jobs * e.kept_bytes)
         table.add_row(
             e.title,
             str(e.jobs),

@@ -164,6 +164,13 @@ def test_pictures_without_a_face_or_that_are_none_are_told(tmp_path: Path, capsy
         "bad.jpg": said.splitlines()[-1].removeprefix("i2cnn: error: "),
     }
     assert {e["reference"] for e in found if e["label"]} == {5}
+    assert main(["enrol", str(folder), "--out", str(tmp_path / "anna.ref")]) == 3
+    out, err = capsys.readouterr()
+    assert "anna.ref: reference of 5 of 7 pictures" in out
+    assert err.splitlines() == [
+        said.splitlines()[-1],
+        f"i2cnn: {folder / 'flat.png'}: no face found",
+    ]
 
 
 @pytest.mark.parametrize("option", [[], ["--people=one"], ["--people=auto"]])
