@@ -332,8 +332,8 @@ class CoreNet:
     def reshape(self) -> None:
         """Bring all tops to the shapes that follow from the inputs' shapes."""
         for node in self.nodes:
-            if not node.bottoms:
-                continue  # a data layer, whose tops keep the shapes they have
+            if not node.bottoms and not isinstance(node.layer, Python):
+                continue  # a data layer of Caffe's, whose tops keep the shapes they have
             shapes = node.layer.reshape([blob.shape for blob in node.bottoms])
             for blob, shape in zip(node.tops, shapes, strict=True):
                 blob.reshape(*shape)

@@ -35,6 +35,17 @@ def test_a_net_is_saved_byte_for_byte_as_genuine_caffe_does(golden: Path, name: 
     assert Path("mine.caffemodel").read_bytes() == genuine.read_bytes()
 
 
+def test_settings_that_are_not_given_are_not_saved(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(
+        SHARED + 'layer { name: "p" type: "PReLU" bottom: "b" top: "p" }'
+    )
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    assert net.params["p"][0].data.tolist() == [0.25] * 3
+    net.save(str(tmp_path / "w.caffemodel"))
+    saved = NetParameter.FromString((tmp_path / "w.caffemodel").read_bytes())
+    assert not saved.layer[-1].HasField("prelu_param")
+
+
 def test_hdf5_has_genuine_caffes_groups(golden: Path) -> None:
     genuine = SNAPSHOTS / "sgd_h5_iter_20.caffemodel.h5"
     net = caffe.Net("tiny_train_val.prototxt", caffe.TRAIN, weights=str(genuine))

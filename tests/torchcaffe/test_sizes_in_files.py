@@ -125,7 +125,9 @@ def test_hdf5_weights_are_not_believed(shape: tuple[int, ...], folder: Path, mon
         read_weights("a.caffemodel.h5")
 
 
-@pytest.mark.parametrize(("chunks", "fits"), [(None, True), ((2, 2**16), True), ((2, 10**7), False)])
+@pytest.mark.parametrize(
+    ("chunks", "fits"), [(None, True), ((2, 2**16), True), ((2, 10**7), False)]
+)
 def test_a_data_set_may_take_the_memory_but_for_a_chunk(
     chunks: tuple[int, int] | None, fits: bool, folder: Path, monkeypatch
 ) -> None:

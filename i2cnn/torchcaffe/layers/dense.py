@@ -21,8 +21,7 @@ class InnerProduct(Layer):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.inner_product_param
-        self.axis = canonical_axis(self, p.axis, len(shapes[0]))
-        self.inputs = count(shapes[0][self.axis :])
+        self.inputs = count(shapes[0][canonical_axis(self, p.axis, len(shapes[0])) :])
         if p.num_output < 1:
             raise self.fail("num_output must be at least 1")
         shape = (self.inputs, p.num_output) if p.transpose else (p.num_output, self.inputs)
@@ -31,10 +30,12 @@ class InnerProduct(Layer):
             self.add_param((p.num_output,), p.bias_filler)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
+        p = self.param.inner_product_param
+        self.axis = canonical_axis(self, p.axis, len(shapes[0]))
         found = count(shapes[0][self.axis :])
         if found != self.inputs:
             raise self.fail(f"the bottom has {found} inputs, the weights are for {self.inputs}")
-        return [(*shapes[0][: self.axis], self.param.inner_product_param.num_output)]
+        return [(*shapes[0][: self.axis], p.num_output)]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         weight = self.weights[0]

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.data.transform import DataTransformer
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import FillerParameter
@@ -67,6 +69,9 @@ class MemoryData(DataSource):
         self.data: AnyArray = np.empty(0, np.float32)
         self.labels: AnyArray = self.data
         self.offset = 0
+        # Genuine Caffe's takes the seed of a transformer, which it does not use.
+        transform = self.param.transform_param
+        DataTransformer(transform, self.context.train, self.param.name).seed_from(self.context.rng)
 
     def reset(self, data: AnyArray, labels: AnyArray) -> None:
         """Use these images (N, C, H, W) and N labels from now on."""
@@ -77,6 +82,11 @@ class MemoryData(DataSource):
         if len(data) == 0 or len(data) % self.shape[0]:
             raise self.fail(
                 f"first dimensions of input arrays must be a multiple of batch size {self.shape[0]}"
+            )
+        if self.param.HasField("transform_param"):
+            log.warning(
+                "memory_data_layer.cpp:86",
+                f"layer {self.param.name!r}: MemoryData does not transform array data on Reset()",
             )
         self.data, self.labels, self.offset = data, labels.reshape(-1), 0
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
+from i2cnn.torchcaffe.proto import FillerParameter
 
 
 @register("ReLU")
@@ -35,9 +36,7 @@ class PReLU(Layer):
         p = self.param.prelu_param
         if len(shapes[0]) < 2:
             raise self.fail(f"the bottom must have at least two axes, not be {shapes[0]}")
-        filler = p.filler
-        if not p.HasField("filler"):
-            filler.type, filler.value = "constant", 0.25
+        filler = p.filler if p.HasField("filler") else FillerParameter(value=0.25)
         self.add_param(() if p.channel_shared else (shapes[0][1],), filler)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:

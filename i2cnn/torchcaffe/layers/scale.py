@@ -17,21 +17,25 @@ class _Broadcast(Layer):
 
     bottoms = (1, 2)
 
-    def _span(self, shape: Shape, axis: int, num_axes: int, shapes: Sequence[Shape]) -> None:
-        self.axis = canonical_axis(self, axis, len(shape))
+    def _span(self, axis: int, num_axes: int, shapes: Sequence[Shape]) -> None:
+        self.first = axis
         if len(shapes) == 1:
+            shape = shapes[0]
+            axis = canonical_axis(self, axis, len(shape))
             if num_axes < -1:
                 raise self.fail("num_axes must be at least 0, or -1 for all")
-            end = len(shape) if num_axes == -1 else self.axis + num_axes
+            end = len(shape) if num_axes == -1 else axis + num_axes
             if end > len(shape):
-                raise self.fail(f"{num_axes} axes from axis {self.axis} are more than {shape} has")
-            self.shape = tuple(shape[self.axis : end])
+                raise self.fail(f"{num_axes} axes from axis {axis} are more than {shape} has")
+            self.shape = tuple(shape[axis:end])
         self.reshape(shapes)
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         shape = shapes[0]
         if len(shapes) == 2:
             self.shape = tuple(shapes[1])
+        # A single number fits, whatever axis is given.
+        self.axis = canonical_axis(self, self.first, len(shape)) if self.shape else 0
         if tuple(shape[self.axis : self.axis + len(self.shape)]) != self.shape:
             raise self.fail(f"{self.shape} does not fit {shape} at axis {self.axis}")
         return [shape]
@@ -50,7 +54,7 @@ class Scale(_Broadcast):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.scale_param
-        self._span(shapes[0], p.axis, p.num_axes, shapes)
+        self._span(p.axis, p.num_axes, shapes)
         if len(shapes) == 1:
             filler = p.filler if p.HasField("filler") else FillerParameter(value=1)
             self.add_param(self.shape, filler)
@@ -90,7 +94,7 @@ class Bias(_Broadcast):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.bias_param
-        self._span(shapes[0], p.axis, p.num_axes, shapes)
+        self._span(p.axis, p.num_axes, shapes)
         if len(shapes) == 1:
             self.add_param(self.shape, p.filler)
 

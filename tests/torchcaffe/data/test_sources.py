@@ -233,6 +233,23 @@ def test_what_is_refused(
         PROGRAM.net_of(caffe, text).forward()
 
 
+def test_memory_data_transforms_nothing_but_takes_a_seed(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    fc = PLAIN.partition("\n")[2].partition("} }\n")[2]
+    weights = []
+    for transform in ("", "transform_param { mirror: true scale: 3 }"):
+        text = PROGRAM.MEMORY.replace("memory_data_param", f"{transform} memory_data_param") + fc
+        net = PROGRAM.net_of(caffe, text)
+        weights.append(net.params["fc"][0].data.ravel())
+        net.set_input_arrays(np.ones((2, 3, 4, 5), np.float32), np.zeros(2, np.float32))
+        assert (net.forward()["label"] == 0).all()
+        assert (net.blobs["data"].data == 1).all()
+    np.testing.assert_array_equal(weights[1][:-1], weights[0][1:])  # one draw later
+    assert capfd.readouterr().err.count("MemoryData does not transform array data") == 1
+
+
 @pytest.mark.parametrize(
     ("data", "labels", "message"),
     [

@@ -202,6 +202,23 @@ def test_scales_of_another_size_are_not_spread_over_the_bottom(build, kind: str)
         net.forward()
 
 
+@pytest.mark.parametrize(("kind", "top"), [("Scale", [0, 3, 6]), ("Bias", [3, 4, 5])])
+def test_a_single_factor_or_bias_fits_any_bottom(build, kind: str, top: list[float]) -> None:
+    net = build(FORCE + source("x", 3) + source("n") + layer(kind, "x n"))
+    np.testing.assert_array_equal(net.forward(x=floats([0, 1, 2]), n=floats(3))["y"], top)
+    backward(net, "y")
+    assert net.blobs["n"].diff == (3 if kind == "Bias" else 0 + 1 + 2)
+
+
+@pytest.mark.parametrize("kind", ["Scale", "Bias", "InnerProduct"])
+def test_an_axis_from_the_back_is_counted_in_each_shape(build, kind: str) -> None:
+    settings = {"InnerProduct": "inner_product_param { num_output: 2"}.get(kind, "")
+    more = f"{settings or f'{kind.lower()}_param {{'} axis: -1 }}"
+    net = build(source("x", 2, 3, 4) + layer(kind, more=more))
+    net.blobs["x"].reshape(5, 4)
+    assert net.forward()["y"].shape == (5, 2 if settings else 4)
+
+
 def test_batch_norm_of_one_number_per_channel_is_zero(build) -> None:
     more = "batch_norm_param { use_global_stats: false }"
     net = build(FORCE + source("x", 1, 3) + layer("BatchNorm", more=more))

@@ -51,6 +51,18 @@ def test_layers_are_the_users_objects() -> None:
     assert net.layer_dict["scaled"].blobs[0] is net.params["scaled"][0]
 
 
+def test_a_source_of_the_users_is_asked_for_its_shape(tmp_path: Path) -> None:
+    counter = 'python_param { module: "user_layers" layer: "Counter" }'
+    (tmp_path / "net.prototxt").write_text(
+        f'layer {{ name: "x" type: "Python" top: "x" {counter} }}\n'
+        'layer { name: "y" type: "ReLU" bottom: "x" top: "y" }'
+    )
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    assert net.blobs["y"].data.shape == (1, 2)
+    net.reshape()
+    assert net.blobs["y"].data.shape == (2, 2)
+
+
 def test_an_error_of_the_user_comes_with_its_trace(tmp_path: Path) -> None:
     net = build(tmp_path, MINE.replace("FORWARD", "raise ZeroDivisionError('mine')"))
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
