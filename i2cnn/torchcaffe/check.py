@@ -223,9 +223,9 @@ def _multiplications(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> i
         # Each weight is used once for each place of the smaller side, in each image.
         axis = layer.param.convolution_param.axis
         places = bottoms if layer.type == "Deconvolution" else tops
-        return sum(layer.blobs[0].count * count(p[:axis]) * count(p[axis + 1 :]) for p in places)
+        return sum(layer.blobs[0].count * count(p) // p[axis] for p in places)
     if layer.type == "InnerProduct":
-        return layer.blobs[0].count * count(tops[0][: layer.param.inner_product_param.axis])
+        return layer.blobs[0].count * count(tops[0][:-1])
     return 0
 
 
@@ -246,6 +246,7 @@ def _guess(param: LayerParameter) -> list[Shape] | None:
 def _without_fillers(layer: LayerParameter) -> Iterator[str]:
     """Clear all fillers of a layer, whose numbers would take long; yields what is wrong of them."""
     for _, _, filler in fillers_of(layer):
+        filler.sparse = min(filler.sparse, 1)  # the number of outputs is not looked at
         try:
             fill(CaffeRNG(0), filler, (1, 1, 1, 1))
         except InputError as error:

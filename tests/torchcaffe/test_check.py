@@ -75,6 +75,19 @@ def test_sizes_of_a_net_that_runs(folder: Path, capsys: pytest.CaptureFixture[st
     assert " TEST       6        416   9.69 kB         15.4 k " in capsys.readouterr().out
 
 
+def test_a_sparse_filler_is_no_blocker_and_axes_may_be_counted_from_the_back(folder: Path) -> None:
+    Path("a.prototxt").write_text(
+        INPUT + 'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" '
+        "convolution_param { num_output: 4 kernel_size: 3 axis: -3 } }\n"
+        'layer { name: "ip" type: "InnerProduct" bottom: "conv" top: "ip" inner_product_param { '
+        'axis: -2 num_output: 20 weight_filler { type: "gaussian" std: 1 sparse: 15 } } }'
+    )
+    report = check("a.prototxt")
+    assert not report.blockers
+    # 4 x 3 x 3 x 3 weights at 6 x 6 places of 2 images, and 20 x 36 weights for 2 x 4 of them.
+    assert report.sizes["TEST"].multiplications == 2 * 108 * 36 + 8 * 720
+
+
 def test_what_lies_between_layers_is_found(folder: Path) -> None:
     loss = 'layer { name: "l" type: "Reduction" bottom: "data" top: "l" loss_weight: 1 '
     Path("a.prototxt").write_text(INPUT + loss + "loss_weight: 2 }")
