@@ -132,17 +132,6 @@ def database_fingerprint(path: Path) -> str:
     return total.hexdigest()
 
 
-def database_digest(path: Path) -> str:
-    """SHA-256 of all keys and values in key order, independent of how pages lie in the file."""
-    total = hashlib.sha256()
-    with _open(path) as env, env.begin(buffers=True) as transaction:
-        for key, value in transaction.cursor():
-            for part in (key, value):
-                total.update(len(part).to_bytes(8, "little"))
-                total.update(part)
-    return total.hexdigest()
-
-
 @contextmanager
 def _open(path: Path) -> Iterator[lmdb.Environment]:
     """Open an LMDB to read it; InputError if it is missing or damaged."""

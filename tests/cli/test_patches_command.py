@@ -14,7 +14,6 @@ from i2cnn.faces.table import Face, write_faces_csv
 from i2cnn.patches.jitter import Jitter
 from i2cnn.patches.lmdb_facts import (
     database_contents,
-    database_digest,
     database_size,
     record_size,
 )
@@ -23,7 +22,7 @@ from i2cnn.patches.preview import draw_preview
 from i2cnn.patches.schemes import DEEPID, get_scheme
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.images import read_image, write_image
-from tests.helpers.databases import options_of, records
+from tests.helpers.databases import database_digest, options_of, records
 from tests.helpers.faces import some_faces
 from tests.helpers.schemes import OWN_SCHEME
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,16 @@ def records(path: Path) -> list[tuple[bytes, bytes]]:
     """Keys and values of an LMDB in key order."""
     with lmdb.open(str(path), readonly=True, lock=False) as env, env.begin() as txn:
         return list(txn.cursor())
+
+
+def database_digest(path: Path) -> str:
+    """SHA-256 of all keys and values in key order, independent of how pages lie in the file."""
+    total = hashlib.sha256()
+    for record in records(path):
+        for part in record:
+            total.update(len(part).to_bytes(8, "little"))
+            total.update(part)
+    return total.hexdigest()
 
 
 def decode(value: bytes) -> tuple[np.ndarray, Datum]:

@@ -12,14 +12,14 @@ from i2cnn import _native
 from i2cnn.datasets import embedded_root
 from i2cnn.patches.extract import PATCH_SIZE
 from i2cnn.patches.jitter import Jitter
-from i2cnn.patches.lmdb_facts import database_contents, database_digest
+from i2cnn.patches.lmdb_facts import database_contents
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.schemes import DEEPID
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_gray, read_image
 from tests.helpers import twin
-from tests.helpers.databases import decode, options_of, records, write_faces
+from tests.helpers.databases import database_digest, decode, options_of, records, write_faces
 from tests.helpers.faces import some_faces
 from tests.helpers.simd import LEVELS
 

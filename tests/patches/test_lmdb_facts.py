@@ -1,4 +1,4 @@
-"""Facts about a database: size, encoding, contents, digests."""
+"""Facts about a database: size, encoding, contents, fingerprint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from i2cnn.patches.lmdb_facts import (
     CONTENTS_FILE,
     DatabaseContents,
     database_contents,
-    database_digest,
     database_fingerprint,
     database_size,
     is_encoded,
@@ -24,11 +23,7 @@ from i2cnn.patches.schemes import DEEPID
 from i2cnn.util.errors import InputError
 from tests.helpers.databases import write_faces
 
-FACTS = pytest.mark.parametrize(
-    "fact", [database_size, database_digest, database_fingerprint, is_encoded]
-)
-
-
+FACTS = pytest.mark.parametrize("fact", [database_size, database_fingerprint, is_encoded])
 #: As patches.json has it.
 JITTER = asdict(Jitter(2, 1))
 
@@ -91,21 +86,19 @@ def test_image_files_are_encoded_and_raw_pixels_are_not(encoding: str, tmp_path:
     assert is_encoded(tmp_path / "db") == (encoding != "raw")
 
 
-@pytest.mark.parametrize("name", [database_digest, database_fingerprint])
-def test_equal_databases_have_one_digest(name, database: Path, tmp_path: Path) -> None:
+def test_equal_databases_have_one_fingerprint(database: Path, tmp_path: Path) -> None:
     write_faces(tmp_path / "again", number=2, patches=[4, 1])
-    assert name(database) == name(tmp_path / "again")
+    assert database_fingerprint(database) == database_fingerprint(tmp_path / "again")
 
 
-@pytest.mark.parametrize("name", [database_digest, database_fingerprint])
 @pytest.mark.parametrize(
     "change", [{"seed": 2}, {"jitter": 1}, {"patches": [4, 3]}, {"encoding": "raw"}]
 )
-def test_other_databases_have_another_digest(
-    name, change: dict[str, object], database: Path, tmp_path: Path
+def test_other_databases_have_another_fingerprint(
+    change: dict[str, object], database: Path, tmp_path: Path
 ) -> None:
     write_faces(tmp_path / "other", **({"number": 2, "patches": [4, 1]} | change))
-    assert name(database) != name(tmp_path / "other")
+    assert database_fingerprint(database) != database_fingerprint(tmp_path / "other")
 
 
 @FACTS

@@ -17,14 +17,14 @@ from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face
 from i2cnn.patches import ENCODINGS
 from i2cnn.patches.extract import extract_patches
-from i2cnn.patches.lmdb_facts import database_digest, database_size
+from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.patches.lmdb_writer import write_database
 from i2cnn.patches.schemes import DEEPID, PatchSet
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import as_bgr, as_gray, read_image, write_image
-from tests.helpers.databases import decode, options_of, records, write_faces
+from tests.helpers.databases import database_digest, decode, options_of, records, write_faces
 from tests.helpers.faces import face_points, some_faces
 from tests.helpers.pictures import smooth_image
 

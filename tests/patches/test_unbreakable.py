@@ -12,9 +12,9 @@ import pytest
 
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import write_faces_csv
-from i2cnn.patches.lmdb_facts import database_digest, database_size
+from i2cnn.patches.lmdb_facts import database_size
 from i2cnn.util.errors import InputError
-from tests.helpers.databases import write_faces
+from tests.helpers.databases import database_digest, write_faces
 from tests.helpers.faces import some_faces
 from tests.helpers.programs import run, start
 

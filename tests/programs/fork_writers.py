@@ -13,9 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from i2cnn.patches.lmdb_facts import database_digest
 from i2cnn.util.errors import InputError
-from tests.helpers.databases import write_faces
+from tests.helpers.databases import database_digest, write_faces
 
 DONE, BUSY = 0, 3
 
