@@ -51,7 +51,7 @@ class Prefetcher(Generic[T]):
         return self._thread is not None
 
     def next(self) -> T:
-        """The next item; an error of the thread is raised here."""
+        """The next item; an error of the thread is raised here, each time from then on."""
         if self._thread is None:
             self._queue = queue.Queue(DEPTH)
             self._stopping = threading.Event()
@@ -65,6 +65,7 @@ class Prefetcher(Generic[T]):
             )
         item = self._queue.get()
         if isinstance(item, _Failure):
+            self._queue.put(item)  # the last that comes from the thread
             raise item.error
         return item
 

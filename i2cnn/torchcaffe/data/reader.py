@@ -48,11 +48,7 @@ class BatchReader:
         """The next batch, on the device; an error of the background thread is raised here."""
         if self.cache is not None and self.cache.full:
             return self._from_cache(self.cache)
-        try:
-            batch = self._prefetcher.next()
-        except Exception:
-            self.close()
-            raise
+        batch = self._prefetcher.next()
         batch.images = batch.images.to(self.device, non_blocking=True)
         if self.cache is not None and not self._fill(self.cache, batch):
             self.cache = None

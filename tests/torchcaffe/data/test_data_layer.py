@@ -179,6 +179,14 @@ def test_bad_records_are_named(
         net(transform).forward()
 
 
+def test_a_bad_record_is_named_at_each_pass(folder: Path) -> None:
+    write_lmdb("db", [raw(IMAGE), b"\xff\xff"])
+    n = net()
+    for _ in range(2):
+        with pytest.raises(InputError, match="record 00000001 of db is not a Datum"):
+            n.forward()
+
+
 def test_a_key_of_any_bytes_is_shown(folder: Path) -> None:
     with lmdb.open("db", map_size=1 << 20) as env, env.begin(write=True) as txn:
         txn.put(b"0", raw(IMAGE).SerializeToString())
