@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.layer import Shape, count, find_layer
@@ -96,6 +97,7 @@ def main(words: Sequence[str]) -> int:
     """Entry point; returns the exit status."""
     if not words or words[0] in ("-h", "-help", "--help"):
         return show_usage(USAGE)
+    log.set_option("minloglevel", "1")  # how nets are built is said in the answer
     reports = [check(path) for path in words]
     for line in _table(reports):
         show(line)

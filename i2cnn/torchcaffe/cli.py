@@ -135,31 +135,32 @@ def _train(flags: dict[str, str]) -> None:
         log.set_option("minloglevel", "1")  # only the root logs
     param = read_solver(flags["solver"])
     param.train_state.level = int(flags["level"])
-    param.train_state.stage.extend(s for s in flags["stage"].split(",") if s)
-    if flags["snapshot"] or flags["weights"]:
-        param.ClearField("weights")  # they are taken instead of the solver's own
+    param.train_state.stage.extend(flags["stage"].split(","))
+    if flags["snapshot"]:
+        param.ClearField("weights")  # the snapshot's are taken instead
+    elif flags["weights"]:
+        param.weights[:] = [flags["weights"]]
     _use_device(flags, param)
     solver = CoreSolver(param, runtime, flags["solver"])
-    for path in filter(None, map(str.strip, flags["weights"].split(","))):
-        log.info("caffe.cpp:155", f"Finetuning from {path}")
-        for net in (solver.net, *solver.test_nets):
-            net.copy_from(path)
     if is_true(flags["timing"]) and not runtime.group.rank:
         log_times(solver)
-    log.info("caffe.cpp:248", "Starting Optimization")
     try:
         with _signals(solver, flags):
-            solver.solve(flags["snapshot"] or None)
+            if flags["snapshot"]:
+                log.info("caffe.cpp:235", f"Resuming from {flags['snapshot']}")
+                solver.restore(flags["snapshot"])
+            log.info("caffe.cpp:239", "Starting Optimization")
+            solver.solve()
     finally:
         solver.close()
-    log.info("caffe.cpp:259", "Optimization Done.")
+    log.info("caffe.cpp:250", "Optimization Done.")
 
 
 def _net(flags: dict[str, str], phase: int) -> CoreNet:
     if not flags["model"]:
         raise CaffeError("Need a model definition: -model net.prototxt")
     param = read_net(flags["model"])
-    net_state(param, phase, int(flags["level"]), [s for s in flags["stage"].split(",") if s])
+    net_state(param, phase, int(flags["level"]), flags["stage"].split(","))
     return CoreNet(param, runtime.prepare_net(), flags["model"])
 
 
@@ -180,11 +181,11 @@ def test(flags: dict[str, str]) -> None:
         for name in net.outputs:
             value = net.blobs[name].data.astype(float)
             for number in value.ravel():
-                log.info("caffe.cpp:313", f"Batch {i}, {name} = {number:g}")
+                log.info("caffe.cpp:304", f"Batch {i}, {name} = {number:g}")
             totals[name] = totals.get(name, 0) + value
-    log.info("caffe.cpp:318", f"Loss: {loss / iterations:g}")
+    log.info("caffe.cpp:309", f"Loss: {loss / iterations:g}")
     means = {name: total / iterations for name, total in totals.items()}
-    log_outputs("caffe.cpp:330", "", net, means)
+    log_outputs("caffe.cpp:321", "", net, means)
     net.close()
 
 
@@ -195,23 +196,28 @@ def time_net(flags: dict[str, str]) -> None:
     if flags["phase"] not in phases:
         raise CaffeError('phase must be "TRAIN" or "TEST"')
     net = _net(flags, phases[flags["phase"]])
-    net.forward()
+    log.info("caffe.cpp:351", "Performing Forward")
+    log.info("caffe.cpp:356", f"Initial loss: {net.forward():g}")
+    log.info("caffe.cpp:357", "Performing Backward")
     net.backward()
     iterations = int(flags["iterations"])
-    log.info("caffe.cpp:366", "*** Benchmark begins ***")
-    log.info("caffe.cpp:367", f"Testing for {iterations} iterations.")
+    log.info("caffe.cpp:365", "*** Benchmark begins ***")
+    log.info("caffe.cpp:366", f"Testing for {iterations} iterations.")
     forward = [0.0] * len(net.nodes)
     backward = [0.0] * len(net.nodes)
-    for _ in range(iterations):
+    for j in range(iterations):
+        before = sum(forward) + sum(backward)
         for i in range(len(net.nodes)):
             forward[i] += _timed(functools.partial(net.forward, i, i))
         for i in reversed(range(len(net.nodes))):
             backward[i] += _timed(functools.partial(net.backward, i, i))
+        took = 1e3 * (sum(forward) + sum(backward) - before)
+        log.info("caffe.cpp:394", f"Iteration: {j + 1} forward-backward time: {took:g} ms.")
     log.info("caffe.cpp:397", "Average time per layer: ")
     for i, node in enumerate(net.nodes):
-        for word, times in (("forward", forward), ("backward", backward)):
+        for word, line, times in (("forward", 400, forward), ("backward", 403, backward)):
             milliseconds = 1e3 * times[i] / iterations
-            log.info("caffe.cpp:400", f"{node.name:>10}\t{word}: {milliseconds:g} ms.")
+            log.info(f"caffe.cpp:{line}", f"{node.name:>10}\t{word}: {milliseconds:g} ms.")
     passes = [1e3 * sum(times) / iterations for times in (forward, backward)]
     log.info("caffe.cpp:408", f"Average Forward pass: {passes[0]:g} ms.")
     log.info("caffe.cpp:410", f"Average Backward pass: {passes[1]:g} ms.")

@@ -68,6 +68,11 @@ def _number(name: str) -> int:
         return 0  # as the C library's atoi, which glog reads its environment with
 
 
+def shows_information() -> bool:
+    """Whether :func:`info` logs at all; asked before a line that is dear to make."""
+    return _number("minloglevel") <= 0
+
+
 def _write(severity: str, level: int, location: str, message: str) -> None:
     if _number("minloglevel") > level:
         return

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import debug, log, weights
+from i2cnn.torchcaffe.build_log import BuildLog
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
@@ -43,7 +44,9 @@ class CoreNet:
     def __init__(self, param: NetParameter, options: NetOptions, source: str = "net") -> None:
         self.source = param.name or source
         self.phase = param.state.phase
-        self.param = insert_splits(filter_net(param, source), source)
+        filtered = filter_net(param, source)
+        self._build_log = BuildLog(filtered)
+        self.param = insert_splits(filtered, source)
         self.context = Context(source, self.phase == TRAIN, options)
         self.blobs: OrderedDict[str, Blob] = OrderedDict()
         self.nodes: list[Node] = []
@@ -74,6 +77,9 @@ class CoreNet:
             name for node in self.nodes if node.layer.type == "Input" for name in node.top_names
         ]
         self._prune_backward()
+        self._build_log.finish(self.nodes, self.outputs)
+        if self.param.force_backward:
+            self._force_backward()
 
     # Building -----------------------------------------------------------------------------------
 
@@ -95,30 +101,33 @@ class CoreNet:
             )
 
     def _add_layer(self, param: LayerParameter) -> None:
+        self._build_log.create(param.name)
         layer = create_layer(param, self.context)
         bottoms = [self.blobs[name] for name in param.bottom]
         if param.propagate_down and len(param.propagate_down) != len(param.bottom):
             raise layer.fail("propagate_down must be given for no bottom or for each")
-        shapes = [blob.shape for blob in bottoms]
-        made = None
-        if isinstance(layer, Python):
-            made = layer.setup_blobs(bottoms)
-        else:
-            layer.setup(shapes)
         node = Node(
             layer=layer,
             name=param.name,
             bottoms=bottoms,
             tops=[],
             bottom_names=list(param.bottom),
-            top_names=list(param.top),
+            top_names=list(param.top) or [AUTOMATIC] * layer.is_loss,
             bottom_needs=[],
             loss_weights=[],
             needs_backward=False,
             in_place=False,
         )
+        self._build_log.connect(node)
+        shapes = [blob.shape for blob in bottoms]
+        made = None
+        if isinstance(layer, Python):
+            made = layer.setup_blobs(bottoms)
+        else:
+            layer.setup(shapes)
         tops = layer.reshape(shapes) if made is None else [blob.shape for blob in made]
         self._add_tops(node, tops, made)
+        self._build_log.set_up(node)
         self._add_params(node)
         self._plan_backward(node)
         self.nodes.append(node)
@@ -126,8 +135,6 @@ class CoreNet:
     def _add_tops(self, node: Node, shapes: list[tuple[int, ...]], made: list[Blob] | None) -> None:
         """Enter the tops of a layer into the net; a user's layer made its own."""
         names = node.top_names
-        if node.layer.is_loss and not names:
-            names.append(AUTOMATIC)
         node.layer.check_shapes(shapes)
         # A loss layer has a weight of 1 unless it is given, which genuine Caffe counts as given.
         given = list(node.layer.param.loss_weight)
@@ -170,7 +177,7 @@ class CoreNet:
                 self._share_param(node, i, spec, owner)
                 continue
             own = {mult for mult in MULTIPLIERS if spec.HasField(mult)}
-            entry = Learnable(blob, spec.lr_mult, spec.decay_mult, own)
+            entry = Learnable(blob, node.name, i, spec.lr_mult, spec.decay_mult, own)
             self.learnable.append(entry)
             if spec.name:
                 self._shared[spec.name] = entry
@@ -188,6 +195,7 @@ class CoreNet:
                 raise node.layer.fail(f"Shared param {spec.name!r} has mismatched {mult}.")
             owner.given.add(mult)
             setattr(owner, mult, getattr(spec, mult))
+        self._build_log.share(spec.name, owner)
         node.shared.add(index)
         if mine.shape == owner.blob.shape:
             node.layer.blobs[index] = owner.blob
@@ -198,10 +206,9 @@ class CoreNet:
         layer, flags = node.layer, list(node.layer.param.propagate_down)
         below = False
         for i, name in enumerate(node.bottom_names):
-            asked = self.param.force_backward or (flags[i] if flags else self._blob_needs[name])
-            open_to_gradients = layer.differentiable and i not in layer.labels_only
-            node.bottom_needs.append(asked and open_to_gradients)
-            below = below or (self._blob_needs[name] and open_to_gradients)
+            asked = flags[i] if flags else self._blob_needs[name]
+            node.bottom_needs.append(asked and layer.passes_gradient(i))
+            below = below or (self._blob_needs[name] and layer.passes_gradient(i))
         # What propagate_down asks for or forbids does not count here, as in Caffe.
         reached = below or (layer.differentiable and any(layer.param_needs))
         node.needs_backward = reached and (any(node.bottom_needs) or any(layer.param_needs))
@@ -212,13 +219,6 @@ class CoreNet:
 
     def _prune_backward(self) -> None:
         """Turn off the backward pass of layers that no loss's gradient reaches."""
-        if self.param.force_backward:
-            for node in self.nodes:
-                node.layer.param_needs = [True] * len(node.layer.param_needs)
-                node.needs_backward = node.layer.differentiable and bool(
-                    any(node.bottom_needs) or node.layer.param_needs
-                )
-            return
         under_loss: set[str] = set()
         skipped: set[str] = set()  # read by layers that pass no gradient down
         for node in reversed(self.nodes):
@@ -235,6 +235,15 @@ class CoreNet:
                     for i, name in enumerate(node.bottom_names)
                     if i not in node.layer.labels_only
                 )
+
+    def _force_backward(self) -> None:
+        """Compute all gradients there are."""
+        for node in self.nodes:
+            layer = node.layer
+            node.bottom_needs = [layer.passes_gradient(i) for i in range(len(node.bottoms))]
+            layer.param_needs = [True] * len(layer.param_needs)
+            needs = [*node.bottom_needs, *layer.param_needs]
+            node.needs_backward = layer.differentiable and any(needs)
 
     # Running ------------------------------------------------------------------------------------
 

@@ -16,9 +16,14 @@ MULTIPLIERS = ("lr_mult", "decay_mult")
 
 @dataclass
 class Learnable:
-    """A parameter the solver updates, with its multipliers, and which of them a layer gives."""
+    """A parameter the solver updates, with its multipliers, and which of them a layer gives.
+
+    `layer` and `index` say of which layer it is, and which of that layer's parameters.
+    """
 
     blob: Blob
+    layer: str
+    index: int
     lr_mult: float
     decay_mult: float
     given: set[str]

@@ -61,9 +61,13 @@ def test_all_blockers_are_named_at_once(folder: Path, capsys: pytest.CaptureFixt
     assert len(blockers) == 12
 
 
-def test_sizes_of_a_net_that_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_of_a_net_that_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
     Path("small.prototxt").write_text(load_program("dropin").NET)
     assert main(["check", "small.prototxt"]) == 0
+    assert not capsys.readouterr().err
     report = check("small.prototxt")
     net = caffe.Net("small.prototxt", caffe.TRAIN)
     sizes = report.sizes["TRAIN"]

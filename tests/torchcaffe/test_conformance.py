@@ -20,6 +20,7 @@ from i2cnn.network.profiles import (
     write_training_files,
 )
 from i2cnn.patches.lmdb_writer import write_database
+from i2cnn.torchcaffe import lenet
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.cli import main
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver, write_prototxt
@@ -28,6 +29,7 @@ from i2cnn.torchcaffe.proto import SolverParameter, caffe_pb2
 from i2cnn.torchcaffe.solvers.resume import resume_file
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import write_image
+from tests.helpers.caffe_log import building
 from tests.helpers.caffe_tools import assert_same, recorder
 from tests.helpers.databases import decode, options_of, records, write_faces
 from tests.helpers.faces import some_faces
@@ -252,6 +254,30 @@ def test_genuine_caffe_runs_the_paper_profile(tmp_path: Path, monkeypatch) -> No
     solver = caffe.get_solver("solver.prototxt")
     solver.step(1)
     assert solver._core.smoothed_loss == pytest.approx(theirs[0], rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    "profile", [pytest.param("paper", marks=pytest.mark.slow), "quick", "better"]
+)
+def test_building_is_logged_line_by_line(profile: str, tmp_path: Path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    prepare(tmp_path, "png", profile, 1)
+    net, solver = read_net("train_val.prototxt"), read_solver("solver.prototxt")
+    for layer in net.layer:
+        if layer.type == "Data":
+            layer.data_param.batch_size = 2
+    write_prototxt(tmp_path / "train_val.prototxt", net)
+    solver.lr_policy, solver.max_iter, solver.test_iter[:] = "fixed", 0, [1]
+    write_prototxt(tmp_path / "solver.prototxt", solver)
+    for words in (
+        ["train", "-solver", "solver.prototxt"],
+        ["time", "-model", "deploy.prototxt", "-iterations", "1"],
+        ["time", "-model", lenet.MODEL, "-iterations", "1", "-phase", "TEST"],
+    ):
+        theirs = building(run_caffe(*words))
+        assert main(words) == 0
+        assert building(capfd.readouterr().err) == theirs
 
 
 WINDOWS = """

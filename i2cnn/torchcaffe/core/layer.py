@@ -128,6 +128,12 @@ class Layer:
     def close(self) -> None:
         """Stop threads and close files."""
 
+    # For the net to ask ------------------------------------------------------------------------
+
+    def passes_gradient(self, bottom: int) -> bool:
+        """Whether a gradient can reach that bottom."""
+        return self.differentiable and bottom not in self.labels_only
+
     # For subclasses to call ---------------------------------------------------------------------
 
     def fail(self, reason: str) -> CaffeError:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import lmdb
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 from i2cnn.torchcaffe.proto import DataParameter
@@ -126,6 +127,7 @@ class LmdbRecords:
         if self.count == 0:
             self.close()
             raise CaffeError(f"layer {layer!r}: the LMDB {source} is empty")
+        log.info("db_lmdb.cpp:35", f"Opened lmdb {source}")
 
     def _damaged(self, reason: str) -> CaffeError:
         return CaffeError(
@@ -199,6 +201,7 @@ class LevelDbRecords:
         if self.count == 0:
             self.close()
             raise CaffeError(f"layer {layer!r}: the LevelDB {source} is empty")
+        log.info("db_leveldb.cpp:18", f"Opened leveldb {source}")
 
     def _damaged(self, reason: str) -> CaffeError:
         return CaffeError(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core import image_kernels
 from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.errors import CaffeError
@@ -48,6 +49,7 @@ class DataTransformer:
             raise self._fail("Cannot specify mean_file and mean_value at the same time")
         self.mean: npt.NDArray[np.float32] | None = None
         if param.HasField("mean_file"):
+            log.info("data_transformer.cpp:25", f"Loading mean file from: {param.mean_file}")
             self.mean = read_mean(param.mean_file).transpose(1, 2, 0).copy()
         elif param.mean_value:
             self.mean = np.asarray(param.mean_value, np.float32)

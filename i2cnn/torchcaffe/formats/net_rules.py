@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import cast
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import (
     TEST,
@@ -33,23 +34,39 @@ def filter_net(net: NetParameter, source: str) -> NetParameter:
                 "not both"
             )
         if layer.include:
-            included = any(_meets(net.state, rule) for rule in layer.include)
+            included = any(_meets(net.state, rule, layer.name) for rule in layer.include)
         else:
-            included = not any(_meets(net.state, rule) for rule in layer.exclude)
+            included = not any(_meets(net.state, rule, layer.name) for rule in layer.exclude)
         if included:
             kept.layer.add().CopyFrom(layer)
     return kept
 
 
-def _meets(state: NetState, rule: NetStateRule) -> bool:
+def _meets(state: NetState, rule: NetStateRule, layer: str) -> bool:
+    """Whether a state is one that a rule is for; the log says why not."""
+    found = _difference(state, rule)
+    if found:
+        line, what = found
+        log.info(f"net.cpp:{line}", f"The NetState {what} specified by a rule in layer {layer}")
+    return not found
+
+
+def _difference(state: NetState, rule: NetStateRule) -> tuple[int, str] | None:
+    """The first thing in which a state differs from a rule, in Caffe's words; and Caffe's line."""
+    level, stages = state.level, set(state.stage)
     if rule.HasField("phase") and rule.phase != state.phase:
-        return False
-    if rule.HasField("min_level") and state.level < rule.min_level:
-        return False
-    if rule.HasField("max_level") and state.level > rule.max_level:
-        return False
-    stages = set(state.stage)
-    return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)
+        return 296, f"phase ({state.phase}) differed from the phase ({rule.phase})"
+    if rule.HasField("min_level") and level < rule.min_level:
+        return 306, f"level ({level}) is above the min_level ({rule.min_level})"  # it means: below
+    if rule.HasField("max_level") and level > rule.max_level:
+        return 316, f"level ({level}) is above the max_level ({rule.max_level})"
+    for stage in rule.stage:
+        if stage not in stages:
+            return 332, f"did not contain stage '{stage}'"
+    for stage in rule.not_stage:
+        if stage in stages:
+            return 347, f"contained a not_stage '{stage}'"
+    return None
 
 
 def insert_splits(net: NetParameter, source: str) -> NetParameter:
@@ -153,4 +170,4 @@ def net_state(net: NetParameter, phase: int, level: int, stages: list[str]) -> N
         raise CaffeError(f"phase must be TRAIN (0) or TEST (1), not {phase!r}")
     net.state.phase = cast("Phase", phase)
     net.state.level = level
-    net.state.stage.extend(s for s in stages if s not in net.state.stage)
+    net.state.stage.extend(stages)

@@ -33,6 +33,7 @@ class Data(DataSource):
             raise self.fail("data_param.source is empty; name the database's folder")
         self.reader = BatchReader(self.param, self.context)
         self.shape = self.reader.maker.shape
+        self.log_size("data_layer.cpp:45")
         # The thread would keep the reader alive after the net is gone.
         weakref.finalize(self, self.reader.abandon)
         # Caffe's prefetching thread takes a seed too (InternalThread::StartInternalThread).

@@ -67,7 +67,9 @@ class ImageData(_Listed):
         if bool(p.new_height) != bool(p.new_width):
             raise self.fail("give both new_height and new_width, or neither")
         self.check_shapes([(3, p.new_height, p.new_width)])
+        log.info("image_data_layer.cpp:38", f"Opening file {p.source}")
         self.lines = [self._split(line) for line in self.read_list(p.source)]
+        log.info("image_data_layer.cpp:63", f"A total of {len(self.lines)} images.")
         self.transformer = DataTransformer(
             self.param.transform_param, self.context.train, self.param.name
         )
@@ -82,6 +84,7 @@ class ImageData(_Listed):
             raise self.fail(f"rand_skip skips all {len(self.lines)} images")
         height, width, channels = self._read(self.lines[self.order[self.line]][0]).shape
         self.shape = self.transformer.output_shape(height, width, channels)
+        self.log_size("image_data_layer.cpp:90")
         self.transformer.seed_from(rng)
         rng.draw(1)  # the prefetching thread's seed
         if self.context.shard.count > 1 and not p.shuffle:
@@ -172,7 +175,9 @@ class HDF5Data(_Listed):
         if self.param.HasField("transform_param"):
             raise self.fail("HDF5Data does not transform data.")
         self.check_batch(p.batch_size)
+        log.info("hdf5_data_layer.cpp:81", f"Loading list of HDF5 filenames from: {p.source}")
         self.files = self.read_list(p.source)
+        log.info("hdf5_data_layer.cpp:95", f"Number of HDF5 files: {len(self.files)}")
         self.file_order = self._order(len(self.files))
         self.file, self.row, self.offset = 0, 0, 0
         #: Shapes of the tops' rows, which are those of the first file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Layer
 
 
@@ -13,3 +14,8 @@ class DataSource(Layer):
     bottoms = (0, 0)
     tops: ClassVar[tuple[int, int | None]] = (1, None)
     differentiable = False
+
+    def log_size(self, place: str) -> None:
+        """Log the shape of the batches; `place` is Caffe's file:line."""
+        shape = self.reshape([])[0]
+        log.info(place, f"output data size: {','.join(map(str, shape))}")

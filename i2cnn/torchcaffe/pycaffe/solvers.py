@@ -32,7 +32,8 @@ class SGDSolver:
 
     def __init__(self, solver_file: str) -> None:
         param = read_solver(solver_file)
-        param.type = self._type
+        if param.type != self._type:
+            param.type = self._type
         self._setup(CoreSolver(param, runtime, str(solver_file)))
 
     def _setup(self, core: CoreSolver) -> None:

@@ -35,6 +35,14 @@ def resume_file(state: str) -> Path:
     return path.with_name(path.name.removesuffix(".solverstate") + ".resume.npz")
 
 
+def find_beside(learned_net: str, state: str) -> str:
+    """Path of a state's weights as the state has it, else the same name beside the state."""
+    if Path(learned_net).exists():
+        return learned_net
+    beside = Path(state).parent / Path(learned_net).name
+    return str(beside) if beside.exists() else learned_net
+
+
 def training_position(nets: dict[str, CoreNet], rng: CaffeRNG) -> Position:
     """This process's position: its nets' data layers, by net, and its random numbers."""
     parts = nest({name: net.position() for name, net in nets.items()})

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.build_log import log_solver
 from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
 from i2cnn.torchcaffe.errors import CaffeError
@@ -26,6 +27,7 @@ from i2cnn.torchcaffe.solvers.nets import test_nets, train_net
 from i2cnn.torchcaffe.solvers.plateau import Plateau
 from i2cnn.torchcaffe.solvers.recorded import TrainingPass
 from i2cnn.torchcaffe.solvers.resume import (
+    find_beside,
     read_position,
     restore_position,
     resume_file,
@@ -60,6 +62,7 @@ class CoreSolver:
         self.source = source
         self.group = runtime.group
         self._check()
+        log_solver(param)
         if param.random_seed >= 0:
             runtime.seed(param.random_seed + self.group.rank)
         self.iter = 0
@@ -73,14 +76,12 @@ class CoreSolver:
             raise CaffeError(f"{source}: {error}") from None
         options = runtime.prepare_net()
         name = param.net or param.train_net or source
-        self.net = CoreNet(train_net(param, source), options, name)
-        self.test_nets = [CoreNet(net, options, path) for path, net in test_nets(param, source)]
+        self.net = self._load(CoreNet(train_net(param, source), options, name))
+        tests = test_nets(param, source)
+        self.test_nets = [self._load(CoreNet(net, options, path)) for path, net in tests]
         for test_net in self.test_nets:
             test_net.debug_info = param.debug_info
         self._nets = {"train": self.net} | {f"test{i}": n for i, n in enumerate(self.test_nets)}
-        for path in (p.strip() for names in param.weights for p in names.split(",")):
-            for net in self._nets.values():
-                net.copy_from(path)
         number = self.update.slots * len(self.net.learnable)
         self.history = [
             torch.zeros_like(self.net.learnable[i % len(self.net.learnable)].blob.tensor)
@@ -100,6 +101,7 @@ class CoreSolver:
         if param.snapshot:
             self._check_snapshot_size()
         self.group.broadcast([entry.blob.tensor for entry in self.net.learnable])
+        log.info("solver.cpp:57", "Solver scaffolding done.")
 
     # Set-up -------------------------------------------------------------------------------------
 
@@ -117,6 +119,13 @@ class CoreSolver:
             p.snapshot_prefix = str(Path(p.snapshot_prefix) / solver.stem)
         if given or p.snapshot:
             self.check_snapshot_folder()
+
+    def _load(self, net: CoreNet) -> CoreNet:
+        """A net, once it has the weights that the solver file names."""
+        for path in filter(None, (p.strip() for w in self.param.weights for p in w.split(","))):
+            log.info("solver.cpp:72", f"Finetuning from {path}")
+            net.copy_from(path)
+        return net
 
     def check_snapshot_folder(self) -> None:
         """Check before the training what Caffe finds out at its end."""
@@ -358,9 +367,9 @@ class CoreSolver:
                 f"{path}: its history ({len(state.history)} blobs) does not fit this net and "
                 f"solver ({len(expected)} blobs of other sizes); use the net it was made with"
             )
-        log.info("sgd_solver.cpp:320", "SGDSolver: restoring history")
+        log.info("sgd_solver.cpp:336", "SGDSolver: restoring history")
         if state.learned_net:
-            self.net.copy_from(_find_beside(state.learned_net, path))
+            self.net.copy_from(find_beside(state.learned_net, path))
         self.iter, self.current_step = state.iteration, state.current_step
         for mine, stored in zip(self.history, state.history, strict=True):
             mine.copy_(torch.from_numpy(stored.reshape(tuple(mine.shape)).copy()))
@@ -388,11 +397,3 @@ def log_outputs(location: str, title: str, net: CoreNet, values: Mapping[str, An
         weight = weights.get(name, 0.0)
         extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
         log.info(location, f"{title.format(number)}{name} = {value:g}{extra}")
-
-
-def _find_beside(learned_net: str, state: str) -> str:
-    """The weights' path as Caffe printed it, else the same name beside the state."""
-    if Path(learned_net).exists():
-        return learned_net
-    beside = Path(state).parent / Path(learned_net).name
-    return str(beside) if beside.exists() else learned_net

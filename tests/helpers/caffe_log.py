@@ -1,0 +1,27 @@
+"""Lines of Caffe's log as they can be compared."""
+
+from __future__ import annotations
+
+import re
+
+_STAMP = re.compile(r"^[IWE]\d{4} \S+ +\d+ ", re.MULTILINE)
+_PLACE = re.compile(r"^[\w.]+(?::\d+)?\] ", re.MULTILINE)
+#: What a data layer's thread logs whenever it comes to it.
+_OF_THREADS = ("Restarting data prefetching", "Waiting for data")
+_BEGIN = re.compile(r"^(?:Solving|Running for|Performing) ", re.MULTILINE)
+
+
+def without_stamps(text: str) -> str:
+    """A log without levels, times and processes."""
+    return _STAMP.sub("", text)
+
+
+def building(text: str) -> list[str]:
+    """What is logged before a training, a test or a timing begins, without stamps and places.
+
+    What the opening of a database logs comes last: ours opens it when its layer is set up, genuine
+    Caffe when the layer is made.
+    """
+    before = _BEGIN.split(_PLACE.sub("", without_stamps(text)), maxsplit=1)[0]
+    kept = [line for line in before.splitlines() if not line.startswith(_OF_THREADS)]
+    return sorted(kept, key=lambda line: line.startswith("Opened "))
