@@ -237,13 +237,14 @@ def _upgrade_v1_layer(old: V1LayerParameter, new: LayerParameter) -> None:
     new.name = old.name
     for field in ("bottom", "top", "include", "exclude", "blobs", "loss_weight"):
         getattr(new, field).MergeFrom(getattr(old, field))
-    for index in range(max(len(old.param), len(old.blobs_lr), len(old.weight_decay))):
+    modes = old.blob_share_mode
+    for index in range(max(len(old.param), len(modes), len(old.blobs_lr), len(old.weight_decay))):
         spec = new.param.add()
         if index < len(old.param):
             spec.name = old.param[index]
-        if index < len(old.blob_share_mode):
+        if index < len(modes):
             # Another enum with the same numbers.
-            spec.share_mode = cast("ParamSpec.DimCheckMode", old.blob_share_mode[index])
+            spec.share_mode = cast("ParamSpec.DimCheckMode", modes[index])
         if index < len(old.blobs_lr):
             spec.lr_mult = old.blobs_lr[index]
         if index < len(old.weight_decay):
@@ -302,9 +303,12 @@ def _upgrade_v0_layer(old: V0LayerParameter, new: V1LayerParameter, source: str)
         places = _V0_FIELDS.get(field, {})
         place = places.get(old.type) or places.get("*")
         if place is None:
-            raise CaffeError(
-                f"{source}: field {field!r} has no meaning in layer {old.name!r} ({old.type})"
+            log.error(
+                "upgrade_proto.cpp:467",
+                f"{source}: layer {old.name!r}: Unknown parameter {field} for layer type "
+                f"{old.type}; it is left out, as in genuine Caffe",
             )
+            continue
         parameter = getattr(new, place[0]) if place[0] else new
         _assign(parameter, place[1], value)
 

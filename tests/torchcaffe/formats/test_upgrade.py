@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.formats.storage import read_weights, to_blobproto
-from i2cnn.torchcaffe.proto import NetParameter, V1LayerParameter
+from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, ParamSpec, V1LayerParameter
 from i2cnn.util.errors import InputError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -127,7 +127,6 @@ def test_weights_of_old_versions_name_inputs_without_their_shape(tmp_path) -> No
         ('layer { name: "a" } layers { name: "b" type: RELU }', "both 'layer' and the older"),
         ('layers { name: "b" }', "layer 'b' has no type"),
         ('layers { layer { name: "b" type: "magic" } }', "'b' has unknown type 'magic'"),
-        ('layers { layer { name: "b" type: "relu" num_output: 3 } }', "'num_output' has no mean"),
         (
             'layers { layer { name: "p" type: "padding" pad: 2 } bottom: "a" top: "p" }'
             'layers { layer { name: "r" type: "relu" } bottom: "p" top: "r" }',
@@ -143,6 +142,21 @@ def test_what_cannot_be_upgraded_is_an_input_error(tmp_path, text, message):
     with pytest.raises(InputError, match=message) as caught:
         read_net(path)
     assert str(path) in str(caught.value)
+
+
+def test_v0_fields_without_a_meaning_are_left_out_as_in_caffe(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    path = tmp_path / "net.prototxt"
+    path.write_text('layers { layer { name: "b" type: "relu" num_output: 3 } }')
+    assert read_net(path).layer[0] == LayerParameter(name="b", type="ReLU")
+    assert "'b': Unknown parameter num_output for layer type relu" in capfd.readouterr().err
+
+
+def test_v1_share_modes_alone_make_params(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text('layers { name: "b" type: CONVOLUTION blob_share_mode: PERMISSIVE }')
+    (spec,) = read_net(path).layer[0].param
+    assert spec.share_mode == ParamSpec.PERMISSIVE
 
 
 def test_two_solver_types_are_an_input_error(tmp_path):
