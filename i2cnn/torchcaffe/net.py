@@ -382,8 +382,16 @@ class CoreNet:
         """Bring the data layers to where they stood."""
         for node in self.nodes:
             mine = part_of(position, node.name)
-            if mine:
+            if not mine:
+                continue
+            try:
                 node.layer.restore_position(mine)
+            except (LookupError, TypeError, ValueError):
+                raise node.layer.fail(
+                    "another kind of layer had its name when the training was stopped; delete the "
+                    ".resume.npz beside the .solverstate to resume as genuine Caffe does, from the "
+                    "first record"
+                ) from None
 
     def close(self) -> None:
         """Stop the data layers' threads and close their files."""

@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> int:
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(new_database(path, backend)) for path in paths]
             log.error(f"{_WHERE}:138", "Extracting Features")
-            _extract(net, dict(zip(names, writers, strict=True)), int(batches))
+            _extract(net, list(zip(names, writers, strict=True)), int(batches))
     finally:
         net.close()
     log.error(f"{_WHERE}:190", "Successfully extracted the features!")
@@ -69,20 +69,20 @@ def _net(model: str, weights: str) -> CoreNet:
     return net
 
 
-def _extract(net: CoreNet, writers: dict[str, Writer], batches: int) -> None:
-    counts = dict.fromkeys(writers, 0)
+def _extract(net: CoreNet, writers: Sequence[tuple[str, Writer]], batches: int) -> None:
+    counts = [0] * len(writers)
     for _ in range(batches):
         net.forward()
-        for name, writer in writers.items():
+        for i, (name, writer) in enumerate(writers):
             blob = net.blobs[name]
             for item in blob.data.reshape(blob.num, -1):
                 datum = Datum(channels=blob.channels, height=blob.height, width=blob.width)
                 datum.float_data.extend(item.tolist())
-                writer.put(f"{counts[name]:010d}", datum.SerializeToString())
-                counts[name] += 1
-                if counts[name] % BATCH == 0:
-                    _tell(name, counts[name])
-    for name, count in counts.items():
+                writer.put(f"{counts[i]:010d}", datum.SerializeToString())
+                counts[i] += 1
+                if counts[i] % BATCH == 0:
+                    _tell(name, counts[i])
+    for (name, _), count in zip(writers, counts, strict=True):
         _tell(name, count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_rows_of_other_files_take_the_first_ones_shape(batch: int, folder: Path)
     second = np.arange(batch, 2 * batch) % 7
     for name, rows in expected.items():
         np.testing.assert_array_equal(net.blobs[name].data, rows[second])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), itertools.permutations([PROGRAM.IMAGES % ("", ""), PROGRAM.HDF5], 2)
+)
+def test_a_position_is_that_of_the_same_kind_of_layer(
+    before: str, after: str, folder: Path
+) -> None:
+    PROGRAM.make_files()
+    position = PROGRAM.net_of(caffe, before)._core.position()
+    with pytest.raises(InputError, match=r"layer 'data': another kind .* delete the \.resume\.npz"):
+        PROGRAM.net_of(caffe, after)._core.restore_position(position)
 
 
 PICTURES = """layer { name: "data" type: "ImageData" top: "data" top: "label"

@@ -134,6 +134,16 @@ def test_images_are_shuffled_and_none_is_lost(folder: Path) -> None:
     assert sorted(labels) == list(range(30))
 
 
+def test_a_blob_may_be_stored_twice(folder: Path) -> None:
+    recorder().write_inputs(folder, caffe_pb2)
+    assert main(["convert_imageset", "images/", "list.txt", "color"]) == 0
+    words = "extract_features w.caffemodel net.prototxt ip,ip one,two 1 lmdb"
+    assert main(words.split()) == 0
+    for name in ("one", "two"):
+        with databases.opened(name, "lmdb", "test") as records:
+            assert records.count == 4
+
+
 def test_a_database_grows_with_its_records(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "_FIRST_SIZE", 2**16)
     monkeypatch.setattr(databases, "BATCH", 10)
