@@ -10,6 +10,7 @@ from typing import Any
 
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
+from i2cnn.util.text import some_of
 
 #: Suffixes of pictures that are not what was recorded.
 LOSSY = (".jpg", ".jpeg", ".webp")
@@ -142,8 +143,7 @@ class Dataset:
                     )
             lines.append(line)
         for reason, items in self.left_out.items():
-            shown = ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")
-            lines.append(f"  left out   {len(items):>5} {reason}: {shown}")
+            lines.append(f"  left out   {len(items):>5} {reason}: {some_of(items)}")
         lines += [f"  note: {note}" for note in self.notes]
         return lines + [f"  WARNING: {warning}" for warning in self.warnings]
 

@@ -17,6 +17,7 @@ from i2cnn.datasets.split import PARTS, check_parts, deeper_parts, part_folders
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import read_text
+from i2cnn.util.text import some_of
 
 CODES = dict(zip("1234567", (SURPRISE, FEAR, DISGUST, HAPPY, SADNESS, ANGER, NEUTRAL), strict=True))
 #: Pictures of each label, in the order of the codes.
@@ -98,7 +99,7 @@ def _from_folders(root: Path, left_out: dict[str, list[str]]) -> list[Sample]:
         )
     if odd := sorted({s.label for s in samples} - set(CODES)):
         raise InputError(
-            f"{root}: folders {', '.join(odd[:5])}, where RAF-DB has numbers from 1 to 7; for "
+            f"{root}: folders {some_of(odd)}, where RAF-DB has numbers from 1 to 7; for "
             "labels of your own, use --dataset split"
         )
     check_parts(root, samples)

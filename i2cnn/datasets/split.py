@@ -15,6 +15,7 @@ from i2cnn.datasets.suspicions import refuse_pixels
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
+from i2cnn.util.text import some_of
 
 #: What parts are called, in lower case.
 PARTS = {
@@ -99,5 +100,4 @@ def _others(root: Path, part: str) -> str:
     names = sorted(p.name for p in root.iterdir() if p.is_dir())
     if not names or part in {PARTS.get(name.strip().casefold()) for name in names}:
         return ""
-    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return f"; here are {shown}: rename the one that it is"
+    return f"; here are {some_of(names)}: rename the one that it is"

@@ -17,6 +17,7 @@ from i2cnn.datasets.kdef import NAME as KDEF_NAME
 from i2cnn.datasets.labels import EIGHT
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
+from i2cnn.util.text import some_of
 
 #: Parts of a set.
 _PART = re.compile(
@@ -88,12 +89,12 @@ def refuse_impossible(
     subjects = sorted({s.subject for s in samples})
     if all(_PART.fullmatch(_word(label)) for label in labels):
         raise InputError(
-            f"{source}: the labels would be {_some(labels)}, which are parts of a set; give one "
+            f"{source}: the labels would be {some_of(labels)}, which are parts of a set; give one "
             f"part, with a folder per label in it, or, {_SPLIT}"
         )
     if people_first and {subject.casefold() for subject in subjects} <= set(EIGHT.labels):
         raise InputError(
-            f"{source}: the people would be {_some(subjects)}, which are labels; a folder per "
+            f"{source}: the people would be {some_of(subjects)}, which are labels; a folder per "
             "person must hold one per label. For LABEL/PERSON_anything, use --dataset folder"
         )
     if from_names and not people_first:
@@ -104,7 +105,7 @@ def refuse_impossible(
     no_people = all(_PART.fullmatch(word) or _PICTURE.fullmatch(word) for word in words)
     if no_people and len(subjects) <= len(samples) / 2:
         raise InputError(
-            f"{source}: the subjects would be {_some(subjects)}, which are no people "
+            f"{source}: the subjects would be {some_of(subjects)}, which are no people "
             f"({samples[0].image}); {_LAYOUT}. {_KNOWN[0].upper()}{_KNOWN[1:]}"
         )
 
@@ -115,7 +116,7 @@ def warnings(samples: Sequence[Sample]) -> list[str]:
     labels = sorted({s.label for s in samples})
     if all(_PERSON.fullmatch(label) for label in labels) or len(labels) > _MANY_LABELS:
         found.append(
-            f"the labels look like people ({_some(labels)}): if they are, the network learns who "
+            f"the labels look like people ({some_of(labels)}): if they are, the network learns who "
             f"it is, not the expression; {_LAYOUT}"
         )
     people = Counter(s.subject for s in samples)
@@ -182,7 +183,3 @@ def _is_prefix(label: str, stem: str) -> bool:
 def _word(name: str) -> str:
     """A name without numbers and what stands between words."""
     return re.sub(r"[\W\d_]+", "", name).casefold()
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

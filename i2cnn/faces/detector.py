@@ -68,15 +68,20 @@ def tilt_of(points: Float64Array) -> float:
 
 
 def find_landmark_model() -> Path | None:
-    """dlib's 68-point model (trained on iBUG 300-W: no commercial use), or None.
+    """dlib's 68-point model (trained on iBUG 300-W: no commercial use), or None."""
+    return find_model(MODEL_NAME)
+
+
+def find_model(name: str) -> Path | None:
+    """A file of one of dlib's models, or None.
 
     Searched for in the package `face_recognition_models`, which is not imported because it needs
-    the discontinued pkg_resources, and where Debian's libdlib-data installs it.
+    the discontinued pkg_resources, and where Debian's libdlib-data installs models.
     """
-    places = [Path("/usr/share/dlib") / MODEL_NAME]
+    places = [Path("/usr/share/dlib") / name]
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is not None and spec.submodule_search_locations:
-        places.insert(0, Path(spec.submodule_search_locations[0]) / "models" / MODEL_NAME)
+        places.insert(0, Path(spec.submodule_search_locations[0]) / "models" / name)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -17,6 +17,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.landmarks import check_points, interocular_distance
 from i2cnn.util.progress import Callback
+from i2cnn.util.text import some_of
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,10 @@ class Located:
             lines.append(f"{len(lines)} of {len(self.faces) + len(lines)} pictures were left out")
         prior = [face.image for face in self.faces if face.found == GUESSED]
         if prior:
-            names = ", ".join(prior[:5]) + (", ..." if len(prior) > 5 else "")
             lines.append(
                 f"WARNING: no face was found in {len(prior)} of {len(self.faces)} pictures "
-                f"({names}). Their landmarks are GUESSED, as if the face filled the picture: "
-                f"{remedy}"
+                f"({some_of(prior)}). Their landmarks are GUESSED, as if the face filled the "
+                f"picture: {remedy}"
             )
         return lines
 

@@ -6,13 +6,12 @@ domain; it comes with the package `face_recognition_models` (CC0).
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from i2cnn.faces.detector import find_model
 from i2cnn.faces.finder import Detection, FaceFinder
 from i2cnn.util.arrays import Float64Array, IntArray, UInt8Array
 from i2cnn.util.errors import InputError
@@ -43,7 +42,7 @@ class FaceDescriptor:
     def __init__(self, finder: FaceFinder) -> None:
         import dlib
 
-        model = _find_model()
+        model = find_model(MODEL_NAME)
         if model is None:
             raise InputError(
                 f"{MODEL_NAME}: dlib's face descriptor is missing; pip install "
@@ -87,10 +86,3 @@ def group_by_person(descriptors: Sequence[Float64Array]) -> IntArray:
     ranks: IntArray = np.argsort(order)
     persons: IntArray = ranks[inverse]
     return persons
-
-
-def _find_model() -> Path | None:
-    spec = importlib.util.find_spec("face_recognition_models")
-    places = spec.submodule_search_locations if spec is not None else None
-    path = Path(places[0]) / "models" / MODEL_NAME if places else None
-    return path if path is not None and path.is_file() else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 
 #: Control characters, those that turn the direction of writing, line separators, and the lone
 #: surrogates by which Python keeps bytes of a file name that are no text.
@@ -17,12 +18,19 @@ _UNSAFE = re.compile(
 #: Named by errors in place of a file.
 STANDARD_OUTPUT = "standard output"
 
+#: Most names that a message has.
+_SHOWN = 5
 _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
 
 
 def printable(value: object) -> str:
     """A value in one line, in which unsafe characters are escaped as in Python's literals."""
     return _UNSAFE.sub(_escape, str(value))
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names for a message: the first, and dots for what is left of many."""
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
 def printable_lines(text: str) -> str:
