@@ -30,7 +30,6 @@ from typing import Any
 
 import numpy as np
 from cost import measure
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 from svm import make_features
 
@@ -41,6 +40,7 @@ from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.speed import measure as measure_speed
 from i2cnn.faces.locate import locate_faces
 from i2cnn.svm import gram_svc, projected
+from i2cnn.svm.fitted_faces import INNER_FOLDS, FittedFaces, people_apart
 from i2cnn.svm.gram import FoldGram, linear_gram, per_patch_gram
 from i2cnn.svm.gram_svc import C_GRID
 from i2cnn.svm.projected import FoldPoints, PairwiseLinear, ProjectedFold, choose_landmarks
@@ -111,8 +111,7 @@ def _exact_svm(features: Any, labels: Any, subjects: Any, fitted: Any, tested: A
     products = linear_gram(features)
     fold = FoldGram.of(products / np.diag(products)[fitted].mean(), fitted, tested)
     del products
-    splits = GroupKFold(gram_svc.INNER_FOLDS).split(fitted, None, subjects[fitted])
-    split, counted, hits = next(iter(splits)), np.ones(len(fitted), bool), []
+    split, counted, hits = people_apart(subjects[fitted])[0], np.ones(len(fitted), bool), []
     tuning = measure(
         lambda: hits.extend(gram_svc._hits(fold.fitted, labels[fitted], counted, split))
     )
@@ -120,7 +119,7 @@ def _exact_svm(features: Any, labels: Any, subjects: Any, fitted: Any, tested: A
     last = measure(
         lambda: named.extend(model.fit(fold.fitted, labels[fitted]).predict(fold.tested))
     )
-    return _svm_row(gram_svc.INNER_FOLDS, tuning, last, np.array(named) == labels[tested])
+    return _svm_row(INNER_FOLDS, tuning, last, np.array(named) == labels[tested])
 
 
 def _projected_svm(features: Any, labels: Any, subjects: Any, fitted: Any, tested: Any) -> Any:
@@ -129,10 +128,11 @@ def _projected_svm(features: Any, labels: Any, subjects: Any, fitted: Any, teste
     products = wide @ wide[landmarks].T
     points: list[FoldPoints] = []
     projecting = measure(lambda: points.append(FoldPoints.of(products, landmarks, fitted, tested)))
-    counted = np.ones(len(fitted), bool)
-    fold = ProjectedFold(points[0], labels[fitted], subjects[fitted], counted)
+    fold = ProjectedFold(points[0], FittedFaces(labels[fitted], subjects[fitted]))
     hits: list[int] = []
-    tuning = measure(lambda: hits.extend(fold._hits(fold._inner_splits()[0])))
+    tuning = measure(
+        lambda: hits.extend(fold._hits(fold.faces.inner_folds(projected._INNER_FOLDS)[0]))
+    )
     model = PairwiseLinear(C_GRID[int(np.argmax(hits))])
     named: list[int] = []
     last = measure(

@@ -25,6 +25,7 @@ from i2cnn.faces.locate import locate_faces
 from i2cnn.rivals.describe import describe
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import (
@@ -85,17 +86,15 @@ def right_under_each_rule(rival: str, faces: Faces) -> dict[str, BoolArray]:
 def _named(
     gram: Float64Array, faces: Faces, fitted: IntArray, tested: IntArray
 ) -> dict[str, IntArray]:
-    album, labels, people = Album(faces.people), faces.labels[fitted], faces.people[fitted]
+    album, known = Album(faces.people), FittedFaces(faces.labels[fitted], faces.people[fitted])
     sides = np.isin(np.arange(len(gram)), fitted)
     named = {}
     for rule in RULES:
         referenced = ReferencedGram(gram, People(album, faces.labels, sides), rule)
-        referenced.settle(labels)
-        _, named[_title(rule)] = fit_and_predict(referenced.fold(), labels, people, ("linear",))
+        referenced.settle(known.labels)
+        _, named[_title(rule)] = fit_and_predict(referenced.fold(), known, ("linear",))
     chosen = ReferencedFold(gram, faces.labels, album, fitted, tested)
-    _, named["chosen on training people"] = fit_and_predict(
-        chosen.gram(), labels, people, ("linear",)
-    )
+    _, named["chosen on training people"] = fit_and_predict(chosen.gram(), known, ("linear",))
     return named
 
 

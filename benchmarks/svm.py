@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC, LinearSVC
 
+from i2cnn.svm.fitted_faces import INNER_FOLDS, people_apart
 from i2cnn.svm.gram import linear_gram
-from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, INNER_FOLDS, GramSVC
+from i2cnn.svm.gram_svc import C_GRID, GAMMA_GRID, GramSVC
 
 PATCHES = 60
 #: Share of each class among the faces of CK+ (three peak frames a sequence, one neutral).
@@ -112,8 +112,7 @@ class Problem:
         self.features = np.load(folder / "features.npy", mmap_mode="r")
         self.labels = np.load(folder / "labels.npy")
         self.subjects = np.load(folder / "subjects.npy")
-        splits = GroupKFold(INNER_FOLDS).split(self.labels, self.labels, self.subjects)
-        self.splits = list(splits)
+        self.splits = people_apart(self.subjects)
 
 
 def points(kind: str, count: int) -> list[tuple[float, float, int]]:

@@ -12,6 +12,7 @@ from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.faces.table import read_faces_csv
 from i2cnn.network.features import load_features
 from i2cnn.report.scores import score
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram, linear_gram
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.util.errors import InputError
@@ -43,9 +44,8 @@ def svm(options: argparse.Namespace) -> None:
     for number, fold in enumerate(folds.folds, 1):
         tested = np.flatnonzero(np.isin(subjects, fold.test))
         fitted = np.flatnonzero(~np.isin(subjects, fold.test))
-        model, named = fit_and_predict(
-            FoldGram.of(gram, fitted, tested), labels[fitted], subjects[fitted]
-        )
+        faces = FittedFaces(labels[fitted], subjects[fitted])
+        model, named = fit_and_predict(FoldGram.of(gram, fitted, tested), faces)
         rows += [
             Prediction(number, chosen[i].image, chosen[i].subject, chosen[i].label, task.labels[p])
             for i, p in zip(tested, named, strict=True)

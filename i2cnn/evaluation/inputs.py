@@ -45,6 +45,7 @@ from i2cnn.faces.table import Face, read_faces_csv
 from i2cnn.patches.schemes import SCHEMES, Scheme
 from i2cnn.rivals import RIVALS
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json
 
@@ -141,10 +142,9 @@ class Inputs:
 
         Classifiers are fitted on training and validation subjects together.
         """
-        fold, named = self.fold(number), self.labels >= 0
-        own = np.arange(len(self.all_faces)) < len(self.faces)
-        fitted = np.isin(self.subjects, fold.training + fold.validation) | ~own
-        tested = np.isin(self.subjects, fold.test) & own
+        named, own = self.labels >= 0, np.arange(len(self.all_faces)) < len(self.faces)
+        fitted = self.judged(number) | ~own
+        tested = np.isin(self.subjects, self.fold(number).test) & own
         return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
 
     def judged(self, number: int) -> npt.NDArray[np.bool_]:
@@ -160,6 +160,11 @@ class Inputs:
         own = np.arange(len(self.all_faces)) < len(self.faces)
         judged: npt.NDArray[np.bool_] = np.isin(self.subjects, people) & own
         return judged
+
+    def fitted_faces(self, number: int) -> FittedFaces:
+        """What is known of the faces that a fold's classifiers are fitted on."""
+        rows, _ = self.sides(number)
+        return FittedFaces(self.labels[rows], self.subjects[rows], self.judged(number)[rows])
 
 
 def _values(face: Face) -> dict[str, Any]:

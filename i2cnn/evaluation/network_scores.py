@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from i2cnn.recogniser.bundle import POPULATION_FILE
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
@@ -48,6 +50,11 @@ class NetworkScores:
     folder: JobFolder
     fold: int
     rivals: Mapping[str, RivalFold]
+
+    @cached_property
+    def faces(self) -> FittedFaces:
+        """What is known of the faces that SVMs are fitted on."""
+        return self.inputs.fitted_faces(self.fold)
 
     def of(self, net: str, k: int, features: Float32Array) -> dict[str, Any]:
         """Tune, fit and test all methods of one net.
@@ -155,14 +162,7 @@ class NetworkScores:
 
     def _fit_and_test(self, method: str, gram: FoldGram) -> tuple[GramSVC, dict[str, Any]]:
         """Tune, fit and test one method; what was chosen, under its name."""
-        inputs = self.inputs
-        fitted, _ = inputs.sides(self.fold)
-        model, predicted = fit_and_predict(
-            gram,
-            inputs.labels[fitted],
-            inputs.subjects[fitted],
-            judged=inputs.judged(self.fold)[fitted],
-        )
+        model, predicted = fit_and_predict(gram, self.faces)
         return model, {method: self.entry(method, predicted, model.choice_)}
 
     def entry(self, method: str, predicted: IntArray, choice: Choice) -> dict[str, Any]:
@@ -186,25 +186,12 @@ class NetworkScores:
             Its accuracy and confusion on the test faces, named as a recogniser names them, and how
             well their probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
         """
-        inputs = self.inputs
-        fitted, tested = inputs.sides(self.fold)
+        fitted, tested = self.inputs.sides(self.fold)
         fold = FoldGram.of(gram, fitted, tested)
         linear = model
         if model.choice_.kernel != "linear":
-            linear, _ = fit_and_predict(
-                fold,
-                inputs.labels[fitted],
-                inputs.subjects[fitted],
-                ("linear",),
-                inputs.judged(self.fold)[fitted],
-            )
-        slope = calibrate(
-            fold.fitted,
-            inputs.labels[fitted],
-            inputs.subjects[fitted],
-            linear.choice_.C,
-            inputs.judged(self.fold)[fitted],
-        )
+            linear, _ = fit_and_predict(fold, self.faces, ("linear",))
+        slope = calibrate(fold.fitted, self.faces, linear.choice_.C)
         return self.save_pairs(replace(collapse(linear, features, fitted), slope=slope), features)
 
     def _save_population(self, features: Float32Array, untrained: Float64Array) -> dict[str, Any]:
@@ -218,11 +205,9 @@ class NetworkScores:
         """
         inputs = self.inputs
         fitted, tested = inputs.sides(self.fold)
-        labels, people = inputs.labels[fitted], inputs.subjects[fitted]
-        judged = inputs.judged(self.fold)[fitted]
-        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], labels, people, judged)
+        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], self.faces)
         path = self.folder.path / POPULATION_FILE
-        fit_references(features, fitted, labels, people, rule, judged).save(path)
+        fit_references(features, fitted, self.faces, rule).save(path)
         population = Population.load(path)
         plain = PairWeights.load(self.folder.path / SVM_FILE)
         scores = np.empty((len(tested), len(inputs.task)))

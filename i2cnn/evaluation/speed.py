@@ -38,6 +38,7 @@ from i2cnn.network.training_folder import (
 from i2cnn.network.transform import Transform
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.projected import LANDMARKS, FoldPoints, ProjectedFold
 from i2cnn.torchcaffe.proto import TEST
@@ -146,7 +147,7 @@ def svm_seconds(faces: int, classes: int, exact: bool = True) -> float:
         return (time.monotonic() - start) * (faces / number) ** 2
     rows = np.arange(number)
     points = FoldPoints.of(features @ features.T, rows, rows, rows[:0])
-    ProjectedFold(points, labels, groups, np.ones(number, bool)).fit()
+    ProjectedFold(points, FittedFaces(labels, groups)).fit()
     # A run's points have as many coordinates as there are landmarks.
     coordinates = int(points.fitted.shape[1])
     return (time.monotonic() - start) * faces / number * LANDMARKS / coordinates

@@ -29,7 +29,8 @@ from torch.nn import functional
 
 from i2cnn.rivals.align import EYE_ROW, HEIGHT, WIDTH
 from i2cnn.rivals.rbm import PatchRBMs
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, IntArray
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import Float32Array, IntArray
 
 SIDE, COLUMNS, ROWS = 24, 8, 10
 PATCHES = COLUMNS * ROWS
@@ -196,14 +197,12 @@ class BoostedDBN:
     def __init__(self, device: str = "cpu") -> None:
         self._device = torch.device(device)
 
-    def fit(
-        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: Float32Array, faces: FittedFaces) -> dict[str, Any]:
         """Train on faces; returns the choice. There is nothing to tune."""
-        self.classes_ = np.unique(labels)
-        faces = with_copies(features.reshape(-1, HEIGHT, WIDTH).astype(np.float32))
-        labels = np.tile(labels, len(faces) // len(labels))
-        plain = patches_of(faces)
+        self.classes_ = np.unique(faces.labels)
+        shown = with_copies(features.reshape(-1, HEIGHT, WIDTH).astype(np.float32))
+        labels = np.tile(faces.labels, len(shown) // len(features))
+        plain = patches_of(shown)
         self._mean, self._spread = plain.mean(1, keepdim=True), plain.std(1, keepdim=True) + 1e-3
         random = torch.Generator().manual_seed(0)
         patches = hidden = self._scaled(plain)

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from i2cnn.util.arrays import AnyArray, BoolArray, IntArray
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import AnyArray, IntArray
 
 
 class Classifier(Protocol):
     """Fitted on some faces, predicts others; everything random has a fixed seed."""
 
-    def fit(
-        self, features: AnyArray, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: AnyArray, faces: FittedFaces) -> dict[str, Any]:
         """Learn from faces.
 
         Parameters
         ----------
         features : ndarray, (n, d)
-        labels : ndarray of int, (n,)
-        subjects : ndarray of str, (n,)
-            Whoever tunes keeps people apart.
-        judged : ndarray of bool, (n,)
-            Faces that tuning counts as right or wrong.
+        faces : FittedFaces
+            Whoever tunes keeps their people apart.
 
         Returns
         -------

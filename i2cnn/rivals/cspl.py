@@ -23,11 +23,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.special import expit
-from sklearn.model_selection import GroupKFold
 
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.lbp import BINS
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import AnyArray, Float32Array, IntArray, UInt8Array
 
 #: Patches along a side, and a patch's pixels.
 GRID, PATCH_WIDTH, PATCH_HEIGHT = 8, 13, 18
@@ -130,24 +130,19 @@ class ActivePatches:
         The penalty that was chosen.
     """
 
-    def fit(
-        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> ActivePatches:
+    def fit(self, features: Float32Array, faces: FittedFaces) -> ActivePatches:
         """Choose the penalty and the patches.
 
         Parameters
         ----------
         features : ndarray of float32, (n, 64 x 59)
-        labels : ndarray of int, (n,)
-        subjects : ndarray of str, (n,)
-        judged : ndarray of bool, (n,)
-            Faces that count in the choice of the penalty.
+        faces : FittedFaces
         """
         spread = features.std(axis=0)
         x = (features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1)
-        classes = np.unique(labels)
+        labels, classes = faces.labels, np.unique(faces.labels)
         signs = np.where(labels[:, None] == classes, 1, -1).astype(np.float32)
-        self.share_ = _best_share(x, signs, subjects, judged)
+        self.share_ = _best_share(x, signs, faces)
         weights = group_lasso([(x, signs)], PATCHES, self.share_)
         self.common_ = np.flatnonzero(_norms(weights)).tolist()
         self.specific_: dict[int, list[int]] = {}
@@ -156,7 +151,7 @@ class ActivePatches:
             rows, self.specific_[int(label)] = np.flatnonzero(labels == label), []
             if len(rows) < 2:
                 continue  # a single face has no pair to verify
-            pairs = _verification(x, rows, subjects, rng)
+            pairs = _verification(x, rows, faces.people, rng)
             tasks = [(x, signs[:, column : column + 1]), pairs]
             kept = np.flatnonzero(_norms(group_lasso(tasks, PATCHES, self.share_)))
             self.specific_[int(label)] = np.setdiff1d(kept, self.common_).tolist()
@@ -175,16 +170,15 @@ class ActivePatches:
         return (np.array(patches)[:, None] * BINS + np.arange(BINS)).ravel()
 
 
-def _best_share(x: AnyArray, signs: AnyArray, subjects: AnyArray, judged: BoolArray) -> float:
-    folds = list(GroupKFold(min(_INNER_FOLDS, len(set(subjects)))).split(x, groups=subjects))
-    right = []
+def _best_share(x: AnyArray, signs: AnyArray, faces: FittedFaces) -> float:
+    folds, right = faces.inner_folds(_INNER_FOLDS), []
     for share in SHARES:
         hits = 0
         for known, new in folds:
             weights = group_lasso([(x[known], signs[known])], PATCHES, share, ITERATIONS // 2)
             scores = x[new] @ weights.reshape(x.shape[1], -1)
             named = scores.argmax(axis=1) == signs[new].argmax(axis=1)
-            hits += int(named[judged[new]].sum())
+            hits += int(named[faces.counted[new]].sum())
         right.append(hits)
     return SHARES[int(np.argmax(right))]
 

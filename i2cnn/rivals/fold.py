@@ -13,6 +13,7 @@ from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.classifiers import make_classifier
 from i2cnn.rivals.cspl import ActivePatches
 from i2cnn.rivals.table import get_rival
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.util.arrays import (
@@ -22,7 +23,6 @@ from i2cnn.util.arrays import (
     Float64Array,
     IntArray,
     UInt8Array,
-    mask_or_all,
 )
 from i2cnn.util.errors import InputError
 
@@ -115,14 +115,8 @@ class RivalFold:
             raise InputError(
                 f"{rival.name} has no kernel {kernel!r}; choose one of {', '.join(rival.methods)}"
             )
-        fitted = self.fitted
-        model, predicted = fit_and_predict(
-            self._gram if gram is None else gram,
-            self.labels[fitted],
-            self.subjects[fitted],
-            (kernel,),
-            self._counted,
-        )
+        products = self._gram if gram is None else gram
+        model, predicted = fit_and_predict(products, self._faces, (kernel,))
         best = model.choice_
         choice = {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
         choice |= {"gamma": best.gamma} if kernel == "rbf" else {}
@@ -143,22 +137,22 @@ class RivalFold:
         Raises
         ------
         InputError
-            The rival has SVMs, or the fitted faces have one class or one subject only.
+            The rival has SVMs, or the fitted faces have one class only, or one subject where it
+            tunes.
         """
-        rival, fitted = get_rival(self.rival_name), self.fitted
+        rival = get_rival(self.rival_name)
         if not rival.classifier:
             raise InputError(f"{rival.name} has no classifier of its own, but SVMs")
-        labels, subjects = self.labels[fitted], self.subjects[fitted]
-        if len(set(labels)) < 2 or len(set(subjects)) < 2:
-            raise InputError(f"{rival.name} needs training faces of two classes and two subjects")
         model = make_classifier(rival.name, device)
-        choice = model.fit(self.features[fitted], labels, subjects, self._counted)
+        choice = model.fit(self.features[self.fitted], self._faces)
         return RivalResult(model.predict(self.features[self.tested]), choice)
 
-    @property
-    def _counted(self) -> BoolArray:
-        """Fitted rows that a choice counts as right or wrong."""
-        return mask_or_all(self.judged, len(self.labels))[self.fitted]
+    @cached_property
+    def _faces(self) -> FittedFaces:
+        """What is known of the fitted faces."""
+        rows = self.fitted
+        judged = None if self.judged is None else self.judged[rows]
+        return FittedFaces(self.labels[rows], self.subjects[rows], judged)
 
     @cached_property
     def whole_gram(self) -> Float64Array:
@@ -180,10 +174,7 @@ class RivalFold:
         """Patches that CSPL selects on the fitted faces; None for other rivals."""
         if self.rival_name != "cspl":
             return None
-        rows = self.fitted
-        return ActivePatches().fit(
-            self.features[rows], self.labels[rows], self.subjects[rows], self._counted
-        )
+        return ActivePatches().fit(self.features[self.fitted], self._faces)
 
     @cached_property
     def _sides(self) -> tuple[Float32Array, Float32Array]:

@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 from scipy.cluster.vq import kmeans2, vq
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
-from sklearn.model_selection import GroupKFold
 
 from i2cnn.rivals.events import RELATIONS, STEPS, TRACKED, allen, intervals
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
+from i2cnn.svm.fitted_faces import FittedFaces, people_apart
+from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
 
 #: Numbers of states of an event, and of pairs, that are tried.
 GRID = tuple(itertools.product((2, 3, 4), (10, 30)))
@@ -95,24 +95,21 @@ def best_forest(data: IntArray, sizes: IntArray, variables: int) -> list[tuple[i
 class IntervalNetworks:
     """A network of events and relations per expression."""
 
-    def fit(
-        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: Float32Array, faces: FittedFaces) -> dict[str, Any]:
         """Choose the numbers of states and pairs, and learn the networks; returns the choice.
 
         Frames of one clip have equal rows of features; the clip counts once.
         """
         _, rows = np.unique(features, axis=0, return_index=True)
-        x, y = features[rows], labels[rows]
-        groups = subjects[rows]
-        folds = list(GroupKFold(min(_INNER_FOLDS, len(set(groups)))).split(x, y, groups))
+        x, y, counted = features[rows], faces.labels[rows], faces.counted[rows]
+        folds = people_apart(faces.people[rows], _INNER_FOLDS)
         right = []
         for states, pairs in GRID:
             hits = 0
             for known, new in folds:
                 self._learn(x[known], y[known], states, pairs)
                 named = self.predict(x[new]) == y[new]
-                hits += int(named[judged[rows][new]].sum())
+                hits += int(named[counted[new]].sum())
             right.append(hits)
         states, pairs = GRID[int(np.argmax(right))]
         self._learn(x, y, states, pairs)

@@ -21,18 +21,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
 from i2cnn.rivals.lbp import COLUMNS, ROWS, region_histograms
-from i2cnn.svm.gram_svc import INNER_FOLDS
-from i2cnn.util.arrays import (
-    AnyArray,
-    BoolArray,
-    Float32Array,
-    Float64Array,
-    IntArray,
-    UInt8Array,
-)
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import Float32Array, Float64Array, IntArray, UInt8Array
 
 #: Pixels that a pattern reaches beyond its own.
 RADIUS = 1
@@ -114,17 +106,14 @@ class LdpTemplates:
     weights_ : ndarray of float64, (42,)
     """
 
-    def fit(
-        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: Float32Array, faces: FittedFaces) -> dict[str, Any]:
         """Average the histograms of each expression and weigh the regions; returns the choice."""
-        rates = np.zeros(REGIONS)
-        folds = GroupKFold(min(INNER_FOLDS, len(set(subjects))))
-        for known, new in folds.split(features, labels, subjects):
+        rates, labels = np.zeros(REGIONS), faces.labels
+        for known, new in faces.inner_folds():
             classes, templates = _templates(features[known], labels[known])
             nearest = region_distances(features[new], templates).argmin(axis=1)
             right = classes[nearest] == labels[new][:, None]
-            rates += right[judged[new]].sum(axis=0)
+            rates += right[faces.counted[new]].sum(axis=0)
         low, high, highest = np.percentile(rates, [20, 80, 90])
         self.weights_ = np.select([rates > highest, rates > high, rates >= low], [4.0, 2.0, 1.0])
         self.classes_, self.templates_ = _templates(features, labels)

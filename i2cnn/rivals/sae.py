@@ -22,7 +22,8 @@ from torch.nn import functional
 
 from i2cnn.rivals.components import COMPONENTS
 from i2cnn.rivals.rbm import batches
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, IntArray
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import Float32Array, IntArray
 
 LAYERS = (400, 150)
 PASSES, TUNING_PASSES = 40, 80
@@ -41,15 +42,13 @@ class ComponentSAE:
     def __init__(self, device: str = "cpu") -> None:
         self._device = torch.device(device)
 
-    def fit(
-        self, features: Float32Array, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: Float32Array, faces: FittedFaces) -> dict[str, Any]:
         """Train on faces; returns the choice. There is nothing to tune."""
-        self.classes_, targets = np.unique(labels, return_inverse=True)
+        self.classes_, targets = np.unique(faces.labels, return_inverse=True)
         random = torch.Generator().manual_seed(0)
-        faces = np.concatenate([features, mirrored(features)])
-        self._mean, self._spread = faces.mean(axis=0), faces.std(axis=0) + 1e-3
-        inputs = self._tensor(faces)
+        both = np.concatenate([features, mirrored(features)])
+        self._mean, self._spread = both.mean(axis=0), both.std(axis=0) + 1e-3
+        inputs = self._tensor(both)
         layers: list[nn.Module] = []
         errors, below = [], inputs
         for size in LAYERS:

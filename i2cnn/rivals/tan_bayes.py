@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
+from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
 
 #: Smallest variance, as a share of the feature's variance over all classes.
 FLOOR = 0.01
@@ -43,13 +44,11 @@ class GaussianTAN:
         ``means + slopes * (parent - parent's mean)`` and this variance.
     """
 
-    def fit(
-        self, features: AnyArray, labels: IntArray, subjects: AnyArray, judged: BoolArray
-    ) -> dict[str, Any]:
+    def fit(self, features: AnyArray, faces: FittedFaces) -> dict[str, Any]:
         """Learn tree and Gaussians; returns the choice. There is nothing to tune."""
         x = features.astype(np.float64)
-        self.classes_ = np.unique(labels)
-        parts = [x[labels == c] for c in self.classes_]
+        self.classes_ = np.unique(faces.labels)
+        parts = [x[faces.labels == c] for c in self.classes_]
         floor = FLOOR * x.var(axis=0) + 1e-12
         self.shares_ = np.array([len(part) for part in parts]) / len(x)
         self.means_ = np.stack([part.mean(axis=0) for part in parts])

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import MIXES, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
+from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
-from i2cnn.util.errors import InputError
 
 #: Users' faces differ from the training people's in more than who they are (camera, light, rendered
 #: or real), so everyone's mean deserves less trust than left-out training people suggest. Fitted
@@ -73,12 +72,7 @@ class _Albums:
         return cls(rows, np.repeat(np.arange(len(albums)), sizes), kinds)
 
 
-def choose_album_rule(
-    gram: Float64Array,
-    labels: IntArray,
-    people: AnyArray,
-    judged: BoolArray | None = None,
-) -> ReferenceRule:
+def choose_album_rule(gram: Float64Array, faces: FittedFaces) -> ReferenceRule:
     """The rule that classifies most pictures correctly over whole albums and parts of them.
 
     Rules by which clearly fewer pictures of whole albums are right than by the best are left out.
@@ -87,27 +81,19 @@ def choose_album_rule(
     ----------
     gram : ndarray, (n, n)
         Inner products of the pictures.
-    labels : ndarray of int, (n,)
-    people : ndarray, (n,)
-    judged : ndarray of bool, (n,), optional
-        Pictures that count as right or wrong; all by default.
+    faces : FittedFaces
+        The pictures.
 
     Raises
     ------
     InputError
-        The pictures are of one class or of one person only.
+        The pictures are of one person only.
     """
-    if len(set(labels)) < 2:
-        raise InputError("choosing a reference needs training faces of at least two classes")
-    groups = min(_INNER_FOLDS, len(set(people)))
-    if groups < 2:
-        raise InputError("choosing a reference needs training faces of at least two subjects")
+    splits = [known for known, _ in faces.inner_folds(_INNER_FOLDS)]
     rules = [ReferenceRule(shrinkage, mix) for shrinkage in _SHRINKAGES for mix in MIXES]
-    albums = _Albums.draw(labels, people)
-    splits = [known for known, _ in GroupKFold(groups).split(gram, labels, people)]
-    counted = mask_or_all(judged, len(labels))
-    with ThreadPoolExecutor(min(groups, available_cores())) as pool:
-        judge = partial(_right, gram, labels, people, counted, albums, rules)
+    albums = _Albums.draw(faces.labels, faces.people)
+    with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
+        judge = partial(_right, gram, faces, albums, rules)
         counts = list(pool.map(judge, splits))
     right, number = (np.sum(part, axis=0) for part in zip(*counts, strict=True))
     whole = right[:, _WHOLE]
@@ -119,18 +105,17 @@ def choose_album_rule(
 
 def _right(
     gram: Float64Array,
-    labels: IntArray,
-    people: AnyArray,
-    counted: BoolArray,
+    faces: FittedFaces,
     albums: _Albums,
     rules: list[ReferenceRule],
     known: IntArray,
 ) -> tuple[IntArray, IntArray]:
     """Correctly classified counted pictures of left-out people (rules, kinds), and all (kinds,)."""
+    labels, people = faces.labels, faces.people
     of_known = np.isin(people[albums.rows], people[known])
     kept = ~of_known | (albums.kind == _WHOLE)
     rows, fitted, kind = albums.rows[kept], of_known[kept], albums.kind[kept]
-    kinds, scored = int(albums.kind.max()) + 1, counted[rows][~fitted]
+    kinds, scored = int(albums.kind.max()) + 1, faces.counted[rows][~fitted]
     right = np.zeros((len(rules), kinds), np.int_)
     number = np.bincount(kind[~fitted][scored], minlength=kinds)
     if len(set(labels[known])) < 2:  # nothing can be learned of one class

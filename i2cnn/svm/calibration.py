@@ -12,58 +12,38 @@ from itertools import combinations
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram, mean_square
-from i2cnn.svm.gram_svc import INNER_FOLDS
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
+from i2cnn.util.arrays import Float64Array, IntArray
 
 #: An SVM that knows nothing of other people still says what it prefers.
 _LEAST_SLOPE = 0.01
 
 
-def calibrate(
-    gram: Float64Array,
-    labels: IntArray,
-    people: AnyArray,
-    C: float,
-    judged: BoolArray | None = None,
-) -> float | None:
+def calibrate(gram: Float64Array, faces: FittedFaces, C: float) -> float | None:
     """Slope of a linear SVM's decisions, from inner folds with people kept apart.
 
     Parameters
     ----------
     gram : ndarray of float64, (n, n)
         Inner products of the faces that the SVM is fitted on.
-    labels : ndarray of int, (n,)
-    people : ndarray, (n,)
+    faces : FittedFaces
     C : float
         As chosen for that SVM.
-    judged : ndarray of bool, (n,), optional
-        Faces whose decisions count; all by default.
 
     Returns
     -------
     float or None
         For :func:`i2cnn.svm.probabilities.couple`; None where no inner fold can tell.
     """
-    counted = mask_or_all(judged, len(labels))
+    labels, counted = faces.labels, faces.counted
+    folds = [(known, left[counted[left]]) for known, left in faces.inner_folds()]
     return fit_slope(
-        margins(
-            FoldGram.of(gram, known, test[counted[test]]),
-            labels[known],
-            labels[test[counted[test]]],
-            C,
-        )
-        for known, test in inner_folds(labels, people)
+        margins(FoldGram.of(gram, known, left), labels[known], labels[left], C)
+        for known, left in folds
     )
-
-
-def inner_folds(labels: IntArray, people: AnyArray) -> list[tuple[IntArray, IntArray]]:
-    """Rows fitted on and rows left out, people apart."""
-    folds = GroupKFold(min(INNER_FOLDS, len(set(people))))
-    return list(folds.split(labels, labels, people))
 
 
 def margins(fold: FoldGram, fitted: IntArray, tested: IntArray, C: float) -> Float64Array:

@@ -9,14 +9,14 @@ from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from i2cnn.svm.fitted_faces import INNER_FOLDS, FittedFaces
 from i2cnn.svm.gram import FoldGram, mean_square
-from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray, mask_or_all
+from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -28,7 +28,6 @@ GAMMA_GRID = (0.25, 0.5, 1.0, 2.0)
 DEGREE_GRID = (2, 3)
 #: Squared distances below this share of the mean squared norm are rounding errors.
 ROUNDING = 1e-12
-INNER_FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -155,19 +154,17 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             The faces are of one class or of one subject only.
         """
-        if len(set(labels)) < 2:
-            raise InputError("an SVM needs faces of at least two classes, these are of one class")
-        gram, labels = np.asarray(gram, np.float64), np.asarray(labels)
+        faces = FittedFaces(np.asarray(labels), np.asarray(groups), judged)
+        gram = np.asarray(gram, np.float64)
         self.diagonal_: Float64Array = np.diag(gram).copy()
         self.scale_ = mean_square(self.diagonal_)
         upper = self._squares(gram, self.diagonal_)[np.triu_indices(len(gram), 1)]
         median = float(np.median(upper))
         # Equal faces are at the distance of rounding errors.
         self.distance_ = median if median > ROUNDING * self.scale_ else 1.0
-        counted = mask_or_all(judged, len(labels))
-        self.choice_ = self._tune(gram, labels, np.asarray(groups), counted)
+        self.choice_ = self._tune(gram, faces)
         kernel = self._kernel(gram, self.diagonal_, self.choice_.gamma, self.choice_.degree)
-        self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, labels)
+        self.svc_ = SVC(kernel="precomputed", C=self.choice_.C).fit(kernel, faces.labels)
         return self
 
     def predict_gram(self, gram: Float64Array, diagonal: Float64Array) -> IntArray:
@@ -203,26 +200,21 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rbf: Float64Array = np.exp(-gamma / self.distance_ * self._squares(gram, diagonal))
         return rbf
 
-    def _tune(
-        self, gram: Float64Array, labels: IntArray, groups: AnyArray, counted: BoolArray
-    ) -> Choice:
-        folds = min(self.inner_folds, len(set(groups)))
-        if folds < 2:
-            raise InputError("tuning needs training faces of at least two subjects")
+    def _tune(self, gram: Float64Array, faces: FittedFaces) -> Choice:
+        splits, counted = faces.inner_folds(self.inner_folds), faces.counted
         if not self.kernels or any(kernel not in KERNELS for kernel in self.kernels):
             raise InputError(
                 f"kernels must be a sequence of {', '.join(KERNELS)}: {self.kernels!r}"
             )
-        splits = list(GroupKFold(folds).split(gram, labels, groups))
         shapes = [(0.0, 0)] if "linear" in self.kernels else []
         shapes += [(0.0, degree) for degree in DEGREE_GRID if "polynomial" in self.kernels]
         shapes += [(gamma, 0) for gamma in GAMMA_GRID if "rbf" in self.kernels]
         best = Choice(C_GRID[0], shapes[0][0], -1.0, shapes[0][1])
         # libsvm works without the GIL.
-        with ThreadPoolExecutor(min(folds, available_cores())) as pool:
+        with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
             for gamma, degree in shapes:
                 kernel = self._kernel(gram, self.diagonal_, gamma, degree)
-                hits = pool.map(partial(_hits, kernel, labels, counted), splits)
+                hits = pool.map(partial(_hits, kernel, faces.labels, counted), splits)
                 for c, right in zip(C_GRID, zip(*hits, strict=True), strict=True):
                     accuracy = sum(right) / int(counted.sum())
                     if accuracy > best.accuracy:
@@ -250,24 +242,16 @@ def _hits(
 
 
 def fit_and_predict(
-    fold: FoldGram,
-    labels: IntArray,
-    subjects: AnyArray,
-    kernels: Sequence[str] = ("linear", "rbf"),
-    judged: BoolArray | None = None,
+    fold: FoldGram, faces: FittedFaces, kernels: Sequence[str] = ("linear", "rbf")
 ) -> tuple[GramSVC, IntArray]:
     """Tune and fit an SVM on a fold's fitted faces and predict its tested ones.
 
     Parameters
     ----------
     fold : FoldGram
-    labels : ndarray of int, (n,)
-        Classes of the fitted faces.
-    subjects : ndarray of str, (n,)
-        Their subjects.
+    faces : FittedFaces
+        Its fitted side.
     kernels : sequence of {"linear", "polynomial", "rbf"}
-    judged : ndarray of bool, (n,), optional
-        As for :meth:`GramSVC.fit_gram`.
 
     Returns
     -------
@@ -276,5 +260,5 @@ def fit_and_predict(
     ndarray of int, (m,)
         Predicted classes of the tested faces.
     """
-    model = GramSVC(kernels).fit_gram(fold.fitted, labels, subjects, judged)
+    model = GramSVC(kernels).fit_gram(fold.fitted, faces.labels, faces.people, faces.judged)
     return model, model.predict_gram(fold.tested, fold.diagonal)

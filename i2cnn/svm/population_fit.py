@@ -10,13 +10,14 @@ from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
 from i2cnn.svm.album_rule import choose_album_rule
-from i2cnn.svm.calibration import calibrate, fit_slope, inner_folds, margins
+from i2cnn.svm.calibration import calibrate, fit_slope, margins
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import linear_gram, mean_square, summed_products
 from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
 from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray, mask_or_all
+from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def fit_population(features: Float32Array, labels: IntArray, people: AnyArray) -
     InputError
         The pictures are of one class or of one person only.
     """
-    rule = choose_album_rule(linear_gram(features), labels, people)
+    rule = choose_album_rule(linear_gram(features), FittedFaces(labels, people))
     return fit_by_rule(features, labels, people, rule)
 
 
@@ -97,22 +98,17 @@ def fit_by_rule(
     features: Float32Array, labels: IntArray, people: AnyArray, rule: ReferenceRule
 ) -> PopulationFit:
     """As :func:`fit_population`, by a rule that is given."""
-    centred = _Centred.of(features, np.arange(len(features)))
+    centred, faces = _Centred.of(features, np.arange(len(features))), FittedFaces(labels, people)
     gram = centred.gram()
     plain = GramSVC(("linear",)).fit_gram(gram, labels, people)
-    slope = calibrate(gram, labels, people, plain.choice_.C)
+    slope = calibrate(gram, faces, plain.choice_.C)
     as_is = replace(collapse_svc(plain.svc_, plain.scale_, centred), slope=slope)
-    population, choice = _fit(centred, gram, labels, people, rule)
+    population, choice = _fit(centred, gram, faces, rule)
     return PopulationFit(as_is, population, plain.choice_, choice)
 
 
 def fit_references(
-    features: Float32Array,
-    rows: IntArray,
-    labels: IntArray,
-    people: AnyArray,
-    rule: ReferenceRule,
-    judged: BoolArray | None = None,
+    features: Float32Array, rows: IntArray, faces: FittedFaces, rule: ReferenceRule
 ) -> Population:
     """What is needed to use references beside an SVM that is there already.
 
@@ -121,59 +117,46 @@ def fit_references(
     features : ndarray of float32, (faces, patches, dim)
         May be memory-mapped; one patch is read at a time.
     rows : ndarray of int, (n,)
-        Faces that are fitted on.
-    labels : ndarray of int, (n,)
-    people : ndarray, (n,)
+        Where the faces that are fitted on are.
+    faces : FittedFaces
     rule : ReferenceRule
-    judged : ndarray of bool, (n,), optional
-        Faces that the tuning and the calibration count; all by default.
     """
     centred = _Centred.of(features, rows)
-    return _fit(centred, centred.gram(), labels, people, rule, judged)[0]
+    return _fit(centred, centred.gram(), faces, rule)[0]
 
 
 def _fit(
-    centred: _Centred,
-    gram: Float64Array,
-    labels: IntArray,
-    people: AnyArray,
-    rule: ReferenceRule,
-    judged: BoolArray | None = None,
+    centred: _Centred, gram: Float64Array, faces: FittedFaces, rule: ReferenceRule
 ) -> tuple[Population, Choice]:
     """The population, and C of its SVM."""
+    labels, people = faces.labels, faces.people
     sides = People(Album(people), labels, np.ones(len(labels), bool))
     referenced = ReferencedGram(gram, sides, rule)
     inner = referenced.fold().fitted
-    svm = GramSVC(("linear",)).fit_gram(inner, labels, people, judged)
+    svm = GramSVC(("linear",)).fit_gram(inner, labels, people, faces.judged)
     effects, judge = np.empty((0, *centred.mean.shape), np.float32), None
     if rule.mix:
         effects = np.stack([_combined(sides.effects, patch) for patch in centred], axis=1)
         scale = mean_square(np.diag(inner))
         svc = SVC(kernel="precomputed", C=JUDGE_C).fit(inner / scale, labels)
         judge = collapse_svc(svc, scale, _measured(referenced, centred))
-    slope = _referenced_slope(gram, labels, people, rule, svm.choice_.C, judged)
+    slope = _referenced_slope(gram, faces, rule, svm.choice_.C)
     pairs = collapse_svc(svm.svc_, svm.scale_, _measured(referenced, centred))
     pairs = replace(pairs, slope=slope)
     return Population(rule, centred.mean, referenced.common, effects, pairs, judge), svm.choice_
 
 
 def _referenced_slope(
-    gram: Float64Array,
-    labels: IntArray,
-    people: AnyArray,
-    rule: ReferenceRule,
-    C: float,
-    judged: BoolArray | None,
+    gram: Float64Array, faces: FittedFaces, rule: ReferenceRule, C: float
 ) -> float | None:
     """As :func:`calibrate`, of left-out people who are measured from their own whole albums."""
-    counted = mask_or_all(judged, len(labels))
-    parts = []
-    for known, _ in inner_folds(labels, people):
+    labels, album, parts = faces.labels, Album(faces.people), []
+    for known, _ in faces.inner_folds():
         if len(set(labels[known])) > 1:
             fitted = np.isin(np.arange(len(labels)), known)
-            referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
+            referenced = ReferencedGram(gram, People(album, labels, fitted), rule)
             referenced.settle(labels[known])
-            tested = counted & ~fitted
+            tested = faces.counted & ~fitted
             parts.append(margins(referenced.fold(tested), labels[known], labels[tested], C))
     return fit_slope(parts)
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import LinearSVC
 
 from i2cnn.svm.calibration import fit_slope, right_margins
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram_svc import C_GRID, Choice
 from i2cnn.svm.pair_weights import PairWeights
-from i2cnn.util.arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
+from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -121,21 +121,10 @@ class PairwiseLinear:
 
 @dataclass(frozen=True)
 class ProjectedFold:
-    """A fold's points, and what is known of the fitted ones.
-
-    Parameters
-    ----------
-    points : FoldPoints
-    labels : ndarray of int, (n,)
-    subjects : ndarray of str, (n,)
-    judged : ndarray of bool, (n,)
-        Faces whose predictions count in the choice of C.
-    """
+    """A fold's points, and what is known of the fitted ones."""
 
     points: FoldPoints
-    labels: IntArray
-    subjects: AnyArray
-    judged: BoolArray
+    faces: FittedFaces
 
     def fit(self) -> tuple[PairwiseLinear, Choice]:
         """Tune C with people kept apart, and fit on all fitted faces.
@@ -143,46 +132,39 @@ class ProjectedFold:
         Raises
         ------
         InputError
-            The faces are of one class or of one subject only.
+            The faces are of one subject only.
         """
-        if len(set(self.labels)) < 2:
-            raise InputError("an SVM needs faces of at least two classes, these are of one class")
-        splits = self._inner_splits()
+        splits = self.faces.inner_folds(_INNER_FOLDS)
         with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
             hits = np.array(list(pool.map(self._hits, splits))).sum(axis=0)
         best = int(hits.argmax())
-        choice = Choice(C_GRID[best], 0.0, int(hits[best]) / int(self.judged.sum()))
-        return PairwiseLinear(choice.C).fit(self.points.fitted, self.labels), choice
+        choice = Choice(C_GRID[best], 0.0, int(hits[best]) / int(self.faces.counted.sum()))
+        return PairwiseLinear(choice.C).fit(self.points.fitted, self.faces.labels), choice
 
     def calibrate(self, C: float) -> float | None:
         """As :func:`i2cnn.svm.calibration.calibrate`."""
-        return fit_slope(self._margins(known, test, C) for known, test in self._inner_splits())
-
-    def _inner_splits(self) -> list[tuple[IntArray, IntArray]]:
-        folds = min(_INNER_FOLDS, len(set(self.subjects)))
-        if folds < 2:
-            raise InputError("tuning needs training faces of at least two subjects")
-        return list(GroupKFold(folds).split(self.labels, self.labels, self.subjects))
+        splits = self.faces.inner_folds(_INNER_FOLDS)
+        return fit_slope(self._margins(known, test, C) for known, test in splits)
 
     def _hits(self, split: tuple[IntArray, IntArray]) -> list[int]:
         """Judged faces of an inner split that are right, for each C of the grid."""
         known, test = split
-        labels, points = self.labels, self.points.fitted
+        labels, points = self.faces.labels, self.points.fitted
         if len(set(labels[known])) < 2:
             return [0] * len(C_GRID)
         named = (PairwiseLinear(c).fit(points[known], labels[known]) for c in C_GRID)
         return [
-            int(((m.predict(points[test]) == labels[test]) & self.judged[test]).sum())
+            int(((m.predict(points[test]) == labels[test]) & self.faces.counted[test]).sum())
             for m in named
         ]
 
     def _margins(self, known: IntArray, test: IntArray, C: float) -> Float64Array:
-        test = test[self.judged[test]]
-        if len(set(self.labels[known])) < 2 or not len(test):
+        labels, points = self.faces.labels, self.points.fitted
+        test = test[self.faces.counted[test]]
+        if len(set(labels[known])) < 2 or not len(test):
             return np.empty(0)
-        model = PairwiseLinear(C).fit(self.points.fitted[known], self.labels[known])
-        decisions = model.decisions(self.points.fitted[test])
-        return right_margins(decisions, model.pairs, self.labels[test])
+        model = PairwiseLinear(C).fit(points[known], labels[known])
+        return right_margins(model.decisions(points[test]), model.pairs, labels[test])
 
 
 def project_back(

@@ -26,16 +26,14 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import people_apart
 from i2cnn.svm.gram import FoldGram, mean_square
-from i2cnn.svm.gram_svc import INNER_FOLDS
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
-from i2cnn.util.errors import InputError
 
 #: Alternating least-squares steps for the effects of people and expressions.
 _STEPS = 8
@@ -225,10 +223,7 @@ def choose_rule(
     InputError
         The pictures are of one person only.
     """
-    groups = min(INNER_FOLDS, len(set(album.people)))
-    if groups < 2:
-        raise InputError("choosing a reference needs training faces of at least two subjects")
-    splits = list(GroupKFold(groups).split(gram, labels, album.people))
+    splits = people_apart(album.people)
     counted = labels >= 0
     if judged is not None:
         counted &= judged
@@ -239,7 +234,7 @@ def choose_rule(
         return rules[int(right.argmax())], int(right.max())
 
     # libsvm works without the GIL.
-    with ThreadPoolExecutor(min(groups, available_cores())) as pool:
+    with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
         rule, right = best([ReferenceRule(shrinkage) for shrinkage in SHRINKAGES])
         # What pictures without a label show is not estimated: they all show the same.
         if rule != NO_REFERENCE and (labels >= 0).all():

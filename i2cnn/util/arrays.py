@@ -1,4 +1,4 @@
-"""Names of array types, whose shapes are given in docstrings; and masks."""
+"""Names of array types; their shapes are given in docstrings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,3 @@ Float64Array = npt.NDArray[np.float64]
 #: Of NumPy's default integer.
 IntArray = npt.NDArray[np.int_]
 AnyArray = npt.NDArray[Any]
-
-
-def mask_or_all(mask: BoolArray | None, number: int) -> BoolArray:
-    """The mask (number,) that is given, or else one of all."""
-    return np.ones(number, bool) if mask is None else mask

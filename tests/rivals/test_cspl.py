@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from i2cnn.rivals.align import HEIGHT, WIDTH
 from i2cnn.rivals.cspl import PATCHES, ActivePatches, group_lasso, patch_histograms
 from i2cnn.rivals.lbp import BINS
+from i2cnn.svm.fitted_faces import FittedFaces
 
 
 def test_a_group_lasso_of_one_weight_is_solved() -> None:
@@ -66,7 +67,7 @@ def test_common_and_specific_patches_are_found() -> None:
     features = rng.standard_normal((120, PATCHES, BINS)).astype(np.float32)
     features[:, 5, :3] += 3 * np.eye(3)[labels]  # every expression shows in patch 5
     features[:, 9, :20] += 2 * (labels == 1)[:, None]  # one shows in patch 9
-    model = ActivePatches().fit(features.reshape(120, -1), labels, people, np.ones(120, bool))
+    model = ActivePatches().fit(features.reshape(120, -1), FittedFaces(labels, people))
     assert {5, 9} <= {*model.common_, *model.specific_[1]}
     assert len(model.columns) < PATCHES * BINS / 2
     assert model.columns[:BINS].tolist() == list(range(model.columns[0], model.columns[0] + BINS))
@@ -76,7 +77,7 @@ def test_an_expression_with_one_face_has_no_pairs() -> None:
     rng = np.random.RandomState(0)
     features = rng.standard_normal((9, PATCHES * BINS)).astype(np.float32)
     labels, people = np.array([0, 1] * 4 + [2]), np.repeat(np.arange(3), 3)
-    model = ActivePatches().fit(features, labels, people, np.ones(9, bool))
+    model = ActivePatches().fit(features, FittedFaces(labels, people))
     assert model.specific_[2] == []
     assert {*model.specific_} == {0, 1, 2}
 
@@ -89,6 +90,8 @@ def test_only_judged_people_choose_the_penalty() -> None:
     judged = people % 2 == 0
     named = np.where(judged, labels, rng.permutation(labels))
     features[:, 5, :3] += 3 * np.eye(3)[labels]
-    problem = features.reshape(60, -1), named, people
-    shares = [ActivePatches().fit(*problem, rows).share_ for rows in (judged, ~judged)]
+    shares = [
+        ActivePatches().fit(features.reshape(60, -1), FittedFaces(named, people, rows)).share_
+        for rows in (judged, ~judged)
+    ]
     assert shares[0] < shares[1]

@@ -183,5 +183,5 @@ def test_a_classifier_of_its_own_is_not_an_svm() -> None:
 
 def test_a_classifier_needs_two_people() -> None:
     rows, labels, _, fitted, tested = small()
-    with pytest.raises(InputError, match="two classes and two subjects"):
+    with pytest.raises(InputError, match="two subjects"):
         RivalFold("ldp", rows, labels, np.array([*"aabb"]), fitted, tested).classify()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from i2cnn.rivals.ldp import BINS, REGIONS, LdpTemplates, codes, kirsch_masks, region_distances
+from i2cnn.svm.fitted_faces import FittedFaces
 
 
 def test_the_masks_are_kirschs() -> None:
@@ -46,7 +47,7 @@ def test_regions_that_say_nothing_weigh_less() -> None:
     features[:, :4, 0] += 20 * labels[:, None]
     features /= features.sum(axis=2, keepdims=True)
     model = LdpTemplates()
-    model.fit(features.reshape(40, -1), labels, people, np.ones(40, bool))
+    model.fit(features.reshape(40, -1), FittedFaces(labels, people))
     assert model.weights_[:4].tolist() == [4, 4, 4, 4]
     assert {0, 1} <= set(model.weights_[4:])
     assert model.predict(features.reshape(40, -1)).tolist() == labels.tolist()

@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 
 from i2cnn.rivals import tan_bayes
 from i2cnn.rivals.tan_bayes import GaussianTAN, chow_liu
+from i2cnn.svm.fitted_faces import FittedFaces
 
 #: Edges of a tree; the correlation of two features is the product along the path between them.
 TREE = {(0, 3): 0.9, (3, 1): 0.8, (3, 4): -0.7, (4, 2): 0.6}
@@ -49,7 +50,7 @@ def test_densities_are_those_of_the_trees_gaussian(monkeypatch: pytest.MonkeyPat
     x = rng.multivariate_normal(np.zeros(5), tree_covariance(TREE), 4000)
     x[labels == 1] += [1, 0, 0, 2, 0]
     model = GaussianTAN()
-    model.fit(x, labels, labels, np.ones(4000, bool))
+    model.fit(x, FittedFaces(labels, labels))
     at = np.array([[0.0, 1, 0, 0.5, 0], [1, 1, -1, 0, 0]])
     joint = model.log_joint(at)
     one = multivariate_normal([0] * 5, tree_covariance(TREE)).logpdf(at)
@@ -64,5 +65,5 @@ def test_shifting_all_faces_changes_nothing() -> None:
     x[:, 2] += labels
     plain, shifted = GaussianTAN(), GaussianTAN()
     for model, rows in ((plain, x), (shifted, x + 7)):
-        model.fit(rows, labels, labels, np.ones(60, bool))
+        model.fit(rows, FittedFaces(labels, labels))
     assert plain.predict(x).tolist() == shifted.predict(x + 7).tolist()

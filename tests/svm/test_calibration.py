@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from i2cnn.svm.calibration import calibrate, fit_slope
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse
@@ -39,7 +40,7 @@ def test_unseen_people_are_named_as_surely_as_the_scores_say() -> None:
     gram = linear_gram(features)
     model = GramSVC(("linear",)).fit_gram(gram, labels, people)
     pairs = collapse(model, features, np.arange(len(labels)))
-    slope = calibrate(gram, labels, people, model.choice_.C)
+    slope = calibrate(gram, FittedFaces(labels, people), model.choice_.C)
     strangers = faces(100, 1)[:2]
     own = error(replace(pairs, slope=slope), *strangers)
     assert own < 0.1
@@ -69,7 +70,7 @@ def test_people_are_kept_apart() -> None:
     # Each person has one label, and nothing else is seen: strangers can only be guessed.
     people = np.repeat(np.arange(20), 4)
     features = np.eye(20, dtype=np.float32)[people][:, None] * 10
-    slope = calibrate(linear_gram(features), people % 2, people, 1.0)
+    slope = calibrate(linear_gram(features), FittedFaces(people % 2, people), 1.0)
     assert slope is None or slope < 1
 
 
@@ -100,5 +101,9 @@ def test_faces_that_do_not_count_have_no_say() -> None:
     gram, wrong = linear_gram(features), (labels + 1) % CLASSES
     counted = people < 5
     mixed = np.where(counted, labels, wrong)
-    assert calibrate(gram, mixed, people, 1.0, counted) != calibrate(gram, mixed, people, 1.0)
-    assert calibrate(gram, labels, people, 1.0, people < 0) is None
+    some, every, none = (
+        calibrate(gram, FittedFaces(mixed, people, judged), 1.0)
+        for judged in (counted, None, people < 0)
+    )
+    assert some != every
+    assert none is None

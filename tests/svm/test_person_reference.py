@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.pair_weights import PairWeights
@@ -69,7 +70,7 @@ def test_only_judged_people_are_calibrated_on() -> None:
     labels = np.where(judged, labels, np.random.default_rng(0).permutation(labels))
     rows = np.arange(len(labels))
     slopes = [
-        fit_references(features, rows, labels, people, RULES[0], counted).pairs.slope
+        fit_references(features, rows, FittedFaces(labels, people, counted), RULES[0]).pairs.slope
         for counted in (judged, ~judged)
     ]
     assert slopes[0] is not None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from i2cnn.svm import projected
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram, linear_gram, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.projected import FoldPoints, ProjectedFold, choose_landmarks, project_back
@@ -25,7 +26,8 @@ def test_weights_decide_as_the_projected_svm_does(classes: int, monkeypatch) -> 
     assert len(landmarks) == 12
     assert set(landmarks) <= set(fitted)
     points = FoldPoints.of(sum_gram(per_patch_gram(features, landmarks)), landmarks, fitted, tested)
-    fold = ProjectedFold(points, labels[fitted], groups[fitted], np.ones(len(fitted), bool))
+    faces = FittedFaces(labels[fitted], groups[fitted])
+    fold = ProjectedFold(points, faces)
     model, choice = fold.fit()
     assert 0.5 < choice.accuracy <= 1
     pairs = project_back(model, points, features, landmarks)
@@ -37,8 +39,7 @@ def test_weights_decide_as_the_projected_svm_does(classes: int, monkeypatch) -> 
     predicted = model.predict(points.tested)
     exact = fit_and_predict(
         FoldGram.of(linear_gram(features), fitted, tested),
-        labels[fitted],
-        groups[fitted],
+        faces,
         ("linear",),
     )[1]
     assert np.mean(predicted == labels[tested]) >= np.mean(exact == labels[tested]) - 0.1
@@ -60,10 +61,9 @@ def test_what_cannot_be_tuned_is_refused() -> None:
     features, labels, _ = problem(2)
     rows = np.arange(len(labels))
     points = FoldPoints.of(linear_gram(features), rows, rows, rows)
-    counted = np.ones(len(labels), bool)
     with pytest.raises(InputError, match="at least two classes"):
-        ProjectedFold(points, np.zeros(len(labels), int), labels, counted).fit()
+        FittedFaces(np.zeros(len(labels), int), labels)
     with pytest.raises(InputError, match="at least two subjects"):
-        ProjectedFold(points, labels, np.zeros(len(labels)), counted).fit()
+        ProjectedFold(points, FittedFaces(labels, np.zeros(len(labels)))).fit()
     with pytest.raises(InputError, match="are 0"):
         FoldPoints.of(np.zeros((60, 3)), rows[:3], rows, rows)

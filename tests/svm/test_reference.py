@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram_svc import fit_and_predict
 from i2cnn.svm.population_fit import fit_by_rule
 from i2cnn.svm.reference import (
@@ -52,7 +53,7 @@ def name(
         referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
         referenced.settle(labels[fitted])
         fold = referenced.fold()
-    _, named = fit_and_predict(fold, labels[fitted], people[fitted], ("linear",))
+    _, named = fit_and_predict(fold, FittedFaces(labels[fitted], people[fitted]), ("linear",))
     return named
 
 
@@ -182,7 +183,9 @@ def test_reference_pictures_without_a_label_serve_both_sides() -> None:
     tested = np.flatnonzero((people >= 7) & ~only_reference)
     album = Album(people, pictures=only_reference)
     fold = ReferencedFold(features @ features.T, labels, album, fitted, tested)
-    _, named = fit_and_predict(fold.gram(), labels[fitted], people[fitted], ("linear",))
+    _, named = fit_and_predict(
+        fold.gram(), FittedFaces(labels[fitted], people[fitted]), ("linear",)
+    )
     assert fold.rule.shrinkage < np.inf
     assert fold.rule.mix == 0
     assert (named == labels[tested]).mean() > 0.95
