@@ -67,7 +67,8 @@ def test_sizes_of_a_net_that_runs(
     monkeypatch.setenv("GLOG_minloglevel", "0")
     Path("small.prototxt").write_text(load_program("dropin").NET)
     assert main(["check", "small.prototxt"]) == 0
-    assert not capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert not shown.err
     report = check("small.prototxt")
     net = caffe.Net("small.prototxt", caffe.TRAIN)
     sizes = report.sizes["TRAIN"]
@@ -76,7 +77,7 @@ def test_sizes_of_a_net_that_runs(
     assert sizes.blobs == sum(blob.count for blob in net.blobs.values())
     # 3 images: 5 x 3 x 3 x 3 weights at 6 x 6 places, and 6 x 45 weights.
     assert sizes.multiplications == 3 * (135 * 36 + 270)
-    assert " TEST       6        416   9.69 kB         15.4 k " in capsys.readouterr().out
+    assert " TEST       6        416   9.69 kB         15.4 k " in shown.out
 
 
 def test_a_sparse_filler_is_no_blocker_and_axes_may_be_counted_from_the_back(folder: Path) -> None:

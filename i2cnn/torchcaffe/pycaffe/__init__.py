@@ -14,6 +14,7 @@ from __future__ import annotations
 from i2cnn.torchcaffe import proto
 from i2cnn.torchcaffe.proto import TEST, TRAIN
 from i2cnn.torchcaffe.pycaffe import io
+from i2cnn.torchcaffe.pycaffe import pycaffe as pycaffe
 from i2cnn.torchcaffe.pycaffe._caffe import (
     NCCL,
     AdaDeltaSolver,

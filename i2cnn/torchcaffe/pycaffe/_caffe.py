@@ -11,6 +11,7 @@ from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeValueError
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
+from i2cnn.torchcaffe.proto import LayerParameter, SolverParameter
 from i2cnn.torchcaffe.pycaffe.nccl import NCCL
 from i2cnn.torchcaffe.pycaffe.net import Net
 from i2cnn.torchcaffe.pycaffe.solvers import (
@@ -27,17 +28,33 @@ from i2cnn.util.errors import InputError
 
 __version__ = CAFFE_VERSION
 
+#: What all solvers are made from.
+Solver = SGDSolver
+#: Boost.Python's names of the lists that nets and solvers have.
+BlobVec = BoolVec = DtypeVec = IntVec = LayerVec = NetVec = RawBlobVec = StringVec = list
+
 __all__ = [
     "NCCL",
     "AdaDeltaSolver",
     "AdaGradSolver",
     "AdamSolver",
     "Blob",
+    "BlobVec",
+    "BoolVec",
+    "DtypeVec",
+    "IntVec",
     "Layer",
+    "LayerParameter",
+    "LayerVec",
     "NesterovSolver",
     "Net",
+    "NetVec",
     "RMSPropSolver",
+    "RawBlobVec",
     "SGDSolver",
+    "Solver",
+    "SolverParameter",
+    "StringVec",
     "Timer",
     "get_solver",
     "has_nccl",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
@@ -20,15 +21,15 @@ from i2cnn.util.picture_files import check_not_postscript
 # Messages -----------------------------------------------------------------------------------------
 
 
-def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> FloatArray:
-    """Data (or diff) of a BlobProto as a float32 array in the blob's shape.
+def blobproto_to_array(blob: BlobProto, return_diff: bool = False) -> npt.NDArray[np.float64]:
+    """Data (or diff) of a BlobProto as a float64 array in the blob's shape.
 
     Raises
     ------
     ValueError
         The blob has no shape, or holds another count of numbers.
     """
-    return array_from(blob, diff=return_diff)
+    return array_from(blob, diff=return_diff).astype(np.float64)
 
 
 def array_to_blobproto(arr: AnyArray, diff: AnyArray | None = None) -> BlobProto:
@@ -41,9 +42,9 @@ def arraylist_to_blobprotovector_str(arraylist: Iterable[AnyArray]) -> bytes:
     return BlobProtoVector(blobs=[to_blobproto(arr) for arr in arraylist]).SerializeToString()
 
 
-def blobprotovector_str_to_arraylist(content: bytes) -> list[FloatArray]:
+def blobprotovector_str_to_arraylist(content: bytes) -> list[npt.NDArray[np.float64]]:
     """Arrays of a serialized BlobProtoVector."""
-    return [array_from(blob) for blob in BlobProtoVector.FromString(content).blobs]
+    return [blobproto_to_array(blob) for blob in BlobProtoVector.FromString(content).blobs]
 
 
 def array_to_datum(arr: AnyArray, label: int | None = None) -> Datum:

@@ -116,11 +116,14 @@ def test_messages_back_to_arrays():
     floats = io.datum_to_array(Datum.FromString(GOLDEN["float_datum"].tobytes()))
     np.testing.assert_array_equal(floats, SMOOTH[:3, :4].transpose(2, 0, 1))
     blob = BlobProto.FromString(GOLDEN["blob"].tobytes())
-    np.testing.assert_array_equal(io.blobproto_to_array(blob), SMOOTH[:2], strict=True)
-    np.testing.assert_array_equal(io.blobproto_to_array(blob, True), SMOOTH[2:4], strict=True)
     arrays = io.blobprotovector_str_to_arraylist(GOLDEN["vector"].tobytes())
-    np.testing.assert_array_equal(arrays[0], SMOOTH[0])
-    np.testing.assert_array_equal(arrays[1], SMOOTH[:1, :1])
+    for found, expected in (  # genuine pycaffe's are float64
+        (io.blobproto_to_array(blob), SMOOTH[:2]),
+        (io.blobproto_to_array(blob, True), SMOOTH[2:4]),
+        (arrays[0], SMOOTH[0]),
+        (arrays[1], SMOOTH[:1, :1]),
+    ):
+        np.testing.assert_array_equal(found, expected.astype(np.float64), strict=True)
 
 
 def test_datums_that_hold_no_array():

@@ -127,7 +127,12 @@ def test_layer_types_are_listed() -> None:
 NAMES = {
     "": "Net SGDSolver NesterovSolver AdaGradSolver RMSPropSolver AdaDeltaSolver AdamSolver "
     "get_solver set_mode_cpu set_mode_gpu set_device set_random_seed layer_type_list io NetSpec "
-    "layers params to_proto Classifier TRAIN TEST proto",
+    "layers params to_proto Classifier TRAIN TEST proto pycaffe _caffe",
+    "_caffe": "AdaDeltaSolver AdaGradSolver AdamSolver Blob BlobVec BoolVec DtypeVec IntVec Layer "
+    "LayerParameter LayerVec NCCL NesterovSolver Net NetVec RMSPropSolver RawBlobVec SGDSolver "
+    "Solver SolverParameter StringVec Timer get_solver has_nccl init_log layer_type_list log "
+    "set_device set_mode_cpu set_mode_gpu set_multiprocess set_random_seed set_solver_count "
+    "set_solver_rank solver_count solver_rank",  # all that genuine pycaffe's has
     "io": "Transformer load_image array_to_datum datum_to_array blobproto_to_array "
     "array_to_blobproto resize_image oversample",
     "net": "blobs params layers layer_dict inputs outputs top_names bottom_names "
@@ -144,6 +149,7 @@ def test_the_names_that_programs_use_are_there(golden: Path) -> None:
     solver = caffe.get_solver("solver_sgd.prototxt")
     objects = {
         "": caffe,
+        "_caffe": caffe._caffe,
         "io": caffe.io,
         "net": solver.net,
         "solver": solver,
@@ -152,6 +158,29 @@ def test_the_names_that_programs_use_are_there(golden: Path) -> None:
     }
     for where, names in NAMES.items():
         assert [name for name in names.split() if not hasattr(objects[where], name)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Solver", lambda solver: solver),
+        ("SolverParameter", lambda solver: solver.param),
+        ("NetVec", lambda solver: solver.test_nets),
+        ("Net", lambda solver: solver.net),
+        ("LayerVec", lambda solver: solver.net.layers),
+        ("Layer", lambda solver: solver.net.layers[1]),
+        ("BlobVec", lambda solver: solver.net.params["fc2"]),
+        ("BlobVec", lambda solver: solver.net.layers[1].blobs),
+        ("BlobVec", lambda solver: solver.net._blobs),
+        ("Blob", lambda solver: solver.net.blobs["data"]),
+        ("StringVec", lambda solver: solver.net._layer_names),
+        ("IntVec", lambda solver: solver.net._top_ids(0)),
+        ("DtypeVec", lambda solver: solver.net._blob_loss_weights),
+    ],
+)
+def test_objects_are_of_the_compiled_modules_classes(name: str, value: Any, golden: Path) -> None:
+    solver = caffe.get_solver("solver_adam.prototxt")
+    assert isinstance(value(solver), getattr(caffe._caffe, name))
 
 
 def test_a_solver_is_restored_to_its_snapshot(golden: Path) -> None:
