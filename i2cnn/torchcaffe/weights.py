@@ -158,6 +158,6 @@ def same_names(nodes: Sequence[Node]) -> list[str]:
 def squeeze(shape: Sequence[int]) -> tuple[int, ...]:
     """Shape without leading ones, by which Caffe compares old 4-d parameters with new ones."""
     shape = tuple(shape)
-    while len(shape) > 1 and shape[0] == 1:
+    while shape and shape[0] == 1:
         shape = shape[1:]
     return shape

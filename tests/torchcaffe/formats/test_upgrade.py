@@ -113,6 +113,18 @@ def test_nets_load_old_caffemodels(depth, golden):
     np.testing.assert_array_equal(*outputs)
 
 
+def test_a_single_number_of_old_versions_has_four_axes(tmp_path) -> None:
+    text = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+    text += 'layer { name: "p" type: "PReLU" bottom: "x" top: "y" prelu_param { channel_shared: '
+    (tmp_path / "net.prototxt").write_text(text + "true } }")
+    old = NetParameter()
+    old.layer.add(name="p").blobs.add(num=1, channels=1, height=1, width=1, data=[3])
+    (tmp_path / "old.caffemodel").write_bytes(old.SerializeToString())
+    path = str(tmp_path / "old.caffemodel")
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST, weights=path)
+    assert net.params["p"][0].data.tolist() == 3
+
+
 def test_weights_of_old_versions_name_inputs_without_their_shape(tmp_path) -> None:
     net = NetParameter(input=["data"])
     net.layer.add(name="fc").blobs.append(to_blobproto(np.ones((2, 3), np.float32)))
