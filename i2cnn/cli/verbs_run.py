@@ -192,6 +192,6 @@ def add_report(verbs: Verbs) -> None:
         "--publish",
         type=Path,
         metavar="FOLDER",
-        help="also copy what people read of a run (report, predictions, folds, settings) into a "
-        "new folder of a few small files",
+        help="also copy what people read of a run (report, predictions, folds, settings; no faces "
+        "but the embedded set's) into a new folder of a few small files",
     )

@@ -17,7 +17,7 @@ from i2cnn.report.glossary import GLOSSARY
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
 from i2cnn.report.pictures import Picture, draw_pictures
-from i2cnn.report.results import Results, read_results
+from i2cnn.report.results import read_results
 from i2cnn.report.run_report import RunReport
 from i2cnn.report.tables import (
     PaperTable,
@@ -39,23 +39,28 @@ def write_report(run: Path) -> RunReport:
     InputError
         Nothing is finished; or a file of the run was edited, damaged or belongs to another run.
     """
-    return write_report_of(read_results(run))
-
-
-def write_report_of(results: Results) -> RunReport:
-    """Write the report of results that are read already."""
+    results = read_results(run)
     report = make_report(results)
-    folder = report.page.parent
+    confused = confused_faces(results, report)
+    write_files(report.page.parent, report, draw_pictures(report), confused)
+    return report
+
+
+def write_files(
+    folder: Path,
+    report: RunReport,
+    pictures: Mapping[str, Picture],
+    confused: Sequence[ConfusedFace],
+) -> None:
+    """Write the files of a report into a folder; the others are as for :func:`report_html`."""
     write_metrics(folder / METRICS_FILE, report)
-    pictures = draw_pictures(report)
     for name, picture in pictures.items():
         with atomic_path(folder / name) as partial:
             partial.write_bytes(picture.png)
     for old in folder.glob("*.png"):
         if old.name not in pictures:
             old.unlink(missing_ok=True)  # another report may have
-    write_text(report.page, report_html(report, pictures, confused_faces(results, report)))
-    return report
+    write_text(folder / report.page.name, report_html(report, pictures, confused))
 
 
 def report_html(

@@ -119,6 +119,7 @@ def curves_png(curves: Mapping[Line, Sequence[Curve]], classes: int) -> bytes:
     lower.axhline(100 / classes, color=QUIET, linewidth=0.8, linestyle=":")
     lower.set_ylabel("accuracy of single patches, %", fontsize=_SMALL)
     lower.set_xlabel("iteration", fontsize=_SMALL)
+    lower.xaxis.get_major_locator().set_params(integer=True)
     for axes in (upper, lower):
         axes.tick_params(labelsize=_SMALL)
         axes.spines[["top", "right"]].set_visible(False)

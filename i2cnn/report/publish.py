@@ -5,7 +5,8 @@ FOLDER/
     extras.csv, SCHEME.toml                          where the run has them
     predictions.csv, jobs.json                       see :mod:`i2cnn.report.collection`
     windows.npz                                      sub-windows that boosted LBP selected, by fold
-    report/                                          as in the run directory
+    report/                                          as in the run directory; of faces, only those
+                                                     that ship are shown
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE
 from i2cnn.evaluation.settings import SETTINGS_FILE, write_settings
 from i2cnn.patches.schemes import SCHEMES
 from i2cnn.report.collection import write_collection
-from i2cnn.report.page import write_report_of
+from i2cnn.report.confused import confused_faces
+from i2cnn.report.make_report import make_report
+from i2cnn.report.page import write_files
+from i2cnn.report.pictures import draw_pictures
 from i2cnn.report.records import FinishedJob
 from i2cnn.report.results import read_results
 from i2cnn.report.run_report import REPORT_FOLDER, RunReport
@@ -36,7 +40,8 @@ def publish(run: Path, out: Path) -> RunReport:
     """Write a run's report and copy what people read of it into a new folder.
 
     The folder can be read by `i2cnn report` as the run itself can; `i2cnn evaluate` cannot
-    continue it. Paths of folders on somebody's disk are left out.
+    continue it. Paths of folders on somebody's disk are left out, and pictures of faces that do not
+    ship with the package: data sets and photographs are not everybody's to show.
 
     Parameters
     ----------
@@ -55,7 +60,10 @@ def publish(run: Path, out: Path) -> RunReport:
     if (run / PUBLISHED_JOBS_FILE).exists():
         raise InputError(f"{run}: is published already; copy the folder")
     results = read_results(run)  # once, since the run may go on meanwhile
-    report = write_report_of(results)
+    report = make_report(results)
+    pictures, confused = draw_pictures(report), confused_faces(results, report)
+    write_files(report.page.parent, report, pictures, confused)
+    embedded = results.settings.dataset == "synthetic" and results.settings.path is None
     with atomic_folder(out) as folder:
         for name in (DATASET_FILE, FACES_FILE, FOLDS_FILE, EXTRAS_FILE):
             if name != EXTRAS_FILE or results.settings.train_also:
@@ -64,7 +72,7 @@ def publish(run: Path, out: Path) -> RunReport:
         if public.scheme not in SCHEMES:
             shutil.copy(results.settings.scheme, folder / public.scheme)
         write_settings(folder / SETTINGS_FILE, public)
-        shutil.copytree(run / REPORT_FOLDER, folder / REPORT_FOLDER)
+        write_files(folder / REPORT_FOLDER, report, pictures, confused if embedded else ())
         _collect_windows(run, folder, results.jobs)
         write_collection(run, folder, results.jobs)
         read_results(folder)  # raises an error here rather than at the reader's

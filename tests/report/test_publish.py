@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from i2cnn.cli.main import main
+from i2cnn.evaluation.predictions import Prediction
 from i2cnn.evaluation.rival_job import WINDOWS_FILE
+from i2cnn.report.confused import ConfusedFace
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import to_json
+from i2cnn.report.page import data_uri
 from i2cnn.report.pictures import Picture, draw_pictures
 from i2cnn.report.publish import publish
 from i2cnn.report.results import read_results
@@ -59,7 +62,7 @@ def test_a_job_that_ends_meanwhile_is_in_no_file_of_it(
         late.rename(run / "fold_03" / "rival_pixels")
         return draw_pictures(report)
 
-    monkeypatch.setattr("i2cnn.report.page.draw_pictures", draw_slowly)
+    monkeypatch.setattr("i2cnn.report.publish.draw_pictures", draw_slowly)
     publish(run, tmp_path / "published")
     jobs, metrics = (
         json.loads((tmp_path / "published" / name).read_text())
@@ -115,6 +118,22 @@ def test_it_can_be_reported_again(copy: Path, capsys: pytest.CaptureFixture[str]
 def test_it_does_not_say_where_the_data_lay(published: Path) -> None:
     for path in published.rglob("*"):
         assert path.is_dir() or b"somebodys" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("own_pictures", [True, False])
+def test_it_shows_no_faces_but_those_that_ship(
+    own_pictures: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    write_run(tmp_path / "run", root=tmp_path / "pictures" if own_pictures else None)
+    face = ConfusedFace(Prediction(1, "a.png", "A", "fear", "happy"), b"a face")
+    monkeypatch.setattr("i2cnn.report.publish.confused_faces", lambda *_: [face])
+    publish(tmp_path / "run", tmp_path / "published")
+    shown = [
+        data_uri(face.png) in (tmp_path / name / "report" / "report.html").read_text()
+        for name in ("run", "published")
+    ]
+    assert shown == [True, not own_pictures]
 
 
 def test_selected_windows_are_kept_by_fold(published: Path) -> None:
