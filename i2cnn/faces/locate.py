@@ -123,8 +123,8 @@ def locate_faces(
     Raises
     ------
     InputError
-        An image cannot be read, the data set's own landmarks are not those of a face, or nothing
-        is left: of a label if each is needed.
+        An image cannot be read or is too small, the data set's own landmarks are not those of a
+        face, or nothing is left: of a label if each is needed.
     """
     found = Located()
     search = _Search(dataset.root, finder, use_given_points)
@@ -132,12 +132,16 @@ def locate_faces(
         for number, sample in enumerate(dataset.samples, 1):
             try:
                 detection, count = search.face_of(sample, journal)
+                unwanted = leave_out.guessed and detection.found == GUESSED
+                if not unwanted and check_points(detection.points):
+                    path = dataset.root / sample.image
+                    raise _BadPicture(f"{path}: is too small to show a face")
             except _BadPicture as error:
                 if not leave_out.bad:
                     raise InputError(f"{error}; or leave it out with --skip-bad") from None
                 found.bad[sample.image] = str(error)
             else:
-                if leave_out.guessed and detection.found == GUESSED:
+                if unwanted:
                     found.guessed.append(sample.image)
                 else:
                     found.faces.append(_face(sample, detection))

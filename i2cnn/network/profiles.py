@@ -29,6 +29,8 @@ JITTER = {"better": 4}
 #: Side in pixels of the patches that a profile takes; the paper's where it has no entry.
 SIZES = {"quick": 64, "better": 64}
 CLASSIFIER = "fc8"
+#: Most iterations: Caffe's integers have 32 bits, and the solver's own test is one after the end.
+_LONGEST = 2**31 - 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Schedule:
     Raises
     ------
     InputError
-        A number is too small.
+        A number is too small, or too large for Caffe.
     """
 
     max_iter: int
@@ -59,8 +61,10 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for name in ("max_iter", "validate_every", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
+            number = getattr(self, name)
+            if not 1 <= number <= _LONGEST:
+                limit = "at least 1" if number < 1 else f"at most {_LONGEST}"
+                raise InputError(f"{name} must be {limit}, not {number}")
         if self.patience < 0:
             raise InputError(
                 f"patience must be at least 0 (0: never stop early), not {self.patience}"

@@ -140,6 +140,18 @@ def test_guessed_faces_can_be_left_out(set_with_faults: Dataset) -> None:
     ]
 
 
+def test_a_picture_that_is_too_small_for_a_face_is_bad(set_with_faults: Dataset) -> None:
+    """A table with the landmarks that would be guessed in it could not be read."""
+    dot = set_with_faults.root / "joy/b_1.png"
+    write_image(dot, np.zeros((1, 1), np.uint8))
+    with pytest.raises(InputError, match=r"joy/b_1\.png: is too small to show a face; or leave it"):
+        locate_faces(set_with_faults, shared_finder())
+    located = locate_faces(set_with_faults, shared_finder(), leave_out=LeaveOut(bad=True))
+    assert list(located.bad) == ["joy/b_1.png"]
+    located = locate_faces(set_with_faults, shared_finder(), leave_out=LeaveOut(guessed=True))
+    assert sorted(located.guessed) == ["calm/c_1.png", "joy/b_1.png"]
+
+
 def test_given_landmarks_of_an_unreadable_picture_are_not_enough(tmp_path: Path) -> None:
     dataset = some_dataset(100)
     root = photos(tmp_path, *(s.image for s in dataset.samples))

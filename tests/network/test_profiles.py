@@ -17,6 +17,7 @@ from i2cnn.network.profiles import (
     TrainingSetup,
     ValidationPass,
     fill_deploy,
+    fill_solver,
     fill_train_val,
     template_dir,
     template_schedule,
@@ -184,9 +185,17 @@ def test_an_unknown_profile_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["max_iter", "validate_every", "batch_size"])
-def test_a_schedule_of_nothing_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"{name} must be at least 1, not 0"):
-        replace(SHORT, **{name: 0})
+@pytest.mark.parametrize(
+    ("number", "limit"), [(0, "at least 1"), (2**31 - 1, "at most 2147483646")]
+)
+def test_a_schedule_that_caffe_cannot_have_is_refused(name: str, number: int, limit: str) -> None:
+    with pytest.raises(InputError, match=f"{name} must be {limit}, not {number}"):
+        replace(SHORT, **{name: number})
+
+
+def test_the_longest_schedule_can_be_written() -> None:
+    longest = TrainingSetup("quick", 7, replace(SHORT, max_iter=2**31 - 2))
+    assert fill_solver(longest, 1).test_interval == 2**31 - 1
 
 
 @pytest.mark.parametrize(
