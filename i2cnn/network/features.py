@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,14 @@ from i2cnn.patches.schemes import PatchSet
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import digest, file_digest, read_json, write_json
+from i2cnn.util.files import (
+    digest,
+    file_digest,
+    make_parent,
+    read_json,
+    try_lock,
+    write_json,
+)
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
 from i2cnn.util.turns import Turns
@@ -191,7 +199,7 @@ def extract_features(
     Raises
     ------
     InputError
-        An image or its landmarks cannot be used (named).
+        An image or its landmarks cannot be used (named); another process writes the file.
     """
     shape = (len(faces), len(chosen), extractor.dim)
     faces_key = _faces_key(faces)
@@ -206,21 +214,36 @@ def extract_features(
             shape,
         ]
     )
-    done = _rows_done(out, key)
-    if not done:
-        # Before the old features go, so that half of the new ones are not taken for all.
-        _note_progress(out, key, faces_key, 0)
-    store = _continued_store(out, shape) if done else _new_store(out, shape)
-    ahead = inputs_ahead(extractor, faces[done:], root, chosen)
-    for i, inputs in enumerate(ahead, done):
-        store[i] = extractor.forward(inputs)
-        if update is not None:
-            update(i + 1, len(faces))
-        if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
-            store.flush()
-            _note_progress(out, key, faces_key, i + 1)
-    del store
-    return load_features(out)
+    with _only_writer(out):
+        done = _rows_done(out, key)
+        if not done:
+            # Before the old features go, so that half of the new ones are not taken for all.
+            _note_progress(out, key, faces_key, 0)
+        store = _continued_store(out, shape) if done else _new_store(out, shape)
+        ahead = inputs_ahead(extractor, faces[done:], root, chosen)
+        for i, inputs in enumerate(ahead, done):
+            store[i] = extractor.forward(inputs)
+            if update is not None:
+                update(i + 1, len(faces))
+            if (i + 1) % _CHECKPOINT == 0 or i + 1 == len(faces):
+                store.flush()
+                _note_progress(out, key, faces_key, i + 1)
+        del store
+        return load_features(out)
+
+
+@contextmanager
+def _only_writer(out: Path) -> Iterator[None]:
+    """Keep other processes from writing a features file meanwhile; it exists, perhaps empty."""
+    make_parent(out)
+    try:
+        file = open(out, "ab")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
+    with file:
+        if not try_lock(file.fileno()):
+            raise InputError(f"{out}: another process is writing it; wait for it, or stop it")
+        yield
 
 
 def _continued_store(out: Path, shape: tuple[int, int, int]) -> _Store:
@@ -339,10 +362,8 @@ def _progress_file(out: Path) -> Path:
 
 
 def _rows_done(out: Path, key: str) -> int:
-    if not (out.exists() and _progress_file(out).exists()):
-        return 0
     content = _read_progress(out)
-    return content["done"] if content.get("key") == key else 0
+    return content["done"] if out.stat().st_size and content.get("key") == key else 0
 
 
 def _read_progress(out: Path) -> dict[str, Any]:

@@ -155,6 +155,16 @@ def test_damaged_features_are_not_continued(
         features(net, faces, out)
 
 
+def test_two_processes_do_not_make_one_file(net: Net, faces: list[Face], out: Path) -> None:
+    def start_another(done: int, total: int) -> None:
+        with pytest.raises(InputError, match=r"features\.npy: another process is writing it"):
+            features(Net(), faces, out, fingerprint="another net")
+
+    extractor = FeatureExtractor(net, TRANSFORM)
+    found = extract_features(extractor, faces, embedded_root(), out, CHOSEN, start_another)
+    np.testing.assert_array_equal(found, features(Net(), faces, out.with_name("alone.npy")))
+
+
 def test_an_image_that_cannot_be_used_is_named(net: Net, faces: list[Face], out: Path) -> None:
     far = replace(faces[1], points=faces[1].points + 1000)
     with pytest.raises(InputError, match=f"{faces[1].image}: the middle of its landmarks"):
