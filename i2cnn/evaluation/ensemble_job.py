@@ -82,8 +82,8 @@ class EnsembleJob(Job):
         from i2cnn.svm.gram import balanced_sum
 
         parts = self._parts(run)
-        fitted, _ = inputs.sides(self.fold)
-        scores = NetworkScores(inputs, folder, self.fold, fused_rivals(run, inputs, self.fold))
+        fitted, _ = folder.sides
+        scores = NetworkScores(folder, fused_rivals(run, inputs, self.fold))
         methods: dict[str, Any] = {}
         with folder.steps("SVM"):
             trained, untrained = (

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.methods import Method
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.evaluation.steps import Steps
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.arrays import IntArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, locked, read_json, write_json
@@ -199,15 +201,24 @@ class JobFolder:
 
     Attributes
     ----------
+    path, job, inputs
     steps : Steps
         Times the steps of the job.
     """
 
     def __init__(self, path: Path, job: Job, inputs: Inputs) -> None:
-        self.path = path
+        self.path, self.job, self.inputs = path, job, inputs
         self.steps = Steps(path)
-        self._job = job
-        self._inputs = inputs
+
+    @cached_property
+    def sides(self) -> tuple[IntArray, IntArray]:
+        """Positions of the faces that the fold's classifiers are fitted and tested on."""
+        return self.inputs.sides(self.job.fold)
+
+    @cached_property
+    def fitted_faces(self) -> FittedFaces:
+        """What is known of the faces that they are fitted on."""
+        return self.inputs.fitted_faces(self.job.fold)
 
     def save_predictions(self, method: str, predicted: IntArray) -> float:
         """Write a method's predictions of the fold's tested faces; returns its accuracy.
@@ -217,12 +228,12 @@ class JobFolder:
         method : str
             Name of the method.
         predicted : ndarray of int, (n,)
-            Class numbers, in the order of :meth:`Inputs.sides`.
+            Class numbers, in the order of :attr:`sides`.
         """
-        faces, labels, fold = self._inputs.faces, self._inputs.task.labels, self._job.fold
+        labels, tested = self.inputs.task.labels, (self.inputs.faces[row] for row in self.sides[1])
         rows = [
-            Prediction(fold, faces[row].image, faces[row].subject, faces[row].label, labels[p])
-            for row, p in zip(self._inputs.sides(fold)[1], predicted, strict=True)
+            Prediction(self.job.fold, face.image, face.subject, face.label, labels[p])
+            for face, p in zip(tested, predicted, strict=True)
         ]
         write_predictions(self.path / predictions_file(method), rows)
         return float(np.mean([row.truth == row.predicted for row in rows]))
@@ -241,14 +252,14 @@ class JobFolder:
         write_json(
             self.path / RESULT_FILE,
             {
-                "job": asdict(self._job),
+                "job": asdict(self.job),
                 "methods": methods,
                 **more,
                 "steps": self.steps.done,
                 "provenance": {
-                    "inputs": self._inputs.digest,
-                    "run": self._inputs.settings.digest,
-                    "folds": self._inputs.folds.digest,
+                    "inputs": self.inputs.digest,
+                    "run": self.inputs.settings.digest,
+                    "folds": self.inputs.folds.digest,
                     "predictions": predictions,
                     "finished": _now(),
                     "machine": machine(),

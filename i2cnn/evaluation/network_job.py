@@ -123,7 +123,7 @@ class NetworkJob(Job):
         # Slow to import, and reading a run does not need it.
         from i2cnn.evaluation.network_work import NetworkWork
 
-        network = NetworkWork(self.fold, self.k, self.training_seed, run, folder, inputs, execution)
+        network = NetworkWork(self, run, folder, execution)
         training = network.train()
         # The untrained net comes first: references of both are chosen on it.
         untrained = network.score(UNTRAINED)

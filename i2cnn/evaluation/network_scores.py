@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from i2cnn.recogniser.bundle import POPULATION_FILE
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album_rule import choose_album_rule
 from i2cnn.svm.calibration import calibrate
-from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
@@ -37,24 +35,19 @@ class NetworkScores:
 
     Parameters
     ----------
-    inputs : Inputs
     folder : JobFolder
-        Where predictions and the linear SVM go.
-    fold : int
-        Number of the fold, counted from 1.
+        Of the fold; where predictions and the linear SVM go.
     rivals : mapping of str to RivalFold
         Rivals that are fused with the network, on the same fold.
     """
 
-    inputs: Inputs
     folder: JobFolder
-    fold: int
     rivals: Mapping[str, RivalFold]
 
-    @cached_property
-    def faces(self) -> FittedFaces:
-        """What is known of the faces that SVMs are fitted on."""
-        return self.inputs.fitted_faces(self.fold)
+    @property
+    def inputs(self) -> Inputs:
+        """Inputs of the run."""
+        return self.folder.inputs
 
     def of(self, net: str, k: int, features: Float32Array) -> dict[str, Any]:
         """Tune, fit and test all methods of one net.
@@ -127,7 +120,7 @@ class NetworkScores:
             What was chosen and measured, by method.
         """
         model, methods = self._score(net, gram, untrained)
-        fitted, _ = self.inputs.sides(self.fold)
+        fitted, _ = self.folder.sides
         for rival, described in self.rivals.items():
             own = described.whole_gram
             both = (balanced_sum([one, own], fitted) for one in (gram, untrained))
@@ -148,13 +141,12 @@ class NetworkScores:
         return model, methods
 
     def _plain(self, method: str, gram: Float64Array) -> tuple[GramSVC, dict[str, Any]]:
-        fitted, tested = self.inputs.sides(self.fold)
-        return self._fit_and_test(method, FoldGram.of(gram, fitted, tested))
+        return self._fit_and_test(method, FoldGram.of(gram, *self.folder.sides))
 
     def _referenced(
         self, method: str, gram: Float64Array, chosen_on: Float64Array
     ) -> dict[str, Any]:
-        references = FoldReferences(self.inputs, self.fold, gram, chosen_on)
+        references = FoldReferences(self.folder, gram, chosen_on)
         name = referenced_name(method, self.inputs.settings.reference)
         model, found = self._fit_and_test(name, references.gram)
         found[name]["reference"] = references.describe(model)
@@ -162,7 +154,7 @@ class NetworkScores:
 
     def _fit_and_test(self, method: str, gram: FoldGram) -> tuple[GramSVC, dict[str, Any]]:
         """Tune, fit and test one method; what was chosen, under its name."""
-        model, predicted = fit_and_predict(gram, self.faces)
+        model, predicted = fit_and_predict(gram, self.folder.fitted_faces)
         return model, {method: self.entry(method, predicted, model.choice_)}
 
     def entry(self, method: str, predicted: IntArray, choice: Choice) -> dict[str, Any]:
@@ -186,13 +178,13 @@ class NetworkScores:
             Its accuracy and confusion on the test faces, named as a recogniser names them, and how
             well their probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
         """
-        fitted, tested = self.inputs.sides(self.fold)
-        fold = FoldGram.of(gram, fitted, tested)
+        fold, faces = FoldGram.of(gram, *self.folder.sides), self.folder.fitted_faces
         linear = model
         if model.choice_.kernel != "linear":
-            linear, _ = fit_and_predict(fold, self.faces, ("linear",))
-        slope = calibrate(fold.fitted, self.faces, linear.choice_.C)
-        return self.save_pairs(replace(collapse(linear, features, fitted), slope=slope), features)
+            linear, _ = fit_and_predict(fold, faces, ("linear",))
+        pairs = collapse(linear, features, self.folder.sides[0])
+        slope = calibrate(fold.fitted, faces, linear.choice_.C)
+        return self.save_pairs(replace(pairs, slope=slope), features)
 
     def _save_population(self, features: Float32Array, untrained: Float64Array) -> dict[str, Any]:
         """Save what a recogniser needs to use references, by a rule that the untrained net chooses.
@@ -204,10 +196,10 @@ class NetworkScores:
             picture of a person is named as it is), and how well its probabilities hold.
         """
         inputs = self.inputs
-        fitted, tested = inputs.sides(self.fold)
-        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], self.faces)
+        fitted, tested = self.folder.sides
+        rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], self.folder.fitted_faces)
         path = self.folder.path / POPULATION_FILE
-        fit_references(features, fitted, self.faces, rule).save(path)
+        fit_references(features, fitted, self.folder.fitted_faces, rule).save(path)
         population = Population.load(path)
         plain = PairWeights.load(self.folder.path / SVM_FILE)
         scores = np.empty((len(tested), len(inputs.task)))
@@ -229,7 +221,7 @@ class NetworkScores:
     def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
         """Save a linear SVM; returns what :meth:`_save_linear` does."""
         inputs = self.inputs
-        _, tested = inputs.sides(self.fold)
+        _, tested = self.folder.sides
         pairs.save(self.folder.path / SVM_FILE)
         scores = pairs.face_scores((features[row] for row in tested), len(inputs.task))
         truth = inputs.labels[tested]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.inputs import Inputs
@@ -45,30 +45,23 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, file_digest, read_json, write_json
 from i2cnn.util.progress import progress, say
 
+if TYPE_CHECKING:  # it imports this module when it works
+    from i2cnn.evaluation.network_job import NetworkJob
+
 
 @dataclass(frozen=True)
 class NetworkWork:
-    """The steps of a network job, which share its folder, inputs and execution.
+    """The steps of a network job, which share its folder and execution."""
 
-    Parameters
-    ----------
-    fold, k : int
-        As of the job.
-    seed : int
-        Of the training and of its databases.
-    run : Path
-    folder : JobFolder
-    inputs : Inputs
-    execution : Execution
-    """
-
-    fold: int
-    k: int
-    seed: int
+    job: NetworkJob
     run: Path
     folder: JobFolder
-    inputs: Inputs
     execution: Execution
+
+    @property
+    def inputs(self) -> Inputs:
+        """Inputs of the run."""
+        return self.folder.inputs
 
     @property
     def path(self) -> Path:
@@ -77,12 +70,12 @@ class NetworkWork:
     @cached_property
     def patches(self) -> PatchSet:
         """The job's patches."""
-        return PatchSet.of(self.inputs.scheme, self.k)
+        return PatchSet.of(self.inputs.scheme, self.job.k)
 
     @cached_property
     def rivals(self) -> dict[str, RivalFold]:
         """Rivals that are fused with both nets, trained and untrained."""
-        return fused_rivals(self.run, self.inputs, self.fold)
+        return fused_rivals(self.run, self.inputs, self.job.fold)
 
     def train(self) -> Training:
         """The finished training, its best net kept."""
@@ -94,7 +87,7 @@ class NetworkWork:
                 settings.profile,
                 len(self.inputs.task),
                 settings.schedule,
-                self.seed,
+                self.job.training_seed,
                 precision=settings.precision,
             )
             with self.folder.steps("training"):
@@ -138,8 +131,8 @@ class NetworkWork:
         with self.folder.steps(f"SVM, {net}"):
             exact = len(self.inputs.all_faces) <= EXACT_FACES
             kind = NetworkScores if exact else ProjectedScores
-            scores = kind(self.inputs, self.folder, self.fold, self.rivals)
-            methods = scores.of(net, self.k, features)
+            scores = kind(self.folder, self.rivals)
+            methods = scores.of(net, self.job.k, features)
         if net == TRAINED:
             with self.folder.steps("vote"):
                 methods |= scores.score_votes(self._votes(extractor))
@@ -155,7 +148,7 @@ class NetworkWork:
         return methods
 
     def _write_databases(self) -> None:
-        fold = self.inputs.fold(self.fold)
+        fold = self.inputs.fold(self.job.fold)
         with self.folder.steps("patches"):
             extras = tuple({face.subject for face in self.inputs.extras})
             training = fold.training + extras
@@ -180,7 +173,7 @@ class NetworkWork:
             self.patches,
             inputs.settings.encoding,
             size=patch_size(inputs.settings.profile),
-            seed=self.seed,
+            seed=self.job.training_seed,
             jitter=jitter,
             classes=inputs.task.labels,
         )
@@ -213,7 +206,7 @@ class NetworkWork:
     def _votes(self, extractor: FeatureExtractor) -> Float64Array:
         """Probabilities (tested faces, classes) by the net's own softmax, kept in a file."""
         inputs = self.inputs
-        _, tested = inputs.sides(self.fold)
+        _, tested = self.folder.sides
         faces = [inputs.all_faces[row] for row in tested]
         votes = softmax_votes(extractor, faces, inputs.root, self.patches)
         save_array(self.path / VOTES_FILE, votes)

@@ -23,7 +23,7 @@ class ProjectedScores(NetworkScores):
     def of_variants(
         self, net: str, chosen: Sequence[Variant], features: Float32Array
     ) -> dict[str, Any]:
-        landmarks = choose_landmarks(self.inputs.sides(self.fold)[0])
+        landmarks = choose_landmarks(self.folder.sides[0])
         say(
             f"  {len(features)} faces are more than {EXACT_FACES}: linear SVMs on their "
             f"products with {len(landmarks)} of them, an approximation"
@@ -41,8 +41,8 @@ class ProjectedScores(NetworkScores):
         self, method: str, products: Float32Array, landmarks: IntArray, features: Float32Array
     ) -> dict[str, Any]:
         """Tune, fit and test one method; save the whole trained net's SVM."""
-        points = FoldPoints.of(products, landmarks, *self.inputs.sides(self.fold))
-        fold = ProjectedFold(points, self.faces)
+        points = FoldPoints.of(products, landmarks, *self.folder.sides)
+        fold = ProjectedFold(points, self.folder.fitted_faces)
         model, choice = fold.fit()
         found = self.entry(method, model.predict(points.tested), choice)
         found["landmarks"] = len(landmarks)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from i2cnn.evaluation.inputs import Inputs
+from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import GramSVC
 from i2cnn.svm.reference import ReferencedFold
@@ -23,9 +23,8 @@ class FoldReferences:
 
     Parameters
     ----------
-    inputs : Inputs
-    fold : int
-        Number of the fold, counted from 1.
+    folder : JobFolder
+        Of the fold.
     gram : ndarray of float64, (n, n)
         Inner products of all faces of the inputs.
     chosen_on : ndarray of float64, (n, n), optional
@@ -33,23 +32,13 @@ class FoldReferences:
     """
 
     def __init__(
-        self,
-        inputs: Inputs,
-        fold: int,
-        gram: Float64Array,
-        chosen_on: Float64Array | None = None,
+        self, folder: JobFolder, gram: Float64Array, chosen_on: Float64Array | None = None
     ) -> None:
-        self._inputs, self._number = inputs, fold
-        self._fitted, self._tested = inputs.sides(fold)
-        self._fold = ReferencedFold(
-            gram,
-            inputs.labels,
-            inputs.album,
-            self._fitted,
-            self._tested,
-            inputs.judged(fold),
-            chosen_on,
-        )
+        self._inputs, self._number = folder.inputs, folder.job.fold
+        fitted, self._tested = folder.sides
+        labels, album = self._inputs.labels, self._inputs.album
+        judged = self._inputs.judged(self._number)
+        self._fold = ReferencedFold(gram, labels, album, fitted, self._tested, judged, chosen_on)
         self.gram: FoldGram = self._fold.gram()
 
     def describe(self, model: GramSVC) -> dict[str, Any]:

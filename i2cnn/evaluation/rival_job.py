@@ -133,7 +133,7 @@ class RivalJob(Job):
         if self._has_svms:
             methods = self._plain(fold, folder)
             if inputs.settings.reference != "none":
-                methods |= self._referenced(fold, folder, inputs)
+                methods |= self._referenced(fold, folder)
         else:
             methods = self._classified(fold, folder, execution.device)
         folder.finish(methods)
@@ -160,13 +160,13 @@ class RivalJob(Job):
         accuracy = folder.save_predictions(name, result.predicted)
         return {name: {"accuracy": accuracy, **result.choice}}
 
-    def _referenced(self, fold: RivalFold, folder: JobFolder, inputs: Inputs) -> dict[str, Any]:
+    def _referenced(self, fold: RivalFold, folder: JobFolder) -> dict[str, Any]:
         """The rival measured from references, with each of its kernels."""
         from i2cnn.evaluation.references import FoldReferences
 
-        reference = inputs.settings.reference
+        reference = folder.inputs.settings.reference
         with folder.steps("references"):
-            references = FoldReferences(inputs, self.fold, fold.whole_gram)
+            references = FoldReferences(folder, fold.whole_gram)
         methods: dict[str, Any] = {}
         for kernel in RIVALS[self.rival].kernels:
             with folder.steps(f"{kernel}, {reference}"):

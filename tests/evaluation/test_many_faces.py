@@ -28,7 +28,7 @@ def test_projected_svms_of_a_run(run: Path, tmp_path: Path, monkeypatch, capsys)
     folder = JobFolder(path, NetworkJob(1, 5, 0), read)
     features = np.random.default_rng(0).random((len(read.faces), *shape[1:]), np.float32)
     features[..., :7] += np.eye(7, dtype=np.float32)[read.labels][:, None] * 4
-    methods = ProjectedScores(read, folder, 1, {}).of("trained", 5, features)
+    methods = ProjectedScores(folder, {}).of("trained", 5, features)
     assert set(methods) == {"trained"}
     found = methods["trained"]
     assert found["accuracy"] == found["linear_accuracy"] == 1
