@@ -57,12 +57,14 @@ class Review:
     Raises
     ------
     InputError
-        The table cannot be read.
+        The table cannot be read, or has no faces.
     """
 
     def __init__(self, table: Path, root: Path) -> None:
         self.table, self._root = table, root
         self._found = read_all_rows(table)
+        if not self._found:
+            raise InputError(f"{table}: there are no faces in it")
         self._faces = list(self._found)
         self._digest = file_digest(table)
         self._turn = Turns()

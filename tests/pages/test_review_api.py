@@ -93,6 +93,14 @@ def test_faces_that_an_earlier_review_left_out_come_last(table: Path, review: An
     assert [again[i]["number"] for i in (0, 1, -1)] == [2, 4, 0]
 
 
+def test_a_table_without_a_row_is_not_reviewed(table: Path) -> None:
+    from i2cnn.pages.review import Review
+
+    write_faces_csv(table, [])
+    with pytest.raises(InputError, match=r"faces\.csv: there are no faces in it"):
+        Review(table, table.parent)
+
+
 def test_moved_points_are_saved_as_manual(review: Any, table: Path) -> None:
     before = read_all_rows(table)
     moved = (before[2].points + 3.25).tolist()
