@@ -6,7 +6,6 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import debug, log, weights
@@ -18,6 +17,7 @@ from i2cnn.torchcaffe.dialects import beyond_caffe
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
 from i2cnn.torchcaffe.layers import LabelError, create_layer
+from i2cnn.torchcaffe.layers.labels import recording
 from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.nodes import AUTOMATIC, MULTIPLIERS, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec
@@ -279,19 +279,20 @@ class CoreNet:
         layer = node.layer
         if isinstance(layer, Python):
             layer.forward_blobs()
-            return _losses(node)
+            return node.losses()
         overwritten = node.in_place and node.needs_backward
         inputs = [blob.input() if overwritten else blob.tensor for blob in node.bottoms]
         if inputs:
             layer.reshape([tuple(t.shape) for t in inputs])
         graph = self.context.train and node.needs_backward
-        if overwritten and not graph and layer.type not in ("ReLU", "Dropout"):
-            node.kept_inputs = inputs  # a later backward pass needs what the top overwrites
+        # A later backward pass needs what the top overwrites; none is repeated of a recorded one.
+        keeps = overwritten and layer.type not in ("ReLU", "Dropout")
+        node.kept_inputs = inputs if keeps and not recording(self.context.device) else None
         with self.naming_records():
             outputs = layer.forward(inputs, node.bottom_needs, graph)
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
             blob.tensor = tensor
-        return _losses(node)
+        return node.losses()
 
     @contextlib.contextmanager
     def naming_records(self) -> Iterator[None]:
@@ -382,27 +383,16 @@ class CoreNet:
         """Bring the data layers to where they stood."""
         for node in self.nodes:
             mine = part_of(position, node.name)
-            if not mine:
-                continue
             try:
-                node.layer.restore_position(mine)
+                if mine:
+                    node.layer.restore_position(mine)
             except (LookupError, TypeError, ValueError):
                 raise node.layer.fail(
                     "another kind of layer had its name when the training was stopped; delete the "
-                    ".resume.npz beside the .solverstate to resume as genuine Caffe does, from the "
-                    "first record"
+                    ".resume.npz beside the .solverstate to resume from the first record"
                 ) from None
 
     def close(self) -> None:
         """Stop the data layers' threads and close their files."""
         for node in self.nodes:
             node.layer.close()
-
-
-def _losses(node: Node) -> list[tuple[float, Tensor]]:
-    """Weights and sums of a layer's tops that are losses."""
-    return [
-        (weight, blob.tensor.sum(dtype=torch.float32))
-        for weight, blob in zip(node.loss_weights, node.tops, strict=True)
-        if weight
-    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.blob import Blob
@@ -48,3 +49,11 @@ class Node:
     in_place: bool
     kept_inputs: list[Tensor] | None = None
     shared: set[int] = field(default_factory=set)
+
+    def losses(self) -> list[tuple[float, Tensor]]:
+        """Weights and sums of the tops that are losses."""
+        return [
+            (weight, blob.tensor.sum(dtype=torch.float32))
+            for weight, blob in zip(self.loss_weights, self.tops, strict=True)
+            if weight
+        ]

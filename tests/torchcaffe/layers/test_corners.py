@@ -236,6 +236,28 @@ def test_dropout_keeps_its_mask_for_a_second_backward_pass(build) -> None:
         np.testing.assert_array_equal(backward(net, "y"), kept)
 
 
+@pytest.mark.parametrize("kind", ["BatchNorm", "ELU", "PReLU", "Scale", "Sigmoid", "Softmax"])
+@pytest.mark.parametrize("phase", [caffe.TRAIN, caffe.TEST])
+def test_a_second_backward_pass_sees_what_an_in_place_layer_overwrote(
+    build, kind: str, phase: int
+) -> None:
+    more = {
+        "BatchNorm": "batch_norm_param { use_global_stats: false }",
+        "Scale": "scale_param { filler { value: 3 } }",
+    }.get(kind, "")
+    below = layer("Power", more="power_param { scale: 2 }")
+    net = build(FORCE + source("x", 3, 4) + below + layer(kind, "y", "y", more), phase)
+    values = np.random.RandomState(0).randn(2, 3, 4).astype(np.float32)
+    net.forward(x=values[0])
+    found = []
+    for _ in range(2):
+        net.clear_param_diffs()
+        found.append([backward(net, "y", values[1]).copy()])
+        found[-1] += [blob.diff.copy() for blobs in net.params.values() for blob in blobs]
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(second, first)
+
+
 def test_hinge_loss_has_no_gradient_at_its_corner(build) -> None:
     net = build(FORCE + source("x", 2, 2) + source("n", 2) + layer("HingeLoss", "x n"))
     net.forward(x=floats([[1, -1], [0.5, -1]]), n=np.zeros(2, np.float32))
