@@ -12,6 +12,7 @@ from pathlib import Path
 
 from i2cnn.datasets.base import LOSSY, Dataset, Sample, check_folder, least_converted, outside_task
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
 
 CODES = {
@@ -55,7 +56,7 @@ def read_jaffe(root: Path, task: Task) -> Dataset:
 
 def _samples(root: Path, task: Task, left_out: dict[str, list[str]]) -> Iterator[Sample]:
     chosen: dict[tuple[str, ...], str] = {}
-    for path in sorted((p for p in root.rglob("*") if p.is_file()), key=least_converted):
+    for path in sorted(files_below(root), key=least_converted):
         name = path.relative_to(root).as_posix()
         match = NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
         label = CODES.get(match[2].upper()) if match else None

@@ -15,6 +15,7 @@ from i2cnn.datasets.base import TEST, TRAINING, Dataset, Sample, check_folder, o
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 from i2cnn.datasets.split import PARTS, check_parts, deeper_parts, part_folders
 from i2cnn.util.errors import InputError
+from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import read_text
 from i2cnn.util.text import some_of
@@ -31,7 +32,7 @@ def read_rafdb(root: Path, task: Task) -> Dataset:
     """Read RAF-DB's folder, with the list of its authors or a folder per part and label."""
     check_folder(root, "RAF-DB")
     left_out: dict[str, list[str]] = {}
-    lists = sorted(p for p in root.rglob("*.txt") if p.name.lower() in _LISTS)
+    lists = [path for path in files_below(root) if path.name.lower() in _LISTS]
     samples = _listed(root, lists, left_out) if lists else _from_folders(root, left_out)
     outside = [s.image for s in samples if s.label not in task.labels]
     if outside:
@@ -49,8 +50,8 @@ def _listed(root: Path, lists: list[Path], left_out: dict[str, list[str]]) -> li
         )
     pictures = {
         p.stem.lower(): p.relative_to(root).as_posix()
-        for p in sorted(root.rglob("*"))
-        if p.suffix.lower() in SUFFIXES and p.is_file()
+        for p in files_below(root)
+        if p.suffix.lower() in SUFFIXES
     }
     samples: dict[str, Sample] = {}
     stems = set()

@@ -23,8 +23,8 @@ def test_the_summary_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_other_files_are_listed(tmp_path: Path) -> None:
     root = jaffe_tree(tmp_path / "j")
-    names = {"README.txt", ".DS_Store", "holiday.png"}
-    for name in names:
+    names = {"README.txt", "holiday.png"}
+    for name in (*names, ".DS_Store"):
         (root / name).write_text("x")
     dataset = load_dataset("jaffe", root, "seven")
     assert len(dataset.samples) == 42

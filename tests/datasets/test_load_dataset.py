@@ -35,6 +35,25 @@ def test_an_empty_folder_is_named(kind: str, tmp_path: Path) -> None:
         load_dataset(kind, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("jaffe", ("KA.AN1.39.png", "KA.HA1.29.png")),
+        ("kdef", ("AF01ANS.png", "AF01HAS.png")),
+        ("rafdb", ("train_00001_aligned.png", "test_0001_aligned.png")),
+    ],
+)
+def test_pictures_in_a_linked_folder_are_found(
+    kind: str, names: tuple[str, ...], tmp_path: Path
+) -> None:
+    elsewhere = photos(tmp_path / "elsewhere", *names)
+    (elsewhere / "list_patition_label.txt").write_text("train_00001.jpg 6\ntest_0001.jpg 4\n")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "link").symlink_to(elsewhere)
+    dataset = load_dataset(kind, tmp_path / "set")
+    assert {s.image for s in dataset.samples} == {f"link/{name}" for name in names}
+
+
 def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"unknown data set 'fer'; choose one of jaffe, .* folder"):
         load_dataset("fer", tmp_path)
