@@ -125,9 +125,12 @@ class Recogniser:
         Raises
         ------
         InputError
-            One picture was given in place of several, or there are no workers.
+            One picture was given in place of several, the reference is another recogniser's, or
+            there are no workers.
         """
         check_several(pictures)
+        if reference is not None:
+            self._check_own(reference)
         workers = available_cores() if workers is None else workers
         if workers < 1:
             raise InputError(f"workers must be at least 1, not {workers}")

@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.recogniser.many import to_frame
 from i2cnn.recogniser.recogniser import Recogniser
+from i2cnn.svm.person_reference import PersonReference
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 
@@ -102,8 +103,11 @@ def test_no_workers_are_refused(recogniser: Recogniser) -> None:
 
 
 def test_a_file_is_no_reference_yet() -> None:
+    recogniser, given = Recogniser("faces-7", whole=True), cast(PersonReference, "a.ref")
     with pytest.raises(InputError, match=r"a reference cannot be a str; .*load_reference"):
-        Recogniser("faces-7", whole=True).predict(PICTURES[0], "a.ref")  # type: ignore[arg-type]
+        recogniser.predict(PICTURES[0], given)
+    with pytest.raises(InputError, match="a reference cannot be a str"):
+        recogniser.predict_many(PICTURES, reference=given)
 
 
 @pytest.mark.parametrize(("engine", "device"), [("tf", "cpu"), ("torch", "gpu")])
