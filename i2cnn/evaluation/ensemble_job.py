@@ -11,7 +11,13 @@ import numpy as np
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
-from i2cnn.evaluation.methods import Method, ensemble_method, svm_methods, vote_method
+from i2cnn.evaluation.methods import (
+    Method,
+    ensemble_method,
+    network_method,
+    svm_methods,
+    vote_method,
+)
 from i2cnn.evaluation.network_files import VOTES_FILE, gram_file, load_array
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.rival_job import fused_rivals, prepare_fused
@@ -59,7 +65,7 @@ class EnsembleJob(Job):
     def methods(self, inputs: Inputs) -> Sequence[Method]:
         found = []
         for variant in variants(inputs.scheme, self.k)[:2]:
-            single = Method(variant.method, "", variant.title, variant.group, self.k)
+            single = network_method(variant, self.k)
             if variant.method == TRAINED:
                 found.append(ensemble_method(vote_method(single), len(self.seeds)))
             found += svm_methods(ensemble_method(single, len(self.seeds)), inputs.settings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from i2cnn.evaluation.settings import Settings
 from i2cnn.rivals import RIVALS
-from i2cnn.svm.variants import TRAINED, UNTRAINED
+from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant
 
 #: Groups of the methods without a network.
 RIVAL, FLOOR = "rival", "floor"
@@ -48,6 +48,17 @@ class Method:
     k: int = 0
     protocol: str = ""
     reference: str = ""
+
+
+def network_id(k: int, name: str) -> str:
+    """Id of a method of one network with k patches."""
+    return f"k{k}_{name}"
+
+
+def network_method(variant: Variant, k: int) -> Method:
+    """An SVM on some patches of a network with k of them."""
+    name = variant.method
+    return Method(name, network_id(k, name), variant.title, variant.group, k)
 
 
 def vote_method(network: Method) -> Method:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job, JobFolder
-from i2cnn.evaluation.methods import Method, svm_methods, vote_method
+from i2cnn.evaluation.methods import Method, network_method, svm_methods, vote_method
 from i2cnn.evaluation.network_files import WEIGHTS, features_file, summary_file
 from i2cnn.evaluation.rival_job import prepare_fused
 from i2cnn.evaluation.run_card import run_card
@@ -103,9 +103,7 @@ class NetworkJob(Job):
     def methods(self, inputs: Inputs) -> Sequence[Method]:
         found = []
         for variant in variants(inputs.scheme, self.k):
-            plain = Method(
-                variant.method, f"k{self.k}_{variant.method}", variant.title, variant.group, self.k
-            )
+            plain = network_method(variant, self.k)
             if variant.method not in WEIGHTS:
                 found.append(plain)
                 continue

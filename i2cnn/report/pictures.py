@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from i2cnn.datasets import load_dataset
+from i2cnn.evaluation.methods import network_id
 from i2cnn.evaluation.settings import run_scheme
+from i2cnn.network.loop import Validation
 from i2cnn.patches.preview import box_corners
 from i2cnn.report.colours import colours
 from i2cnn.report.comparisons import Comparison
 from i2cnn.report.plots import (
     Bar,
-    Curve,
     Line,
     Panel,
     bars_png,
@@ -27,7 +28,7 @@ from i2cnn.report.plots import (
 )
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import by_accuracy
-from i2cnn.svm.variants import TRAINED
+from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.images import as_gray, read_image
 
 METHODS_PICTURE = "methods.png"
@@ -114,7 +115,7 @@ def _regions(report: RunReport) -> Picture:
     ]
     panels = []
     for region, frame in zip(scheme.regions, corners, strict=True):
-        row = report.find(f"k{report.most_patches}_region_{region.name}")
+        row = report.find(network_id(report.most_patches, f"region_{region.name}"))
         words = textwrap.fill(region.words, 12)
         share = "" if row is None else f"\n{100 * row.scores.mean:.1f} %"
         panels.append(Panel(words + share, frame))
@@ -154,20 +155,12 @@ def _ranks(report: RunReport, comparison: Comparison, palette: Mapping[str, str]
 
 
 def _learning_curves(report: RunReport, palette: Mapping[str, str]) -> Picture:
-    curves: dict[Line, list[Curve]] = {}
+    curves: dict[Line, list[Sequence[Validation]]] = {}
     for training in report.trainings:
-        points = training.record.curve
-        line = Line(f"k = {training.k}", palette[f"k{training.k}_{TRAINED}"])
-        curves.setdefault(line, []).append(
-            Curve(
-                [p.iteration for p in points],
-                [p.train_loss for p in points],
-                [p.loss for p in points],
-                [p.accuracy for p in points],
-            )
-        )
+        line = Line(f"k = {training.k}", palette[network_id(training.k, TRAINED)])
+        curves.setdefault(line, []).append(training.record.curve)
     best = [
-        f"{line.title} {100 * max(max(c.accuracy) for c in found):.0f} %"
+        f"{line.title} {100 * max(p.accuracy for curve in found for p in curve):.0f} %"
         for line, found in curves.items()
     ]
     return Picture(
@@ -178,7 +171,7 @@ def _learning_curves(report: RunReport, palette: Mapping[str, str]) -> Picture:
 
 
 def _folds(report: RunReport, palette: Mapping[str, str]) -> Picture:
-    untrained = f"k{report.most_patches}_untrained"
+    untrained = network_id(report.most_patches, UNTRAINED)
     rows = [
         row
         for row in report.main_methods

@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from i2cnn.network.loop import Validation
 from i2cnn.report.colours import INK, PUBLISHED, QUIET
 
 matplotlib.use("Agg")
@@ -81,16 +82,6 @@ def _luminance(colour: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """The validations of a training: iterations, training loss, validation loss and accuracy."""
-
-    iterations: Sequence[int]
-    train_loss: Sequence[float]
-    loss: Sequence[float]
-    accuracy: Sequence[float]
-
-
-@dataclass(frozen=True)
 class Line:
     """What a method of a chart is called, and its colour."""
 
@@ -98,20 +89,21 @@ class Line:
     colour: str
 
 
-def curves_png(curves: Mapping[Line, Sequence[Curve]], classes: int) -> bytes:
+def curves_png(curves: Mapping[Line, Sequence[Sequence[Validation]]], classes: int) -> bytes:
     """Learning curves: one colour per number of patches, one thin line per training."""
     figure, (upper, lower) = plt.subplots(
         2, 1, figsize=(_WIDTH, 5.4), sharex=True, layout="constrained"
     )
     for name, group in curves.items():
-        for i, c in enumerate(group):
+        for i, curve in enumerate(group):
             width = 1.4 if len(group) == 1 else 0.8
-            marker = "o" if len(c.iterations) == 1 else None
+            marker = "o" if len(curve) == 1 else None
             line = {"color": name.colour, "linewidth": width, "marker": marker, "markersize": 3}
-            upper.plot(c.iterations, c.train_loss, "--", **line)
-            upper.plot(c.iterations, c.loss, **line)
-            percent = [100 * v for v in c.accuracy]
-            lower.plot(c.iterations, percent, label=name.title if i == 0 else None, **line)
+            iterations = [point.iteration for point in curve]
+            upper.plot(iterations, [point.train_loss for point in curve], "--", **line)
+            upper.plot(iterations, [point.loss for point in curve], **line)
+            percent = [100 * point.accuracy for point in curve]
+            lower.plot(iterations, percent, label=name.title if i == 0 else None, **line)
     upper.axhline(math.log(classes), color=QUIET, linewidth=0.8, linestyle=":")
     upper.set_ylabel("loss of single patches", fontsize=_SMALL)
     upper.set_title("dashed: training, solid: validation, dotted: guessing", fontsize=_SMALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,17 +60,11 @@ class ReferenceRecord:
 
     Parameters
     ----------
-    shrinkage : float
-        Chosen on training people; infinite where no reference was better.
-    mix : float
-        Share of the shown expressions' effect that was taken out of a person's mean.
     pictures, classes : mapping of int to tuple of float
         Accuracies on the test faces with references of only so many pictures, or expressions, per
         person: one for each random choice of them.
     """
 
-    shrinkage: float
-    mix: float
     pictures: Mapping[int, tuple[float, ...]]
     classes: Mapping[int, tuple[float, ...]]
 
@@ -282,10 +275,7 @@ def _reference(method: Mapping[str, Any]) -> ReferenceRecord | None:
     content = method.get("reference")
     if content is None:
         return None
-    shrinkage = content["shrinkage"]
     return ReferenceRecord(
-        math.inf if shrinkage is None else float(shrinkage),
-        float(content["mix"]),
         *(
             {int(n): tuple(map(float, values)) for n, values in content.get(curve, {}).items()}
             for curve in ("pictures", "classes")

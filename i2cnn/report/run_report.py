@@ -11,7 +11,7 @@ from i2cnn.datasets import NAMES
 from i2cnn.datasets.labels import Task
 from i2cnn.evaluation.command import command_of, public_path
 from i2cnn.evaluation.folds import Folds
-from i2cnn.evaluation.methods import Method
+from i2cnn.evaluation.methods import Method, network_id
 from i2cnn.evaluation.settings import Settings
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.comparisons import Comparison
@@ -254,7 +254,7 @@ class RunReport:
     @property
     def network(self) -> MethodReport | None:
         """The network with the most patches, without references; None if only rivals are done."""
-        return self.find(f"k{self.most_patches}_{TRAINED}")
+        return self.find(network_id(self.most_patches, TRAINED))
 
     @property
     def leading(self) -> MethodReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from i2cnn.datasets import IN_WORDS
 from i2cnn.evaluation.folds import unseen
-from i2cnn.evaluation.methods import RIVAL, referenced_name
+from i2cnn.evaluation.methods import RIVAL, network_id, referenced_name
 from i2cnn.report.comparisons import CHANCE, LEVEL, Comparison, Pair
 from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
 from i2cnn.svm.variants import UNTRAINED
@@ -87,7 +87,7 @@ def _too_few(report: RunReport) -> str:
 
 
 def _training(report: RunReport, reference: str = "") -> str:
-    untrained = referenced_name(f"k{report.most_patches}_{UNTRAINED}", reference)
+    untrained = referenced_name(network_id(report.most_patches, UNTRAINED), reference)
     pair = _pair(report.comparison(reference), untrained)
     if pair is None:
         return ""

@@ -10,9 +10,9 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
+from i2cnn.network.loop import Validation
 from i2cnn.report.plots import (
     Bar,
-    Curve,
     Line,
     Panel,
     bars_png,
@@ -54,7 +54,7 @@ def test_a_label_is_text_and_no_formula(label: str) -> None:
         assert size_of(confusion_png(np.eye(2, dtype=np.int64), [label, label], label))
         assert size_of(bars_png([Bar(label, "#123456", 50, 40, 60)], 0.1))
         assert size_of(folds_png({Line(label, "#123456"): {1: 0.5}}, 0.1))
-        curve = Curve([1, 2], [2.0, 1.0], [2.0, 1.5], [0.1, 0.5])
+        curve = [Validation(1, 2.0, 0.1, 2.0), Validation(2, 1.0, 0.5, 1.5)]
         assert size_of(curves_png({Line(label, "#123456"): [curve]}, 2))
 
 
@@ -66,14 +66,14 @@ def test_more_methods_make_a_higher_chart() -> None:
 
 
 def test_curves_are_narrow_enough_for_a_telephone() -> None:
-    curve = Curve([1, 2], [2.0, 1.0], [2.0, 1.5], [0.1, 0.5])
+    curve = [Validation(1, 2.0, 0.1, 2.0), Validation(2, 1.0, 0.5, 1.5)]
     curves = {Line("k = 1", "#123456"): [curve, curve], Line("k = 5", "#654321"): [curve]}
     height, width = size_of(curves_png(curves, 7))
     assert width < height
 
 
 def test_a_curve_of_one_point_is_drawn() -> None:
-    assert size_of(curves_png({Line("k = 1", "red"): [Curve([1], [2.0], [2.0], [0.1])]}, 7))
+    assert size_of(curves_png({Line("k = 1", "red"): [[Validation(1, 2.0, 0.1, 2.0)]]}, 7))
 
 
 def test_methods_may_have_different_folds() -> None:
