@@ -250,7 +250,7 @@ class CoreNet:
     def forward(self, start: int = 0, end: int | None = None) -> float:
         """Run layers `start` to `end` (inclusive); returns their weighted loss."""
         # Waits for the device, once.
-        return sum(weight * float(value) for weight, value in self.run(start, end))
+        return sum((weight * float(value) for weight, value in self.run(start, end)), 0.0)
 
     def run(
         self, start: int = 0, end: int | None = None, *, prepare: bool = True

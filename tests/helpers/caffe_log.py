@@ -9,6 +9,7 @@ _PLACE = re.compile(r"^[\w.]+(?::\d+)?\] ", re.MULTILINE)
 #: What a data layer's thread logs whenever it comes to it.
 _OF_THREADS = ("Restarting data prefetching", "Waiting for data")
 _BEGIN = re.compile(r"^(?:Solving|Running for|Performing) ", re.MULTILINE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?|\binf\b")
 
 
 def without_stamps(text: str) -> str:
@@ -23,5 +24,14 @@ def building(text: str) -> list[str]:
     Caffe when the layer is made.
     """
     before = _BEGIN.split(_PLACE.sub("", without_stamps(text)), maxsplit=1)[0]
-    kept = [line for line in before.splitlines() if not line.startswith(_OF_THREADS)]
-    return sorted(kept, key=lambda line: line.startswith("Opened "))
+    return sorted(_kept(before), key=lambda line: line.startswith("Opened "))
+
+
+def running(text: str) -> list[str]:
+    """What is logged from then on, without stamps and places, and with # for each number."""
+    after = _BEGIN.split(_PLACE.sub("", without_stamps(text)), maxsplit=1)[1]
+    return _kept(_NUMBER.sub("#", after))
+
+
+def _kept(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith(_OF_THREADS)]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.layers.loss import normalizer
 from i2cnn.torchcaffe.net import CoreNet
 
 #: Tests to wait for, and the fraction of ln(classes) that the loss must fall below in one of them.
@@ -26,7 +27,11 @@ class Plateau:
         node = next((n for n in net.nodes if n.layer.type == "SoftmaxWithLoss"), None)
         if node is None or node.top_names[0] not in means or len(self.losses) == TESTS:
             return
-        classes = node.bottoms[0].shape[node.layer.param.softmax_param.axis]
+        axis, loss = node.layer.param.softmax_param.axis, node.layer.param.loss_param
+        classes = node.bottoms[0].shape[axis]
+        labels, outer = node.bottoms[1].count, math.prod(node.bottoms[0].shape[:axis])
+        if loss.weight_by_label_freqs or normalizer(loss, outer, labels // outer, labels) != labels:
+            return  # no mean over the labels, so not ln(classes) at chance
         chance = math.log(classes)
         self.losses.append(float(means[node.top_names[0]]))
         if len(self.losses) == TESTS and min(self.losses) > SHARE * chance:

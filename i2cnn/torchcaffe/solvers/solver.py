@@ -286,6 +286,7 @@ class CoreSolver:
             self.check_snapshot_folder()
             self._check_snapshot_size()
         if resume:
+            log.info("solver.cpp:296", f"Restoring previous solver status from {resume}")
             self.restore(resume)
         self.step(p.max_iter - self.iter)
         periodic = p.snapshot and self.iter % p.snapshot == 0

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from i2cnn import _native
+from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core import kernels
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.native import array_of
@@ -37,7 +38,10 @@ def learning_rate(param: SolverParameter, iteration: int, current_step: int) -> 
     elif policy == "multistep":
         # One step per iteration at most, as in Caffe.
         steps = param.stepvalue
-        current_step += current_step < len(steps) and iteration >= steps[current_step]
+        if current_step < len(steps) and iteration >= steps[current_step]:
+            current_step += 1
+            status = f"Iteration {iteration}, step = {current_step}"
+            log.info("sgd_solver.cpp:50", f"MultiStep Status: {status}")
     elif policy == "poly" and param.max_iter <= 0:
         raise CaffeError("lr_policy 'poly' needs a max_iter above 0")
     with np.errstate(all="ignore"):  # as in C, overflow is inf, where Python raises an error
