@@ -77,6 +77,8 @@ class Layer:
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
         self.param = param
+        #: Type name as in the prototxt. A user's layer may have a `param` of its own.
+        self.type = param.type
         self.context = context
         self.blobs: list[Blob] = []
         #: Which parameters need a gradient; the net sets it from lr_mult.
@@ -90,11 +92,6 @@ class Layer:
         self.generators: list[torch.Generator] = []
         self._leaves: list[Tensor] = []
         self._outputs: list[Tensor] | None = None
-
-    @property
-    def type(self) -> str:
-        """Type name as in the prototxt."""
-        return self.param.type
 
     # For subclasses -----------------------------------------------------------------------------
 

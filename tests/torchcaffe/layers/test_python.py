@@ -51,6 +51,11 @@ def test_layers_are_the_users_objects() -> None:
     assert net.layer_dict["scaled"].blobs[0] is net.params["scaled"][0]
 
 
+def test_a_users_attributes_do_not_hide_the_layers_type(tmp_path: Path) -> None:
+    net = build(tmp_path, MINE.replace("top): pass", "top): self.param = {}"))
+    assert [layer.type for layer in net.layers] == ["Input", "Python"]
+
+
 def test_a_source_of_the_users_is_asked_for_its_shape(tmp_path: Path) -> None:
     counter = 'python_param { module: "user_layers" layer: "Counter" }'
     (tmp_path / "net.prototxt").write_text(
