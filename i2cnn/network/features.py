@@ -143,10 +143,6 @@ class FeatureExtractor:
         """What :meth:`forward` takes of a face; arguments and errors as for :meth:`describe`."""
         return self.transform(face_patches(image, points, chosen, self.transform.size))
 
-    def __call__(self, patches: UInt8Array) -> Float32Array:
-        """Features (n, dim) of patches (n, size, size[, 3]) uint8."""
-        return self.forward(self.transform(patches))
-
     def forward(self, inputs: Float32Array) -> Float32Array:
         """Features (n, dim) of transformed patches (n, 3, height, width)."""
         return self._blob_after(inputs, self._blob).reshape(len(inputs), -1)

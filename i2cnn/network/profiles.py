@@ -44,7 +44,8 @@ class Schedule:
     validate_every : int
         Iterations between two validations; a snapshot is taken at each.
     patience : int
-        Stop after this many iterations without a new best validation accuracy; 0 never stops.
+        Stop after this many iterations without a new best validation, by accuracy and, where that
+        is equal, by loss; 0 never stops.
     batch_size : int
         Images per iteration.
 
