@@ -25,15 +25,6 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
 
-def _below(rng: CaffeRNG, n: int) -> int:
-    """Random integer in [0, n), as boost::uniform_int makes it of 32-bit numbers."""
-    bucket = 2**32 // n
-    while True:
-        value = int(rng.draw(1)[0]) // bucket
-        if value < n:
-            return value
-
-
 class _Listed(DataSource):
     """Reads a text file that lists files."""
 
@@ -102,10 +93,15 @@ class ImageData(_Listed):
             raise self.fail(f"the line {line!r} is not a path and a label") from None
 
     def _shuffle(self) -> None:
-        if self.shuffler is not None:
-            for i in range(len(self.order) - 1, 0, -1):
-                j = _below(self.shuffler, i + 1)
-                self.order[i], self.order[j] = self.order[j], self.order[i]
+        if self.shuffler is None:
+            return
+        order, i = self.order, len(self.order) - 1
+        while i:
+            for number in self.shuffler.draw(i).tolist():
+                j = number // (2**32 // (i + 1))  # as boost::uniform_int, which draws again above i
+                if j <= i:
+                    order[i], order[j] = order[j], order[i]
+                    i -= 1
 
     def _read(self, name: str) -> Image:
         p = self.param.image_data_param
