@@ -126,7 +126,7 @@ def train_paper(part: Part) -> None:
     # Ctrl-C ends a training after its iteration, with its state saved.
     timer = threading.Timer(options.paper_seconds, os.kill, (os.getpid(), signal.SIGINT))
 
-    def note(done: int, _: int) -> None:
+    def keep(done: int, total: int, note: str = "") -> None:
         if not times:
             timer.start()
         times.append((done, time.perf_counter()))
@@ -136,7 +136,7 @@ def train_paper(part: Part) -> None:
         write_training_files(folder, setup, validation, gpu=part.cuda)
         start = time.perf_counter()
         try:
-            train(caffe, folder, setup.schedule, validation.batches, note, gpu=part.cuda)
+            train(caffe, folder, setup.schedule, validation.batches, keep, gpu=part.cuda)
         except KeyboardInterrupt:
             pass
         finally:
