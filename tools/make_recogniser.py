@@ -32,6 +32,7 @@ from i2cnn.recogniser.bundle import load_bundle, save_hog_bundle
 from i2cnn.recogniser.describe_hog import unmirrored
 from i2cnn.report.scores import score
 from i2cnn.rivals.hog import histograms
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY
 from i2cnn.svm.population_fit import PopulationFit, fit_population
@@ -178,9 +179,8 @@ class Evaluation:
         with progress("folds") as update:
             for number, fold in enumerate(folds.folds, 1):
                 tested = np.isin(pictures.people, fold.test)
-                fit = fit_population(
-                    rows[~tested], pictures.classes[~tested], pictures.people[~tested]
-                )
+                known = FittedFaces(pictures.classes[~tested], pictures.people[~tested])
+                fit = fit_population(rows[~tested], known)
                 say(f"fold {number}: {chosen(fit)}")
                 for person in fold.test:
                     self._test(number, fit, rows, np.flatnonzero(pictures.people == person))
@@ -328,7 +328,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     release = RELEASES[options.name]
     pictures = read_pictures(options.faces)
     tests = Evaluation(pictures)
-    fit = fit_population(pictures.features, pictures.classes, pictures.people)
+    fit = fit_population(pictures.features, FittedFaces(pictures.classes, pictures.people))
     say(f"all: {chosen(fit)}")
     card = make_card(options.name, release, fit, tests)
     origin = {"name": options.name, "version": __version__, "data": list(pictures.data)}

@@ -17,7 +17,7 @@ from i2cnn.svm.gram_svc import Choice, GramSVC
 from i2cnn.svm.pair_weights import PairWeights, collapse_svc
 from i2cnn.svm.person_reference import Population, ReferenceRule
 from i2cnn.svm.reference import JUDGE_C, People, ReferencedGram
-from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
+from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -75,32 +75,28 @@ class _Centred:
         return summed_products(len(self.rows), self)
 
 
-def fit_population(features: Float32Array, labels: IntArray, people: AnyArray) -> PopulationFit:
+def fit_population(features: Float32Array, faces: FittedFaces) -> PopulationFit:
     """Fit on pictures with and without references; rule and C are chosen on left-out people.
 
     Parameters
     ----------
     features : ndarray of float32, (n, patches, dim)
-    labels : ndarray of int, (n,)
-    people : ndarray, (n,)
-        Person of each picture.
+    faces : FittedFaces
+        The pictures.
 
     Raises
     ------
     InputError
-        The pictures are of one class or of one person only.
+        The pictures are of one person only.
     """
-    rule = choose_album_rule(linear_gram(features), FittedFaces(labels, people))
-    return fit_by_rule(features, labels, people, rule)
+    return fit_by_rule(features, faces, choose_album_rule(linear_gram(features), faces))
 
 
-def fit_by_rule(
-    features: Float32Array, labels: IntArray, people: AnyArray, rule: ReferenceRule
-) -> PopulationFit:
+def fit_by_rule(features: Float32Array, faces: FittedFaces, rule: ReferenceRule) -> PopulationFit:
     """As :func:`fit_population`, by a rule that is given."""
-    centred, faces = _Centred.of(features, np.arange(len(features))), FittedFaces(labels, people)
+    centred = _Centred.of(features, np.arange(len(features)))
     gram = centred.gram()
-    plain = GramSVC(("linear",)).fit_gram(gram, labels, people)
+    plain = GramSVC(("linear",)).fit_gram(gram, faces.labels, faces.people, faces.judged)
     slope = calibrate(gram, faces, plain.choice_.C)
     as_is = replace(collapse_svc(plain.svc_, plain.scale_, centred), slope=slope)
     population, choice = _fit(centred, gram, faces, rule)

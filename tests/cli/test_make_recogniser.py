@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from i2cnn.models.card import Card, read_card
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_json
 
@@ -41,7 +42,7 @@ def card(tool: ModuleType) -> Card:
         tuple(f"set/{i}.png" for i in range(60)),
         ({"folder": "set", "pictures": 60, "people": 10, "licence": "CC0"},),
     )
-    fit = tool.fit_population(pictures.features, pictures.classes, pictures.people)
+    fit = tool.fit_population(pictures.features, FittedFaces(pictures.classes, pictures.people))
     release = tool.RELEASES["faces-7"]
     return tool.make_card("mine", release, fit, tool.Evaluation(pictures))
 

@@ -49,7 +49,8 @@ def test_unseen_people_are_named_as_surely_as_the_scores_say() -> None:
 
 
 def test_people_with_references_are_named_as_surely_as_the_scores_say() -> None:
-    fit = fit_population(*faces(20, 0))
+    features, labels, people = faces(20, 0)
+    fit = fit_population(features, FittedFaces(labels, people))
     features, labels, people = faces(40, 1)
     measured = np.concatenate(
         [

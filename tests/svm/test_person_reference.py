@@ -32,12 +32,17 @@ def some_people(classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np
     return features.astype(np.float32), labels, people
 
 
+def fitted_to_three_classes() -> Population:
+    features, labels, people = some_people(3)
+    return fit_by_rule(features, FittedFaces(labels, people), ReferenceRule(2.0, 0.5)).population
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_features_are_measured_as_in_gram_matrices(rule: ReferenceRule, classes: int) -> None:
     features, labels, people = some_people(classes)
     fitted = people < 9
-    fit = fit_by_rule(features[fitted], labels[fitted], people[fitted], rule)
+    fit = fit_by_rule(features[fitted], FittedFaces(labels[fitted], people[fitted]), rule)
     reference = fit.population.reference(features[~fitted], DIGEST)
     decisions = [fit.population.pairs.decisions(x) for x in reference.apply(features[~fitted])]
 
@@ -55,7 +60,7 @@ def test_features_are_measured_as_in_gram_matrices(rule: ReferenceRule, classes:
 def test_a_rule_is_chosen_and_names_a_new_person() -> None:
     features, labels, people = some_people(4)
     fitted = people < 9
-    fit = fit_population(features[fitted], labels[fitted], people[fitted])
+    fit = fit_population(features[fitted], FittedFaces(labels[fitted], people[fitted]))
     measured = fit.population.reference(features[~fitted], DIGEST).apply(features[~fitted])
     pairs = fit.population.pairs
     named = [pairs.scores(pairs.decisions(x), 4).argmax() for x in measured]
@@ -79,7 +84,7 @@ def test_only_judged_people_are_calibrated_on() -> None:
 
 
 def test_a_population_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    saved = fit_by_rule(*some_people(3), ReferenceRule(2.0, 0.5)).population
+    saved = fitted_to_three_classes()
     saved.save(tmp_path / "reference.npz", np.float32)
     found = Population.load(tmp_path / "reference.npz")
     assert (found.rule, found.scale) == (saved.rule, saved.scale)
@@ -91,7 +96,7 @@ def test_a_population_is_read_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_half_precision_keeps_the_answers(tmp_path: Path) -> None:
     features, labels, people = some_people(4)
-    saved = fit_by_rule(features, labels, people, ReferenceRule(1.0, 0.5)).population
+    saved = fit_by_rule(features, FittedFaces(labels, people), ReferenceRule(1.0, 0.5)).population
     # As small as those of real features, which float16 alone would round to nothing.
     small = replace(saved.pairs, weights=saved.pairs.weights * np.float32(1e-6))
     replace(saved, pairs=small).save(tmp_path / "reference.npz")
@@ -102,7 +107,7 @@ def test_half_precision_keeps_the_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["mean", "effects", "values", "svm_weights", "judge_weights"])
 def test_a_population_that_does_not_fit_together_is_refused(tmp_path: Path, change: str) -> None:
     path = tmp_path / "reference.npz"
-    fit_by_rule(*some_people(3), ReferenceRule(2.0, 0.5)).population.save(path)
+    fitted_to_three_classes().save(path)
     with np.load(path) as file:
         arrays = dict(file)
     for spoilt in (arrays[change][..., :-1], np.full_like(arrays[change], np.nan)):
@@ -159,21 +164,21 @@ def test_what_is_no_npz_file_is_no_reference(tmp_path: Path, content: bytes) -> 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_reference_of_one_picture_is_refused(count: int) -> None:
     features, labels, people = some_people(2)
-    population = fit_by_rule(features, labels, people, ReferenceRule(0.0)).population
+    population = fit_by_rule(features, FittedFaces(labels, people), ReferenceRule(0.0)).population
     with pytest.raises(InputError, match="at least 2 pictures"):
         population.reference(features[:count], DIGEST)
 
 
 def test_features_that_are_not_finite_make_no_reference() -> None:
     features, labels, people = some_people(2)
-    population = fit_by_rule(features, labels, people, ReferenceRule(0.0)).population
+    population = fit_by_rule(features, FittedFaces(labels, people), ReferenceRule(0.0)).population
     with pytest.raises(InputError, match="not finite"):
         population.reference(features[:4] * np.float32(np.nan), DIGEST)
 
 
 def test_equal_pictures_have_a_scale_above_zero() -> None:
     features, labels, people = some_people(2)
-    population = fit_by_rule(features, labels, people, ReferenceRule(0.0)).population
+    population = fit_by_rule(features, FittedFaces(labels, people), ReferenceRule(0.0)).population
     reference = population.reference(features[[0, 0, 0]], DIGEST)
     assert reference.scale > 0
     assert np.isfinite(reference.apply(features[0])).all()
@@ -201,7 +206,7 @@ def test_an_album_of_nearly_all_expressions_keeps_its_plain_mean() -> None:
     features, labels, people = some_people(4)
     fitted = people < 9
     populations = [
-        fit_by_rule(features[fitted], labels[fitted], people[fitted], rule).population
+        fit_by_rule(features[fitted], FittedFaces(labels[fitted], people[fitted]), rule).population
         for rule in (ReferenceRule(1.0), ReferenceRule(1.0, 1.0))
     ]
     whole, part = features[~fitted], features[~fitted][labels[~fitted] < 2]

@@ -171,7 +171,7 @@ def test_a_net_that_makes_the_same_of_every_picture_can_be_scored(value: float) 
         referenced = ReferencedGram(same @ same.T, People(Album(people), labels, people < 7), rule)
         assert set(referenced.settle(labels[people < 7])) <= {0, 1, 2}
         assert np.isfinite(referenced.fold().tested).all()
-        fit = fit_by_rule(same[:, None].astype(np.float32), labels, people, rule)
+        fit = fit_by_rule(same[:, None].astype(np.float32), FittedFaces(labels, people), rule)
         assert fit.population.pairs.slope is None or fit.population.pairs.slope > 0
 
 
