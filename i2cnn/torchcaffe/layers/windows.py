@@ -26,7 +26,7 @@ from i2cnn.util.files import check_regular
 Box = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be millions
 class Window:
     """A box of an image: first and last column and row (x1, y1, x2, y2), and its class."""
 
@@ -88,21 +88,18 @@ class WindowData(DataSource):
         rng.draw(1)  # the prefetching thread's seed
 
     def _read_windows(self) -> None:
-        p = self.param.window_data_param
+        p, images = self.param.window_data_param, 0
         try:
             check_regular(Path(p.source))
-            tokens = iter(
-                Path(p.source).read_text(encoding="utf-8", errors="surrogateescape").split()
-            )
+            with open(p.source, encoding="utf-8", errors="surrogateescape") as file:
+                tokens = (word for line in file for word in line.split())
+                for mark in tokens:
+                    if mark != "#" or int(next(tokens)) != images:
+                        raise ValueError
+                    images += 1
+                    self._read_image(tokens)
         except OSError as error:
             raise self.fail(f"the window file {p.source!r} cannot be read ({error})") from None
-        images = 0
-        try:
-            for mark in tokens:
-                if mark != "#" or int(next(tokens)) != images:
-                    raise ValueError
-                images += 1
-                self._read_image(tokens)
         except (StopIteration, ValueError):
             raise self.fail(
                 f"the window file {p.source!r} is not as it should be around its image {images}; "

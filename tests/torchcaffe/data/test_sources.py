@@ -59,6 +59,17 @@ def test_position_is_kept(text: str, folder: Path) -> None:
         np.testing.assert_array_equal(other.blobs["data"].data, values)
 
 
+def test_pictures_are_shuffled_by_numbers_that_boost_takes(folder: Path) -> None:
+    PROGRAM.make_files()
+    shuffled = PROGRAM.net_of(caffe, PROGRAM.IMAGES % ("", "shuffle: true")).layers[0]
+    shuffled.order = ["a", "b", "c"]
+    numbers = [2**32 - 1, 0, 2**31]  # the first is above 3 thirds of 2**32, rounded down
+    shuffled.shuffler.draw = lambda n: np.array([numbers.pop(0) for _ in range(n)])
+    shuffled._shuffle()
+    assert shuffled.order == ["c", "b", "a"]
+    assert not numbers
+
+
 def test_rows_that_are_gone_are_missed_when_a_training_is_resumed(folder: Path) -> None:
     PROGRAM.make_files()
     net = PROGRAM.net_of(caffe, PROGRAM.HDF5)
