@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
-#: Limits of a control group's processor time per period, of its two versions.
-_QUOTAS = (
-    (Path("/sys/fs/cgroup/cpu.max"),),
-    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
-)
+from i2cnn.util.control_groups import group_limits
+
 #: Threads that this process has been given; None: as many as the machine allows.
 _share: int | None = None
 
@@ -19,11 +15,8 @@ _share: int | None = None
 def available_cores() -> int:
     """Number of threads of this process that may work at once."""
     found = [_allowed_cores()] if _share is None else [_allowed_cores(), _share]
-    for paths in _QUOTAS:
-        with suppress(OSError, ValueError):  # another version of control groups, or no limit
-            quota, period = (int(v) for path in paths for v in path.read_text().split())
-            if quota > 0 and period > 0:
-                found.append(-(-quota // period))
+    limits = group_limits("cpu.max", "cpu", "cpu.cfs_quota_us", "cpu.cfs_period_us")
+    found += [-(-quota // period) for quota, period in limits if quota > 0]
     return min(found)
 
 

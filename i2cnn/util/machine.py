@@ -10,13 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from i2cnn import __version__
+from i2cnn.util.control_groups import group_limits
 from i2cnn.util.cores import available_cores
 
-#: Limits of a control group's memory, of its two versions.
-_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 _CPUINFO = Path("/proc/cpuinfo")
 #: What Linux calls the instructions that multiply bfloat16, of x86 and of ARM processors.
 _BF16_FLAGS = {"amx_bf16", "avx512_bf16", "bf16", "svebf16"}
@@ -71,11 +67,9 @@ def multiplies_bf16() -> bool:
 
 def memory_limit() -> int:
     """Bytes of memory that this process can have at most: the machine's, or its control group's."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _LIMITS:
-        with suppress(OSError, ValueError):  # another version of control groups, or no limit
-            found.append(int(path.read_text()))
-    return min(found)
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = group_limits("memory.max", "memory", "memory.limit_in_bytes")
+    return min([whole, *(limit for (limit,) in limits)])
 
 
 def free_memory() -> int:

@@ -18,6 +18,7 @@ from i2cnn.evaluation.speed import Speed
 from i2cnn.evaluation.workers import Workers
 from i2cnn.util import machine
 from i2cnn.util.errors import InputError
+from tests.helpers.control_groups import set_groups
 from tests.helpers.small_runs import arguments, settings_of, small_set
 from tests.test_full_disk import fill_up
 
@@ -153,10 +154,11 @@ def test_no_more_jobs_are_counted_than_there_are(
 
 
 def test_a_control_groups_memory_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "one").write_text("1000000\n")
-    (tmp_path / "two").write_text("max\n")
-    paths = (tmp_path / "one", tmp_path / "two", tmp_path / "three")
-    monkeypatch.setattr(machine, "_LIMITS", paths)
-    assert machine.memory_limit() == 1000000
-    monkeypatch.setattr(machine, "_LIMITS", paths[1:])
-    assert machine.memory_limit() > 10**8
+    before = machine.memory_limit()
+    set_groups(tmp_path, monkeypatch, {"memory.max": "max\n"})
+    assert machine.memory_limit() >= before
+    for file in ("job/memory.max", "memory/job/memory.limit_in_bytes"):
+        folder = tmp_path / file.replace("/", "-")
+        folder.mkdir()
+        set_groups(folder, monkeypatch, {file: "1000000\n"}, "0::/job/step\n")
+        assert machine.memory_limit() == 1000000
