@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from i2cnn import get_engine
 from i2cnn.cli.main import main
+from i2cnn.engine import start_engine
 
 Path("deploy.prototxt").write_text("""
 name: "tiny"
@@ -44,8 +44,7 @@ layer { name: "prob" type: "Softmax" bottom: "fc2" top: "prob" }
 # fillers.
 
 # %%
-caffe = get_engine("torch")
-caffe.set_mode_cpu()
+caffe = start_engine("torch", "cpu")  # as get_engine, but logs warnings only
 net = caffe.Net("deploy.prototxt", caffe.TEST)
 net.save("net.caffemodel")
 net.blobs["data"].data[...] = np.random.default_rng(0).normal(size=(1, 3, 12, 12))

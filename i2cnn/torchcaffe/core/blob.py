@@ -10,7 +10,6 @@ import math
 import operator
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -253,7 +252,7 @@ class Blob:
     @property
     def count(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     def _legacy(self, axis: int) -> int:
         if len(self.shape) > 4:

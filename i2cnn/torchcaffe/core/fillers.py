@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -49,10 +50,6 @@ def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     return np.asarray(values.reshape(shape), np.float32, order="C")
 
 
-def _count(shape: Shape) -> int:
-    return int(np.prod(shape, dtype=np.int64))
-
-
 def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if not filler.value:
         return np.zeros(shape, np.float32)  # takes no memory before it is used
@@ -62,13 +59,13 @@ def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
 def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if filler.min > filler.max:
         raise CaffeError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
-    return rng.uniform(_count(shape), filler.min, filler.max)
+    return rng.uniform(math.prod(shape), filler.min, filler.max)
 
 
 def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     if not filler.std > 0:
         raise CaffeError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
-    values = rng.gaussian(_count(shape), filler.mean, filler.std)
+    values = rng.gaussian(math.prod(shape), filler.mean, filler.std)
     if filler.sparse != -1:
         if not 0 <= filler.sparse <= shape[0]:
             raise CaffeError(
@@ -82,7 +79,7 @@ def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
 
 def _fan(filler: FillerParameter, shape: Shape) -> np.float32:
     """Number of inputs or outputs by which the variance is normalised."""
-    count = _count(shape)
+    count = math.prod(shape)
     fan_in = count // shape[0]
     fan_out = count // shape[1] if len(shape) > 1 else count
     if filler.variance_norm == FillerParameter.AVERAGE:
@@ -96,15 +93,15 @@ def _fan(filler: FillerParameter, shape: Shape) -> np.float32:
 
 def _xavier(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     bound = float(np.sqrt(np.float32(3) / _fan(filler, shape)))
-    return rng.uniform(_count(shape), -bound, bound)
+    return rng.uniform(math.prod(shape), -bound, bound)
 
 
 def _msra(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
-    return rng.gaussian(_count(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
+    return rng.gaussian(math.prod(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
 
 
 def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
-    values = rng.uniform(_count(shape), 0, 1).reshape(shape[0], -1)
+    values = rng.uniform(math.prod(shape), 0, 1).reshape(shape[0], -1)
     # Caffe adds one by one; NumPy's sum would round differently.
     return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
 

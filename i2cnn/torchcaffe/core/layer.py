@@ -9,6 +9,7 @@ blob has its own diff as in Caffe; where Caffe's gradient differs from autograd'
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar
@@ -359,7 +360,4 @@ def canonical_axis(layer: Layer, axis: int, ndim: int) -> int:
 
 def count(shape: Sequence[int]) -> int:
     """Number of elements of a shape."""
-    product = 1
-    for dim in shape:
-        product *= dim
-    return product
+    return math.prod(shape)
