@@ -273,6 +273,16 @@ def as_bgr(image: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from writing about failures, which become errors of ours, on standard error."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
 def check_picture_name(path: Path) -> None:
     """InputError unless the name ends as a picture does that OpenCV can write."""
     if not cv2.haveImageWriter(f"picture{path.suffix}"):
@@ -284,7 +294,8 @@ def check_picture_name(path: Path) -> None:
 def write_image(path: Path, image: UInt8Array) -> None:
     """Write a picture in the format of its suffix; InputError if that cannot hold it."""
     check_picture_name(path)
-    encoded, data = cv2.imencode(path.suffix, image)
+    with quiet_opencv():
+        encoded, data = cv2.imencode(path.suffix, image)
     if not encoded:
         height, width = image.shape[:2]
         raise InputError(

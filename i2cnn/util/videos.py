@@ -6,7 +6,6 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.errors import InputError
+from i2cnn.util.images import quiet_opencv
 from i2cnn.util.picture_files import MAX_PIXELS
 
 #: Names of files that are taken for videos.
@@ -66,7 +66,7 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
     _check_file(path)
     # FFmpeg writes about damaged frames on standard error, many times.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    with _quiet():
+    with quiet_opencv():
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
@@ -96,7 +96,7 @@ def read_video(path: Path, every: int = 1, start: int = 0) -> Iterator[Frame]:
 
 def read_camera(number: int, every: int = 1) -> Iterator[Frame]:
     """Every so many-th frame of a camera, without end; InputError if there is none."""
-    with _quiet():
+    with quiet_opencv():  # which would tell for each of its ways to a camera why it is none
         capture = cv2.VideoCapture(number)
     try:
         if not capture.isOpened():
@@ -111,16 +111,6 @@ def read_camera(number: int, every: int = 1) -> Iterator[Frame]:
         raise InputError(f"camera {number}: gives no more pictures")
     finally:
         capture.release()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """OpenCV would tell for each of its ways to a video or camera why it is none."""
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(level)
 
 
 def _check_file(path: Path) -> None:

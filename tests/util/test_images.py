@@ -161,8 +161,11 @@ def test_pillows_own_limit_stays_for_others() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])
-def test_a_format_that_cannot_hold_a_picture_is_told(suffix: str, tmp_path: Path) -> None:
+def test_a_format_that_cannot_hold_a_picture_is_told(
+    suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / f"wide.{suffix}"
     with pytest.raises(InputError, match=rf"{path}: .* 66000x8 .*; end its name in \.png"):
         write_image(path, np.zeros((8, 66_000), np.uint8))
     assert not path.exists()
+    assert capfd.readouterr().err == ""
