@@ -44,15 +44,17 @@ def faces(options: argparse.Namespace) -> int:
     for note in located.notes:
         say(f"  {note}")
     kinds = Counter(face.found for face in located.faces)
+    root = f"--root {shlex.quote(str(dataset.root))}"
     show(
         f"{options.out}: {len(located.faces)} faces ("
         + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-        + f"); --root {shlex.quote(str(dataset.root))}"
+        + f"); {root}"
     )
     if options.sheet:
         for path in contact_sheets(located.faces, dataset.root, options.sheet):
             show(path)
-    remedy = f"correct them (i2cnn faces --review {options.out}), or repeat with --drop-guessed"
+    review_it = f"i2cnn faces --review {shlex.quote(str(options.out))} {root}"
+    remedy = f"correct them ({review_it}), or repeat with --drop-guessed"
     for line in located.account(remedy):
         say(line)
     return 3 if located.left_out else 0

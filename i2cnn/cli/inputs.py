@@ -16,22 +16,28 @@ def load_faces(options: argparse.Namespace) -> tuple[list[Face], Path]:
     """Faces of the CSV, and the folder that their images' paths are relative to.
 
     Says how many rows are left out.
+    """
+    faces = read_faces_csv(options.faces)
+    for why, images in left_out_rows(options.faces).items():
+        say(f"{options.faces}: {len(images)} rows are {why}: not used")
+    return faces, root_of(options.faces, faces, options.root)
+
+
+def root_of(table: Path, faces: Sequence[Face], root: Path | None) -> Path:
+    """Folder that the pictures of a table are in, its own if `root` is not given.
 
     Raises
     ------
     InputError
         None of the pictures is there.
     """
-    faces = read_faces_csv(options.faces)
-    for why, images in left_out_rows(options.faces).items():
-        say(f"{options.faces}: {len(images)} rows are {why}: not used")
-    root = options.root or options.faces.parent
-    if not any((root / face.image).exists() for face in faces):
+    root = root or table.parent
+    if faces and not any((root / face.image).exists() for face in faces):
         raise InputError(
-            f"{options.faces}: none of its pictures is in {root}, the first is {faces[0].image}; "
-            "give their folder with --root"
+            f"{table}: none of its pictures is in {root}, the first is {faces[0].image}; give "
+            "their folder with --root"
         )
-    return faces, root
+    return root
 
 
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:

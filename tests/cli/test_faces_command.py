@@ -58,7 +58,23 @@ def test_guessed_faces_are_said_loudly(words: list[str], capsys: Output) -> None
     error = capsys.readouterr().err
     assert "WARNING: no face was found in 1 of 6 pictures (calm/c_1.png)" in error
     assert "GUESSED" in error
-    assert "repeat with --drop-guessed" in error
+    table, root = words[-1].removeprefix("--out="), words[2]
+    review = f"i2cnn faces --review {table} --root {root}"
+    assert f"correct them ({review}), or repeat with --drop-guessed" in error
+
+
+def test_a_review_needs_the_folder_of_the_pictures(
+    words: list[str], tmp_path: Path, capsys: Output
+) -> None:
+    main(words)
+    capsys.readouterr()
+    review = ["faces", f"--review={tmp_path / 'faces.csv'}"]
+    assert main([*review, "--port=0"]) == 1
+    assert "faces.csv: none of its pictures is in" in capsys.readouterr().err
+    assert main([*review, words[2]]) == 1
+    assert f"{words[2]}: --review takes the folder of the pictures with --root" in (
+        capsys.readouterr().err
+    )
 
 
 def test_guessed_faces_are_dropped_on_demand(
