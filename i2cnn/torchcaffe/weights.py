@@ -125,7 +125,7 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
     Raises
     ------
     InputError
-        Two layers with parameters have one name, which the format cannot hold.
+        Two layers with parameters have one name, or one a name that the format cannot hold.
     """
     twice = same_names(nodes)
     if twice:
@@ -138,7 +138,13 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
     diff: dict[str, dict[int, FloatArray]] = {}
     for node in nodes:
         blobs = dict(enumerate(node.layer.blobs))
-        if blobs or node.name not in data:
+        if {"", "."} & set(node.name.split("/")):  # no path to a group
+            if blobs:
+                raise CaffeError(
+                    f"{path}: HDF5 cannot hold a layer called {node.name!r}; rename it, or use "
+                    "snapshot_format: BINARYPROTO"
+                )
+        elif blobs or node.name not in data:
             data[node.name] = {i: _array(blobs[i].tensor) for i in blobs if i not in node.shared}
             diff[node.name] = {i: _array(blob.grad) for i, blob in blobs.items() if with_diff}
     write_weights_hdf5(path, data, diff if with_diff else None)

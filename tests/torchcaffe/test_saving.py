@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import h5py
@@ -9,6 +10,7 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.util.errors import InputError
 
 SNAPSHOTS = Path(__file__).parents[1] / "golden" / "snapshots"
 SHARED = """
@@ -73,6 +75,20 @@ def test_a_layer_may_be_called_as_the_beginning_of_anothers_name(tmp_path: Path)
     net.params["c/b"][1].data[...] = 3
     net.save_hdf5(saved)
     assert (caffe.Net(str(path), caffe.TEST, weights=saved).params["c/b"][1].data == 3).all()
+
+
+@pytest.mark.parametrize("name", ["", "a/", "/a", "a//b", "."])
+def test_a_name_that_hdf5_cannot_hold_is_refused_where_parameters_have_it(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.prototxt"
+    relu = f'layer {{ name: "{name}" type: "ReLU" bottom: "b" top: "c" }}'
+    path.write_text(SHARED + relu)
+    caffe.Net(str(path), caffe.TEST).save_hdf5(str(tmp_path / "w.h5"))
+    assert "data/b" in names(tmp_path / "w.h5")
+    path.write_text(SHARED.replace('name: "b"', f'name: "{name}"', 1))
+    with pytest.raises(InputError, match=f"HDF5 cannot hold a layer called '{re.escape(name)}'"):
+        caffe.Net(str(path), caffe.TEST).save_hdf5(str(tmp_path / "w.h5"))
 
 
 def test_a_net_from_a_caffemodel_is_of_the_phase_that_is_asked_for(tmp_path: Path) -> None:
