@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.arrays import AnyArray, IntArray
+from i2cnn.util.errors import InputError
 
 
 class Classifier(Protocol):
@@ -33,7 +34,13 @@ class Classifier(Protocol):
 
 
 def make_classifier(rival_name: str, device: str = "cpu") -> Classifier:
-    """A rival's own classifier, not yet fitted; PyTorch's work is done on the device."""
+    """A rival's own classifier, not yet fitted; PyTorch's work is done on the device.
+
+    Raises
+    ------
+    InputError
+        The rival has none.
+    """
     # PyTorch takes seconds to load, so each is imported where it is used.
     if rival_name == "ldp":
         from i2cnn.rivals.ldp import LdpTemplates
@@ -51,6 +58,8 @@ def make_classifier(rival_name: str, device: str = "cpu") -> Classifier:
         from i2cnn.rivals.itbn import IntervalNetworks
 
         return IntervalNetworks()
-    from i2cnn.rivals.tan_bayes import GaussianTAN
+    if rival_name == "geometric":
+        from i2cnn.rivals.tan_bayes import GaussianTAN
 
-    return GaussianTAN()
+        return GaussianTAN()
+    raise InputError(f"{rival_name} has no classifier of its own, but SVMs")

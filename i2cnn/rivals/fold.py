@@ -140,10 +140,7 @@ class RivalFold:
             The rival has SVMs, or the fitted faces have one class only, or one subject where it
             tunes.
         """
-        rival = get_rival(self.rival_name)
-        if not rival.classifier:
-            raise InputError(f"{rival.name} has no classifier of its own, but SVMs")
-        model = make_classifier(rival.name, device)
+        model = make_classifier(self.rival_name, device)
         choice = model.fit(self.features[self.fitted], self._faces)
         return RivalResult(model.predict(self.features[self.tested]), choice)
 

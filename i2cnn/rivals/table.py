@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from i2cnn.svm import KERNELS
 from i2cnn.util.errors import InputError
-
-KERNELS = ("linear", "polynomial", "rbf")
 
 
 @dataclass(frozen=True)

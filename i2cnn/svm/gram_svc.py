@@ -14,6 +14,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from i2cnn.svm import KERNELS
 from i2cnn.svm.fitted_faces import INNER_FOLDS, FittedFaces
 from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
@@ -55,10 +56,6 @@ class Choice:
     def kernel(self) -> str:
         """Name of the kernel."""
         return "rbf" if self.gamma else "polynomial" if self.degree else "linear"
-
-
-#: Kernels that a grid may have.
-KERNELS = ("linear", "polynomial", "rbf")
 
 
 class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
