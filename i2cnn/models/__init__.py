@@ -42,18 +42,21 @@ def _folder(point: importlib.metadata.EntryPoint) -> Path:
 def find_model(name_or_folder: str | Path) -> Path:
     """Folder of a recogniser, given its name or the folder itself.
 
+    A name stands for the recogniser even where there is a folder of that name: `./NAME`, or a Path,
+    is the folder.
+
     Raises
     ------
     InputError
         There is neither a recogniser of that name nor a folder.
     """
     folder = Path(name_or_folder)
-    if folder.exists() or not _NAME.fullmatch(str(name_or_folder)):
+    if not (isinstance(name_or_folder, str) and _NAME.fullmatch(name_or_folder)):
         return folder
     known = models()
-    if str(name_or_folder) not in known:
+    if name_or_folder not in known and not folder.exists():
         raise InputError(
             f"{name_or_folder}: no such folder, and no recogniser that ships; give RUN/recogniser, "
             f"or one of {', '.join(known)}"
         )
-    return known[str(name_or_folder)]
+    return known.get(name_or_folder, folder)

@@ -49,6 +49,17 @@ def test_these_ship() -> None:
     assert {FOR_A_PICTURE, FOR_AN_ALBUM} <= set(SHIPPED)
 
 
+def test_a_folder_of_the_same_name_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("smile", "mine"):
+        (tmp_path / name).mkdir()
+    assert find_model("smile") == models()["smile"]
+    for given in ("mine", "./smile", Path("smile")):
+        assert find_model(given) == Path(given)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recogniser_is_small(name: str) -> None:
     files = list(find_model(name).iterdir())
