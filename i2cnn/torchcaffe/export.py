@@ -305,7 +305,8 @@ def _program(net: CoreNet, inputs: tuple[FloatArray, ...]) -> torch.export.Expor
     module = ExportedNet(net).eval()
     try:
         with torch.no_grad(), _quiet():
-            return torch.export.export(module, tuple(map(torch.from_numpy, inputs)))
+            # Strict, as PyTorch before 2.7 would be, it cannot look into messages of protobuf.
+            return torch.export.export(module, tuple(map(torch.from_numpy, inputs)), strict=False)
     except CaffeError:
         raise
     except Exception as error:  # whatever the exporter raises where an operation is beyond it

@@ -23,6 +23,7 @@ def test_a_log_gets_a_line_only_now_and_then(
 
 
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     text = io.StringIO()
     monkeypatch.setattr(module, "console", Console(file=text, force_terminal=True, width=80))
     with progress("patches") as update:
@@ -45,6 +46,7 @@ def test_a_log_gets_the_state_of_several_works_only_now_and_then(
 
 
 def test_a_terminal_gets_lines_that_change_and_go_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     text = io.StringIO()
     monkeypatch.setattr(module, "console", Console(file=text, force_terminal=True, width=20))
     times = iter([0.0, 1.0, 2.0])

@@ -44,6 +44,7 @@ class Prefetcher(Generic[T]):
         self._queue: queue.Queue[T | _Failure] = queue.Queue(DEPTH)
         self._stopping = threading.Event()
         self._at_end: Callable[[], None] | None = None
+        self._ended = False
 
     @property
     def running(self) -> bool:
@@ -56,6 +57,7 @@ class Prefetcher(Generic[T]):
             self._queue = queue.Queue(DEPTH)
             self._stopping = threading.Event()
             self._process = os.getpid()
+            self._ended = False
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
         if self._process != os.getpid():
@@ -83,8 +85,9 @@ class Prefetcher(Generic[T]):
         """End the thread without waiting for it; `at_end` is called, at least once, when it has."""
         self._at_end = at_end
         self._stopping.set()
-        # A thread that has failed meanwhile calls nothing; one that ends just now may, too.
-        if self._thread is None or not self._thread.is_alive():
+        # One of both sees what the other has set, perhaps both. A thread is alive for a moment
+        # after its last line; one that a fork left behind is not, but has not ended.
+        if self._thread is None or self._ended or not self._thread.is_alive():
             at_end()
 
     def _run(self) -> None:
@@ -94,6 +97,7 @@ class Prefetcher(Generic[T]):
                     self._put(next(items))
         except BaseException as error:
             self._put(_Failure(error))
+        self._ended = True
         if self._at_end is not None:
             self._at_end()
 

@@ -92,12 +92,15 @@ def test_abandoning_without_a_thread_cleans_up_at_once() -> None:
     assert ended.is_set()
 
 
-def test_abandoning_a_thread_that_has_failed_cleans_up_at_once() -> None:
+def test_abandoning_a_thread_that_has_failed_cleans_up_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ended: list[bool] = []
     prefetcher = Prefetcher("numbers", lambda: numbers(1))
     prefetcher.next()
-    for thread in threading.enumerate():
-        if thread.name == "numbers":
-            thread.join(10)
+    assert prefetcher._thread is not None
+    prefetcher._thread.join(10)
+    # A thread is still alive for a moment after its last line.
+    monkeypatch.setattr(prefetcher._thread, "is_alive", lambda: True)
     prefetcher.abandon(lambda: ended.append(True))
     assert ended
