@@ -37,6 +37,8 @@ else:
 #: Landmark that a box is centred on; FACE is the mid-point of the eyes.
 FACE = -1
 _MOST_BOXES = 1000
+#: A region's name, in bytes; keys of databases, which it is in, have at most 511.
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -296,6 +298,8 @@ def _region(table: Any, where: str) -> Region:
     name, anchor = table["name"], table["anchor"]
     if not isinstance(name, str) or not name:
         raise InputError(f"{where}: name must be a text")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise InputError(f"{where}: name is longer than {_LONGEST_NAME} bytes")
     if anchor not in ("face", *POINT_NAMES):
         raise InputError(f"{where}: anchor must be one of face, {', '.join(POINT_NAMES)}")
     for key in ("centre", "size"):

@@ -116,6 +116,7 @@ def test_an_own_scheme_without_five_local_regions_has_no_five_patches(own: Schem
         ("[0.5, 1.0]", "[1.0, 1.0]", "same name"),
         ('"nose"', '"chin"', "region 2: anchor must be one of"),
         ('"tip"', "3", "region 2: name must be a text"),
+        ('"tip"', f"'{'ü' * 51}'", "region 2: name is longer than 100 bytes"),
         ("[1, 1]", "[1, -1]", "region 2: size: -1 is out of range"),
         ("[1, 1]", "[1]", "region 2: size must be two numbers"),
         ("[[region]]", "[[region", "not TOML"),
