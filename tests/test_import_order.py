@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).parents[1] / "i2cnn"
 ROOMS = "util torchcaffe datasets faces patches network svm rivals models recogniser evaluation"
 ROOMS += " report pages cli"
 TORCHCAFFE = "errors log sizes forks plugins proto formats core data layers dialects nodes debug"
-TORCHCAFFE += " build_log from_tensorflow weights net solvers pycaffe flags dropin tools check"
+TORCHCAFFE += (
+    " build_log gradients from_tensorflow weights net solvers pycaffe flags dropin tools check"
+)
 TORCHCAFFE += " export lenet cli"
 #: What rooms that know nothing of networks may import of torchcaffe.
 OF_TORCHCAFFE = {"datasets": (), "faces": (), "patches": ("proto", "formats")}

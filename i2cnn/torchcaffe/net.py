@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from i2cnn.torchcaffe import debug, log, weights
+from i2cnn.torchcaffe import debug, gradients, log, weights
 from i2cnn.torchcaffe.build_log import BuildLog
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
@@ -76,10 +76,10 @@ class CoreNet:
         self.inputs = [
             name for node in self.nodes if node.layer.type == "Input" for name in node.top_names
         ]
-        self._prune_backward()
+        gradients.prune(self.nodes)
         self._build_log.finish(self.nodes, self.outputs)
         if self.param.force_backward:
-            self._force_backward()
+            gradients.force(self.nodes)
 
     # Building -----------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class CoreNet:
         self._add_tops(node, tops, made)
         self._build_log.set_up(node)
         self._add_params(node)
-        self._plan_backward(node)
+        gradients.plan(node, self._blob_needs)
         self.nodes.append(node)
 
     def _add_tops(self, node: Node, shapes: list[tuple[int, ...]], made: list[Blob] | None) -> None:
@@ -201,49 +201,6 @@ class CoreNet:
             node.layer.blobs[index] = owner.blob
         else:
             mine.share_all(owner.blob)
-
-    def _plan_backward(self, node: Node) -> None:
-        layer, flags = node.layer, list(node.layer.param.propagate_down)
-        below = False
-        for i, name in enumerate(node.bottom_names):
-            asked = flags[i] if flags else self._blob_needs[name]
-            node.bottom_needs.append(asked and layer.passes_gradient(i))
-            below = below or (self._blob_needs[name] and layer.passes_gradient(i))
-        # What propagate_down asks for or forbids does not count here, as in Caffe.
-        reached = below or (layer.differentiable and any(layer.param_needs))
-        node.needs_backward = reached and (any(node.bottom_needs) or any(layer.param_needs))
-        if node.needs_backward and layer.all_params_need:
-            layer.param_needs = [True] * len(layer.param_needs)
-        for name in node.top_names:
-            self._blob_needs[name] = reached
-
-    def _prune_backward(self) -> None:
-        """Turn off the backward pass of layers that no loss's gradient reaches."""
-        under_loss: set[str] = set()
-        skipped: set[str] = set()  # read by layers that pass no gradient down
-        for node in reversed(self.nodes):
-            reaches = any(node.loss_weights) or any(name in under_loss for name in node.top_names)
-            if not reaches or all(name in skipped for name in node.top_names):
-                node.needs_backward = False
-                node.bottom_needs = [False] * len(node.bottom_needs)
-                node.layer.param_needs = [False] * len(node.layer.param_needs)
-            needs = zip(node.bottom_names, node.bottom_needs, strict=True)
-            skipped.update(name for name, need in needs if not need)
-            if reaches:
-                under_loss.update(
-                    name
-                    for i, name in enumerate(node.bottom_names)
-                    if i not in node.layer.labels_only
-                )
-
-    def _force_backward(self) -> None:
-        """Compute all gradients there are."""
-        for node in self.nodes:
-            layer = node.layer
-            node.bottom_needs = [layer.passes_gradient(i) for i in range(len(node.bottoms))]
-            layer.param_needs = [True] * len(layer.param_needs)
-            needs = [*node.bottom_needs, *layer.param_needs]
-            node.needs_backward = layer.differentiable and any(needs)
 
     # Running ------------------------------------------------------------------------------------
 
