@@ -6,7 +6,7 @@ Where several layers of a net have one name, the first is meant, as in genuine C
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -29,7 +29,7 @@ from i2cnn.torchcaffe.proto import NetParameter
 
 
 def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
-    """Copy the parameters of layers with the same name; other layers keep theirs.
+    """Copy the parameters of layers with the same name, and diffs; other layers keep theirs.
 
     The file is a .caffemodel, a .caffemodel.h5 or a .npy of caffe-tensorflow. Layers of the file
     that the net does not have are logged; that none fits is a warning.
@@ -42,12 +42,19 @@ def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
     # Of several layers with one name Caffe fills the first, but from HDF5 the last.
     targets = {node.name: node for node in (nodes if is_hdf5(Path(path)) else reversed(nodes))}
     copied = False
-    layers = read_for(nodes, Path(path)) if is_npy(Path(path)) else read_layers(path)
-    for name, arrays in layers:
+    layers: Iterable[tuple[str, Mapping[int, AnyArray], Mapping[int, AnyArray]]]
+    if is_npy(Path(path)):
+        layers = ((name, arrays, {}) for name, arrays in read_for(nodes, Path(path)))
+    else:
+        layers = read_layers(path)
+    for name, arrays, diffs in layers:
         if name not in targets:
             log.info("net.cpp:746", f"Ignoring source layer {name}")
             continue
         _fill(targets[name], arrays, path)
+        for i, diff in diffs.items():
+            blob = targets[name].layer.blobs[i]
+            blob.diff = diff.reshape(blob.shape)
         copied = copied or bool(arrays)
     if not copied and any(node.layer.blobs for node in nodes):
         log.warning(

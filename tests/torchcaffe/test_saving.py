@@ -37,6 +37,18 @@ def test_a_net_is_saved_byte_for_byte_as_genuine_caffe_does(golden: Path, name: 
     assert Path("mine.caffemodel").read_bytes() == genuine.read_bytes()
 
 
+def test_diffs_that_were_saved_are_read_as_in_genuine_caffe(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(SHARED)
+    one, other = (caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST) for _ in range(2))
+    one.params["a"][1].diff[...] = [1, 2, 3]
+    one._core.save(str(tmp_path / "w.caffemodel"), with_diff=True)
+    other.copy_from(str(tmp_path / "w.caffemodel"))
+    assert other.params["a"][1].diff.tolist() == [1, 2, 3]
+    one._core.save(str(tmp_path / "w.caffemodel"))
+    one.copy_from(str(tmp_path / "w.caffemodel"))
+    assert one.params["a"][1].diff.tolist() == [1, 2, 3]
+
+
 def test_settings_that_are_not_given_are_not_saved(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(
         SHARED + 'layer { name: "p" type: "PReLU" bottom: "b" top: "p" }'

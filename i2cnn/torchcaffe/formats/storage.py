@@ -23,6 +23,8 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, check_regular
 
 M = TypeVar("M", bound=Message)
+#: Name of a layer, its parameters by number, often none, and their diffs where they are stored.
+StoredLayer = tuple[str, dict[int, FloatArray], dict[int, FloatArray]]
 
 #: Protobuf cannot write or read messages from this size on.
 _PROTOBUF_LIMIT = 2**31
@@ -160,7 +162,7 @@ def is_hdf5(path: Path) -> bool:
 
 def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
-    return {name: list(arrays.values()) for name, arrays in read_layers(path) if arrays}
+    return {name: list(arrays.values()) for name, arrays, _ in read_layers(path) if arrays}
 
 
 def read_net_binary(path: str | Path) -> NetParameter:
@@ -168,10 +170,11 @@ def read_net_binary(path: str | Path) -> NetParameter:
     return _read_message(Path(path), NetParameter(), "a .caffemodel")
 
 
-def read_layers(path: str | Path) -> list[tuple[str, dict[int, FloatArray]]]:
-    """Layers of a .caffemodel or .caffemodel.h5 file: names, and parameters by number, often none.
+def read_layers(path: str | Path) -> list[StoredLayer]:
+    """Layers of a .caffemodel or .caffemodel.h5 file.
 
-    In HDF5 Caffe leaves out the parameters that a layer shares with an earlier one.
+    In HDF5 Caffe leaves out the parameters that a layer shares with an earlier one, and does not
+    read diffs.
 
     Raises
     ------
@@ -186,12 +189,23 @@ def read_layers(path: str | Path) -> list[tuple[str, dict[int, FloatArray]]]:
     if not net.layer:
         raise CaffeError(f"{path}: not a .caffemodel; it has no layers")
     try:
-        return [(x.name, dict(enumerate(map(array_from, x.blobs)))) for x in net.layer]
+        return [
+            (
+                layer.name,
+                {i: array_from(blob) for i, blob in enumerate(layer.blobs)},
+                {
+                    i: array_from(blob, diff=True)
+                    for i, blob in enumerate(layer.blobs)
+                    if blob.diff or blob.double_diff
+                },
+            )
+            for layer in net.layer
+        ]
     except InputError as error:
         raise CaffeError(f"{path}: damaged ({error})") from None
 
 
-def _read_groups(data: h5py.Group) -> list[tuple[str, dict[int, FloatArray]]]:
+def _read_groups(data: h5py.Group) -> list[StoredLayer]:
     """Layers of an HDF5 file; one whose name has a slash is a group within a group."""
     layers: dict[str, dict[int, FloatArray]] = {}
 
@@ -203,7 +217,7 @@ def _read_groups(data: h5py.Group) -> list[tuple[str, dict[int, FloatArray]]]:
             layers[path] = {}
 
     data.visititems(visit)
-    return [(name, dict(sorted(arrays.items()))) for name, arrays in layers.items()]
+    return [(name, dict(sorted(arrays.items())), {}) for name, arrays in layers.items()]
 
 
 def check_binary_size(numbers: int, source: str) -> None:

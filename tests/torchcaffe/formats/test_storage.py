@@ -86,7 +86,7 @@ def test_hdf5_snapshots_have_caffes_layout(tmp_path):
         if "solverstate" in name:
             write_state(copy, read_state(path), hdf5=True)
         else:
-            write_weights_hdf5(copy, dict(read_layers(path)))
+            write_weights_hdf5(copy, {name: arrays for name, arrays, _ in read_layers(path)})
         assert layout(copy) == layout(path)
         with h5py.File(copy) as mine, h5py.File(path) as genuine:
             for key in layout(path):
