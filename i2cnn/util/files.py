@@ -207,15 +207,19 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
             for old in folder.iterdir():
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             yield folder
-        if replace:
-            shutil.rmtree(path, ignore_errors=True)
+        replaced = path.with_name(f".{path.name}.replaced")
         try:
+            if replace and path.exists():  # renamed first, since removing it takes a while
+                shutil.rmtree(replaced, ignore_errors=True)
+                os.replace(path, replaced)
             os.replace(folder, path)
         except OSError:
             raise InputError(
                 f"{path}: appeared while it was being written; this one was discarded"
             ) from None
         sync_folder(path.parent)
+        if replace:
+            shutil.rmtree(replaced, ignore_errors=True)
     finally:
         # Removed while it is locked, unless it has its final name.
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -111,6 +112,22 @@ def test_a_folder_with_files_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     with pytest.raises(InputError, match="already exists"), atomic_folder(tmp_path):
         pass
+
+
+def test_a_folder_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files may be open, so that they cannot be removed on some network file systems."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "old").write_text("x")
+    with monkeypatch.context() as patch, atomic_folder(folder, replace=True) as partial:
+        (partial / "new").write_text("x")
+        assert [p.name for p in folder.iterdir()] == ["old"]
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    assert [p.name for p in folder.iterdir()] == ["new"]
+    with atomic_folder(folder, replace=True) as partial:
+        (partial / "newer").write_text("x")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+    assert [p.name for p in folder.iterdir()] == ["newer"]
 
 
 def test_a_locked_folder_keeps_others_out(tmp_path: Path) -> None:
