@@ -21,6 +21,8 @@ from i2cnn.util.turns import Turns
 
 #: A 16-bit picture whose maximum is below holds fewer bits (12 from many cameras).
 _LEAST_MAXIMUM = 4096
+#: In place of what is transparent.
+_MID_GRAY = 128
 _DECODING = Turns()
 
 
@@ -127,12 +129,14 @@ def _to_array(picture: Image.Image, path: Path) -> UInt8Array:
     if mode.startswith("I;16") or (mode == "I" and picture.format in ("PNG", "PPM")):
         wide = np.asarray(turned.convert("I"))
         _check_16_bits(wide, path)
-        return (wide >> 8).astype(np.uint8)
+        gray = (wide >> 8).astype(np.uint8)
+        gray[wide == turned.info.get("transparency", -1)] = _MID_GRAY
+        return gray
     if mode in ("I", "F"):
         return _from_numbers(np.asarray(turned), path)
     if mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in turned.info:
         turned = turned.convert("RGBA")
-        ground = Image.new("RGBA", turned.size, (128, 128, 128, 255))
+        ground = Image.new("RGBA", turned.size, (_MID_GRAY,) * 3 + (255,))
         turned = Image.alpha_composite(ground, turned)
     if turned.mode in ("1", "L"):
         return np.asarray(turned.convert("L"))

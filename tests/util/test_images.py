@@ -105,11 +105,13 @@ def test_transparent_pixels_are_mid_gray(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, np.where(RAMP < 128, 128, RAMP))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16"])
 def test_a_transparent_colour_is_mid_gray(mode: str, tmp_path: Path) -> None:
     halves = np.where(RAMP < 128, 0, 255).astype(np.uint8)
+    wide = Image.fromarray(halves.astype(np.uint16) * 257)
+    picture = wide if mode == "I;16" else Image.fromarray(halves).convert(mode)
     clear = (0, 0, 0) if mode == "RGB" else 0
-    path = save(tmp_path / "a.png", Image.fromarray(halves).convert(mode), transparency=clear)
+    path = save(tmp_path / "a.png", picture, transparency=clear)
     np.testing.assert_array_equal(read_image(path), np.where(RAMP < 128, 128, 255))
 
 
