@@ -101,6 +101,8 @@ def wanted_jobs(
         )
     path = run / SETTINGS_FILE
     if not path.exists():
+        if run.resolve() == data_root(settings).resolve():
+            raise InputError(f"{run}: is the folder of the data set; choose another --out")
         return jobs
     known = set(jobs_of(merge(path, settings)))
     jobs = [job for job in jobs if job in known]

@@ -27,6 +27,7 @@ from i2cnn.util.files import read_json
 from tests.check_report import check
 from tests.helpers.runs import write_run
 from tests.helpers.small_runs import JOB, arguments, copy_of, data_of, settings_of, small_set
+from tests.helpers.trees import photos
 
 
 def test_other_settings_are_refused(run: Path, capsys) -> None:
@@ -91,6 +92,16 @@ def test_edited_faces_are_refused_once_a_job_is_done(run: Path, tmp_path: Path, 
     error = capsys.readouterr().err
     assert "made from other faces" in error
     assert f"delete {copy / JOB}" in error
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_run_is_not_written_into_its_data_set(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(photos(tmp_path / "photos", "joy/a_1.png", "calm/a_1.png"))
+    assert main(["evaluate", "--dataset=folder", ".", f"--out={tmp_path / 'photos'}", *more]) == 1
+    assert "photos: is the folder of the data set; choose another --out" in capsys.readouterr().err
+    assert {p.name for p in Path().iterdir()} == {"joy", "calm"}
 
 
 def test_what_is_asked_for_twice_is_refused() -> None:
