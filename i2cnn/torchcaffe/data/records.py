@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import threading
 from collections.abc import Callable, Generator, Hashable
@@ -69,6 +70,7 @@ class _Handles:
         self._open_new = open_
         self._identify = identify
         self._open: dict[Hashable, tuple[Any, int]] = {}
+        self._released: collections.deque[Any] = collections.deque()
         self._lock = threading.Lock()
 
     def open(self, source: str) -> Any:
@@ -76,17 +78,30 @@ class _Handles:
             key = self._identify(source)
             handle, users = self._open.get(key) or (self._open_new(source), 0)
             self._open[key] = (handle, users + 1)
-            return handle
+        self._close_released()
+        return handle
 
     def release(self, handle: Any) -> None:
-        with self._lock:
-            key = next(k for k, (h, _) in self._open.items() if h is handle)
-            users = self._open[key][1] - 1
-            if users:
-                self._open[key] = (handle, users)
-            else:
-                del self._open[key]
-                handle.close()
+        # Of a net that is garbage this may be called in the middle of `open`, which has the lock.
+        self._released.append(handle)
+        self._close_released()
+
+    def _close_released(self) -> None:
+        while self._released and self._lock.acquire(blocking=False):
+            try:
+                if self._released:  # another thread may have been faster
+                    self._close(self._released.popleft())
+            finally:
+                self._lock.release()
+
+    def _close(self, handle: Any) -> None:
+        key = next(k for k, (h, _) in self._open.items() if h is handle)
+        users = self._open[key][1] - 1
+        if users:
+            self._open[key] = (handle, users)
+        else:
+            del self._open[key]
+            handle.close()
 
 
 def _open_lmdb(path: str) -> Any:

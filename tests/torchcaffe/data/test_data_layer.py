@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import lmdb
@@ -101,6 +102,22 @@ def test_threads_end_with_their_net(folder: Path) -> None:
     assert threading.active_count() <= before
     assert database not in lmdb_records._lmdbs._open
     assert labels.data.tolist() == [0, 1]  # blobs outlive their net
+
+
+def test_a_database_may_be_released_while_another_is_opened() -> None:
+    closed = []
+
+    def open_(path: str) -> SimpleNamespace:
+        if path == "other":
+            handles.release(first)  # as when garbage is collected at this moment
+        return SimpleNamespace(close=lambda: closed.append(path))
+
+    handles = lmdb_records._Handles(open_, str)
+    first = handles.open("first")
+    other = handles.open("other")
+    assert closed == ["first"]
+    handles.release(other)
+    assert closed == ["first", "other"]
 
 
 def test_jpeg_is_decoded_as_opencv_does(folder: Path) -> None:
