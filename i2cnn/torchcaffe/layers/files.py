@@ -20,7 +20,7 @@ from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
-from i2cnn.torchcaffe.layers.source import DataSource
+from i2cnn.torchcaffe.layers.source import DataSource, int32
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -88,7 +88,7 @@ class ImageData(_Listed):
     def _split(self, line: str) -> tuple[str, int]:
         path, _, label = line.rpartition(" ")
         try:
-            return path.strip(), int(label)
+            return path.strip(), int32(label)
         except ValueError:
             raise self.fail(f"the line {line!r} is not a path and a label") from None
 

@@ -8,6 +8,14 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Layer
 
 
+def int32(text: str) -> int:
+    """A number that C's int can hold; ValueError if the text is none."""
+    number = int(text)
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(f"{text} does not fit 32 bits")
+    return number
+
+
 class DataSource(Layer):
     """A layer without bottoms."""
 

@@ -19,7 +19,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.formats.arrays import FloatArray
-from i2cnn.torchcaffe.layers.source import DataSource
+from i2cnn.torchcaffe.layers.source import DataSource, int32
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -94,7 +94,7 @@ class WindowData(DataSource):
             with open(p.source, encoding="utf-8", errors="surrogateescape") as file:
                 tokens = (word for line in file for word in line.split())
                 for mark in tokens:
-                    if mark != "#" or int(next(tokens)) != images:
+                    if mark != "#" or int32(next(tokens)) != images:
                         raise ValueError
                     images += 1
                     self._read_image(tokens)
@@ -113,12 +113,13 @@ class WindowData(DataSource):
     def _read_image(self, tokens: Iterator[str]) -> None:
         p = self.param.window_data_param
         path = p.root_folder + next(tokens)
-        channels, _, _, number = (int(next(tokens)) for _ in range(4))
+        channels, _, _, number = [int32(next(tokens)) for _ in range(4)]
         if channels != 3:
             raise self.fail(f"{path} is to have {channels} channels; pictures are read as 3")
         for _ in range(number):
-            label, overlap = int(next(tokens)), np.float32(next(tokens))
-            box = (int(next(tokens)), int(next(tokens)), int(next(tokens)), int(next(tokens)))
+            label, overlap = int32(next(tokens)), np.float32(next(tokens))
+            x1, y1, x2, y2 = [int32(next(tokens)) for _ in range(4)]
+            box = (x1, y1, x2, y2)
             if overlap >= np.float32(p.fg_threshold):
                 if label < 1:
                     raise self.fail(f"a foreground window of {path} has class {label}, not above 0")

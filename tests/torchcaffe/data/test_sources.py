@@ -163,6 +163,10 @@ def bad_line() -> None:
     Path("images.txt").write_text("picture.png\n")
 
 
+def huge_label() -> None:
+    Path("images.txt").write_text(f"a 0.ppm {10**40}\n")
+
+
 def no_picture() -> None:
     Path("images.txt").write_text("gone.png 3\n")
 
@@ -215,12 +219,19 @@ ROW = "# 0\nwindow0.ppm\n3 20 30\n2\n"
         (PLAIN, no_list, "the list 'images.txt' cannot be read"),
         (PLAIN, empty_list, "the list 'images.txt' is empty"),
         (PLAIN, bad_line, "line 'picture.png' is not a path and a label"),
+        (PLAIN, huge_label, f"line 'a 0.ppm {10**40}' is not a path and a label"),
         (PLAIN, no_picture, "Could not open or find file pictures/gone.png"),
         (PROGRAM.IMAGES % ("crop_size: 20", ""), None, "crop_size 20 is larger than the 11x12"),
         (PROGRAM.IMAGES % ("", "new_width: 3"), None, "give both new_height and new_width"),
         (WINDOWS, no_windows, "the window file 'windows.txt' cannot be read"),
         (WINDOWS, windows_of("# 1 a 3 2 2 0"), "not as it should be around its image 0"),
         (WINDOWS, windows_of(ROW + "1 0.9 0 0 5"), "not as it should be around its image 1"),
+        (WINDOWS, windows_of("# 0 a 3 20"), "not as it should be around its image 1"),
+        (
+            PROGRAM.WINDOWS % ("", "context_pad: 1"),
+            windows_of(ROW + f"1 0.9 0 0 5 5 0 0.1 0 0 5 {10**400}"),
+            "not as it should be around its image 1",
+        ),
         (WINDOWS, windows_of(ROW + "0 0.9 0 0 5 5"), "has class 0, not above 0"),
         (WINDOWS, windows_of("# 0 a 1 20 30 0"), "is to have 1 channels"),
         (WINDOWS, windows_of("# 0 a 3 20 30 0"), "has no foreground window"),
