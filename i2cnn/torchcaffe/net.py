@@ -12,6 +12,7 @@ from i2cnn.torchcaffe import debug, gradients, log, weights
 from i2cnn.torchcaffe.build_log import BuildLog
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
+from i2cnn.torchcaffe.core.layer import memory_of
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
 from i2cnn.torchcaffe.dialects import beyond_caffe
 from i2cnn.torchcaffe.errors import CaffeError
@@ -247,8 +248,12 @@ class CoreNet:
         node.kept_inputs = inputs if keeps and not recording(self.context.device) else None
         with self.naming_records():
             outputs = layer.forward(inputs, node.bottom_needs, graph)
+        lenders = set() if node.in_place or layer.is_view else set(map(memory_of, inputs))
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
-            blob.tensor = tensor
+            if memory_of(tensor) in lenders:
+                blob.lend(tensor)
+            else:
+                blob.tensor = tensor
         return node.losses()
 
     @contextlib.contextmanager

@@ -227,6 +227,31 @@ def test_a_shared_parameter_has_one_multiplier(tmp_path: Path) -> None:
         net(tmp_path, SHARED.replace("share_mode", "lr_mult: 2 share_mode"))
 
 
+@pytest.mark.parametrize(
+    ("layer", "others"),
+    [
+        ('type: "Dropout" top: "y"', "p"),
+        ('type: "Slice" top: "y" top: "z" slice_param { axis: 0 }', "p z"),
+        ('type: "Crop" bottom: "small" top: "y" crop_param { axis: 0 }', "p"),
+    ],
+)
+def test_what_a_user_writes_into_a_top_is_not_written_into_the_bottom(
+    layer: str, others: str, tmp_path: Path
+) -> None:
+    n = net(
+        tmp_path,
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
+        'layer { name: "i" type: "Input" top: "small" input_param { shape { dim: 1 dim: 3 } } }\n'
+        'layer { name: "p" type: "Power" bottom: "x" top: "p" power_param { shift: 1 } }\n'
+        f'layer {{ name: "y" bottom: "p" {layer} }}\n',
+    )
+    for _ in range(2):
+        n.forward()
+        n.blobs["y"].data[...] = 7
+        for name in others.split():  # genuine Caffe copies
+            assert (n.blobs[name].data == 1).all()
+
+
 TWINS = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 2 } } }
 layer { name: "fc" type: "InnerProduct" bottom: "data" top: "a" inner_product_param { num_output: 2

@@ -34,6 +34,8 @@ class _Plane:
         self._narrow: Tensor | None = None
         #: What a new array is filled with.
         self.initial = 0.0
+        #: Whether the tensor lies in another blob's memory, of which no array may be handed out.
+        self.lent = False
 
     def resize(self, shape: Sequence[int]) -> None:
         """Keep the first numbers; lose all where more are asked for than there are."""
@@ -74,7 +76,7 @@ class _Plane:
 
     @tensor.setter
     def tensor(self, value: Tensor) -> None:
-        self._host_is_newer, self._narrow = False, None
+        self._host_is_newer, self._narrow, self.lent = False, None, False
         if self._host is not None and self.device.type == "cpu":
             if self._host.shape == value.shape:
                 # An array handed out earlier stays a live view, as in pycaffe.
@@ -114,8 +116,9 @@ class _Plane:
     def array(self) -> FloatArray:
         if self.device.type == "cpu":
             # What a layer left in bfloat16 lives in float32 from now on.
-            self._host = self.tensor.float().contiguous()
-            self._tensor = self._host
+            current = self.tensor.float().contiguous()
+            self._host = current.clone() if self.lent else current
+            self._tensor, self.lent = self._host, False
         elif not self._host_is_newer:
             current = self.tensor.detach().cpu().float().contiguous()
             if self._host is not None and self._host.shape == current.shape:
@@ -296,6 +299,12 @@ class Blob:
     def tensor(self, value: Tensor) -> None:
         self._data.tensor = value
         self._diff.resize(value.shape)
+
+    def lend(self, value: Tensor) -> None:
+        """Set the data to what lies in another blob's memory; users get an array of their own."""
+        self._data.tensor = value
+        self._diff.resize(value.shape)
+        self._data.lent = not self._data.handed_out  # else it was copied
 
     @property
     def bf16(self) -> Tensor:

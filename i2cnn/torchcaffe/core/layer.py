@@ -240,15 +240,15 @@ class Layer:
         )
         gradients = [next(found) if leaf.requires_grad else None for leaf in leaves]
         below, own = gradients[: len(bottoms)], gradients[len(bottoms) :]
-        used = {_memory(g) for g in (*grads, *below) if g is not None}
+        used = {memory_of(g) for g in (*grads, *below) if g is not None}
         for blob, gradient in zip(self.blobs, own, strict=True):
             if gradient is not None:
-                blob.add_grad(gradient, take=_memory(gradient) not in used)
-                used.add(_memory(gradient))
+                blob.add_grad(gradient, take=memory_of(gradient) not in used)
+                used.add(memory_of(gradient))
         return below
 
 
-def _memory(tensor: Tensor) -> int:
+def memory_of(tensor: Tensor) -> int:
     """Address of the memory that a tensor is a view of."""
     return tensor.untyped_storage().data_ptr()
 
