@@ -43,3 +43,11 @@ def root_of(table: Path, faces: Sequence[Face], root: Path | None) -> Path:
 def chosen_task(options: argparse.Namespace, labels: Sequence[str]) -> Task:
     """The task of `--task`, or that of the faces' own labels."""
     return get_task(options.task) if options.task else task_of(labels)
+
+
+def class_numbers(faces: Sequence[Face], task: Task, table: Path) -> list[int]:
+    """Class of each face of a table; InputError for a label that the task does not have."""
+    try:
+        return [task.index(face.label) for face in faces]
+    except InputError as error:
+        raise InputError(f"{table}: {error}") from None

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from i2cnn.cli.inputs import chosen_task, load_faces
+from i2cnn.cli.inputs import chosen_task, class_numbers, load_faces
 from i2cnn.datasets.labels import Task
 from i2cnn.faces.finder import shared_finder
 from i2cnn.faces.locate import Located
@@ -59,10 +59,11 @@ def patches(options: argparse.Namespace) -> int:
 
 def _of_subjects(faces: Sequence[Face], options: argparse.Namespace) -> list[Face]:
     """The faces of `--subjects`; InputError names subjects that have none."""
-    wanted = {name.strip() for name in options.subjects.split(",")}
+    wanted = {name.strip() for name in options.subjects.split(",")} - {""}
     absent = sorted(wanted - {face.subject for face in faces})
-    if absent:
-        raise InputError(f"{options.faces}: no face of subject {', '.join(absent)}")
+    if absent or not wanted:
+        names = ", ".join(absent) or options.subjects
+        raise InputError(f"{options.faces}: no face of subject {names}")
     return [face for face in faces if face.subject in wanted]
 
 
@@ -75,7 +76,7 @@ def _write(
     with progress("patches") as update:
         info = write_database(
             faces,
-            [task.index(face.label) for face in faces],
+            class_numbers(faces, task, options.faces),
             root,
             options.out,
             DatabaseOptions(

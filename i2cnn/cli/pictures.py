@@ -79,6 +79,8 @@ def unread_videos(folder: Path) -> str:
 def _in_list(path: Path) -> list[Picture]:
     lines = (line.strip() for line in read_text(path, remedy="save it as UTF-8").splitlines())
     named = [Path(line) for line in lines if line and not line.startswith("#")]
+    if videos := [name for name in named if is_video(name)]:
+        raise InputError(f"{path}: {videos[0]} is a video; give videos by name, not in a list")
     # A name that leads out of the list's folder must not lead out of the folder of drawings.
     return [
         Picture(path.parent / name, path.parent)

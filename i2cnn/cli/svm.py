@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from i2cnn.cli.inputs import chosen_task
+from i2cnn.cli.inputs import chosen_task, class_numbers
 from i2cnn.evaluation.folds import make_folds
 from i2cnn.evaluation.predictions import Prediction, write_predictions
 from i2cnn.faces.table import read_faces_csv
@@ -33,7 +33,7 @@ def svm(options: argparse.Namespace) -> None:
         )
     stored = load_features(options.features, chosen)
     task = chosen_task(options, [f.label for f in chosen])
-    labels = np.array([task.index(f.label) for f in chosen])
+    labels = np.array(class_numbers(chosen, task, options.faces))
     subjects = np.array([f.subject for f in chosen])
     folds = make_folds(list(subjects), [f.label for f in chosen], options.folds, options.seed)
     try:

@@ -57,6 +57,21 @@ def test_pictures_in_another_folder_are_told(tmp_path: Path, capsys: Output) -> 
     assert f"faces.csv: {reason} folder with --root" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--task=six", "label 'neutral' is outside the task 'six'"),
+        ("--subjects=S01,nobody,", "no face of subject nobody"),
+        ("--subjects=,", "no face of subject ,"),
+    ],
+)
+def test_faces_that_were_not_meant_are_told(
+    option: str, reason: str, faces: Path, tmp_path: Path, capsys: Output
+) -> None:
+    assert main(["patches", str(faces), f"--out={tmp_path / 'lmdb'}", option]) == 1
+    assert f"{faces}: {reason}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scheme", ["deepid", "tight", "own"])
 def test_any_scheme_is_drawn_on_any_photo(scheme: str, photo: Path, tmp_path: Path) -> None:
     if scheme == "own":

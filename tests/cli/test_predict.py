@@ -162,10 +162,19 @@ def test_a_list_names_pictures_from_its_folder_on(tmp_path: Path) -> None:
     assert [str(p.inside) for p in pictures] == ["a/x.png", "y.png", "w.png"]
 
 
-def test_an_empty_list_is_an_error(tmp_path: Path, capsys: Output) -> None:
-    (tmp_path / "list.txt").write_text("#\n")
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("#\n", "no pictures here"),
+        ("a.png\nb.mp4\n", "b.mp4 is a video; give videos by name, not in a list"),
+    ],
+)
+def test_a_list_of_no_pictures_is_refused(
+    content: str, reason: str, tmp_path: Path, capsys: Output
+) -> None:
+    (tmp_path / "list.txt").write_text(content)
     assert main(["predict", str(tmp_path / "list.txt")]) == 1
-    assert "list.txt: no pictures here" in capsys.readouterr().err
+    assert f"list.txt: {reason}" in capsys.readouterr().err
 
 
 def refusal(model: Path, capsys: Output) -> str:
