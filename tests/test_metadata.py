@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import i2cnn
 
@@ -25,3 +29,14 @@ def test_the_bound_of_torch_admits_the_version_that_is_tested() -> None:
     (pinned,) = re.findall(r"^torch==2\.(\d+)\.\d+$", (ROOT / "constraints.txt").read_text(), re.M)
     (bound,) = re.findall(r'"torch>=[\d.]+,<2\.(\d+)"', (ROOT / "pyproject.toml").read_text())
     assert int(bound) == int(pinned) + 1
+
+
+def test_what_is_pinned_exists_for_the_oldest_python() -> None:
+    (oldest,) = re.findall(
+        r'^requires-python = ">=(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M
+    )
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    for pin in map(Requirement, (line for line in lines if not line.startswith("#"))):
+        if pin.marker is None or pin.marker.evaluate({"python_version": oldest}):
+            needs = importlib.metadata.metadata(pin.name)["Requires-Python"] or ""
+            assert SpecifierSet(needs).contains(f"{oldest}.0"), f"{pin} needs Python {needs}"

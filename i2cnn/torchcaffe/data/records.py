@@ -16,6 +16,12 @@ from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 from i2cnn.torchcaffe.proto import DataParameter
 
+#: What a LevelDB needs. There are no wheels for Python 3.13 and later, where pip compiles it.
+NEEDS_PLYVEL = (
+    "needs the package plyvel: pip install 'i2cnn[leveldb]', from Python 3.13 on after apt-get "
+    "install g++ libleveldb-dev"
+)
+
 
 class Records(Protocol):
     """Records of a database as an endless stream in key order.
@@ -197,8 +203,8 @@ class LevelDbRecords:
             import plyvel
         except ImportError:
             raise CaffeError(
-                f"layer {layer!r}: {source} is a LevelDB, which needs the package plyvel; "
-                "pip install plyvel, or use an LMDB and backend: LMDB"
+                f"layer {layer!r}: {source} is a LevelDB, which {NEEDS_PLYVEL}; or use an LMDB and "
+                "backend: LMDB"
             ) from None
         self._error: type[Exception] = plyvel.Error
         self._closed = False

@@ -9,7 +9,13 @@ from typing import Any, Protocol
 
 import lmdb
 
-from i2cnn.torchcaffe.data.records import Records, is_leveldb, is_lmdb, open_records
+from i2cnn.torchcaffe.data.records import (
+    NEEDS_PLYVEL,
+    Records,
+    is_leveldb,
+    is_lmdb,
+    open_records,
+)
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import DataParameter
 from i2cnn.util.files import atomic_folder
@@ -117,9 +123,7 @@ class _LevelDbWriter:
         try:
             import plyvel
         except ImportError:
-            raise CaffeError(
-                "backend leveldb needs plyvel: pip install 'i2cnn[leveldb]', or use lmdb"
-            ) from None
+            raise CaffeError(f"backend leveldb {NEEDS_PLYVEL}; or use lmdb") from None
         self._db: Any = plyvel.DB(str(folder), create_if_missing=True)
 
     def put(self, key: str, value: bytes) -> None:

@@ -115,7 +115,7 @@ def test_empty(write: Write) -> None:
 def test_without_plyvel(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "plyvel", None)
     (tmp_path / "CURRENT").touch()
-    with pytest.raises(InputError, match=r"is a LevelDB, which needs .* pip install plyvel"):
+    with pytest.raises(InputError, match=r"is a LevelDB, which needs .* libleveldb-dev"):
         LevelDbRecords(str(tmp_path), "data")
 
 
