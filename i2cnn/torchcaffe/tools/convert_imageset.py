@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.data.encoded import decode_picture
@@ -168,8 +169,10 @@ def _datum(image: Image, path: str, how: _How) -> Datum:
         height, width = image.shape[:2]
         return Datum(channels=channels, height=height, width=width, data=data, encoded=False)
     same = kind.lower() == ending or (kind.lower(), ending) == ("jpg", "jpeg")
-    if same and not any(how.size) and not how.gray:
-        return Datum(data=Path(path).read_bytes(), encoded=True)
+    if same and not any(how.size):
+        content = Path(path).read_bytes()
+        if not how.gray or _is_gray(content):
+            return Datum(data=content, encoded=True)
     try:
         done, encoded = cv2.imencode(f".{kind}", image)
     except cv2.error:
@@ -177,3 +180,9 @@ def _datum(image: Image, path: str, how: _How) -> Datum:
     if not done:
         raise CaffeError(f"{path}: OpenCV cannot encode images as {kind!r}; give -encode_type png")
     return Datum(data=encoded.tobytes(), encoded=True)
+
+
+def _is_gray(content: bytes) -> bool:
+    """Whether a file's picture has one channel of bytes."""
+    image = decode_picture(content, cv2.IMREAD_UNCHANGED)
+    return image is not None and image.ndim == 2 and image.dtype == np.uint8

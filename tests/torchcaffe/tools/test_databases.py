@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import lmdb
+import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import log
@@ -121,6 +123,19 @@ def test_a_program_without_words_tells_its_usage(
 ) -> None:
     assert main([name]) == 1
     assert capsys.readouterr().err.startswith(f"usage: i2cnn caffe {name} ")
+
+
+def test_gray_files_are_stored_as_they_are_and_coloured_ones_in_gray(folder: Path) -> None:
+    pixels = np.random.RandomState(0).randint(0, 256, (8, 9, 3)).astype(np.uint8)
+    cv2.imwrite("colour.jpg", pixels)
+    cv2.imwrite("gray.jpg", pixels[..., 0])
+    Path("list.txt").write_text("colour.jpg 1\ngray.jpg 2\n")
+    assert main(["convert_imageset", "-gray", "-encoded", "./", "list.txt", "db"]) == 0
+    with lmdb.open("db", readonly=True, lock=False) as env, env.begin() as txn:
+        colour, gray = (Datum.FromString(value).data for _, value in txn.cursor())
+    assert gray == Path("gray.jpg").read_bytes()
+    decoded = cv2.imdecode(np.frombuffer(colour, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded.shape == (8, 9)
 
 
 def test_images_are_shuffled_and_none_is_lost(folder: Path) -> None:
