@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
+
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
 from i2cnn.util.text import some_of
@@ -131,9 +133,9 @@ class Dataset:
         """Lines for a user to read: found, expected, left out."""
         found = self.found()
         lines = [f"{self.name}: {self.root}"]
-        width = max(10, *map(len, found))
+        width = max(10, *map(cell_len, found))  # some letters are as wide as two
         for key, value in found.items():
-            line = f"  {key:<{width}} {value:>5}"
+            line = f"  {set_cell_size(key, width)} {value:>5}"
             if key in self.expected:
                 wanted = self.expected[key]
                 line += f" of {wanted}"

@@ -15,9 +15,11 @@ import numpy.typing as npt
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from matplotlib.text import Text
 
 from i2cnn.network.loop import Validation
 from i2cnn.report.colours import INK, PUBLISHED, QUIET
+from i2cnn.util.fonts import font_of
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -36,6 +38,9 @@ _LEAST_CONTRAST = 4.5
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
+    for text in figure.findobj(Text):
+        if (font := font_of(text.get_text())) != font_of(""):
+            text.get_fontproperties().set_file(font)
     with warnings.catch_warnings():
         # A box stands for a letter that the font does not have.
         warnings.filterwarnings("ignore", "Glyph")

@@ -1,8 +1,7 @@
-"""Text drawn into pictures, in the font that comes with matplotlib: OpenCV's has ASCII only."""
+"""Text drawn into pictures: OpenCV's own font has ASCII only."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from functools import cache
 from pathlib import Path
@@ -11,10 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from i2cnn.util.arrays import UInt8Array
-from i2cnn.util.errors import InputError
+from i2cnn.util.fonts import font_of
 from i2cnn.util.text import printable
-
-_FONT = "DejaVuSans.ttf"
 
 
 def text_size(text: str, size: int) -> tuple[int, int, int]:
@@ -27,8 +24,10 @@ def text_size(text: str, size: int) -> tuple[int, int, int]:
     size : int
         Of the font, in pixels.
     """
-    above, below = _font(size).getmetrics()
-    return math.ceil(_font(size).getlength(printable(text))), above, below
+    shown = printable(text)
+    font = _font(font_of(shown), size)
+    above, below = font.getmetrics()
+    return math.ceil(font.getlength(shown)), above, below
 
 
 def draw_text(
@@ -54,20 +53,13 @@ def draw_text(
     if not part.size:
         return
     mask = Image.new("L", (part.shape[1], part.shape[0]))
-    origin = (0, y - top)
-    ImageDraw.Draw(mask).text(origin, printable(text), fill=255, font=_font(size), anchor="ls")
+    shown = printable(text)
+    font = _font(font_of(shown), size)
+    ImageDraw.Draw(mask).text((0, y - top), shown, fill=255, font=font, anchor="ls")
     opacity = np.asarray(mask, np.float32)[..., None] / 255
     part[...] = np.rint(part * (1 - opacity) + np.array(colour, np.float32) * opacity)
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    found = importlib.util.find_spec("matplotlib")
-    for folder in (found and found.submodule_search_locations) or ():
-        path = Path(folder) / "mpl-data" / "fonts" / "ttf" / _FONT
-        if path.is_file():
-            return ImageFont.truetype(path, size)
-    try:
-        return ImageFont.truetype(_FONT, size)  # the system's, where a distribution moved it
-    except OSError:
-        raise InputError(f"{_FONT} is missing: matplotlib comes with it, install that") from None
+def _font(path: Path, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size)

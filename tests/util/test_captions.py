@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from i2cnn.util import captions
+from i2cnn.util import fonts
 from i2cnn.util.captions import draw_text, text_size
 from i2cnn.util.errors import InputError
 
@@ -39,8 +42,32 @@ def test_bytes_that_are_no_text_are_escaped_and_the_rest_is_cut_off() -> None:
     assert drawn("m", (4, 3)).any()
 
 
-def test_a_missing_font_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(captions, "_FONT", "none.ttf")
-    captions._font.cache_clear()
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """No font is remembered, before the test and after it."""
+    remembered = (fonts.font_of, fonts._default)
+    for function in remembered:
+        function.cache_clear()
+    yield
+    for function in remembered:
+        function.cache_clear()
+
+
+def test_letters_that_the_font_lacks_are_drawn_in_one_of_the_systems(
+    forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = "\u20d2\u2a03a"
+    monkeypatch.setattr(fonts, "_system_fonts", list)
+    boxes = drawn(lacking)
+    other = fonts.font_of("").with_name("STIXGeneral.ttf")
+    monkeypatch.setattr(fonts, "_system_fonts", lambda: [Path("none.ttf"), other])
+    fonts.font_of.cache_clear()
+    assert fonts.font_of(lacking) == other
+    assert fonts.font_of("öñŁжλ") == fonts.font_of("") != other
+    assert (drawn(lacking) != boxes).any()
+
+
+def test_a_missing_font_is_told(forgotten: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_FONT", "none.ttf")
     with pytest.raises(InputError, match=r"none\.ttf is missing: matplotlib comes with it"):
         draw_text(np.zeros((9, 9, 3), np.uint8), "a", (0, 8), 12, (0, 0, 0))
