@@ -219,7 +219,8 @@ def _by_descriptor(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
     for person, face in sorted(zip(persons, faces, strict=True), key=lambda pair: int(pair[0])):
         groups.setdefault(f"person {person + 1}", []).append(face)
     sizes = [f"{name}: {len(own)} face{'s' * (len(own) > 1)}" for name, own in groups.items()]
-    note(f"grouped by dlib's face descriptor into {len(groups)} people ({_some(sizes)})")
+    people = "1 person" if len(groups) == 1 else f"{len(groups)} people"
+    note(f"grouped by dlib's face descriptor into {people} ({_some(sizes)})")
     return groups
 
 

@@ -81,6 +81,8 @@ def test_people_told_apart_by_their_faces(album: Path, capsys: Output) -> None:
         ("person 1", "anna"),
         ("person 2", "ben"),
     }
+    _, said, _ = answers([str(album / "anna"), "--people=auto"], capsys)
+    assert "into 1 person (person 1: 5 faces)" in said
 
 
 def test_a_table_per_person(album: Path, tmp_path: Path, capsys: Output) -> None:
