@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len, set_cell_size
-
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
 from i2cnn.util.text import some_of
@@ -131,6 +129,8 @@ class Dataset:
 
     def summary(self) -> list[str]:
         """Lines for a user to read: found, expected, left out."""
+        from rich.cells import cell_len, set_cell_size  # `--help` reads the names of this module
+
         found = self.found()
         lines = [f"{self.name}: {self.root}"]
         width = max(10, *map(cell_len, found))  # some letters are as wide as two

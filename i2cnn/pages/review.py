@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from i2cnn.faces.locate import box_around
 from i2cnn.faces.table import (
+    COLUMNS,
     FLAGGED,
     FOUND,
     LEFT_OUT,
@@ -32,6 +33,7 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest
 from i2cnn.util.images import read_image
 from i2cnn.util.landmarks import check_points
+from i2cnn.util.tables import csv_columns
 from i2cnn.util.text import printable
 from i2cnn.util.turns import Turns
 
@@ -57,12 +59,18 @@ class Review:
     Raises
     ------
     InputError
-        The table cannot be read, or has no faces.
+        The table cannot be read, has no faces, or has columns that would be lost.
     """
 
     def __init__(self, table: Path, root: Path) -> None:
         self.table, self._root = table, root
         self._found = read_all_rows(table)
+        others = [name for name in csv_columns(table) if name and name not in COLUMNS]
+        if others:
+            raise InputError(
+                f"{table}: is written anew by a review, without its column {', '.join(others)}; "
+                "delete that, or review a copy"
+            )
         if not self._found:
             raise InputError(f"{table}: there are no faces in it")
         self._faces = list(self._found)

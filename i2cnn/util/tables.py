@@ -79,6 +79,12 @@ def csv_rows(
     yield from _rows(path, io.StringIO(read_text(path, origin), newline=""), columns)
 
 
+def csv_columns(path: Path) -> list[str]:
+    """Names of a CSV file's columns, in lower case."""
+    header = next(csv.reader(io.StringIO(read_text(path), newline="")), [])
+    return [name.strip().lower() for name in header]
+
+
 def long_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """The same of a file of any size in UTF-8, read as it goes."""
     if not path.is_file():

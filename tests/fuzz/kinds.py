@@ -148,6 +148,7 @@ def _with_database(folder: Path) -> None:
     write_database(
         faces, labels, embedded_root(), folder / "db", options, mean_file=folder / "x.binaryproto"
     )
+    shutil.copytree(folder / "db", folder / "other")
 
 
 def _with_list(folder: Path) -> None:
@@ -193,7 +194,7 @@ def _tables() -> list[Kind]:
     svm = "svm x.npy --faces faces.csv --folds 3 --out out/p.csv"
     listed = "faces --dataset folder x.csv --out out/faces.csv --skip-bad"
     emotion = "Emotion/S01/001/S01_001_00000010_emotion.txt"
-    trained = "train --train db --validation db --mean x.binaryproto --classes 7 --out out/net"
+    trained = "train --train db --validation other --mean x.binaryproto --classes 7 --out out/net"
     trained += " --profile quick --max-iter 1 --batch-size 2 --device cpu"
     return [
         Kind("patches", _with_database, "db/data.mdb", trained),

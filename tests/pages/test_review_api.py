@@ -101,6 +101,17 @@ def test_a_table_without_a_row_is_not_reviewed(table: Path) -> None:
         Review(table, table.parent)
 
 
+def test_a_column_of_ones_own_is_not_lost(table: Path) -> None:
+    from i2cnn.pages.review import Review
+
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]},Notes", *(f"{line},mine" for line in lines[1:])]))
+    before = table.read_bytes()
+    with pytest.raises(InputError, match="without its column notes"):
+        Review(table, table.parent)
+    assert table.read_bytes() == before
+
+
 def test_moved_points_are_saved_as_manual(review: Any, table: Path) -> None:
     before = read_all_rows(table)
     moved = (before[2].points + 3.25).tolist()

@@ -102,7 +102,7 @@ def test_rows_of_other_files_take_the_first_ones_shape(batch: int, folder: Path)
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), itertools.permutations([PROGRAM.IMAGES % ("", ""), PROGRAM.HDF5], 2)
+    ("before", "after"), list(itertools.permutations([PROGRAM.IMAGES % ("", ""), PROGRAM.HDF5], 2))
 )
 def test_a_position_is_that_of_the_same_kind_of_layer(
     before: str, after: str, folder: Path
