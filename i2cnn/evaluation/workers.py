@@ -261,10 +261,8 @@ class _Pool:
     def last_words(self) -> list[str]:
         """What the jobs of the first slots wrote last, a line each."""
         jobs = [self.running[slot] for slot in sorted(self.running)[:_SHOWN]]
-        words = ((job, _last_line(submitted.paths.stderr)) for job, submitted in jobs)
-        return [
-            f"  {job.title}, {line.strip()}" for job, line in words if line not in ("", job.title)
-        ]
+        words = [(job.title, _last_line(submitted.paths.stderr)) for job, submitted in jobs]
+        return [f"  {title}, {line}" for title, line in words if line not in ("", title)]
 
     def _is_overdue(self, slot: int) -> bool:
         """True if the result of a job that has ended is missing for so long that there is none."""
