@@ -14,7 +14,7 @@ from i2cnn import __version__
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import FOUND, journal_of
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import file_digest, make_parent, try_lock
+from i2cnn.util.files import file_digest, only_writer
 from i2cnn.util.landmarks import check_points
 
 
@@ -62,14 +62,8 @@ def open_journal(table: Path) -> Iterator[Journal]:
         It cannot be written, or another process has it open.
     """
     path = journal_of(table)
-    make_parent(path)
-    try:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
-    with file:
-        if not try_lock(file.fileno()):
-            raise InputError(f"{table}: another process is making it; wait for it, or stop it")
+    busy = f"{table}: another process is making it; wait for it, or stop it"
+    with only_writer(path, busy) as file:
         try:
             yield Journal(file, path)
         finally:

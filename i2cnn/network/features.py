@@ -9,7 +9,6 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,9 +29,8 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import (
     digest,
     file_digest,
-    make_parent,
+    only_writer,
     read_json,
-    try_lock,
     write_json,
 )
 from i2cnn.util.images import read_image
@@ -210,7 +208,7 @@ def extract_features(
             shape,
         ]
     )
-    with _only_writer(out):
+    with only_writer(out, f"{out}: another process is writing it; wait for it, or stop it"):
         done = _rows_done(out, key)
         if not done:
             # Before the old features go, so that half of the new ones are not taken for all.
@@ -226,20 +224,6 @@ def extract_features(
                 _note_progress(out, key, faces_key, i + 1)
         del store
         return load_features(out)
-
-
-@contextmanager
-def _only_writer(out: Path) -> Iterator[None]:
-    """Keep other processes from writing a features file meanwhile; it exists, perhaps empty."""
-    make_parent(out)
-    try:
-        file = open(out, "ab")  # noqa: SIM115
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    with file:
-        if not try_lock(file.fileno()):
-            raise InputError(f"{out}: another process is writing it; wait for it, or stop it")
-        yield
 
 
 def _continued_store(out: Path, shape: tuple[int, int, int]) -> _Store:

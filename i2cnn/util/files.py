@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.text import printable
@@ -170,6 +170,28 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def only_writer(path: Path, busy: str) -> Iterator[TextIO]:
+    """Open a file to append to it, and keep other processes from doing so meanwhile.
+
+    It is made where there is none, and its folder.
+
+    Raises
+    ------
+    InputError
+        It cannot be written; with the text `busy` if another process has it locked.
+    """
+    make_parent(path)
+    try:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    with file:
+        if not try_lock(file.fileno()):
+            raise InputError(busy)
+        yield file
 
 
 @contextmanager

@@ -63,14 +63,11 @@ def progress(title: str) -> Iterator[Update]:
 
             yield draw
         return
-    last = time.monotonic()
+    look = _now_and_then(LINE_EVERY_SECONDS, _write)
 
     def write(done: int, total: int, note: str = "") -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= LINE_EVERY_SECONDS and done < total:
-            last = now
-            warn(f"  {title}: {done} of {total}{note and ', ' + note}")
+        if done < total:
+            look(lambda: [f"  {title}: {done} of {total}{note and ', ' + note}"])
 
     yield write
 
@@ -82,12 +79,7 @@ def status() -> Iterator[Callable[[Callable[[], Sequence[str]]], None]]:
     Yields a function to be called often, with one that makes the lines, which is called rarely.
     """
     if not console.is_terminal:
-
-        def write(lines: Sequence[str]) -> None:
-            for line in lines:
-                warn(line)
-
-        yield _now_and_then(LINES_EVERY_SECONDS, write)
+        yield _now_and_then(LINES_EVERY_SECONDS, _write)
         return
     with Live(console=console, transient=True, auto_refresh=False) as live:
 
@@ -96,6 +88,11 @@ def status() -> Iterator[Callable[[Callable[[], Sequence[str]]], None]]:
             live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
         yield _now_and_then(_LOOK_EVERY_SECONDS, draw)
+
+
+def _write(lines: Sequence[str]) -> None:
+    for line in lines:
+        warn(line)
 
 
 def _now_and_then(
