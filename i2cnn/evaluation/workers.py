@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from threadpoolctl import threadpool_limits
 
@@ -25,6 +25,9 @@ from i2cnn.network.engine import choose_device
 from i2cnn.util.cores import limited_cores
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say, status
+
+if TYPE_CHECKING:  # it need not be installed
+    import submitit
 
 #: Pickled calls and logs of the worker processes; failures name them.
 LOG_FOLDER = "workers"
@@ -168,48 +171,10 @@ def _in_processes(
     return failures
 
 
-class _Paths(Protocol):
-    """What is used of submitit's JobPaths."""
-
-    @property
-    def stderr(self) -> Path:
-        """Log of the job's errors."""
-
-    @property
-    def result_pickle(self) -> Path:
-        """What the job returned, once it has ended."""
-
-
-class _Submitted(Protocol):
-    """What is used of submitit's Job."""
-
-    @property
-    def job_id(self) -> str:
-        """Number of the job, with its index in an array: 100_3."""
-
-    @property
-    def paths(self) -> _Paths:
-        """Files of the job."""
-
-    @property
-    def state(self) -> str:
-        """What Slurm calls the job's state."""
-
-    def done(self) -> bool:
-        """True once the job has ended."""
-
-    def exception(self) -> BaseException | None:
-        """Why it has no result, or None."""
-
-    def result(self) -> str | None:
-        """What the job returned."""
-
-    def cancel(self, check: bool = True) -> None:
-        """Stop the job."""
-
-
+#: What it returns is why the job failed, or None.
+_Submitted: TypeAlias = "submitit.Job[str | None]"
 #: Submits jobs, each in a slot.
-_Submit = Callable[[Mapping[int, Job]], Sequence[_Submitted]]
+_Submit: TypeAlias = Callable[[Mapping[int, Job]], Sequence[_Submitted]]
 
 
 class _Pool:
@@ -354,8 +319,7 @@ def _executor(
 
     def submit(calls: Sequence[tuple[Path, Job, Execution]]) -> Sequence[_Submitted]:
         try:
-            submitted: Sequence[_Submitted] = executor.map_array(work, *zip(*calls, strict=True))
-            return submitted
+            return executor.map_array(work, *zip(*calls, strict=True))
         except RuntimeError as error:  # sbatch refused: a wrong partition, account, ...
             raise InputError(f"--slurm: {error}") from None
 
