@@ -29,9 +29,8 @@ from i2cnn.faces.locate import locate_faces
 from i2cnn.models.card import Card, Share, write_card
 from i2cnn.patches.schemes import DEEPID
 from i2cnn.recogniser.bundle import load_bundle, save_hog_bundle
-from i2cnn.recogniser.describe_hog import unmirrored
 from i2cnn.report.scores import score
-from i2cnn.rivals.hog import histograms
+from i2cnn.rivals.hog import histograms, unmirrored
 from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.gram import linear_gram
 from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2cnn.patches.schemes import PatchSet, Scheme
-from i2cnn.rivals.hog import DIMENSIONS, histograms
+from i2cnn.rivals.hog import DIMENSIONS, histograms, unmirrored
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 
@@ -22,11 +22,6 @@ class HogDescriber:
     def describe(self, image: UInt8Array, points: Float64Array) -> Float32Array:
         """Features (patches, dim) of a face."""
         return histograms(image, points, self.scheme)
-
-
-def unmirrored(scheme: Scheme) -> PatchSet:
-    """The patches of a scheme that HOG describes: mirrored copies would add nothing."""
-    return PatchSet(scheme, tuple(range(0, len(scheme), 2)))
 
 
 def make_describer(folder: Path, patches: PatchSet, engine: str, device: str) -> HogDescriber:

@@ -7,18 +7,13 @@ in the crop; EYE_ROW is this project's choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from i2cnn.faces.table import Face
 from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import as_gray, read_image
+from i2cnn.util.images import as_gray
 from i2cnn.util.landmarks import check_points
-from i2cnn.util.progress import Callback
 
 WIDTH, HEIGHT = 110, 150
 EYE_DISTANCE = 55.0
@@ -29,11 +24,11 @@ _MOST_SAMPLES = 16
 
 
 def align(image: UInt8Array, points: Float64Array, margin: int = 0) -> UInt8Array:
-    """The aligned face, sampled once from the image and antialiased where it shrinks.
+    """The aligned face in gray, sampled once from the image and antialiased where it shrinks.
 
     Parameters
     ----------
-    image : ndarray of uint8, (H, W)
+    image : ndarray of uint8, (H, W) or (H, W, 3) in B, G, R
         Pixels outside repeat the border.
     points : ndarray, (5, 2)
         Landmarks; the two eyes are used.
@@ -43,7 +38,14 @@ def align(image: UInt8Array, points: Float64Array, margin: int = 0) -> UInt8Arra
     Returns
     -------
     ndarray of uint8, (150 + 2 margin, 110 + 2 margin)
+
+    Raises
+    ------
+    InputError
+        The landmarks are not a face's.
     """
+    if reason := check_points(points):
+        raise InputError(f"{reason}; correct its line in faces.csv")
     left, right = np.asarray(points, float)[:2]
     # Source pixels along one pixel of the aligned face, as a vector to the right.
     dx, dy = (right - left) / EYE_DISTANCE
@@ -56,7 +58,7 @@ def align(image: UInt8Array, points: Float64Array, margin: int = 0) -> UInt8Arra
     matrix = np.column_stack([linear / samples, shift])
     width, height = WIDTH + 2 * margin, HEIGHT + 2 * margin
     dense = cv2.warpAffine(
-        image,
+        as_gray(image),
         matrix,
         (width * samples, height * samples),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -64,25 +66,3 @@ def align(image: UInt8Array, points: Float64Array, margin: int = 0) -> UInt8Arra
     )
     aligned = cv2.resize(dense, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(aligned, np.uint8)
-
-
-def aligned_faces(
-    faces: Sequence[Face],
-    root: Path,
-    margin: int = 0,
-    update: Callback | None = None,
-) -> Iterator[UInt8Array]:
-    """Align each face of a data set, reading one picture at a time.
-
-    Raises
-    ------
-    InputError
-        Names the image: it cannot be read, or its landmarks are not a face's.
-    """
-    for i, face in enumerate(faces):
-        reason = check_points(face.points)
-        if reason:
-            raise InputError(f"{root / face.image}: {reason}; correct its line in faces.csv")
-        yield align(as_gray(read_image(root / face.image)), face.points, margin)
-        if update is not None:
-            update(i + 1, len(faces))

@@ -9,9 +9,6 @@ import numpy as np
 
 from i2cnn.rivals.align import EYE_DISTANCE, EYE_ROW, WIDTH, align
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
-from i2cnn.util.errors import InputError
-from i2cnn.util.images import as_gray
-from i2cnn.util.landmarks import check_points
 
 #: Pixels around the aligned face that a component may reach.
 MARGIN = 40
@@ -66,9 +63,7 @@ def components(image: UInt8Array, points: Float64Array) -> Float32Array:
     InputError
         The landmarks are not a face's.
     """
-    if reason := check_points(points):
-        raise InputError(f"{reason}; correct its line in faces.csv")
-    face = align(as_gray(image), points, MARGIN)
+    face = align(image, points, MARGIN)
     placed = _in_aligned(points) + MARGIN
     rows = []
     for c in COMPONENTS:

@@ -24,8 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.special import expit
 
-from i2cnn.rivals.align import HEIGHT, WIDTH
-from i2cnn.rivals.lbp import BINS
+from i2cnn.rivals.lbp import BINS, grid_histograms
 from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.arrays import AnyArray, Float32Array, IntArray, UInt8Array
 
@@ -53,13 +52,7 @@ def patch_histograms(codes: UInt8Array) -> Float32Array:
     -------
     ndarray of float32, (64 x 59,)
     """
-    height, width = GRID * PATCH_HEIGHT, GRID * PATCH_WIDTH
-    top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
-    inside = codes[top : top + height, left : left + width]
-    blocks = inside.reshape(GRID, PATCH_HEIGHT, GRID, PATCH_WIDTH).swapaxes(1, 2)
-    keys = blocks.reshape(PATCHES, -1) + BINS * np.arange(PATCHES)[:, None]
-    counts = np.bincount(keys.ravel(), minlength=PATCHES * BINS)
-    return (counts / (PATCH_WIDTH * PATCH_HEIGHT)).astype(np.float32)
+    return grid_histograms(codes, (GRID, GRID), (PATCH_HEIGHT, PATCH_WIDTH))
 
 
 def group_lasso(

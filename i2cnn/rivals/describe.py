@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,13 +12,16 @@ import numpy as np
 from i2cnn.faces.table import Face
 from i2cnn.patches.schemes import DEEPID, Scheme
 from i2cnn.rivals import cspl, events, gabor, hog, lbp, ldp, points68
-from i2cnn.rivals.align import HEIGHT, WIDTH, aligned_faces
+from i2cnn.rivals.align import HEIGHT, WIDTH, align
 from i2cnn.rivals.components import components
 from i2cnn.rivals.table import get_rival
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
+
+#: Describes the face in a picture (H, W[, 3]) by its landmarks (5, 2).
+_Descriptor = Callable[[UInt8Array, Float64Array], AnyArray]
 
 
 def describe(
@@ -57,61 +61,45 @@ def describe(
     rival = get_rival(rival_name)
     if not faces:
         raise InputError("there are no faces to describe")
-    if rival.name == "hog":
-        described = _pictures_described(
-            lambda image, points: hog.histograms(image, points, scheme).ravel(), faces, root, update
-        )
-    elif rival.name == "sae":
-        described = _pictures_described(components, faces, root, update)
-    elif rival.name == "geometric":
-        described = _counted(points68.displacements(faces, root), len(faces), update)
-    elif rival.name == "itbn":
-        described = _counted(events.displacements(faces, root), len(faces), update)
-    else:
-        described = _faces_described(rival.name, faces, root, update)
-    first = next(described)
-    features = np.empty((len(faces), len(first)), first.dtype)
-    features[0] = first
-    for i, row in enumerate(described, 1):
-        features[i] = row
+    for done, row in enumerate(_described(rival.name, faces, root, scheme), 1):
+        if done == 1:
+            features = np.empty(
+                (len(faces), row.size), np.uint8 if row.dtype == np.uint8 else np.float32
+            )
+        features[done - 1] = row.ravel()
+        if update is not None:
+            update(done, len(faces))
     return features
 
 
-def _faces_described(
-    rival_name: str, faces: Sequence[Face], root: Path, update: Callback | None
+def _described(
+    rival_name: str, faces: Sequence[Face], root: Path, scheme: Scheme
 ) -> Iterator[AnyArray]:
-    margin, describe_one = _DESCRIPTORS[rival_name]
-    for face in aligned_faces(faces, root, margin, update):
-        yield describe_one(face)
+    if rival_name == "geometric":
+        return points68.displacements(faces, root)
+    if rival_name == "itbn":
+        return events.displacements(faces, root)
+    if rival_name == "hog":
+        return _of_pictures(partial(hog.histograms, scheme=scheme), faces, root)
+    return _of_pictures(_DESCRIPTORS[rival_name], faces, root)
 
 
-def _pictures_described(
-    describe_one: Callable[[UInt8Array, Float64Array], AnyArray],
-    faces: Sequence[Face],
-    root: Path,
-    update: Callback | None,
+def _of_pictures(
+    describe_one: _Descriptor, faces: Sequence[Face], root: Path
 ) -> Iterator[AnyArray]:
     """What a function makes of each picture and its landmarks."""
-    for number, face in enumerate(faces, 1):
+    for face in faces:
         path = root / face.image
+        image = read_image(path)
         try:
-            yield describe_one(read_image(path), face.points)
+            yield describe_one(image, face.points)
         except InputError as error:
-            # Reading a picture names the file, sampling it does not.
-            named = str(error).startswith(str(path))
-            raise error if named else InputError(f"{path}: {error}") from None
-        if update is not None:
-            update(number, len(faces))
+            raise InputError(f"{path}: {error}") from None
 
 
-def _counted(
-    described: Iterator[Float64Array], number: int, update: Callback | None
-) -> Iterator[AnyArray]:
-    """Rows of float32, with each reported."""
-    for done, points in enumerate(described, 1):
-        yield points.astype(np.float32).ravel()
-        if update is not None:
-            update(done, number)
+def _of_aligned(describe_one: Callable[[UInt8Array], AnyArray], margin: int = 0) -> _Descriptor:
+    """A function of the aligned face, with so many pixels around it, as one of a picture."""
+    return lambda image, points: describe_one(align(image, points, margin))
 
 
 def _pixels(face: UInt8Array) -> Float32Array:
@@ -121,29 +109,13 @@ def _pixels(face: UInt8Array) -> Float32Array:
     return standard
 
 
-def _region_histograms(face: UInt8Array) -> Float32Array:
-    return lbp.region_histograms(lbp.patterns(face))
-
-
-def _values(face: UInt8Array) -> Float32Array:
-    return face.astype(np.float32).ravel()
-
-
-def _patch_histograms(face: UInt8Array) -> Float32Array:
-    return cspl.patch_histograms(lbp.patterns(face))
-
-
-def _patterns(face: UInt8Array) -> UInt8Array:
-    return lbp.patterns(face).ravel()
-
-
-#: By rival: pixels of the image that are needed around the aligned face, and the description.
-_DESCRIPTORS: dict[str, tuple[int, Callable[[UInt8Array], AnyArray]]] = {
-    "pixels": (0, _pixels),
-    "lbp": (lbp.RADIUS, _region_histograms),
-    "boosted-lbp": (lbp.RADIUS, _patterns),
-    "gabor": (0, gabor.magnitudes),
-    "bdbn": (0, _values),
-    "cspl": (lbp.RADIUS, _patch_histograms),
-    "ldp": (ldp.RADIUS, ldp.histograms),
+_DESCRIPTORS: dict[str, _Descriptor] = {
+    "pixels": _of_aligned(_pixels),
+    "lbp": _of_aligned(lambda face: lbp.region_histograms(lbp.patterns(face)), lbp.RADIUS),
+    "boosted-lbp": _of_aligned(lbp.patterns, lbp.RADIUS),
+    "gabor": _of_aligned(gabor.magnitudes),
+    "bdbn": _of_aligned(lambda face: face.astype(np.float32)),
+    "cspl": _of_aligned(lambda face: cspl.patch_histograms(lbp.patterns(face)), lbp.RADIUS),
+    "ldp": _of_aligned(ldp.histograms, ldp.RADIUS),
+    "sae": components,
 }

@@ -10,16 +10,20 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from i2cnn.patches.extract import check_landmarks, extract_patches
-from i2cnn.patches.schemes import Scheme
+from i2cnn.patches.extract import face_patches
+from i2cnn.patches.schemes import PatchSet, Scheme
 from i2cnn.util.arrays import Float32Array, Float64Array, UInt8Array
-from i2cnn.util.images import as_gray
 
 #: Side of a patch in pixels.
 SIZE = 64
 CELL, BLOCK, ORIENTATIONS = 8, 16, 9
 #: Numbers per patch: 7 x 7 blocks of 4 cells.
 DIMENSIONS = ((SIZE - BLOCK) // CELL + 1) ** 2 * (BLOCK // CELL) ** 2 * ORIENTATIONS
+
+
+def unmirrored(scheme: Scheme) -> PatchSet:
+    """The patches of a scheme that HOG describes: mirrored copies would add nothing."""
+    return PatchSet(scheme, tuple(range(0, len(scheme), 2)))
 
 
 def histograms(image: UInt8Array, points: Float64Array, scheme: Scheme) -> Float32Array:
@@ -40,9 +44,7 @@ def histograms(image: UInt8Array, points: Float64Array, scheme: Scheme) -> Float
     InputError
         The landmarks are not a face's of this picture.
     """
-    gray = as_gray(image)
-    check_landmarks(gray, points)
-    patches = extract_patches(gray, points, scheme, range(0, len(scheme), 2), SIZE)
+    patches = face_patches(image, points, unmirrored(scheme), SIZE)
     descriptor = cv2.HOGDescriptor(
         (SIZE, SIZE), (BLOCK, BLOCK), (CELL, CELL), (CELL, CELL), ORIENTATIONS
     )

@@ -51,11 +51,31 @@ def region_histograms(codes: UInt8Array, bins: int = BINS) -> Float32Array:
     -------
     ndarray of float32, (42 x bins,)
     """
-    width, height = COLUMNS * REGION_WIDTH, ROWS * REGION_HEIGHT
-    top, left = (HEIGHT - height) // 2, (WIDTH - width) // 2
-    inside = codes[top : top + height, left : left + width]
-    blocks = inside.reshape(ROWS, REGION_HEIGHT, COLUMNS, REGION_WIDTH).swapaxes(1, 2)
-    pixels = REGION_WIDTH * REGION_HEIGHT
-    blocks = blocks.reshape(ROWS * COLUMNS, pixels)
-    counts = np.stack([np.bincount(block, minlength=bins) for block in blocks])
-    return (counts / pixels).astype(np.float32).ravel()
+    return grid_histograms(codes, (ROWS, COLUMNS), (REGION_HEIGHT, REGION_WIDTH), bins)
+
+
+def grid_histograms(
+    codes: UInt8Array, grid: tuple[int, int], cell: tuple[int, int], bins: int = BINS
+) -> Float32Array:
+    """Histograms of a grid's cells, row by row, as shares of a cell's pixels.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8, (150, 110)
+    grid : (int, int)
+        Rows and columns; the grid lies in the middle of the aligned face.
+    cell : (int, int)
+        A cell's height and width in pixels.
+    bins : int
+        Number of different codes.
+
+    Returns
+    -------
+    ndarray of float32, (rows x columns x bins,)
+    """
+    (rows, columns), (height, width) = grid, cell
+    top, left = (HEIGHT - rows * height) // 2, (WIDTH - columns * width) // 2
+    inside = codes[top : top + rows * height, left : left + columns * width]
+    cells = inside.reshape(rows, height, columns, width).swapaxes(1, 2).reshape(rows * columns, -1)
+    counts = np.stack([np.bincount(one, minlength=bins) for one in cells])
+    return (counts / (height * width)).astype(np.float32).ravel()

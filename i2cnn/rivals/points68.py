@@ -14,7 +14,7 @@ from i2cnn.faces.table import Face
 from i2cnn.rivals.align import EYE_DISTANCE, EYE_ROW, WIDTH, align
 from i2cnn.util.arrays import Float64Array, UInt8Array
 from i2cnn.util.errors import InputError
-from i2cnn.util.images import as_gray, read_image
+from i2cnn.util.images import read_image
 from i2cnn.util.landmarks import check_points
 from i2cnn.util.picture_files import SUFFIXES
 
@@ -43,7 +43,7 @@ def locate(image: UInt8Array, points: Float64Array) -> Float64Array:
     -------
     ndarray of float64, (68, 2)
     """
-    aligned = align(as_gray(image), points, MARGIN)
+    aligned = align(image, points, MARGIN)
     size = (aligned.shape[1] * _ENLARGED, aligned.shape[0] * _ENLARGED)
     large = np.asarray(cv2.resize(aligned, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     unit = EYE_DISTANCE * _ENLARGED

@@ -17,7 +17,8 @@ def test_alignment_puts_the_eyes_where_they_belong(scale: float, degrees: float)
     angle, distance = np.deg2rad(degrees), 55 * scale
     side = int(160 * scale)
     middle, half = np.full(2, side / 2), distance / 2 * np.array([np.cos(angle), np.sin(angle)])
-    points = np.array([middle - half, middle + half, middle, middle, middle])
+    below = middle + 2 * np.array([-half[1], half[0]])
+    points = np.array([middle - half, middle + half, below, below, below])
     y, x = np.mgrid[:side, :side]
     for eye, column in ((points[0], 27), (points[1], 82)):
         spot = np.exp(-((x - eye[0]) ** 2 + (y - eye[1]) ** 2) / (2 * (4 * scale) ** 2))
