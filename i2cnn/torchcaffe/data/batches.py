@@ -96,6 +96,26 @@ class Cursor:
         restore_rng(self.rng, position)
 
 
+class Decoders(ThreadPoolExecutor):
+    """Threads that decode and transform the images of a batch side by side.
+
+    Parameters
+    ----------
+    shard : Shard
+        Processes that train together share the machine.
+    """
+
+    def __init__(self, shard: Shard) -> None:
+        self.number = max(1, min(DECODERS, available_cores() // shard.count))
+        super().__init__(self.number)
+
+    def for_each(self, work: Callable[[int], T], size: int) -> list[T]:
+        """Results of the work for images 0 to `size`; the first error is raised."""
+        parts = [range(first, size, self.number) for first in range(self.number)]
+        found = list(self.map(lambda part: [work(i) for i in part], parts))
+        return [found[i % self.number][i // self.number] for i in range(size)]
+
+
 class BatchMaker:
     """Makes batches of decoded records, with several threads per batch.
 
@@ -141,8 +161,6 @@ class BatchMaker:
             # Left open, it is what the next net would read, even where it was written again.
             self.records.close()
             raise
-        # Processes that train together share the machine.
-        self._threads = max(1, min(DECODERS, available_cores() // context.shard.count))
 
     def _forces_color(self, param: LayerParameter, encoded: bool) -> bool:
         """Whether gray images become three channels: those of encoded records may."""
@@ -168,15 +186,13 @@ class BatchMaker:
     def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
         """Endless batches from the cursor's position; moves the cursor."""
         with (
-            ThreadPoolExecutor(self._threads) as pool,
+            Decoders(cursor.shard) as pool,
             contextlib.closing(self.records.stream(cursor.index, cursor.shard.count)) as stream,
         ):
             while True:
                 yield self._make(stream, pool, cursor)
 
-    def _make(
-        self, stream: Iterator[tuple[bytes, bytes]], pool: ThreadPoolExecutor, cursor: Cursor
-    ) -> Batch:
+    def _make(self, stream: Iterator[tuple[bytes, bytes]], pool: Decoders, cursor: Cursor) -> Batch:
         size = self.batch_size
         pairs = [next(stream) for _ in range(size)]
         draws = self.transformer.draws(size)
@@ -196,7 +212,7 @@ class BatchMaker:
 
         images, shape = None, self.shape
         if self.transform_on_device or not self.transformer.param.crop_size:
-            images = self._for_each(pool, decode)
+            images = pool.for_each(decode, size)
             shape = self.shape_of(*images[0].shape[:2])
         if images is not None and self.transform_on_device and self._same_kind(images, shape):
             batch.images = self._stack(images)
@@ -212,15 +228,9 @@ class BatchMaker:
             except InputError as error:
                 raise CaffeError(f"{error} (record {shown(batch.keys[i])})") from None
 
-        self._for_each(pool, transform)
+        pool.for_each(transform, size)
         batch.images = torch.from_numpy(out)
         return batch
-
-    def _for_each(self, pool: ThreadPoolExecutor, work: Callable[[int], T]) -> list[T]:
-        """Results of the work for every image of a batch; the first error is raised."""
-        parts = [range(first, self.batch_size, self._threads) for first in range(self._threads)]
-        found = list(pool.map(lambda part: [work(i) for i in part], parts))
-        return [found[i % self._threads][i // self._threads] for i in range(self.batch_size)]
 
     def _check_channels(self, image: Image, key: bytes) -> None:
         found, channels = image.shape[2], self.shape[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import h5py
 import numpy as np
 import torch
@@ -13,11 +13,10 @@ from torch import Tensor
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
-from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
-from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.data.encoded import decode_picture
-from i2cnn.torchcaffe.data.transform import DataTransformer, Image
-from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.core.position import Position
+from i2cnn.torchcaffe.data.decode import shown
+from i2cnn.torchcaffe.data.pictures import ListedPictures
+from i2cnn.torchcaffe.data.prefetch import Prefetcher
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
 from i2cnn.torchcaffe.layers.source import DataSource, int32
@@ -53,31 +52,22 @@ class ImageData(_Listed):
     tops = (2, 2)
 
     def setup(self, shapes: Sequence[Shape]) -> None:
-        p, rng = self.param.image_data_param, self.context.rng
+        p = self.param.image_data_param
         self.check_batch(p.batch_size)
         if bool(p.new_height) != bool(p.new_width):
             raise self.fail("give both new_height and new_width, or neither")
         self.check_shapes([(3, p.new_height, p.new_width)])
         log.info("image_data_layer.cpp:38", f"Opening file {p.source}")
-        self.lines = [self._split(line) for line in self.read_list(p.source)]
-        log.info("image_data_layer.cpp:63", f"A total of {len(self.lines)} images.")
-        self.transformer = DataTransformer(
-            self.param.transform_param, self.context.train, self.param.name
-        )
-        # Draws in Caffe's order (the transformer twice, as in BatchMaker), so that all that
-        # follows gets Caffe's numbers.
-        self.transformer.seed_from(rng)
-        self.shuffler = CaffeRNG(int(rng.draw(1)[0])) if p.shuffle else None
-        self.order = list(range(len(self.lines)))
-        self._shuffle()
-        self.line = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
-        if self.line >= len(self.lines):
-            raise self.fail(f"rand_skip skips all {len(self.lines)} images")
-        height, width, channels = self._read(self.lines[self.order[self.line]][0]).shape
-        self.shape = self.transformer.output_shape(height, width, channels)
+        lines = [self._split(line) for line in self.read_list(p.source)]
+        log.info("image_data_layer.cpp:63", f"A total of {len(lines)} images.")
+        self.pictures = ListedPictures(self.param, self.context, lines)
         self.log_size("image_data_layer.cpp:90")
-        self.transformer.seed_from(rng)
-        rng.draw(1)  # the prefetching thread's seed
+        self.context.rng.draw(1)  # the prefetching thread's seed
+        self.prefetcher = Prefetcher(f"data {self.param.name}", self.pictures.batches)
+        # The thread would keep the pictures alive after the net is gone.
+        weakref.finalize(self, self.prefetcher.abandon, lambda: None)
+        self.keys: list[bytes] = []
+        self.delivered = self.pictures.position()
         if self.context.shard.count > 1 and not p.shuffle:
             log.warning(
                 "image_data_layer.cpp",
@@ -92,74 +82,34 @@ class ImageData(_Listed):
         except ValueError:
             raise self.fail(f"the line {line!r} is not a path and a label") from None
 
-    def _shuffle(self) -> None:
-        if self.shuffler is None:
-            return
-        order, i = self.order, len(self.order) - 1
-        while i:
-            for number in self.shuffler.draw(i).tolist():
-                j = number // (2**32 // (i + 1))  # as boost::uniform_int, which draws again above i
-                if j <= i:
-                    order[i], order[j] = order[j], order[i]
-                    i -= 1
-
-    def _read(self, name: str) -> Image:
-        p = self.param.image_data_param
-        path = p.root_folder + name
-        try:
-            check_regular(Path(path))
-            flags = cv2.IMREAD_COLOR if p.is_color else cv2.IMREAD_GRAYSCALE
-            image = decode_picture(Path(path).read_bytes(), flags)
-        except InputError as error:
-            raise self.fail(f"{path}: {error}") from None
-        except OSError as error:
-            raise self.fail(f"Could not open or find file {path} ({error.strerror})") from None
-        if image is None:
-            raise self.fail(f"Could not open or find file {path}: not an image that can be read")
-        if p.new_height:
-            image = cv2.resize(image, (p.new_width, p.new_height))
-        return image[:, :, None] if image.ndim == 2 else image
-
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         batch = self.param.image_data_param.batch_size
-        return [(batch, *self.shape), (batch,)]
+        return [(batch, *self.pictures.shape), (batch,)]
+
+    def prepare(self) -> None:
+        self.batch = self.prefetcher.next()
+        self.keys, self.delivered = self.batch.keys, self.batch.position
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        size = self.param.image_data_param.batch_size
-        images = np.empty(0, np.float32)
-        labels = np.empty(size, np.float32)
-        for i in range(size):
-            path, labels[i] = self.lines[self.order[self.line]]
-            image, draws = self._read(path), self.transformer.draws(1)
-            try:
-                if i == 0:  # each batch has the size of its first image
-                    channels, height, width = self.transformer.output_shape(*image.shape)
-                    images = np.empty((size, height, width, channels), np.float32)
-                self.transformer.apply(image, None if draws is None else draws[0], images[i])
-            except InputError as error:
-                raise CaffeError(f"{error} ({path})") from None
-            self.line += 1
-            if self.line == len(self.lines):
-                self.line = 0
-                self._shuffle()
         device = self.context.device
-        data = torch.from_numpy(images).permute(0, 3, 1, 2)
-        return [data.to(device), torch.from_numpy(labels).to(device)]
+        data = self.batch.images.permute(0, 3, 1, 2)
+        return [data.to(device), torch.from_numpy(self.batch.labels).to(device)]
+
+    def record_of(self, item: int) -> str:
+        if item >= len(self.keys):
+            return ""
+        return f"{shown(self.keys[item])} of {self.param.image_data_param.source}"
 
     def position(self) -> Position:
-        return {
-            "place": np.array(self.line),
-            "order": np.array(self.order),
-            **rng_position(self.transformer.rng, "crop_"),
-            **rng_position(self.shuffler, "shuffle_"),
-        }
+        return self.delivered
 
     def restore_position(self, position: Position) -> None:
-        if sorted(position["order"]) != list(range(len(self.lines))):
-            raise self.fail("the list of images differs from the one the training was stopped with")
-        self.line, self.order = int(position["place"]), [int(i) for i in position["order"]]
-        restore_rng(self.transformer.rng, position, "crop_")
-        restore_rng(self.shuffler, position, "shuffle_")
+        self.prefetcher.stop()
+        self.pictures.restore_position(position)
+        self.delivered = position
+
+    def close(self) -> None:
+        self.prefetcher.stop()
 
 
 @register("HDF5Data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.runtime import runtime
+from i2cnn.torchcaffe.data import batches, pictures
 from i2cnn.util.errors import InputError
 from tests.helpers.golden import GOLDEN, load_program
 
@@ -61,12 +63,12 @@ def test_position_is_kept(text: str, folder: Path) -> None:
 
 def test_pictures_are_shuffled_by_numbers_that_boost_takes(folder: Path) -> None:
     PROGRAM.make_files()
-    shuffled = PROGRAM.net_of(caffe, PROGRAM.IMAGES % ("", "shuffle: true")).layers[0]
-    shuffled.order = ["a", "b", "c"]
+    shuffled = PROGRAM.net_of(caffe, PROGRAM.IMAGES % ("", "shuffle: true")).layers[0].pictures
+    shuffled.order = np.array(["a", "b", "c"])
     numbers = [2**32 - 1, 0, 2**31]  # the first is above 3 thirds of 2**32, rounded down
     shuffled.shuffler.draw = lambda n: np.array([numbers.pop(0) for _ in range(n)])
     shuffled._shuffle()
-    assert shuffled.order == ["c", "b", "a"]
+    assert shuffled.order.tolist() == ["c", "b", "a"]
     assert not numbers
 
 
@@ -146,6 +148,37 @@ def test_a_picture_that_is_too_small_is_named(folder: Path) -> None:
     net = PROGRAM.net_of(caffe, PICTURES % "crop_size: 3")
     net.forward()
     with pytest.raises(InputError, match=r"layer 'data': crop_size 3 .* 5x2 image \(1.png\)"):
+        net.forward()
+
+
+def test_pictures_of_a_batch_are_decoded_side_by_side_and_ahead(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_pictures()
+    side_by_side, ahead = threading.Barrier(2), threading.Barrier(2)
+    decode = pictures.decode_picture
+    waits = iter([None, None, side_by_side, side_by_side, None, ahead])  # the first in setup
+
+    def waiting(data: bytes, flags: int) -> np.ndarray | None:
+        barrier = next(waits, None)
+        if barrier is not None:
+            barrier.wait(timeout=60)
+        return decode(data, flags)
+
+    Path("images.txt").write_text("0.png 0\n")
+    monkeypatch.setattr(batches, "available_cores", lambda: 2)
+    monkeypatch.setattr(pictures, "decode_picture", waiting)
+    net = PROGRAM.net_of(caffe, (PICTURES % "").replace("size: 1", "size: 4"))
+    net.forward()
+    ahead.wait(timeout=60)
+    net._core.close()
+
+
+def test_a_label_outside_the_classes_names_its_picture(folder: Path) -> None:
+    PROGRAM.make_files()
+    loss = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "fc" bottom: "label" top: "loss" }'
+    net = PROGRAM.net_of(caffe, PLAIN + loss)
+    with pytest.raises(InputError, match=r"label 10 is outside .* \(a 1\.ppm of images\.txt\)"):
         net.forward()
 
 

@@ -1,0 +1,166 @@
+"""Makes the batches of an ImageData layer: reads, decodes and transforms listed pictures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from i2cnn.torchcaffe.core.context import Context
+from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
+from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.batches import Batch, Decoders
+from i2cnn.torchcaffe.data.encoded import decode_picture
+from i2cnn.torchcaffe.data.transform import DataTransformer, Image
+from i2cnn.torchcaffe.errors import CaffeError
+from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
+
+
+class ListedPictures:
+    """Batches of listed pictures, in the list's order or shuffled anew in each epoch.
+
+    Parameters
+    ----------
+    param : LayerParameter
+        An ImageData layer.
+    context : Context
+        Phase, generator and shard of the net.
+    pictures : sequence of (str, int)
+        Name, below root_folder, and label of each picture.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        (C, H, W) of the first picture, transformed.
+    """
+
+    def __init__(
+        self, param: LayerParameter, context: Context, pictures: Sequence[tuple[str, int]]
+    ) -> None:
+        p, rng = param.image_data_param, context.rng
+        self.param = p
+        self.pictures = pictures
+        self.shard = context.shard
+        self._layer = f"{context.net}: layer {param.name!r}"
+        self.transformer = DataTransformer(param.transform_param, context.train, param.name)
+        # Draws in Caffe's order (the transformer twice, as in BatchMaker), so that all that
+        # follows gets Caffe's numbers.
+        self.transformer.seed_from(rng)
+        self.shuffler = CaffeRNG(int(rng.draw(1)[0])) if p.shuffle else None
+        #: Never changed in place: positions have it too.
+        self.order = np.arange(len(pictures))
+        self._shuffle()
+        self.line = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
+        if self.line >= len(pictures):
+            raise self._fail(f"rand_skip skips all {len(pictures)} images")
+        first, _ = pictures[self.order[self.line]]
+        self.shape = self.transformer.output_shape(*self._read(first).shape)
+        self.transformer.seed_from(rng)
+
+    def _fail(self, reason: str) -> CaffeError:
+        return CaffeError(f"{self._layer}: {reason}")
+
+    def _shuffle(self) -> None:
+        if self.shuffler is None:
+            return
+        order, i = self.order.tolist(), len(self.order) - 1
+        while i:
+            for number in self.shuffler.draw(i).tolist():
+                j = number // (2**32 // (i + 1))  # as boost::uniform_int, which draws again above i
+                if j <= i:
+                    order[i], order[j] = order[j], order[i]
+                    i -= 1
+        self.order = np.array(order)
+
+    def _read(self, name: str) -> Image:
+        path = self.param.root_folder + name
+        try:
+            check_regular(Path(path))
+            flags = cv2.IMREAD_COLOR if self.param.is_color else cv2.IMREAD_GRAYSCALE
+            image = decode_picture(Path(path).read_bytes(), flags)
+        except InputError as error:
+            raise self._fail(f"{path}: {error}") from None
+        except OSError as error:
+            raise self._fail(f"Could not open or find file {path} ({error.strerror})") from None
+        if image is None:
+            raise self._fail(f"Could not open or find file {path}: not an image that can be read")
+        if self.param.new_height:
+            image = cv2.resize(image, (self.param.new_width, self.param.new_height))
+        return image[:, :, None] if image.ndim == 2 else image
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """Endless batches from the present position."""
+        with Decoders(self.shard) as pool:
+            while True:
+                yield self._make(pool)
+
+    def _take(self) -> tuple[str, int]:
+        """Name and label of the next picture."""
+        picture = self.pictures[int(self.order[self.line])]
+        self.line += 1
+        if self.line == len(self.order):
+            self.line = 0
+            self._shuffle()
+        return picture
+
+    def _make(self, pool: Decoders) -> Batch:
+        size = self.param.batch_size
+        taken = [self._take() for _ in range(size)]
+        draws = self.transformer.draws(size)
+        position = self.position()
+        first = self._read(taken[0][0])  # each batch has the size of its first image
+        with self._naming(taken[0][0]):
+            channels, height, width = self.transformer.output_shape(*first.shape)
+        images = np.empty((size, height, width, channels), np.float32)
+
+        def transform(i: int) -> None:
+            name, _ = taken[i]
+            image = self._read(name) if i else first
+            with self._naming(name):
+                self.transformer.apply(image, None if draws is None else draws[i], images[i])
+
+        pool.for_each(transform, size)
+        return Batch(
+            images=torch.from_numpy(images),
+            draws=None,
+            labels=np.array([label for _, label in taken], np.float32),
+            keys=[name.encode(errors="surrogateescape") for name, _ in taken],
+            position=position,
+        )
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _naming(name: str) -> Iterator[None]:
+        """Add to an error the picture that it is of."""
+        try:
+            yield
+        except InputError as error:
+            raise CaffeError(f"{error} ({name})") from None
+
+    def position(self) -> Position:
+        """What :meth:`restore_position` needs to continue from here."""
+        return {
+            "place": np.array(self.line),
+            "order": self.order,
+            **rng_position(self.transformer.rng, "crop_"),
+            **rng_position(self.shuffler, "shuffle_"),
+        }
+
+    def restore_position(self, position: Position) -> None:
+        """Continue from a position."""
+        if sorted(position["order"]) != list(range(len(self.pictures))):
+            raise self._fail(
+                "the list of images differs from the one the training was stopped with"
+            )
+        self.line, self.order = (
+            int(position["place"]),
+            np.array([int(i) for i in position["order"]]),
+        )
+        restore_rng(self.transformer.rng, position, "crop_")
+        restore_rng(self.shuffler, position, "shuffle_")
