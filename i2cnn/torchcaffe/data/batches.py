@@ -137,18 +137,18 @@ class BatchMaker:
 
     def __init__(self, param: LayerParameter, context: Context) -> None:
         transform = param.transform_param
-        self.layer = param.name
+        self.owner = f"layer {param.name!r}"
         self.batch_size = param.data_param.batch_size
         self.device = context.device
         self.transform_on_device = context.device.type != "cpu"
-        self.decoder = DatumDecoder(transform, param.name, param.data_param.source)
+        self.decoder = DatumDecoder(transform, self.owner, param.data_param.source)
         self.transformer = DataTransformer(transform, context.train, param.name)
         # Caffe seeds the transformer twice: in BaseDataLayer::LayerSetUp, then again before
         # BasePrefetchingDataLayer starts its thread. The first seed is never used, but taking it
         # advances the net's generator, on which the initial weights depend.
         self.transformer.seed_from(context.rng)
         self.transformer.seed_from(context.rng)
-        self.records = open_records(param.data_param, param.name)
+        self.records = open_records(param.data_param, self.owner)
         try:
             key, value = next(self.records.stream(0))
             image, _ = self.decoder.decode(key, value)
@@ -168,11 +168,11 @@ class BatchMaker:
         if not encoded and (transform.force_color or transform.force_gray):
             log.warning(
                 "data_transformer.cpp",
-                f"layer {self.layer!r}: force_color and force_gray are for encoded images, which "
+                f"{self.owner}: force_color and force_gray are for encoded images, which "
                 f"{param.data_param.source} does not have; they do nothing",
             )
         elif transform.force_color and transform.force_gray:
-            raise CaffeError(f"layer {self.layer!r}: cannot set both force_color and force_gray")
+            raise CaffeError(f"{self.owner}: cannot set both force_color and force_gray")
         return encoded and transform.force_color
 
     def shape_of(self, height: int, width: int) -> Shape:
@@ -236,7 +236,7 @@ class BatchMaker:
         found, channels = image.shape[2], self.shape[0]
         if found not in (1, channels) or (found == 1 < channels and not self.force_color):
             raise CaffeError(
-                f"layer {self.layer!r}: record {shown(key)} has {found} channels, the first "
+                f"{self.owner}: record {shown(key)} has {found} channels, the first "
                 f"one {channels}; use force_color or force_gray"
             )
 

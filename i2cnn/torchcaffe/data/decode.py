@@ -25,13 +25,13 @@ class DatumDecoder:
     ----------
     param : TransformationParameter
         force_color, force_gray.
-    layer, source : str
-        Name of the layer and folder of the database, for errors.
+    owner, source : str
+        The layer or program that reads it, and the folder of the database, for errors.
     """
 
-    def __init__(self, param: TransformationParameter, layer: str, source: str) -> None:
+    def __init__(self, param: TransformationParameter, owner: str, source: str) -> None:
         self.param = param
-        self.layer = layer
+        self.owner = owner
         self.source = source
 
     def decode(self, key: bytes, value: bytes) -> tuple[Image, int]:
@@ -94,6 +94,5 @@ class DatumDecoder:
 
     def _bad(self, key: bytes, reason: str) -> CaffeError:
         return CaffeError(
-            f"layer {self.layer!r}: record {shown(key)} of {self.source} {reason}; "
-            "write the database again"
+            f"{self.owner}: record {shown(key)} of {self.source} {reason}; write the database again"
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import lmdb
 
@@ -15,47 +16,19 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.lmdb_pages import check_pages
 from i2cnn.torchcaffe.proto import DataParameter
-
-#: What a LevelDB needs. There are no wheels for Python 3.13 and later, where pip compiles it.
-NEEDS_PLYVEL = (
-    "needs the package plyvel: pip install 'i2cnn[leveldb]', from Python 3.13 on after apt-get "
-    "install g++ libleveldb-dev"
-)
+from i2cnn.util.errors import InputError
 
 
-class Records(Protocol):
-    """Records of a database as an endless stream in key order.
-
-    Attributes
-    ----------
-    count : int
-        Number of records, at least 1.
-    """
-
-    count: int
-
-    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
-        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
-
-    def close(self) -> None:
-        """Release the database, which closes with its last reader; repeated calls do nothing."""
-
-
-def is_lmdb(source: str) -> bool:
-    """True if there is an LMDB in that folder."""
-    return Path(source, "data.mdb").is_file()
-
-
-def is_leveldb(source: str) -> bool:
-    """True if there is a LevelDB in that folder."""
-    return Path(source, "CURRENT").is_file()
-
-
-def open_records(param: DataParameter, layer: str) -> Records:
-    """The database of a Data layer."""
-    if param.backend == DataParameter.LEVELDB:
-        return LevelDbRecords(param.source, layer)
-    return LmdbRecords(param.source, layer)
+def plyvel() -> Any:
+    """The optional package that reads and writes LevelDBs; an InputError where it is missing."""
+    try:
+        import plyvel
+    except ImportError:  # there are no wheels for Python 3.13 and later, where pip compiles it
+        raise CaffeError(
+            "a LevelDB needs the package plyvel: pip install 'i2cnn[leveldb]', from Python 3.13 on "
+            "after apt-get install g++ libleveldb-dev; or use an LMDB"
+        ) from None
+    return plyvel
 
 
 class _Handles:
@@ -110,7 +83,91 @@ class _Handles:
             handle.close()
 
 
+class Records(ABC):
+    """Records of a database as an endless stream in key order.
+
+    Parameters
+    ----------
+    source : str
+        Its folder.
+    owner : str
+        The layer or program that reads it, for errors.
+
+    Attributes
+    ----------
+    count : int
+        Number of records, at least 1.
+
+    Raises
+    ------
+    InputError
+        There is no such database, or it is damaged or empty.
+    """
+
+    #: What it is called, the file by which its folder is known, and where Caffe logs it.
+    name: ClassVar[str]
+    file: ClassVar[str]
+    location: ClassVar[str]
+    _handles: ClassVar[_Handles]
+
+    def __init__(self, source: str, owner: str) -> None:
+        self.source = source
+        self.owner = owner
+        if not Path(source, self.file).is_file():
+            raise self._missing()
+        try:
+            self._database = self._handles.open(source)
+        except InputError as error:
+            raise self._fail(f"{source}: {error}") from None
+        except ValueError as error:
+            raise self._damaged(error) from None
+        except (self._error(), OSError) as error:
+            raise self._fail(f"{source} cannot be opened ({error})") from None
+        self._closed = False
+        try:
+            self.count = self._count()
+            if self.count == 0:
+                raise self._fail(f"the {self.name} {source} is empty")
+        except Exception as error:
+            self.close()
+            raise self._damaged(error) if isinstance(error, self._error()) else error from None
+        log.info(self.location, f"Opened {self.name.lower()} {source}")
+
+    @abstractmethod
+    def _error(self) -> type[Exception]:
+        """What the package that reads it raises."""
+
+    @abstractmethod
+    def _count(self) -> int:
+        """Number of records."""
+
+    @abstractmethod
+    def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
+        """(key, value) of records `index`, `index + step`, ..., starting over after the last."""
+
+    def close(self) -> None:
+        """Release the database, which closes with its last reader; repeated calls do nothing."""
+        if not self._closed:
+            self._closed = True
+            self._handles.release(self._database)
+
+    def _fail(self, reason: str) -> CaffeError:
+        return CaffeError(f"{self.owner}: {reason}")
+
+    def _damaged(self, reason: object) -> CaffeError:
+        return self._fail(f"the {self.name} {self.source} is damaged ({reason}); copy it again")
+
+    def _missing(self) -> CaffeError:
+        remedy = "correct the path"
+        for backend, kind in _KINDS.items():
+            if Path(self.source, kind.file).is_file():
+                remedy = f"give its backend, {DataParameter.DB.Name(backend)}"
+        place = f"{self.source} (working folder {Path.cwd()})"
+        return self._fail(f"no {self.name} at {place}; {remedy}")
+
+
 def _open_lmdb(path: str) -> Any:
+    check_pages(Path(path))
     # Nobody writes while we read: no lock file is needed, so read-only folders work too.
     return lmdb.open(path, readonly=True, lock=False, max_dbs=0)
 
@@ -120,130 +177,74 @@ def _lmdb_file(path: str) -> Hashable:
     return file.st_dev, file.st_ino
 
 
-_lmdbs = _Handles(_open_lmdb, _lmdb_file)
-
-
-class LmdbRecords:
+class LmdbRecords(Records):
     """Records of an LMDB."""
 
-    def __init__(self, source: str, layer: str) -> None:
-        if not is_lmdb(source):
-            if is_leveldb(source):
-                raise CaffeError(f"layer {layer!r}: {source} is a LevelDB; give backend: LEVELDB")
-            raise CaffeError(
-                f"layer {layer!r}: no LMDB at {source} (working folder {Path.cwd()}); "
-                "check data_param.source"
-            )
-        self._closed = False
-        self.source = source
-        self.layer = layer
-        try:
-            check_pages(Path(source))
-            self.env = _lmdbs.open(source)
-        except ValueError as error:
-            raise self._damaged(str(error)) from None
-        except (lmdb.Error, OSError) as error:
-            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
-        self.count = self.env.stat()["entries"]
-        if self.count == 0:
-            self.close()
-            raise CaffeError(f"layer {layer!r}: the LMDB {source} is empty")
-        log.info("db_lmdb.cpp:35", f"Opened lmdb {source}")
+    name, file, location = "LMDB", "data.mdb", "db_lmdb.cpp:35"
+    _handles = _Handles(_open_lmdb, _lmdb_file)
 
-    def _damaged(self, reason: str) -> CaffeError:
-        return CaffeError(
-            f"layer {self.layer!r}: the LMDB {self.source} is damaged ({reason}); copy it again "
-            "(mdb_copy -c) or write it again"
-        )
+    def _error(self) -> type[Exception]:
+        return lmdb.Error
+
+    def _count(self) -> int:
+        return int(self._database.stat()["entries"])
 
     def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
         wanted = index % self.count
         while True:
             found = 0
             try:
-                with self.env.begin(buffers=False) as txn, txn.cursor() as cursor:
+                with self._database.begin(buffers=False) as txn, txn.cursor() as cursor:
                     for key in cursor.iternext(keys=True, values=False):
                         if found == wanted:
                             yield key, cursor.value()
                             wanted += step
                         found += 1
             except lmdb.Error as error:
-                raise self._damaged(str(error)) from None
+                raise self._damaged(error) from None
             if found != self.count:
                 raise self._damaged(f"{found} of {self.count} records can be read")
             wanted -= self.count
 
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            _lmdbs.release(self.env)
-
 
 def _open_leveldb(path: str) -> Any:
-    import plyvel
-
-    return plyvel.DB(path, create_if_missing=False, paranoid_checks=True, max_open_files=100)
-
-
-_leveldbs = _Handles(_open_leveldb)
+    options = {"create_if_missing": False, "paranoid_checks": True, "max_open_files": 100}
+    return plyvel().DB(path, **options)
 
 
-class LevelDbRecords:
+class LevelDbRecords(Records):
     """Records of a LevelDB, which the optional package plyvel reads."""
 
-    def __init__(self, source: str, layer: str) -> None:
-        if not is_leveldb(source):
-            if is_lmdb(source):
-                raise CaffeError(f"layer {layer!r}: {source} is an LMDB; give backend: LMDB")
-            raise CaffeError(
-                f"layer {layer!r}: no LevelDB at {source} (working folder {Path.cwd()}); "
-                "check data_param.source"
-            )
-        try:
-            import plyvel
-        except ImportError:
-            raise CaffeError(
-                f"layer {layer!r}: {source} is a LevelDB, which {NEEDS_PLYVEL}; or use an LMDB and "
-                "backend: LMDB"
-            ) from None
-        self._error: type[Exception] = plyvel.Error
-        self._closed = False
-        self.source = source
-        self.layer = layer
-        try:
-            self.db = _leveldbs.open(source)
-        except (plyvel.Error, OSError) as error:
-            raise CaffeError(f"layer {layer!r}: {source} cannot be opened ({error})") from None
-        try:
-            self.count = sum(1 for _ in self.db.iterator(include_value=False))
-        except plyvel.Error as error:
-            self.close()
-            raise self._damaged(str(error)) from None
-        if self.count == 0:
-            self.close()
-            raise CaffeError(f"layer {layer!r}: the LevelDB {source} is empty")
-        log.info("db_leveldb.cpp:18", f"Opened leveldb {source}")
+    name, file, location = "LevelDB", "CURRENT", "db_leveldb.cpp:18"
+    _handles = _Handles(_open_leveldb)
 
-    def _damaged(self, reason: str) -> CaffeError:
-        return CaffeError(
-            f"layer {self.layer!r}: the LevelDB {self.source} is damaged ({reason}); copy it "
-            "again or write it again"
-        )
+    def _error(self) -> type[Exception]:
+        error: type[Exception] = plyvel().Error
+        return error
+
+    def _count(self) -> int:
+        return sum(1 for _ in self._database.iterator(include_value=False))
 
     def stream(self, index: int, step: int = 1) -> Generator[tuple[bytes, bytes], None, None]:
         wanted = index % self.count
         while True:
             try:
-                with self.db.iterator(verify_checksums=True) as records:
+                with self._database.iterator(verify_checksums=True) as records:
                     for found, (key, value) in enumerate(records):
                         if found == wanted:
                             yield key, value
                             wanted += step
-            except self._error as error:
-                raise self._damaged(str(error)) from None
+            except self._error() as error:
+                raise self._damaged(error) from None
             wanted -= self.count
 
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            _leveldbs.release(self.db)
+
+_KINDS: dict[int, type[Records]] = {
+    DataParameter.LEVELDB: LevelDbRecords,
+    DataParameter.LMDB: LmdbRecords,
+}
+
+
+def open_records(param: DataParameter, owner: str) -> Records:
+    """The database of a Data layer, or of a program."""
+    return _KINDS[param.backend](param.source, owner)

@@ -9,18 +9,11 @@ from typing import Any, Protocol
 
 import lmdb
 
-from i2cnn.torchcaffe.data.records import (
-    NEEDS_PLYVEL,
-    Records,
-    is_leveldb,
-    is_lmdb,
-    open_records,
-)
+from i2cnn.torchcaffe.data.records import Records, open_records, plyvel
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import DataParameter
 from i2cnn.util.files import atomic_folder
 
-_BACKENDS = {"lmdb": DataParameter.LMDB, "leveldb": DataParameter.LEVELDB}
 #: Records of a transaction, as in Caffe's own programs.
 BATCH = 1000
 _FIRST_SIZE = 2**26
@@ -45,11 +38,11 @@ def new_database(path: str, backend: str) -> Iterator[Writer]:
     InputError
         There is something at the path, the backend is unknown, or its package is not installed.
     """
-    _check(backend)
+    name = _name(backend)
     if Path(path).exists():
         raise CaffeError(f"{path}: exists already; remove it, or give another name")
     with atomic_folder(Path(path)) as folder:
-        writer = _LmdbWriter(folder) if backend == "lmdb" else _LevelDbWriter(folder)
+        writer = _LmdbWriter(folder) if name == "LMDB" else _LevelDbWriter(folder)
         try:
             yield writer
         finally:
@@ -59,31 +52,20 @@ def new_database(path: str, backend: str) -> Iterator[Writer]:
 @contextmanager
 def opened(path: str, backend: str, program: str) -> Iterator[Records]:
     """The records of a database; `program` is for errors."""
-    _check(backend)
-    _check_there(path, backend, program)
-    records = open_records(DataParameter(source=path, backend=_BACKENDS[backend]), program)
+    records = open_records(DataParameter(source=path, backend=_name(backend)), program)
     try:
         yield records
     finally:
         records.close()
 
 
-def _check(backend: str) -> None:
-    if backend not in _BACKENDS:
-        raise CaffeError(f"Unknown database backend: {backend} (known: {', '.join(_BACKENDS)})")
-
-
-def _check_there(path: str, backend: str, program: str) -> None:
-    """InputError if there is no database of that backend at a path; tells what to give instead."""
-    there = {"lmdb": is_lmdb(path), "leveldb": is_leveldb(path)}
-    if there[backend]:
-        return
-    remedy = "give the folder of one, as convert_imageset writes it"
-    for other, found in there.items():
-        if found:
-            remedy = f"it is of another backend: add -backend {other}"
-    name = DataParameter.DB.Name(_BACKENDS[backend])
-    raise CaffeError(f"{program}: no {name} at {path} (working folder {Path.cwd()}); {remedy}")
+def _name(backend: str) -> str:
+    """A backend's name in a prototxt."""
+    known = DataParameter.DB.keys()
+    if backend.upper() not in known:
+        names = ", ".join(known).lower()
+        raise CaffeError(f"Unknown database backend: {backend} (known: {names})")
+    return backend.upper()
 
 
 class _LmdbWriter:
@@ -120,11 +102,7 @@ class _LmdbWriter:
 
 class _LevelDbWriter:
     def __init__(self, folder: Path) -> None:
-        try:
-            import plyvel
-        except ImportError:
-            raise CaffeError(f"backend leveldb {NEEDS_PLYVEL}; or use lmdb") from None
-        self._db: Any = plyvel.DB(str(folder), create_if_missing=True)
+        self._db: Any = plyvel().DB(str(folder), create_if_missing=True)
 
     def put(self, key: str, value: bytes) -> None:
         self._db.put(key.encode(errors="surrogateescape"), value)

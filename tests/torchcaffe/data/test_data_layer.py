@@ -90,17 +90,18 @@ def test_threads_end_with_their_net(folder: Path) -> None:
         n.forward()
     labels = nets[0].blobs["label"]
     assert threading.active_count() > before
-    assert lmdb_records._lmdb_file("db") in lmdb_records._lmdbs._open
+    open_databases = lmdb_records.LmdbRecords._handles._open
+    assert lmdb_records._lmdb_file("db") in open_databases
     del nets, n
     gc.collect()
     # Threads of earlier tests may end meanwhile, so their number alone does not tell.
     database = lmdb_records._lmdb_file("db")
     for _ in range(200):
-        if threading.active_count() <= before and database not in lmdb_records._lmdbs._open:
+        if threading.active_count() <= before and database not in open_databases:
             break
         time.sleep(0.05)
     assert threading.active_count() <= before
-    assert database not in lmdb_records._lmdbs._open
+    assert database not in open_databases
     assert labels.data.tolist() == [0, 1]  # blobs outlive their net
 
 

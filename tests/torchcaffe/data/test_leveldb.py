@@ -108,23 +108,23 @@ def test_data_layer(write: Write) -> None:
 def test_empty(write: Write) -> None:
     write({})
     for _ in range(2):  # it was closed
-        with pytest.raises(InputError, match="layer 'data': the LevelDB db is empty"):
+        with pytest.raises(InputError, match="data: the LevelDB db is empty"):
             LevelDbRecords("db", "data")
 
 
 def test_without_plyvel(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "plyvel", None)
     (tmp_path / "CURRENT").touch()
-    with pytest.raises(InputError, match=r"is a LevelDB, which needs .* libleveldb-dev"):
+    with pytest.raises(InputError, match=r"a LevelDB needs .* libleveldb-dev"):
         LevelDbRecords(str(tmp_path), "data")
 
 
 @pytest.mark.parametrize(
     ("file", "backend", "message"),
     [
-        ("data.mdb", "LEVELDB", "is an LMDB; give backend: LMDB"),
-        ("CURRENT", "LMDB", "is a LevelDB; give backend: LEVELDB"),
-        ("other", "LEVELDB", "no LevelDB at"),
+        ("data.mdb", "LEVELDB", "give its backend, LMDB"),
+        ("CURRENT", "LMDB", "give its backend, LEVELDB"),
+        ("other", "LEVELDB", r"no LevelDB at .*; correct the path"),
     ],
 )
 def test_what_is_not_what_it_says(file: str, backend: str, message: str, tmp_path: Path) -> None:

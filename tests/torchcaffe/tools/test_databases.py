@@ -83,10 +83,11 @@ def test_a_file_of_the_latest_format_is_copied(
         ("convert_imageset -grey images/ one.txt db", "unknown command line flag '-grey'"),
         ("convert_imageset -check_size images/ two.txt db", "differs from the (2, 2, 3) before"),
         ("convert_imageset -encode_type odd images/ one.txt db", "cannot encode images as 'odd'"),
-        ("compute_image_mean there", "give the folder of one, as convert_imageset writes it"),
+        ("compute_image_mean there", "correct the path"),
         ("compute_image_mean level", "compute_image_mean: no LMDB at level"),
-        ("compute_image_mean level", "add -backend leveldb"),
+        ("compute_image_mean level", "give its backend, LEVELDB"),
         ("compute_image_mean uneven", "is an image of (1, 1, 2), the first is one of (1, 1, 1)"),
+        ("compute_image_mean hollow", "error: compute_image_mean: record "),
         ("extract_features w net a,b x 1 lmdb", "number of blob names and dataset names must be"),
         ("extract_features w net a x 0 lmdb", "is a number above 0, not '0'"),
         ("extract_features w net a x 1 lmdb GPU x", "DEVICE_ID 'x' is not a number"),
@@ -109,6 +110,7 @@ def test_what_cannot_be_done_is_one_line(
     Path("lost.txt").write_text("gone.ppm 1\n")
     sizes = [Datum(channels=1, height=1, width=n, data=bytes(n)) for n in (1, 2)]
     write_lmdb("uneven", sizes)
+    write_lmdb("hollow", [Datum(channels=1, height=1, width=1)])
     assert main(words.split()) == 1
     errors = capsys.readouterr().err
     assert message in errors.splitlines()[-1]
