@@ -6,6 +6,7 @@ Words, order and places in the source are genuine Caffe's, for people and progra
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 
 import numpy as np
 
@@ -49,8 +50,7 @@ class BuildLog:
     def __init__(self, param: NetParameter) -> None:
         self._numbers = 0
         if log.shows_information():
-            shown = NetParameter()
-            shown.CopyFrom(param)
+            shown = deepcopy(param)
             for layer in shown.layer:
                 del layer.blobs[:]  # the weights of a .caffemodel, which genuine Caffe shows
             log.info("net.cpp:53", f"Initializing net from parameters: \n{_debug_string(shown)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -127,8 +128,7 @@ def check(path: str) -> Report:
             raise CaffeError("has no layers")
         report.beyond = beyond_caffe(net)
         for phase, name in _PHASES.items():
-            param = NetParameter()
-            param.CopyFrom(net)
+            param = deepcopy(net)
             net_state(param, phase, 0, [])
             _Walk(filter_net(param, path), report, name).go()
     except InputError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -24,8 +25,7 @@ Port = tuple[int, int]
 
 def filter_net(net: NetParameter, source: str) -> NetParameter:
     """Layers that belong to the net's state (phase, level, stages)."""
-    kept = NetParameter()
-    kept.CopyFrom(net)
+    kept = deepcopy(net)
     del kept.layer[:]
     for layer in net.layer:
         if layer.include and layer.exclude:
@@ -78,8 +78,7 @@ def insert_splits(net: NetParameter, source: str) -> NetParameter:
         A layer reads a blob that no layer before it makes.
     """
     wiring = _wire(net, source)
-    result = NetParameter()
-    result.CopyFrom(net)
+    result = deepcopy(net)
     del result.layer[:]
     copies_taken: dict[Port, int] = defaultdict(int)
     for i, layer in enumerate(net.layer):

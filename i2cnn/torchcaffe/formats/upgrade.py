@@ -40,95 +40,40 @@ _V2_TYPES = {
     "TANH": "TanH",
 }
 
-_V0_TYPES = {
-    "accuracy": "ACCURACY",
-    "bnll": "BNLL",
-    "concat": "CONCAT",
+#: V0's types that are not V1's in lower case.
+_V1_TYPES = {
     "conv": "CONVOLUTION",
-    "data": "DATA",
-    "dropout": "DROPOUT",
-    "euclidean_loss": "EUCLIDEAN_LOSS",
-    "flatten": "FLATTEN",
-    "hdf5_data": "HDF5_DATA",
-    "hdf5_output": "HDF5_OUTPUT",
-    "im2col": "IM2COL",
     "images": "IMAGE_DATA",
-    "infogain_loss": "INFOGAIN_LOSS",
     "innerproduct": "INNER_PRODUCT",
-    "lrn": "LRN",
-    "multinomial_logistic_loss": "MULTINOMIAL_LOGISTIC_LOSS",
     "pool": "POOLING",
-    "relu": "RELU",
-    "sigmoid": "SIGMOID",
-    "softmax": "SOFTMAX",
-    "softmax_loss": "SOFTMAX_LOSS",
-    "split": "SPLIT",
-    "tanh": "TANH",
-    "window_data": "WINDOW_DATA",
 }
-
-#: V0 field -> where it went in V1, by V0 layer type: (parameter message, field).
-_V0_FIELDS: dict[str, dict[str, tuple[str, str]]] = {
-    "num_output": {
-        "conv": ("convolution_param", "num_output"),
-        "innerproduct": ("inner_product_param", "num_output"),
-    },
-    "biasterm": {
-        "conv": ("convolution_param", "bias_term"),
-        "innerproduct": ("inner_product_param", "bias_term"),
-    },
-    "weight_filler": {
-        "conv": ("convolution_param", "weight_filler"),
-        "innerproduct": ("inner_product_param", "weight_filler"),
-    },
-    "bias_filler": {
-        "conv": ("convolution_param", "bias_filler"),
-        "innerproduct": ("inner_product_param", "bias_filler"),
-    },
-    "pad": {"conv": ("convolution_param", "pad"), "pool": ("pooling_param", "pad")},
-    "kernelsize": {
-        "conv": ("convolution_param", "kernel_size"),
-        "pool": ("pooling_param", "kernel_size"),
-    },
-    "group": {"conv": ("convolution_param", "group")},
-    "stride": {"conv": ("convolution_param", "stride"), "pool": ("pooling_param", "stride")},
-    "pool": {"pool": ("pooling_param", "pool")},
-    "dropout_ratio": {"dropout": ("dropout_param", "dropout_ratio")},
-    "local_size": {"lrn": ("lrn_param", "local_size")},
-    "alpha": {"lrn": ("lrn_param", "alpha")},
-    "beta": {"lrn": ("lrn_param", "beta")},
-    "k": {"lrn": ("lrn_param", "k")},
-    "source": {
-        "data": ("data_param", "source"),
-        "hdf5_data": ("hdf5_data_param", "source"),
-        "images": ("image_data_param", "source"),
-        "window_data": ("window_data_param", "source"),
-        "infogain_loss": ("infogain_loss_param", "source"),
-    },
-    "batchsize": {
-        "data": ("data_param", "batch_size"),
-        "hdf5_data": ("hdf5_data_param", "batch_size"),
-        "images": ("image_data_param", "batch_size"),
-        "window_data": ("window_data_param", "batch_size"),
-    },
-    "rand_skip": {
-        "data": ("data_param", "rand_skip"),
-        "images": ("image_data_param", "rand_skip"),
-    },
-    "shuffle_images": {"images": ("image_data_param", "shuffle")},
-    "new_height": {"images": ("image_data_param", "new_height")},
-    "new_width": {"images": ("image_data_param", "new_width")},
-    "concat_dim": {"concat": ("concat_param", "concat_dim")},
-    "det_fg_threshold": {"window_data": ("window_data_param", "fg_threshold")},
-    "det_bg_threshold": {"window_data": ("window_data_param", "bg_threshold")},
-    "det_fg_fraction": {"window_data": ("window_data_param", "fg_fraction")},
-    "det_context_pad": {"window_data": ("window_data_param", "context_pad")},
-    "det_crop_mode": {"window_data": ("window_data_param", "crop_mode")},
-    "hdf5_output_param": {"hdf5_output": ("", "hdf5_output_param")},
-    "scale": {"*": ("transform_param", "scale")},
-    "meanfile": {"*": ("transform_param", "mean_file")},
-    "cropsize": {"*": ("transform_param", "crop_size")},
-    "mirror": {"*": ("transform_param", "mirror")},
+#: V0's types, and the fields that went into the message of settings that V1 has for the type.
+_V0_FIELDS = {
+    **dict.fromkeys(("accuracy", "bnll", "euclidean_loss", "flatten", "im2col"), ""),
+    **dict.fromkeys(("multinomial_logistic_loss", "relu", "sigmoid", "softmax"), ""),
+    **dict.fromkeys(("softmax_loss", "split", "tanh"), ""),
+    "concat": "concat_dim",
+    "conv": "num_output biasterm weight_filler bias_filler pad kernelsize group stride",
+    "data": "source batchsize rand_skip",
+    "dropout": "dropout_ratio",
+    "hdf5_data": "source batchsize",
+    "hdf5_output": "hdf5_output_param",
+    "images": "source batchsize rand_skip shuffle_images new_height new_width",
+    "infogain_loss": "source",
+    "innerproduct": "num_output biasterm weight_filler bias_filler",
+    "lrn": "local_size alpha beta k",
+    "pool": "pool pad kernelsize stride",
+    "window_data": "source batchsize det_fg_threshold det_bg_threshold det_fg_fraction "
+    "det_context_pad det_crop_mode",
+}
+#: Fields of V0 that V1 calls otherwise, apart from "det_".
+_V1_FIELDS = {
+    "batchsize": "batch_size",
+    "biasterm": "bias_term",
+    "cropsize": "crop_size",
+    "kernelsize": "kernel_size",
+    "meanfile": "mean_file",
+    "shuffle_images": "shuffle",
 }
 
 _TRANSFORM_FIELDS = ("scale", "mean_file", "crop_size", "mirror")
@@ -210,7 +155,7 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
     if not (net.input_shape or net.input_dim) and any(layer.blobs for layer in net.layer):
         net.ClearField("input")  # old versions wrote weights so, with the inputs' names alone
         return
-    layer = type(net)().layer.add(name="input", type="Input")
+    layer = LayerParameter(name="input", type="Input")
     layer.top.extend(net.input)
     for index in range(len(net.input)):
         shape = layer.input_param.shape.add()
@@ -222,10 +167,7 @@ def _upgrade_inputs(net: NetParameter, source: str) -> None:
             if len(net.input_dim) != 4 * len(net.input):
                 raise CaffeError(f"{source}: give four input_dim for each input")
             shape.dim.extend(net.input_dim[4 * index : 4 * index + 4])
-    layers = [layer, *net.layer]
-    copies = [type(item).FromString(item.SerializeToString()) for item in layers]
-    del net.layer[:]
-    net.layer.extend(copies)
+    net.layer.insert(0, layer)
     for field in ("input", "input_shape", "input_dim"):
         net.ClearField(field)
     log.info("upgrade_proto.cpp:72", f"{source}: deprecated input fields upgraded")
@@ -290,27 +232,29 @@ def _upgrade_v0(net: NetParameter, source: str) -> None:
 
 
 def _upgrade_v0_layer(old: V0LayerParameter, new: V1LayerParameter, source: str) -> None:
-    if old.type not in _V0_TYPES:
+    if old.type not in _V0_FIELDS:
         raise CaffeError(f"{source}: layer {old.name!r} has unknown type {old.type!r}")
-    new.type = _V1.Value(_V0_TYPES[old.type])  # type: ignore[assignment]
+    kind = _V1_TYPES.get(old.type) or old.type.upper()
+    new.type = _V1.Value(kind)  # type: ignore[assignment]
+    own = f"{kind.lower()}_param"
     new.blobs.MergeFrom(old.blobs)
     new.blobs_lr.extend(old.blobs_lr)
     new.weight_decay.extend(old.weight_decay)
     for descriptor, value in old.ListFields():
-        field = descriptor.name
-        if field in ("name", "type", "blobs", "blobs_lr", "weight_decay"):
+        name = descriptor.name
+        field = _V1_FIELDS.get(name, name.removeprefix("det_"))
+        if name in ("name", "type", "blobs", "blobs_lr", "weight_decay"):
             continue
-        places = _V0_FIELDS.get(field, {})
-        place = places.get(old.type) or places.get("*")
-        if place is None:
+        if field in _TRANSFORM_FIELDS:
+            _assign(new.transform_param, field, value)
+        elif name in _V0_FIELDS[old.type].split():
+            _assign(new if name == own else getattr(new, own), field, value)
+        else:
             log.error(
                 "upgrade_proto.cpp:467",
-                f"{source}: layer {old.name!r}: Unknown parameter {field} for layer type "
+                f"{source}: layer {old.name!r}: Unknown parameter {name} for layer type "
                 f"{old.type}; it is left out, as in genuine Caffe",
             )
-            continue
-        parameter = getattr(new, place[0]) if place[0] else new
-        _assign(parameter, place[1], value)
 
 
 def _assign(message: Message, field: str, value: Any) -> None:

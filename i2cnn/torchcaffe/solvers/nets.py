@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.errors import CaffeError
@@ -35,12 +36,8 @@ def train_net(param: SolverParameter, source: str) -> NetParameter:
     value = getattr(param, given[0])
     line, words = _TRAIN_NETS[given[0]]
     log.info(f"solver.cpp:{line}", f"Creating training net {words.format(value)}")
-    net = read_net(value) if isinstance(value, str) else _copy(value)
-    state = NetParameter().state
-    state.phase = TRAIN
-    state.MergeFrom(net.state)
-    state.MergeFrom(param.train_state)
-    net.state.CopyFrom(state)
+    net = read_net(value) if isinstance(value, str) else deepcopy(value)
+    net.state.MergeFrom(param.train_state)
     net.state.phase = TRAIN
     return net
 
@@ -56,11 +53,11 @@ def test_nets(param: SolverParameter, source: str) -> Iterator[tuple[str, NetPar
     InputError
         The numbers of nets, test_iter and test_state do not match; or a file cannot be used.
     """
-    nets = [("test_net_param", source, _copy(net)) for net in param.test_net_param]
+    nets = [("test_net_param", source, deepcopy(net)) for net in param.test_net_param]
     nets += [(f"test_net file: {path}", path, read_net(path)) for path in param.test_net]
     shared = range(len(param.test_iter) - len(nets))
     if param.HasField("net_param"):
-        nets += [("net_param", source, _copy(param.net_param)) for _ in shared]
+        nets += [("net_param", source, deepcopy(param.net_param)) for _ in shared]
     elif param.HasField("net"):
         nets += [(f"net file: {param.net}", param.net, read_net(param.net)) for _ in shared]
     if len(nets) != len(param.test_iter):
@@ -75,9 +72,3 @@ def test_nets(param: SolverParameter, source: str) -> Iterator[tuple[str, NetPar
             net.state.MergeFrom(param.test_state[i])
         net.state.phase = TEST
         yield path, net
-
-
-def _copy(net: NetParameter) -> NetParameter:
-    result = NetParameter()
-    result.CopyFrom(net)
-    return result
