@@ -1,8 +1,10 @@
-"""Decodes pictures that are in memory, after a look at what size they declare."""
+"""Reads and decodes pictures, after a look at what size they declare."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
 import cv2
@@ -12,11 +14,42 @@ from PIL import Image as Pictures
 from i2cnn.torchcaffe.data.transform import Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
+from i2cnn.util.errors import InputError
+from i2cnn.util.files import check_regular
 
 #: Most pixels of a byte of a PNG or JPEG: zlib makes 1032 bytes of one, of 8 pixels each.
 _PIXELS_PER_BYTE = 8 * 1032
 #: Pillow's names of formats that OpenCV decodes, besides PNG and JPEG.
 _OTHERS = ("BMP", "GIF", "JPEG2000", "PPM", "TIFF", "WEBP")
+
+
+def read_picture(
+    path: str,
+    color: bool = True,
+    size: tuple[int, int] = (0, 0),
+    read: Callable[[Path], bytes] = Path.read_bytes,
+) -> Image:
+    """Picture of a file, uint8 (H, W, C): B, G, R, or gray unless `color` (ReadImageToCVMat).
+
+    It is resized to `size` (height, width), if both are above 0; `read` gives a file's content.
+
+    Raises
+    ------
+    InputError
+        Names the file, and says why it cannot be read.
+    """
+    flags = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
+    try:
+        check_regular(Path(path))
+        image = decode_picture(read(Path(path)), flags)
+        if image is None:
+            raise CaffeError("not an image that can be read")
+    except (InputError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CaffeError(f"Could not open or find file {path} ({reason})") from None
+    if min(size) > 0:
+        image = cv2.resize(image, size[::-1])
+    return image[:, :, None] if image.ndim == 2 else image
 
 
 def decode_picture(data: bytes, flags: int) -> Image | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -14,12 +12,11 @@ from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.batches import Batch, Decoders
-from i2cnn.torchcaffe.data.encoded import decode_picture
+from i2cnn.torchcaffe.data.encoded import read_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import check_regular
 
 
 class ListedPictures:
@@ -79,20 +76,11 @@ class ListedPictures:
         self.order = np.array(order)
 
     def _read(self, name: str) -> Image:
-        path = self.param.root_folder + name
+        p = self.param
         try:
-            check_regular(Path(path))
-            flags = cv2.IMREAD_COLOR if self.param.is_color else cv2.IMREAD_GRAYSCALE
-            image = decode_picture(Path(path).read_bytes(), flags)
+            return read_picture(p.root_folder + name, p.is_color, (p.new_height, p.new_width))
         except InputError as error:
-            raise self._fail(f"{path}: {error}") from None
-        except OSError as error:
-            raise self._fail(f"Could not open or find file {path} ({error.strerror})") from None
-        if image is None:
-            raise self._fail(f"Could not open or find file {path}: not an image that can be read")
-        if self.param.new_height:
-            image = cv2.resize(image, (self.param.new_width, self.param.new_height))
-        return image[:, :, None] if image.ndim == 2 else image
+            raise self._fail(str(error)) from None
 
     def batches(self) -> Generator[Batch, None, None]:
         """Endless batches from the present position."""

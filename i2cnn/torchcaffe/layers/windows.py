@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Shape, register
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.data.encoded import decode_picture
+from i2cnn.torchcaffe.data.encoded import read_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.layers.source import DataSource, int32
@@ -82,7 +83,7 @@ class WindowData(DataSource):
         self.foreground: list[Window] = []
         self._read_windows()
         self.mean = self._mean(transformer)
-        self.pictures: dict[str, bytes] = {}
+        self.read_bytes = functools.cache(Path.read_bytes) if p.cache_images else Path.read_bytes
         self.read: list[str] = []
         transformer.seed_from(rng)
         rng.draw(1)  # the prefetching thread's seed
@@ -189,18 +190,9 @@ class WindowData(DataSource):
 
     def _picture(self, path: str) -> Image:
         try:
-            check_regular(Path(path))
-            data = self.pictures.get(path) or Path(path).read_bytes()
-            image = decode_picture(data, cv2.IMREAD_COLOR)
+            return read_picture(path, read=self.read_bytes)
         except InputError as error:
-            raise self.fail(f"{path}: {error}") from None
-        except OSError as error:
-            raise self.fail(f"Could not open or find file {path} ({error.strerror})") from None
-        if image is None:
-            raise self.fail(f"Could not open or find file {path}: not an image that can be read")
-        if self.param.window_data_param.cache_images:
-            self.pictures[path] = data
-        return image
+            raise self.fail(str(error)) from None
 
     def _plan(self, box: Box, rows: int, columns: int, mirror: bool) -> Warp:
         """How a box of an image goes into the crop, with context around it if asked for."""

@@ -11,14 +11,13 @@ import cv2
 import numpy as np
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.data.encoded import decode_picture
+from i2cnn.torchcaffe.data.encoded import decode_picture, read_picture
 from i2cnn.torchcaffe.data.transform import Image
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.flags import apply_log_flags, is_true, show_usage, split_flags
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.tools.databases import BATCH, new_database
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import check_regular
 
 USAGE = """\
 usage: i2cnn caffe convert_imageset [FLAGS] ROOTFOLDER/ LISTFILE DB_NAME
@@ -140,20 +139,11 @@ def _convert(
 
 def _read(path: str, how: _How) -> Image | None:
     """An image as it is stored, (H, W, C); None, and a line in the log, if it cannot be read."""
-    kind = cv2.IMREAD_GRAYSCALE if how.gray else cv2.IMREAD_COLOR
     try:
-        check_regular(Path(path))
-        image = decode_picture(Path(path).read_bytes(), kind)
-    except (OSError, InputError) as error:
-        log.error("io.cpp:83", f"Could not open or find file {path} ({error})")
+        return read_picture(path, not how.gray, how.size)
+    except InputError as error:
+        log.error("io.cpp:83", str(error))
         return None
-    if image is None:
-        log.error("io.cpp:83", f"Could not open or find file {path}")
-        return None
-    height, width = how.size
-    if height and width:
-        image = cv2.resize(image, (width, height))
-    return image[:, :, None] if image.ndim == 2 else image
 
 
 def _datum(image: Image, path: str, how: _How) -> Datum:

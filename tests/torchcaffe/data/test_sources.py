@@ -15,7 +15,7 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.runtime import runtime
-from i2cnn.torchcaffe.data import batches, pictures
+from i2cnn.torchcaffe.data import batches, encoded
 from i2cnn.util.errors import InputError
 from tests.helpers.golden import GOLDEN, load_program
 
@@ -156,7 +156,7 @@ def test_pictures_of_a_batch_are_decoded_side_by_side_and_ahead(
 ) -> None:
     two_pictures()
     side_by_side, ahead = threading.Barrier(2), threading.Barrier(2)
-    decode = pictures.decode_picture
+    decode = encoded.decode_picture
     waits = iter([None, None, side_by_side, side_by_side, None, ahead])  # the first in setup
 
     def waiting(data: bytes, flags: int) -> np.ndarray | None:
@@ -167,7 +167,7 @@ def test_pictures_of_a_batch_are_decoded_side_by_side_and_ahead(
 
     Path("images.txt").write_text("0.png 0\n")
     monkeypatch.setattr(batches, "available_cores", lambda: 2)
-    monkeypatch.setattr(pictures, "decode_picture", waiting)
+    monkeypatch.setattr(encoded, "decode_picture", waiting)
     net = PROGRAM.net_of(caffe, (PICTURES % "").replace("size: 1", "size: 4"))
     net.forward()
     ahead.wait(timeout=60)
