@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from i2cnn.cli.answers import Answer
 from i2cnn.faces.table import BOX_COLUMNS, POINT_COLUMNS
 from i2cnn.recogniser.prediction import FacePrediction
 from i2cnn.util.errors import InputError
+from i2cnn.util.tables import csv_text
 from i2cnn.util.text import printable, put
 
 _PLACES = (*BOX_COLUMNS, *POINT_COLUMNS)
@@ -171,14 +171,12 @@ class CsvFile:
         )
 
     def _add(self, cells: Sequence[object]) -> None:
-        text = io.StringIO()
-        row = ["" if cell is None else printable(cell) for cell in cells]
-        csv.writer(text, lineterminator="\n").writerow(row)
+        text = csv_text([["" if cell is None else printable(cell) for cell in cells]])
         if self._path is None:
-            put(text.getvalue())
+            put(text)
             return
         whole = self._file.tell()
-        content = text.getvalue().encode()
+        content = text.encode()
         try:
             while content:
                 content = content[self._file.write(content) or 0 :]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_text
-from i2cnn.util.tables import csv_rows, whole_number
+from i2cnn.util.tables import csv_rows, csv_text, whole_number
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,9 @@ class Prediction:
     predicted: str
 
 
+_COLUMNS = [field.name for field in fields(Prediction)]
+
+
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """Write predictions as CSV, atomically."""
     write_text(path, predictions_csv(predictions))
@@ -43,12 +44,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 
 def predictions_csv(predictions: Sequence[Prediction]) -> str:
     """Predictions as CSV, byte for byte as in a file."""
-    text = io.StringIO()
-    names = [f.name for f in fields(Prediction)]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(p) for p in predictions)
-    return text.getvalue()
+    return csv_text([_COLUMNS, *map(astuple, predictions)])
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -60,7 +56,7 @@ def read_predictions(path: Path) -> list[Prediction]:
         The file is missing, or a line of it, which is named, is not a prediction.
     """
     result = []
-    for line, row in csv_rows(path, [f.name for f in fields(Prediction)]):
+    for line, row in csv_rows(path, _COLUMNS):
         try:
             fold = whole_number(row.pop("fold"))
         except ValueError as error:

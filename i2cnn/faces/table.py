@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_text
 from i2cnn.util.landmarks import POINT_NAMES, check_points
-from i2cnn.util.tables import csv_rows, plain_number, whole_number
+from i2cnn.util.tables import csv_rows, csv_text, plain_number, whole_number
 
 #: How a face was found.
 FOUND = (
@@ -79,14 +77,12 @@ class Face:
 
 def write_faces_csv(path: Path, faces: Sequence[Face]) -> None:
     """Write `faces.csv`, atomically; the journal of the search for them is no longer needed."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
     for face in faces:
         names = (face.image, face.subject, face.sequence, face.frame, face.label)
         numbers = (f"{n:.2f}" for n in (*face.box, *face.points.ravel()))
-        writer.writerow((*names, *numbers, face.found))
-    write_text(path, text.getvalue())
+        rows.append((*names, *numbers, face.found))
+    write_text(path, csv_text(rows))
     journal_of(path).unlink(missing_ok=True)
 
 

@@ -25,6 +25,7 @@ from i2cnn.evaluation.run import PUBLISHED_JOBS_FILE, jobs_of
 from i2cnn.report.records import FinishedJob, finished_job, parse_job
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_text
+from i2cnn.util.tables import csv_text
 
 PREDICTIONS_FILE = "predictions.csv"
 _FACE_COLUMNS = ("fold", "image", "subject", "truth")
@@ -72,14 +73,12 @@ def _predictions_table(jobs: Sequence[FinishedJob]) -> str:
                 )
             column = columns.setdefault(column_of(done.job, method.name), {})
             column[fold] = [p.predicted for p in rows]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_FACE_COLUMNS, *columns])
+    table: list[list[object]] = [[*_FACE_COLUMNS, *columns]]
     for fold in sorted(faces):
         for i, face in enumerate(faces[fold]):
             named = [column[fold][i] if fold in column else "" for column in columns.values()]
-            writer.writerow([fold, *face, *named])
-    return text.getvalue()
+            table.append([fold, *face, *named])
+    return csv_text(table)
 
 
 def read_collection(run: Path, inputs: Inputs) -> list[FinishedJob]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import PaperTable, by_accuracy, page_tables
+from i2cnn.util.tables import csv_text
 
 _LATEX = str.maketrans(
     {
@@ -40,9 +39,7 @@ class TextTable:
 
     def csv(self) -> str:
         """The content of a CSV file."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
-        return text.getvalue()
+        return csv_text([self.columns, *self.rows])
 
     def latex(self) -> str:
         """A tabular for LaTeX with the package booktabs."""

@@ -85,8 +85,15 @@ def csv_columns(path: Path) -> list[str]:
     return [name.strip().lower() for name in header]
 
 
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Text of a CSV file, each line of which ends as on Unix."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
 def long_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The same of a file of any size in UTF-8, read as it goes."""
+    """As :func:`csv_rows`, of a file of any size in UTF-8, read as it goes."""
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
