@@ -16,14 +16,13 @@ from i2cnn.report.paired import differences, person_table, shares
 from i2cnn.report.paper import published
 from i2cnn.report.results import Results
 from i2cnn.report.run_report import (
-    LeakAudit,
     MethodReport,
     ReferenceReport,
     RunReport,
     StepReport,
     TrainingReport,
 )
-from i2cnn.report.scores import Scores, chance
+from i2cnn.report.scores import Scores, chance, score
 from i2cnn.svm.probabilities import Bin, calibration_error
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
@@ -40,10 +39,15 @@ def make_report(results: Results) -> RunReport:
     """
     lacking = _not_applicable(results)
     settings, task, folds = results.settings, results.task, results.inputs.folds
-    repetitions, scores = results.repetitions(), results.scores()
-    flat = {(t.job.patch_count, t.job.fold) for t in results.trainings if t.record.flat}
-    methods = tuple(_method(m, s, repetitions[m], flat) for m, s in scores.items())
+    repetitions, trainings = results.repetitions(), _trainings(results)
+    flat = {(t.k, t.fold) for t in trainings if t.record.flat}
+    known = not settings.has_own_split
+    methods = tuple(
+        _method(method, score(rows, task.labels, known), rows, flat)
+        for method, rows in repetitions.items()
+    )
     every = [p for seeds in repetitions.values() for rows in seeds for p in rows]
+    check_leaks(folds, every)
     return RunReport(
         run=results.run,
         settings=settings,
@@ -56,11 +60,11 @@ def make_report(results: Results) -> RunReport:
         methods=methods,
         references=_references(results, methods, repetitions),
         comparisons=comparisons(repetitions),
-        trainings=_trainings(results),
+        trainings=trainings,
         steps=_steps(results),
         chance=chance(list({p.image: p.truth for p in every}.values())),
         published=published(settings.dataset, task.name),
-        leak_audit=leak_audit(folds, every),
+        predictions_checked=len(every),
         versions=versions(),
         machine=machine(),
         calibration=_calibration(results),
@@ -84,14 +88,8 @@ def _not_applicable(results: Results) -> dict[Method, str]:
     return lacking
 
 
-def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:
-    """Proof that nobody (no picture, on a set's own split) was tested by a model that had seen it.
-
-    Raises
-    ------
-    InputError
-        A tested face's subject is on the training or validation side of its fold.
-    """
+def check_leaks(folds: Folds, predictions: Sequence[Prediction]) -> None:
+    """InputError if somebody (a picture, on a set's own split) trains where they are tested."""
     tested = [set(fold.test) for fold in folds.folds]
     seen = [{*fold.training, *fold.validation} for fold in folds.folds]
     for p in predictions:
@@ -100,7 +98,6 @@ def leak_audit(folds: Folds, predictions: Sequence[Prediction]) -> LeakAudit:
                 f"leak: {p.image} of subject {p.subject} was tested in fold {p.fold}, where that "
                 "subject trains or validates; the run's files do not belong together"
             )
-    return LeakAudit(len(predictions), 0, folds.digest)
 
 
 def _method(
@@ -171,17 +168,17 @@ def _curve(
 
 
 def _trainings(results: Results) -> tuple[TrainingReport, ...]:
-    choices = {done.job.folder: done.record.choices for done in results.jobs}
     return tuple(
         TrainingReport(
-            t.job.folder,
-            t.job.patch_count,
-            t.job.fold,
-            t.job.repetition,
-            t.record,
-            choices[t.job.folder][TRAINED],
+            done.job.folder,
+            done.job.patch_count,
+            done.job.fold,
+            done.job.repetition,
+            done.record.training,
+            done.record.choices[TRAINED],
         )
-        for t in results.trainings
+        for done in results.jobs
+        if done.record.training is not None
     )
 
 

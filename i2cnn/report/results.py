@@ -18,12 +18,10 @@ from i2cnn.report.collection import read_collection
 from i2cnn.report.records import (
     DatasetRecord,
     FinishedJob,
-    TrainingRecord,
     finished_job,
     parse_job,
     read_dataset,
 )
-from i2cnn.report.scores import Scores, score
 from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, read_json
@@ -32,14 +30,6 @@ from i2cnn.util.files import file_digest, read_json
 MAIN_GROUPS = (TRAINED, VOTE, ENSEMBLE, FUSED, RIVAL, UNTRAINED, FLOOR)
 #: Groups that score parts of the patches of one network.
 PATCH_GROUPS = ("selected", "region", "scale", "mirror")
-
-
-@dataclass(frozen=True)
-class Training:
-    """A network job's training: which one it was, and how it went."""
-
-    job: Job
-    record: TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -73,15 +63,6 @@ class Results:
         """Labels in class order."""
         return self.inputs.task
 
-    @property
-    def trainings(self) -> list[Training]:
-        """The finished trainings."""
-        return [
-            Training(done.job, done.record.training)
-            for done in self.jobs
-            if done.record.training is not None
-        ]
-
     def repetitions(self) -> dict[Method, list[list[Prediction]]]:
         """Predictions of each method, one list per seed; methods in the report's order."""
         by_seed: dict[Method, dict[int, list[Prediction]]] = {}
@@ -90,11 +71,6 @@ class Results:
                 seeds = by_seed.setdefault(method, {})
                 seeds.setdefault(done.job.repetition, []).extend(rows)
         return {m: [by_seed[m][s] for s in sorted(by_seed[m])] for m in sorted(by_seed, key=_rank)}
-
-    def scores(self) -> dict[Method, Scores]:
-        """Scores of each method, in the report's order."""
-        known = not self.settings.has_own_split
-        return {m: score(rows, self.task.labels, known) for m, rows in self.repetitions().items()}
 
 
 def read_results(run: Path) -> Results:

@@ -117,15 +117,6 @@ class StepReport:
 
 
 @dataclass(frozen=True)
-class LeakAudit:
-    """Proof that nobody, or no picture, was tested by a model that had seen it."""
-
-    predictions_checked: int
-    subjects_on_two_sides: int
-    folds_digest: str
-
-
-@dataclass(frozen=True)
 class RunReport:
     """Everything that is reported of a run.
 
@@ -157,7 +148,8 @@ class RunReport:
         Accuracy of always naming the most frequent label, on the faces tested so far.
     published : tuple of Published
         The paper's rows for this data set and task.
-    leak_audit : LeakAudit
+    predictions_checked : int
+        Predictions of which nobody, or no picture, was tested by a model that had seen it.
     versions, machine : mapping of str to str
         Packages and hardware of the process that made the report.
     calibration : mapping of int to float
@@ -181,7 +173,7 @@ class RunReport:
     steps: tuple[StepReport, ...]
     chance: float
     published: tuple[Published, ...]
-    leak_audit: LeakAudit
+    predictions_checked: int
     versions: Mapping[str, str]
     machine: Mapping[str, str]
     calibration: Mapping[int, float] = field(default_factory=dict)

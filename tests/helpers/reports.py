@@ -18,7 +18,6 @@ from i2cnn.report.comparisons import Comparison
 from i2cnn.report.paper import published
 from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
 from i2cnn.report.run_report import (
-    LeakAudit,
     MethodReport,
     ReferenceReport,
     RunReport,
@@ -118,7 +117,7 @@ def report_of(
         steps=(StepReport("k = 60", "training", 3, 183.0, 10**9, 0),),
         chance=1 / len(task),
         published=published(dataset, task.name),
-        leak_audit=LeakAudit(12, 0, "0" * 64),
+        predictions_checked=12,
         versions={"i2cnn": "0"},
         machine={"system": "Linux", "processor": "x86_64", "cores": "2"},
     )

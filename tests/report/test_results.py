@@ -63,7 +63,7 @@ def test_every_face_is_tested_once_per_seed(results: Results) -> None:
 
 
 def test_only_networks_have_trainings(results: Results) -> None:
-    assert {t.job.folder for t in results.trainings} == {
+    assert {done.job.folder for done in results.jobs if done.record.training} == {
         f"fold_{fold:02d}/k1_seed{seed}" for fold in (1, 2, 3) for seed in (0, 1)
     }
 
