@@ -34,7 +34,7 @@ from i2cnn.torchcaffe.solvers.resume import (
     training_position,
     write_positions,
 )
-from i2cnn.torchcaffe.solvers.updates import Slot, Step, learning_rate, make_update
+from i2cnn.torchcaffe.solvers.updates import Step, learning_rate, make_update
 from i2cnn.util.errors import InputError
 
 #: On a GPU losses are checked after this many iterations, and whenever one is displayed.
@@ -257,7 +257,8 @@ class CoreSolver:
             if p.iter_size > 1:
                 entry.blob.grad.mul_(1.0 / p.iter_size)
             self.update.apply(
-                Slot(entry.blob, self.history[i :: len(learnable)]),
+                entry.blob,
+                self.history[i :: len(learnable)],
                 Step(rate * entry.lr_mult, p.weight_decay * entry.decay_mult, self.iter),
             )
         self.iter += 1

@@ -74,24 +74,6 @@ def _rate(param: SolverParameter, iteration: np.float64, current_step: int) -> f
 
 
 @dataclass(frozen=True)
-class Slot:
-    """One learnable parameter as the rules see it; all tensors are changed in place."""
-
-    blob: Blob
-    history: list[Tensor]
-
-    @property
-    def weight(self) -> Tensor:
-        """The parameter itself."""
-        return self.blob.tensor
-
-    @property
-    def grad(self) -> Tensor:
-        """Its gradient, and then what was subtracted."""
-        return self.blob.grad
-
-
-@dataclass(frozen=True)
 class Step:
     """What one iteration does to one parameter: its learning rate and weight decay."""
 
@@ -119,20 +101,32 @@ class Update:
         """The value to subtract; updates the history in place."""
         raise NotImplementedError
 
-    def apply(self, slot: Slot, step: Step) -> None:
-        """Turn the gradient into the value to subtract, in place, and subtract it."""
-        if not self.apply_fused(slot, step):
-            self.apply_plain(slot, step)
+    def apply(self, blob: Blob, history: list[Tensor], step: Step) -> None:
+        """Turn a parameter's diff into the value to subtract, in place, and subtract it."""
+        if not self.apply_fused(blob, history, step):
+            self.apply_plain(blob, history, step)
 
-    def apply_plain(self, slot: Slot, step: Step) -> None:
+    def apply_plain(self, blob: Blob, history: list[Tensor], step: Step) -> None:
         """:meth:`apply` by PyTorch's operations, for any device and memory order."""
-        regularise(slot.grad, slot.weight, step.decay, self.param.regularization_type)
-        slot.grad.copy_(self.value(slot.grad, slot.history, step))
-        slot.weight.sub_(slot.grad)
+        weight, grad = blob.tensor, blob.grad
+        self._regularise(grad, weight, step.decay)
+        grad.copy_(self.value(grad, history, step))
+        weight.sub_(grad)
 
-    def apply_fused(self, slot: Slot, step: Step) -> bool:
+    def apply_fused(self, blob: Blob, history: list[Tensor], step: Step) -> bool:
         """Do all of :meth:`apply` in one pass over memory; False where a rule cannot."""
         return False
+
+    def _regularise(self, grad: Tensor, weight: Tensor, decay: float) -> None:
+        """Add the gradient of the weight decay, in place."""
+        kind = self.param.regularization_type
+        if decay:
+            if kind == "L2":
+                grad.add_(weight, alpha=decay)
+            elif kind == "L1":
+                grad.add_(torch.sign(weight), alpha=decay)
+            else:
+                raise CaffeError(f"Unknown regularization type: {kind} (known: L1, L2)")
 
     def forbid_momentum(self) -> None:
         """For rules that do not use momentum."""
@@ -146,29 +140,29 @@ class SGD(Update):
     def value(self, grad: Tensor, history: list[Tensor], step: Step) -> Tensor:
         return history[0].mul_(self.param.momentum).add_(grad, alpha=step.rate)
 
-    def apply_fused(self, slot: Slot, step: Step) -> bool:
+    def apply_fused(self, blob: Blob, history: list[Tensor], step: Step) -> bool:
         """One pass instead of five; the same numbers."""
-        weight, history = slot.weight, slot.history[0]
+        weight, momenta = blob.tensor, history[0]
         on_cpu = weight.device.type == "cpu"
-        contiguous = weight.is_contiguous() and history.is_contiguous()
+        contiguous = weight.is_contiguous() and momenta.is_contiguous()
         known = (on_cpu or kernels.serves(weight)) and self.param.regularization_type == "L2"
         if not (contiguous and known):
             return False
-        narrow = slot.blob.take_narrow_grad()
+        narrow = blob.take_narrow_grad()
         if narrow is not None:
-            slot.blob.grad = torch.empty_like(weight)
-        elif not slot.grad.is_contiguous():
+            blob.grad = torch.empty_like(weight)
+        elif not blob.grad.is_contiguous():
             return False
         settings = (step.rate, self.param.momentum, step.decay)
         if not on_cpu:
-            kernels.sgd_update(weight, slot.grad, history, *settings)
+            kernels.sgd_update(weight, blob.grad, momenta, *settings)
             return True
-        arrays = (weight.numpy(), slot.grad.numpy(), history.numpy())
+        arrays = (weight.numpy(), blob.grad.numpy(), momenta.numpy())
         bits = None if narrow is None else array_of(narrow)
         _native.sgd_update(*arrays, *settings, torch.get_num_threads(), bits)
         increment_version(weight)  # as PyTorch's operations do
         if narrow is not None:  # the gradient's memory has the weights now
-            slot.blob.bf16 = narrow
+            blob.bf16 = narrow
         return True
 
 
@@ -248,15 +242,3 @@ def make_update(param: SolverParameter) -> Update:
     if param.type not in RULES:
         raise CaffeError(f"Unknown solver type: {param.type} (known types: {', '.join(RULES)})")
     return RULES[param.type](param)
-
-
-def regularise(grad: Tensor, weight: Tensor, decay: float, kind: str) -> Tensor:
-    """Add the gradient of the weight decay, in place."""
-    if decay:
-        if kind == "L2":
-            grad.add_(weight, alpha=decay)
-        elif kind == "L1":
-            grad.add_(torch.sign(weight), alpha=decay)
-        else:
-            raise CaffeError(f"Unknown regularization type: {kind} (known: L1, L2)")
-    return grad

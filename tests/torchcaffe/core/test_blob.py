@@ -8,7 +8,7 @@ import torch
 
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.proto import SolverParameter
-from i2cnn.torchcaffe.solvers.updates import SGD, Slot, Step
+from i2cnn.torchcaffe.solvers.updates import SGD, Step
 
 
 @pytest.mark.parametrize("handed_out", [True, False])
@@ -68,12 +68,12 @@ def test_bfloat16_is_converted_once_for_each_change() -> None:
     solver = SolverParameter(type="SGD", momentum=0, regularization_type="L2")
     rule = SGD(solver)
     blob.add_grad(torch.ones(2), take=True)
-    assert rule.apply_fused(Slot(blob, [torch.zeros(2)]), Step(1.0, 0.0, 0))
+    assert rule.apply_fused(blob, [torch.zeros(2)], Step(1.0, 0.0, 0))
     assert_converted(4, 5)
     blob.clear_grad()
     gradient = torch.ones(2).bfloat16()
     blob.add_grad(gradient, take=True)
-    assert rule.apply_fused(Slot(blob, [torch.zeros(2)]), Step(1.0, 0.0, 0))
+    assert rule.apply_fused(blob, [torch.zeros(2)], Step(1.0, 0.0, 0))
     assert blob.bf16 is gradient  # the update converted in passing
     assert blob.grad.tolist() == [1, 1]
     assert_converted(3, 4)

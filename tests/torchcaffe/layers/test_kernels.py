@@ -21,7 +21,7 @@ from i2cnn.torchcaffe.core.native import array_of
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.layers import REGISTRY, Layer
 from i2cnn.torchcaffe.proto import LayerParameter, SolverParameter
-from i2cnn.torchcaffe.solvers.updates import SGD, Slot, Step
+from i2cnn.torchcaffe.solvers.updates import SGD, Step
 from tests.helpers.simd import LEVELS
 
 #: Prints the page faults of filling 64 MB that were freed before.
@@ -175,10 +175,12 @@ def test_lrn_layer_takes_any_memory_order(form: str) -> None:
     torch.testing.assert_close(dx, expected_dx, rtol=0, atol=2e-5)
 
 
-def slot_of(weight: torch.Tensor, grad: torch.Tensor, history: torch.Tensor) -> Slot:
+def parameter(
+    weight: torch.Tensor, grad: torch.Tensor, history: torch.Tensor
+) -> tuple[Blob, list[torch.Tensor]]:
     blob = Blob(weight.shape)
     blob.tensor, blob.grad = weight, grad
-    return Slot(blob, [history])
+    return blob, [history]
 
 
 @settings(max_examples=25, deadline=None)
@@ -195,12 +197,12 @@ def test_fused_sgd_is_the_formula(size, momentum, decay, rate, threads) -> None:
     rule = SGD(SolverParameter(type="SGD", momentum=momentum))
     plain = [torch.from_numpy(a.copy()) for a in start]
     step = Step(rate, decay, iteration=0)
-    rule.apply_plain(slot_of(*plain), step)
+    rule.apply_plain(*parameter(*plain), step)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         fused = [torch.from_numpy(a.copy()) for a in start]
-        assert rule.apply_fused(slot_of(*fused), step)
+        assert rule.apply_fused(*parameter(*fused), step)
     finally:
         torch.set_num_threads(before)
     for a, b in zip(fused, plain, strict=True):
@@ -245,7 +247,7 @@ def test_sgd_of_a_bfloat16_gradient_is_that_of_float32(level: str) -> None:
 def test_arrays_of_other_order_take_the_general_way() -> None:
     rule = SGD(SolverParameter(type="SGD", momentum=0.5))
     weight, grad, history = (torch.ones(4, 6).t() for _ in range(3))
-    rule.apply(slot_of(weight, grad, history), Step(rate=1.0, decay=0.0, iteration=0))
+    rule.apply(*parameter(weight, grad, history), Step(rate=1.0, decay=0.0, iteration=0))
     assert (weight == -0.5).all()
     assert (grad == 1.5).all()
 
