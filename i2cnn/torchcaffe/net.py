@@ -248,12 +248,15 @@ class CoreNet:
         node.kept_inputs = inputs if keeps and not recording(self.context.device) else None
         with self.naming_records():
             outputs = layer.forward(inputs, node.bottom_needs, graph)
-        lenders = set() if node.in_place or layer.is_view else set(map(memory_of, inputs))
+        lenders: dict[int, Blob] = {}
+        if not (node.in_place or layer.is_view):
+            lenders = dict(zip(map(memory_of, inputs), node.bottoms, strict=True))
         for blob, tensor in zip(node.tops, outputs, strict=bool(outputs)):
-            if memory_of(tensor) in lenders:
-                blob.lend(tensor)
-            else:
+            lender = lenders.setdefault(memory_of(tensor), blob)
+            if lender is blob or layer.is_view:
                 blob.tensor = tensor
+            else:
+                blob.borrow(tensor, lender)
         return node.losses()
 
     @contextlib.contextmanager
@@ -288,13 +291,20 @@ class CoreNet:
             node.layer.backward_blobs(node.bottom_needs)
             return
         inputs = node.kept_inputs or [blob.tensor for blob in node.bottoms]
-        grads = node.layer.backward(inputs, [blob.grad for blob in node.tops], node.bottom_needs)
+        above = [blob.grad for blob in node.tops]
+        grads = node.layer.backward(inputs, above, node.bottom_needs)
+        lenders = dict(zip(map(memory_of, above), node.tops, strict=True))
         for blob, grad, need in zip(node.bottoms, grads, node.bottom_needs, strict=True):
-            if need:
-                if grad is None:
-                    blob.grad.zero_()
-                else:
-                    blob.grad = grad
+            if not need:
+                continue
+            if grad is None:
+                blob.grad.zero_()
+                continue
+            lender = lenders.setdefault(memory_of(grad), blob)
+            if lender is blob or node.layer.is_view:
+                blob.grad = grad
+            else:
+                blob.borrow_grad(grad, lender)
 
     def clear_param_diffs(self) -> None:
         """Set the diffs of all parameters to 0."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -139,23 +138,6 @@ def test_save_and_load(name: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(other.params["fc"][0].data, n.params["fc"][0].data)
 
 
-def test_shared_blobs_add_their_gradients(tmp_path: Path) -> None:
-    text = """
-    force_backward: true
-    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 3 } } }
-    layer { name: "a" type: "Power" bottom: "x" top: "a" power_param { scale: 2 } }
-    layer { name: "b" type: "Power" bottom: "x" top: "b" power_param { power: 2 } }
-    layer { name: "y" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }
-    """
-    n = net(tmp_path, text)
-    n.blobs["x"].data[...] = [1, 2, 3]
-    np.testing.assert_allclose(n.forward()["y"], [3, 8, 15])
-    n.blobs["y"].diff[...] = 1
-    n.backward()
-    np.testing.assert_allclose(n.blobs["x"].diff, [4, 6, 8])
-    assert "x_x_0_split_0" in n.blobs
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -178,78 +160,6 @@ def test_bad_nets_are_refused(change: tuple[str, str], message: str, tmp_path: P
     assert change[0] in SMALL
     with pytest.raises(InputError, match=message):
         net(tmp_path, SMALL.replace(*change))
-
-
-SHARED = """
-layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 3 dim: 2 dim: 2 } } }
-layer { name: "a/conv" type: "Convolution" bottom: "x" top: "a" param { name: "w" lr_mult: 1 }
-        convolution_param { num_output: 2 kernel_size: 2 bias_term: false
-                            weight_filler { type: "xavier" } } }
-layer { name: "b" type: "InnerProduct" bottom: "x" top: "b"
-        param { name: "w" share_mode: PERMISSIVE }
-        inner_product_param { num_output: 2 weight_filler { type: "xavier" } } }
-layer { name: "c" type: "Reshape" bottom: "b" top: "c"
-        reshape_param { shape { dim: 1 dim: 2 dim: 1 dim: 1 } } }
-layer { name: "y" type: "Concat" bottom: "a" bottom: "c" top: "y" }
-"""
-
-
-def test_layers_may_share_a_parameter_in_different_shapes(tmp_path: Path) -> None:
-    n = net(tmp_path, "force_backward: true\n" + SHARED)
-    assert n.params["b"][0].data.shape == (2, 12)
-    n.blobs["x"].data[...] = np.arange(12).reshape(3, 2, 2)
-    y = n.forward()["y"].ravel()
-    np.testing.assert_allclose(y[2:], y[:2], rtol=1e-5)
-    n.params["b"][0].data[...] = 1
-    np.testing.assert_array_equal(n.forward()["y"].ravel(), [66] * 4)
-    n.blobs["y"].diff[...] = 1
-    n.backward()
-    expected = 2 * np.tile(n.blobs["x"].data, (2, 1, 1, 1))
-    np.testing.assert_array_equal(n.params["a/conv"][0].diff, expected)
-    np.testing.assert_array_equal(n.params["b"][0].diff, expected.reshape(2, 12))
-
-
-def test_hdf5_lacks_what_a_layer_shares_as_genuine_caffe_writes_it(tmp_path: Path) -> None:
-    path = tmp_path / "w.caffemodel.h5"
-    n = net(tmp_path, SHARED)
-    n.save_hdf5(str(path))
-    other = net(tmp_path, SHARED.replace("xavier", "constant"))
-    other.copy_from(str(path))
-    np.testing.assert_array_equal(other.params["b"][0].data, n.params["b"][0].data)
-    with h5py.File(path, "a") as file:
-        del file["data/b/1"]
-    with pytest.raises(InputError, match="'b': Incompatible number of blobs: 2 here, 0 in"):
-        other.copy_from(str(path))
-
-
-def test_a_shared_parameter_has_one_multiplier(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'b': Shared param 'w' has mismatched lr_mult"):
-        net(tmp_path, SHARED.replace("share_mode", "lr_mult: 2 share_mode"))
-
-
-@pytest.mark.parametrize(
-    ("layer", "others"),
-    [
-        ('type: "Dropout" top: "y"', "p"),
-        ('type: "Slice" top: "y" top: "z" slice_param { axis: 0 }', "p z"),
-        ('type: "Crop" bottom: "small" top: "y" crop_param { axis: 0 }', "p"),
-    ],
-)
-def test_what_a_user_writes_into_a_top_is_not_written_into_the_bottom(
-    layer: str, others: str, tmp_path: Path
-) -> None:
-    n = net(
-        tmp_path,
-        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }\n'
-        'layer { name: "i" type: "Input" top: "small" input_param { shape { dim: 1 dim: 3 } } }\n'
-        'layer { name: "p" type: "Power" bottom: "x" top: "p" power_param { shift: 1 } }\n'
-        f'layer {{ name: "y" bottom: "p" {layer} }}\n',
-    )
-    for _ in range(2):
-        n.forward()
-        n.blobs["y"].data[...] = 7
-        for name in others.split():  # genuine Caffe copies
-            assert (n.blobs[name].data == 1).all()
 
 
 TWINS = """

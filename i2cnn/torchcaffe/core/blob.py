@@ -34,7 +34,7 @@ class _Plane:
         self._narrow: Tensor | None = None
         #: What a new array is filled with.
         self.initial = 0.0
-        #: Whether the tensor lies in another blob's memory, of which no array may be handed out.
+        #: Whether other blobs may have their numbers in the tensor's memory, too.
         self.lent = False
 
     def resize(self, shape: Sequence[int]) -> None:
@@ -88,6 +88,16 @@ class _Plane:
             self._host = None
         self._tensor = value
         self.shape = tuple(value.shape)
+
+    def borrow(self, value: Tensor, lender: _Plane) -> None:
+        """Set the tensor to one in the memory of another plane; arrays of the two share none."""
+        self.tensor = value
+        if self.handed_out:
+            return  # it was copied
+        if lender.handed_out:
+            self._tensor = value.clone()
+        else:
+            self.lent = lender.lent = True
 
     def clear(self) -> None:
         """Set to the initial value; memory is not touched until it is read."""
@@ -300,11 +310,14 @@ class Blob:
         self._data.tensor = value
         self._diff.resize(value.shape)
 
-    def lend(self, value: Tensor) -> None:
-        """Set the data to what lies in another blob's memory; users get an array of their own."""
-        self._data.tensor = value
+    def borrow(self, value: Tensor, lender: Blob) -> None:
+        """Set the data to what lies in another blob's memory; users get arrays of their own."""
+        self._data.borrow(value, lender._data)
         self._diff.resize(value.shape)
-        self._data.lent = not self._data.handed_out  # else it was copied
+
+    def borrow_grad(self, value: Tensor, lender: Blob) -> None:
+        """Like :meth:`borrow`, of the diff."""
+        self._diff.borrow(value, lender._diff)
 
     @property
     def bf16(self) -> Tensor:
