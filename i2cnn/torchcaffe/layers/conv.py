@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from i2cnn.torchcaffe.core import image_kernels
 from i2cnn.torchcaffe.core.function import apply
-from i2cnn.torchcaffe.core.layer import Shape, canonical_axis, register
-from i2cnn.torchcaffe.layers.spatial import Spatial
+from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.layers.spatial import Convolving, Steps
 from i2cnn.torchcaffe.layers.tensor_cores import (
     MOST_GROUPS,
     fold_stride,
@@ -31,11 +31,9 @@ _SPREAD: dict[int, Callable[..., Tensor]] = {
     2: functional.conv_transpose2d,
     3: functional.conv_transpose3d,
 }
-#: Stride, pad and dilation of each spatial axis.
-Steps = tuple[tuple[int, int, int], ...]
 
 
-class _ConvolutionBase(Spatial):
+class _ConvolutionBase(Convolving):
     bottoms: ClassVar[tuple[int, int | None]] = (1, None)
     tops: ClassVar[tuple[int, int | None]] = (1, None)
     top_per_bottom = True
@@ -46,17 +44,7 @@ class _ConvolutionBase(Spatial):
 
     def setup(self, shapes: Sequence[Shape]) -> None:
         p = self.param.convolution_param
-        self.axis = canonical_axis(self, p.axis, len(shapes[0]))
-        axes = len(shapes[0]) - self.axis - 1
-        self.kernel = self.each(axes, "kernel_size", "kernel", 0)
-        stride = self.each(axes, "stride", "stride", 1)
-        pad = self.each(axes, "pad", "pad", 0)
-        dilation = self.each(axes, "dilation", "", 1)
-        if min(self.kernel, default=1) < 1:
-            raise self.fail("kernel_size must be given and be at least 1")
-        if min(stride, default=1) < 1:
-            raise self.fail("stride must be at least 1")
-        self.steps: Steps = tuple(zip(stride, pad, dilation, strict=True))
+        self.read_windows(shapes[0])
         channels, group, outputs = shapes[0][self.axis], p.group, p.num_output
         if group < 1:
             raise self.fail("group must be at least 1")
@@ -74,20 +62,16 @@ class _ConvolutionBase(Spatial):
         self.channels = channels
 
     def _out(self, size: int, axis: int) -> int:
-        stride, pad, dilation = self.steps[axis]
-        extent, padded = dilation * (self.kernel[axis] - 1) + 1, self.padded(size, pad)
-        if self.transposed:
-            return stride * (size - 1) + extent - 2 * pad
-        # Caffe's division rounds towards 0: a kernel that is larger than its bottom by less than
-        # the stride has one window.
-        return int((padded - extent) / stride) + 1
+        if not self.transposed:
+            return self.windows(size, axis)
+        stride, pad, _ = self.steps[axis]
+        return stride * (size - 1) + self.extent(axis) - 2 * pad
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         shape = shapes[0]
         if any(other != shape for other in shapes):
             raise self.fail(f"its bottoms have different shapes {list(shapes)}")
-        if len(shape) != self.axis + 1 + len(self.kernel):
-            raise self.fail(f"the bottom has {len(shape)} axes, not as many as at first: {shape}")
+        self.check_axes(shape)
         found = shape[self.axis]
         if found != self.channels:
             raise self.fail(f"the bottom has {found} channels, the weights are for {self.channels}")

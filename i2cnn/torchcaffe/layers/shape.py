@@ -11,15 +11,21 @@ from torch import Tensor
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
 
 
-@register("Split")
-class Split(Layer):
-    """One bottom for several readers; gradients add up."""
+class _View(Layer):
+    """A layer whose top has the numbers of its bottom, in another shape."""
 
     any_precision = True
     recordable = True
-
     is_view = True
     may_be_in_place = False
+
+    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]
+
+
+@register("Split")
+class Split(_View):
+    """One bottom for several readers; gradients add up."""
 
     tops = (1, None)
 
@@ -31,37 +37,21 @@ class Split(Layer):
 
 
 @register("Flatten")
-class Flatten(Layer):
+class Flatten(_View):
     """Joins the axes from `axis` to `end_axis` into one."""
-
-    any_precision = True
-    recordable = True
-
-    is_view = True
-    may_be_in_place = False
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p, shape = self.param.flatten_param, shapes[0]
-        self.axis = canonical_axis(self, p.axis, len(shape))
-        self.end = canonical_axis(self, p.end_axis, len(shape))
-        if self.axis > self.end + 1:
+        axis = canonical_axis(self, p.axis, len(shape))
+        end = canonical_axis(self, p.end_axis, len(shape)) + 1
+        if axis > end:
             raise self.fail(f"axis {p.axis} is behind end_axis {p.end_axis} of {shape}")
-        joined = count(shape[self.axis : self.end + 1])
-        return [(*shape[: self.axis], joined, *shape[self.end + 1 :])]
-
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]
+        return [(*shape[:axis], count(shape[axis:end]), *shape[end:])]
 
 
 @register("Reshape")
-class Reshape(Layer):
+class Reshape(_View):
     """New dimensions: 0 copies one, -1 is inferred."""
-
-    any_precision = True
-    recordable = True
-
-    is_view = True
-    may_be_in_place = False
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         p, shape = self.param.reshape_param, shapes[0]
@@ -83,9 +73,6 @@ class Reshape(Layer):
             raise self.fail(f"cannot reshape {shape} to {list(p.shape.dim)}")
         middle = [total // known if dim == -1 else dim for dim in middle]
         return [(*shape[:start], *middle, *shape[end:])]
-
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        return [bottoms[0].reshape(self.reshape([tuple(bottoms[0].shape)])[0])]
 
 
 @register("Concat")

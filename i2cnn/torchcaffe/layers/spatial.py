@@ -1,4 +1,4 @@
-"""Settings that convolution and pooling share: kernel, stride and pad per axis."""
+"""What convolution and pooling share: kernel, stride and pad per axis, and means of windows."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.core.layer import Layer
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis
 from i2cnn.torchcaffe.proto import ConvolutionParameter, PoolingParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
 
 Pair = tuple[int, int]
+#: Stride, pad and dilation of each spatial axis.
+Steps = tuple[tuple[int, int, int], ...]
 T = TypeVar("T", bound=tuple[int, ...])
 
 
@@ -36,7 +38,53 @@ class Spatial(Layer):
             raise self.fail(f"give either {name} or {h} and {w}, not both")
         return self._checked((getattr(param, h), getattr(param, w)), name)
 
-    def each(self, axes: int, name: str, short: str, default: int) -> tuple[int, ...]:
+    def _checked(self, values: T, name: str) -> T:
+        if max(values, default=0) > MAX_COUNT:
+            raise self.fail(f"{name} {max(values)} is above Caffe's limit of {MAX_COUNT}")
+        return values
+
+    def padded(self, size: int, pad: int) -> int:
+        """Length of an axis with padding at both ends."""
+        length = size + 2 * pad
+        if length > MAX_COUNT:
+            raise self.fail(f"an axis of {size} with pad {pad} is above Caffe's limit {MAX_COUNT}")
+        return length
+
+
+class Convolving(Spatial):
+    """Reads convolution_param: kernel, stride, pad and dilation of any number of spatial axes."""
+
+    def read_windows(self, shape: Shape) -> None:
+        """Set `axis`, of the channels, `kernel` and `steps` for bottoms like one of that shape."""
+        self.axis = canonical_axis(self, self.param.convolution_param.axis, len(shape))
+        axes = len(shape) - self.axis - 1
+        self.kernel = self._each(axes, "kernel_size", "kernel", 0)
+        stride = self._each(axes, "stride", "stride", 1)
+        pad = self._each(axes, "pad", "pad", 0)
+        dilation = self._each(axes, "dilation", "", 1)
+        if min(self.kernel, default=1) < 1:
+            raise self.fail("kernel_size must be given and be at least 1")
+        if min(stride, default=1) < 1:
+            raise self.fail("stride must be at least 1")
+        self.steps: Steps = tuple(zip(stride, pad, dilation, strict=True))
+
+    def check_axes(self, shape: Shape) -> None:
+        """Refuse a bottom that has more or fewer axes than the first."""
+        if len(shape) != self.axis + 1 + len(self.kernel):
+            raise self.fail(f"the bottom has {len(shape)} axes, not as many as at first: {shape}")
+
+    def extent(self, axis: int) -> int:
+        """Length of the kernel along a spatial axis, with its gaps."""
+        return self.steps[axis][2] * (self.kernel[axis] - 1) + 1
+
+    def windows(self, size: int, axis: int) -> int:
+        """Number of windows along a spatial axis of that size; below 1 if there is none."""
+        stride, pad, _ = self.steps[axis]
+        # Caffe's division rounds towards 0: a kernel that is larger than its bottom by less than
+        # the stride has one window.
+        return int((self.padded(size, pad) - self.extent(axis)) / stride) + 1
+
+    def _each(self, axes: int, name: str, short: str, default: int) -> tuple[int, ...]:
         """A setting of a convolution by spatial axis, given once, or once for each axis.
 
         Two axes may have it as `short`_h and `short`_w.
@@ -58,18 +106,6 @@ class Spatial(Layer):
                 f"{len(values)} times; {axes} spatial dims)"
             )
         return self._checked(values * axes if len(values) == 1 else values, name)
-
-    def _checked(self, values: T, name: str) -> T:
-        if max(values, default=0) > MAX_COUNT:
-            raise self.fail(f"{name} {max(values)} is above Caffe's limit of {MAX_COUNT}")
-        return values
-
-    def padded(self, size: int, pad: int) -> int:
-        """Length of an axis with padding at both ends."""
-        length = size + 2 * pad
-        if length > MAX_COUNT:
-            raise self.fail(f"an axis of {size} with pad {pad} is above Caffe's limit {MAX_COUNT}")
-        return length
 
 
 @functools.lru_cache(maxsize=64)
