@@ -75,18 +75,18 @@ def right_under_each_rule(rival: str, faces: Faces) -> dict[str, BoolArray]:
     for fold in folds.folds:
         tested = np.flatnonzero(np.isin(faces.people, fold.test))
         fitted = np.flatnonzero(~np.isin(faces.people, fold.test))
-        described = RivalFold(rival, faces.features, faces.labels, faces.people, fitted, tested)
-        gram = described.whole_gram
-        for name, named in _named(gram, faces, fitted, tested).items():
+        known = FittedFaces(faces.labels[fitted], faces.people[fitted])
+        gram = RivalFold(rival, faces.features, fitted, tested, known).whole_gram
+        for name, named in _named(gram, faces, known, fitted, tested).items():
             right = found.setdefault(name, np.zeros(len(faces.labels), bool))
             right[tested] = named == faces.labels[tested]
     return found
 
 
 def _named(
-    gram: Float64Array, faces: Faces, fitted: IntArray, tested: IntArray
+    gram: Float64Array, faces: Faces, known: FittedFaces, fitted: IntArray, tested: IntArray
 ) -> dict[str, IntArray]:
-    album, known = Album(faces.people), FittedFaces(faces.labels[fitted], faces.people[fitted])
+    album = Album(faces.people)
     sides = np.isin(np.arange(len(gram)), fitted)
     named = {}
     for rule in RULES:

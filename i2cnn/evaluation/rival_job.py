@@ -114,13 +114,14 @@ class RivalJob(Job):
         path = self._features_file(run, inputs)
         try:
             features = np.load(path, mmap_mode="r", allow_pickle=False)
+            if len(features) != len(inputs.all_faces):
+                raise ValueError(f"{len(features)} faces, not {len(inputs.all_faces)}")
         except (OSError, EOFError, ValueError) as error:
             raise InputError(
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None
-        sides = inputs.sides(self.fold)
-        judged = inputs.judged(self.fold)
-        return RivalFold(self.rival, features, inputs.labels, inputs.subjects, *sides, judged)
+        faces = inputs.fitted_faces(self.fold)
+        return RivalFold(self.rival, features, *inputs.sides(self.fold), faces)
 
     def work(self, run: Path, folder: JobFolder, inputs: Inputs, execution: Execution) -> None:
         """Fit the rival's classifiers and write their predictions of the test faces."""

@@ -18,7 +18,6 @@ from i2cnn.svm.gram import FoldGram
 from i2cnn.svm.gram_svc import GramSVC, fit_and_predict
 from i2cnn.util.arrays import (
     AnyArray,
-    BoolArray,
     Float32Array,
     Float64Array,
     IntArray,
@@ -65,34 +64,17 @@ class RivalFold:
         One of RIVALS.
     features : ndarray, (n, d)
         From :func:`i2cnn.rivals.describe.describe`; may be memory-mapped.
-    labels : ndarray of int, (n,)
-    subjects : ndarray of str, (n,)
     fitted, tested : ndarray of int
         Rows of the two sides.
-    judged : ndarray of bool, (n,), optional
-        Rows that choices are judged by; all that are fitted on by default.
-
-    Raises
-    ------
-    InputError
-        The features belong to other faces.
+    faces : FittedFaces
+        What is known of the fitted side; nothing is of the other.
     """
 
     rival_name: str
     features: AnyArray
-    labels: IntArray
-    subjects: AnyArray
     fitted: IntArray
     tested: IntArray
-    judged: BoolArray | None = None
-
-    def __post_init__(self) -> None:
-        get_rival(self.rival_name)
-        if len(self.features) != len(self.labels):
-            raise InputError(
-                f"{self.rival_name}: features of {len(self.features)} faces for "
-                f"{len(self.labels)} labels; remove the stored features, they are of another set"
-            )
+    faces: FittedFaces
 
     def predict(self, kernel: str, gram: FoldGram | None = None) -> tuple[GramSVC, RivalResult]:
         """Fit the rival with one of its kernels and predict the tested faces.
@@ -107,8 +89,7 @@ class RivalFold:
         Raises
         ------
         InputError
-            The kernel is not one of the rival's, or the fitted faces have one class or one
-            subject only.
+            The kernel is not one of the rival's, or the fitted faces have one subject only.
         """
         rival = get_rival(self.rival_name)
         if kernel not in rival.kernels:
@@ -116,7 +97,7 @@ class RivalFold:
                 f"{rival.name} has no kernel {kernel!r}; choose one of {', '.join(rival.methods)}"
             )
         products = self._gram if gram is None else gram
-        model, predicted = fit_and_predict(products, self._faces, (kernel,))
+        model, predicted = fit_and_predict(products, self.faces, (kernel,))
         best = model.choice_
         choice = {"kernel": best.kernel, "C": best.C, "inner_accuracy": best.accuracy}
         choice |= {"gamma": best.gamma} if kernel == "rbf" else {}
@@ -137,24 +118,16 @@ class RivalFold:
         Raises
         ------
         InputError
-            The rival has SVMs, or the fitted faces have one class only, or one subject where it
-            tunes.
+            The rival has SVMs, or the fitted faces have one subject only where it tunes.
         """
         model = make_classifier(self.rival_name, device)
-        choice = model.fit(self.features[self.fitted], self._faces)
+        choice = model.fit(self.features[self.fitted], self.faces)
         return RivalResult(model.predict(self.features[self.tested]), choice)
-
-    @cached_property
-    def _faces(self) -> FittedFaces:
-        """What is known of the fitted faces."""
-        rows = self.fitted
-        judged = None if self.judged is None else self.judged[rows]
-        return FittedFaces(self.labels[rows], self.subjects[rows], judged)
 
     @cached_property
     def whole_gram(self) -> Float64Array:
         """Inner products (n, n) of all rows, scaled by the fitted ones."""
-        _, every = self._scaled(np.arange(len(self.labels)))
+        _, every = self._scaled(np.arange(len(self.features)))
         gram: Float64Array = (every @ every.T).astype(np.float64)
         return gram
 
@@ -164,14 +137,14 @@ class RivalFold:
         if self.rival_name != "boosted-lbp":
             return None
         histograms = _histograms(self.features[self.fitted])
-        return boosting.select_windows(histograms, self.labels[self.fitted])
+        return boosting.select_windows(histograms, self.faces.labels)
 
     @cached_property
     def _patches(self) -> ActivePatches | None:
         """Patches that CSPL selects on the fitted faces; None for other rivals."""
         if self.rival_name != "cspl":
             return None
-        return ActivePatches().fit(self.features[self.fitted], self._faces)
+        return ActivePatches().fit(self.features[self.fitted], self.faces)
 
     @cached_property
     def _sides(self) -> tuple[Float32Array, Float32Array]:

@@ -28,6 +28,7 @@ from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.svm.album import Album
+from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_json
@@ -98,7 +99,8 @@ def test_labels_of_tested_people_change_neither_features_nor_models() -> None:
     fitted, tested = np.flatnonzero(people < 6), np.flatnonzero(people >= 6)
 
     def predicted(named: np.ndarray) -> np.ndarray:
-        rival = RivalFold("hog", features, named, people.astype(str), fitted, tested)
+        known = FittedFaces(named[fitted], people[fitted])
+        rival = RivalFold("hog", features, fitted, tested, known)
         fold = ReferencedFold(rival.whole_gram, named, Album(people), fitted, tested)
         return rival.predict("rbf", fold.gram())[1].predicted
 

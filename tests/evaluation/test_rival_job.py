@@ -46,15 +46,18 @@ def test_a_rival_that_cannot_describe_the_faces_does_not_lose_the_others(
     assert len(list(run.glob("fold_*/*/job.json"))) == 2 * 4
 
 
-@pytest.mark.parametrize("content", [b"", b"no array"])
-def test_damaged_features_are_named(run: Path, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"no array", "of too few faces"])
+def test_damaged_features_are_named(run: Path, tmp_path: Path, content: bytes | str) -> None:
     copy = copy_of(run, tmp_path / "copy")
     inputs = read_inputs(copy)
     inputs = replace(inputs, settings=replace(inputs.settings, rivals=("pixels",)))
     job = RivalJob(1, "pixels")
     job.prepare(copy, inputs)
     (path,) = (copy / FEATURES_FOLDER).iterdir()
-    path.write_bytes(content)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, np.load(path)[1:])
     with pytest.raises(InputError, match=rf"{path.name}: damaged .*; delete it and repeat"):
         job.run(copy, inputs, Execution())
 

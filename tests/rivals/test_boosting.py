@@ -17,6 +17,7 @@ from i2cnn.rivals.boosting import (
 )
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.rivals.lbp import BINS
+from i2cnn.svm.fitted_faces import FittedFaces
 
 
 def test_sub_windows_stay_inside() -> None:
@@ -95,7 +96,9 @@ def test_sub_windows_are_selected_once_for_all_kernels(monkeypatch: pytest.Monke
     monkeypatch.setattr("i2cnn.rivals.boosting.select_windows", select)
     codes = np.random.RandomState(0).randint(0, BINS, (12, HEIGHT * WIDTH)).astype(np.uint8)
     labels, people = np.arange(12) % 2, np.array([*"aabbccddeeff"])
-    fold = RivalFold("boosted-lbp", codes, labels, people, np.arange(10), np.arange(10, 12))
+    fitted, tested = np.arange(10), np.arange(10, 12)
+    faces = FittedFaces(labels[fitted], people[fitted])
+    fold = RivalFold("boosted-lbp", codes, fitted, tested, faces)
     for kernel in RIVALS["boosted-lbp"].kernels:
         fold.predict(kernel)
     assert len(selections) == 1

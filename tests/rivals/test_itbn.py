@@ -9,6 +9,7 @@ from i2cnn.rivals import itbn
 from i2cnn.rivals.events import STEPS, TRACKED
 from i2cnn.rivals.fold import RivalFold
 from i2cnn.rivals.itbn import best_forest, bic
+from i2cnn.svm.fitted_faces import FittedFaces
 
 
 def test_bic_by_hand() -> None:
@@ -45,39 +46,42 @@ def clips(people: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.array(rows, np.float32), np.array(labels), np.array(subjects)
 
 
+ROWS, LABELS, SUBJECTS = (np.repeat(v, 2, axis=0) for v in clips())
+TESTED = np.flatnonzero(np.isin(SUBJECTS, ["p0", "p1"]))
+
+
+def fold_of(rows: np.ndarray, fitted: np.ndarray) -> RivalFold:
+    """Of these clips, each with two frames; the first two people are tested."""
+    return RivalFold("itbn", rows, fitted, TESTED, FittedFaces(LABELS[fitted], SUBJECTS[fitted]))
+
+
 @pytest.fixture
 def fold(monkeypatch: pytest.MonkeyPatch) -> RivalFold:
-    """Of these clips, each with two frames; the first two people are tested."""
+    """The others are fitted on."""
     monkeypatch.setattr(itbn, "GRID", ((2, 10),))
     monkeypatch.setattr(itbn, "_INNER_FOLDS", 2)
-    rows, labels, subjects = (np.repeat(v, 2, axis=0) for v in clips())
-    tested = np.isin(subjects, ["p0", "p1"])
-    return RivalFold(
-        "itbn", rows, labels, subjects, np.flatnonzero(~tested), np.flatnonzero(tested)
-    )
+    return fold_of(ROWS, np.setdiff1d(np.arange(len(ROWS)), TESTED))
 
 
 def test_order_and_direction_of_events_are_told_apart(fold: RivalFold) -> None:
     result = fold.classify()
-    assert (result.predicted == fold.labels[fold.tested]).mean() > 0.9
+    assert (result.predicted == LABELS[TESTED]).mean() > 0.9
     assert result.choice["clips"] == len(fold.fitted) / 2
     assert [8, 19] in result.choice["pairs"]  # the chin and the brow
 
 
 def test_tested_clips_do_not_change_what_is_learned(fold: RivalFold) -> None:
     honest = fold.classify()
-    rows, labels = fold.features.copy(), fold.labels.copy()
-    labels[fold.tested] = (labels[fold.tested] + 1) % 3
-    rows[fold.tested[2:]] = 1000 * rows[fold.fitted[0]]
-    other = RivalFold("itbn", rows, labels, fold.subjects, fold.fitted, fold.tested).classify()
+    rows = ROWS.copy()
+    rows[TESTED[2:]] = 1000 * rows[fold.fitted[0]]
+    other = fold_of(rows, fold.fitted).classify()
     assert other.choice == honest.choice
     assert (other.predicted[:2] == honest.predicted[:2]).all()
 
 
 def test_a_tested_clip_among_the_fitted_ones_is_noticed(fold: RivalFold) -> None:
     honest = fold.classify()
-    rows = fold.features.copy()
-    rows[fold.tested[2:]] = 1000 * rows[fold.fitted[0]]
-    leaking = np.concatenate([fold.fitted, fold.tested[2:]])
-    other = RivalFold("itbn", rows, fold.labels, fold.subjects, leaking, fold.tested).classify()
+    rows = ROWS.copy()
+    rows[TESTED[2:]] = 1000 * rows[fold.fitted[0]]
+    other = fold_of(rows, np.concatenate([fold.fitted, TESTED[2:]])).classify()
     assert (other.choice, list(other.predicted)) != (honest.choice, list(honest.predicted))
