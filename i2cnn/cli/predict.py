@@ -40,7 +40,7 @@ def predict(options: argparse.Namespace) -> int:
     Status 1 if a picture cannot be read or has no face; the others are still answered.
     """
     video = check_videos(options)
-    _check_outputs(options)
+    _check_outputs(options, video)
     if video:
         return _predict_videos(options)
     pictures = find_pictures(options.images)
@@ -104,13 +104,18 @@ def _predict_videos(options: argparse.Namespace) -> int:
     return int(failed or not all(shows.values()))
 
 
-def _check_outputs(options: argparse.Namespace) -> None:
+def _check_outputs(options: argparse.Namespace, video: bool) -> None:
     """InputError for outputs that cannot be written, before anything else is done."""
     if options.json and options.csv == "-":
         raise InputError("--json and --csv - both print; give one of them, or --csv FILE")
     if options.csv not in (None, "-"):
         check_writable(Path(options.csv))
         check_no_picture(Path(options.csv))
+    if options.explain and not (options.json or options.save) and (video or options.csv == "-"):
+        raise InputError(
+            f"--explain: {'the table of a video' if video else '--csv -'} has no patches; give "
+            "--json instead, or --save DIR as well"
+        )
     if options.save:
         if options.save.exists() and not options.save.is_dir():
             raise InputError(f"{options.save}: is a file; --save takes a folder")

@@ -171,6 +171,7 @@ def test_a_video_that_is_cut_off_is_told_after_its_frames(tmp_path: Path, capsys
         (["x.mp4", "--people=one"], "--people follow makes references"),
         (["y.png", "--people=follow"], "--people follow is for videos"),
         ([], "give pictures, folders, a video, or --camera"),
+        (["x.mp4", "--explain", "--csv=faces.csv"], "the table of a video has no patches"),
         (["x.mp4", "--resume"], "give it with --csv FILE"),
     ],
 )

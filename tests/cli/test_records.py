@@ -145,6 +145,7 @@ def test_ctrl_c_keeps_the_answers_so_far(options: list[str], photos: Path) -> No
         (["--json", "--csv=-"], "--json and --csv - both print"),
         (["--csv=file/below.csv"], "file/below.csv: cannot be written"),
         (["--csv=folder"], "folder: is a folder; give a file"),
+        (["--csv=-", "--explain"], "--explain: --csv - has no patches; give --json"),
         (["--save=file"], "file: is a file; --save takes a folder"),
         (["--save=file/below"], "file/below/drawing: cannot be written"),
     ],
