@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from i2cnn.util.files import read_json, write_json, write_text
 CARD_FILE, CARD_TEXT = "card.json", "card.md"
 #: Keys of a measured share in card.json.
 _SHARE = ("accuracy", "low", "high")
+#: What a label may have that Markdown would not show as it is.
+_MARKS = re.compile(r"[\\`*<\[|&]")
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,13 @@ class Card:
     def _units(self) -> str:
         return "people" if all(d["people"] is not None for d in self.data) else "pictures"
 
-    def _confusion_text(self) -> list[str]:
+    def _confusion_text(self, labels: Sequence[str]) -> list[str]:
         if not self.confusion:
             return []
         rows: list[list[object]] = [
-            ["true \\ named", *self.labels],
-            ["---"] * (len(self.labels) + 1),
-            *([label, *row] for label, row in zip(self.labels, self.confusion, strict=True)),
+            ["true \\ named", *labels],
+            ["---"] * (len(labels) + 1),
+            *([label, *row] for label, row in zip(labels, self.confusion, strict=True)),
         ]
         return [
             "## Confusion",
@@ -135,6 +138,7 @@ class Card:
 
     def text(self) -> str:
         """The content of card.md."""
+        labels = [_MARKS.sub(r"\\\g<0>", label) for label in self.labels]
         rows = [("without a reference", self.as_is)]
         rows += [(f"reference of {n} pictures", share) for n, share in self.few.items()]
         if self.reference is not None:
@@ -147,7 +151,7 @@ class Card:
             f"# {self.name}: {self.title}",
             self.line,
             f"**{self.warning}**",
-            f"Labels: {', '.join(self.labels)}. {self.method}",
+            f"Labels: {', '.join(labels)}. {self.method}",
             "## Accuracy",
             self.protocol,
             "\n".join(
@@ -155,7 +159,7 @@ class Card:
                 + [f"| {what} | {share} |" for what, share in rows]
             ),
             self.calibration_words,
-            *self._confusion_text(),
+            *self._confusion_text(labels),
             "## What it can't do",
             "\n".join(f"* {limit}" for limit in self.limits),
             "## Data and licence",

@@ -189,6 +189,14 @@ def test_a_card_keeps_its_confusion_matrix(tmp_path: Path) -> None:
     assert "| neutral | 5 | 1 |\n| happy | 0 | 6 |" in again.text()
 
 
+def test_labels_of_a_card_are_shown_as_they_are_in_markdown() -> None:
+    card = read_card(find_model("smile"))
+    assert card is not None
+    text = replace(card, labels=("a|b", "<i>*"), confusion=((5, 1), (0, 6))).text()
+    assert r"Labels: a\|b, \<i>\*. " in text
+    assert r"| a\|b | 5 | 1 |" in text
+
+
 def test_a_folder_without_a_card_is_told(tmp_path: Path, capsys) -> None:
     assert main(["card", str(tmp_path)]) == 1
     assert "card.json: no such file; repeat the evaluate command" in capsys.readouterr().err
