@@ -11,7 +11,6 @@ import importlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -27,6 +26,7 @@ from i2cnn.torchcaffe.formats.net_rules import net_state
 from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
+from i2cnn.torchcaffe.pycaffe.timer import Timer
 from i2cnn.torchcaffe.solvers.solver import CoreSolver, log_outputs
 from i2cnn.torchcaffe.tools.timing import log_times
 from i2cnn.util.errors import InputError, unforeseen
@@ -203,36 +203,31 @@ def time_net(flags: dict[str, str]) -> None:
     iterations = int(flags["iterations"])
     log.info("caffe.cpp:365", "*** Benchmark begins ***")
     log.info("caffe.cpp:366", f"Testing for {iterations} iterations.")
-    forward = [0.0] * len(net.nodes)
-    backward = [0.0] * len(net.nodes)
+    forward, backward = [0.0] * len(net.nodes), [0.0] * len(net.nodes)  # milliseconds
+    timer = Timer()
     for j in range(iterations):
         before = sum(forward) + sum(backward)
         for i in range(len(net.nodes)):
-            forward[i] += _timed(functools.partial(net.forward, i, i))
+            timer.start()
+            net.forward(i, i)
+            forward[i] += timer.ms
         for i in reversed(range(len(net.nodes))):
-            backward[i] += _timed(functools.partial(net.backward, i, i))
-        took = 1e3 * (sum(forward) + sum(backward) - before)
+            timer.start()
+            net.backward(i, i)
+            backward[i] += timer.ms
+        took = sum(forward) + sum(backward) - before
         log.info("caffe.cpp:394", f"Iteration: {j + 1} forward-backward time: {took:g} ms.")
     log.info("caffe.cpp:397", "Average time per layer: ")
     for i, node in enumerate(net.nodes):
         for word, line, times in (("forward", 400, forward), ("backward", 403, backward)):
-            milliseconds = 1e3 * times[i] / iterations
-            log.info(f"caffe.cpp:{line}", f"{node.name:>10}\t{word}: {milliseconds:g} ms.")
-    passes = [1e3 * sum(times) / iterations for times in (forward, backward)]
+            log.info(f"caffe.cpp:{line}", f"{node.name:>10}\t{word}: {times[i] / iterations:g} ms.")
+    passes = [sum(times) / iterations for times in (forward, backward)]
     log.info("caffe.cpp:408", f"Average Forward pass: {passes[0]:g} ms.")
     log.info("caffe.cpp:410", f"Average Backward pass: {passes[1]:g} ms.")
     log.info("caffe.cpp:412", f"Average Forward-Backward: {sum(passes):g} ms.")
     log.info("caffe.cpp:414", f"Total Time: {sum(passes) * iterations:g} ms.")
     log.info("caffe.cpp:415", "*** Benchmark ends ***")
     net.close()
-
-
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    if runtime.gpu:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def device_query(flags: dict[str, str]) -> None:

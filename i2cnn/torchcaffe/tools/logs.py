@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,30 +44,6 @@ class Training:
     rates: list[Row] = field(default_factory=list)
 
 
-class _Clock:
-    """Seconds since the training began; the lines tell no year."""
-
-    def __init__(self, path: Path) -> None:
-        self.year = datetime.fromtimestamp(path.stat().st_ctime).year
-        self.start: datetime | None = None
-        self.last = datetime.min
-
-    def read(self, line: str) -> float | None:
-        """Seconds of a line; None if it has no time, or comes before the training began."""
-        found = _STAMP.match(line)
-        if found is None:
-            return None
-        text = f"{self.year}-{found[1]}-{found[2]} {found[3]}.{found[4][:6].ljust(6, '0')}"
-        now = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
-        if self.start is not None and now.month < self.last.month:
-            self.year += 1
-            now = now.replace(year=self.year)
-        self.last = now
-        if self.start is None and "Solving" in line:
-            self.start = now
-        return None if self.start is None else (now - self.start).total_seconds()
-
-
 def read_log(path: str) -> Training:
     """Rows of a training's log.
 
@@ -76,15 +52,10 @@ def read_log(path: str) -> Training:
     InputError
         The file is missing, or no training begins in it.
     """
-    lines = _lines(path)
-    clock = _Clock(Path(path))
     found = Training()
     iteration: float | None = None
     rate = float("nan")
-    for line in lines:
-        seconds = clock.read(line)
-        if seconds is None:
-            continue
+    for line, seconds in _timed_lines(path):
         match = _ITERATION.search(line)
         iteration = float(match[1]) if match else iteration
         if iteration is None:
@@ -100,23 +71,37 @@ def read_log(path: str) -> Training:
             if not table or table[-1]["NumIters"] != iteration:
                 table.append({**head, "LearningRate": rate})
             table[-1][match[2]] = float(match[3])
-    if clock.start is None:
-        raise _no_start(path)
     for table in (found.train, found.test):
         if len(table) > 1:  # the first is logged before the first rate
             table[0]["LearningRate"] = table[1]["LearningRate"]
     return found
 
 
-def _lines(path: str) -> list[str]:
+def _timed_lines(path: str) -> Iterator[tuple[str, float]]:
+    """Lines with a time from where the training begins, and their seconds since then."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         raise MissingFileError(f"File not found: {path}") from None
-
-
-def _no_start(path: str) -> CaffeError:
-    return CaffeError(f"{path}: no training begins in it (there is no line with Solving)")
+    year = datetime.fromtimestamp(Path(path).stat().st_ctime).year  # the lines tell none
+    start: datetime | None = None
+    last = datetime.min
+    for line in lines:
+        found = _STAMP.match(line)
+        if found is None:
+            continue
+        text = f"{year}-{found[1]}-{found[2]} {found[3]}.{found[4][:6].ljust(6, '0')}"
+        now = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
+        if start is not None and now.month < last.month:
+            year += 1
+            now = now.replace(year=year)
+        last = now
+        if start is None and "Solving" in line:
+            start = now
+        if start is not None:
+            yield line, (now - start).total_seconds()
+    if start is None:
+        raise CaffeError(f"{path}: no training begins in it (there is no line with Solving)")
 
 
 def parse_log(words: Sequence[str]) -> int:
@@ -160,18 +145,6 @@ def extract_seconds(words: Sequence[str]) -> int:
     if len(words) != 2:
         return show_usage("usage: i2cnn caffe extract_seconds INPUT_FILE OUTPUT_FILE")
     path, target = words
-    write_text(Path(target), "".join(f"{s:f}\n" for s in _iteration_seconds(path)))
+    seconds = [seconds for line, seconds in _timed_lines(path) if "Iteration" in line]
+    write_text(Path(target), "".join(f"{number:f}\n" for number in seconds))
     return 0
-
-
-def _iteration_seconds(path: str) -> Iterable[float]:
-    clock = _Clock(Path(path)) if Path(path).is_file() else None
-    seconds = []
-    for line in _lines(path):
-        assert clock is not None
-        now = clock.read(line)
-        if now is not None and "Iteration" in line:
-            seconds.append(now)
-    if clock is None or clock.start is None:
-        raise _no_start(path)
-    return seconds

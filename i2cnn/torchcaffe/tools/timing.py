@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-
 from i2cnn.torchcaffe import log
+from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.pycaffe.timer import Timer
 from i2cnn.torchcaffe.solvers.solver import CoreSolver
 
@@ -13,10 +11,7 @@ from i2cnn.torchcaffe.solvers.solver import CoreSolver
 def log_times(solver: CoreSolver) -> None:
     """Log, at each display, the milliseconds of each layer and of the whole iteration."""
     net = solver.net
-    passes = {name: [Timer() for _ in net.nodes] for name in ("forward", "backward")}
-    for name, timers in passes.items():
-        net.callbacks[f"before_{name}"].append(functools.partial(_start, timers))
-        net.callbacks[f"after_{name}"].append(functools.partial(_stop, timers))
+    passes = {name: _timers(net, name) for name in ("forward", "backward")}
     total = Timer()
 
     def show() -> None:
@@ -33,9 +28,9 @@ def log_times(solver: CoreSolver) -> None:
     solver.callbacks.append((total.start, show))
 
 
-def _start(timers: Sequence[Timer], layer: int) -> None:
-    timers[layer].start()
-
-
-def _stop(timers: Sequence[Timer], layer: int) -> None:
-    timers[layer].stop()
+def _timers(net: CoreNet, name: str) -> list[Timer]:
+    """A timer of each layer's forward or backward pass."""
+    timers = [Timer() for _ in net.nodes]
+    net.callbacks[f"before_{name}"].append(lambda i: timers[i].start())
+    net.callbacks[f"after_{name}"].append(lambda i: timers[i].stop())
+    return timers
