@@ -48,6 +48,7 @@ from i2cnn.svm.album import Album
 from i2cnn.svm.fitted_faces import FittedFaces
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json
+from i2cnn.util.progress import say
 
 FOLDS_FILE = "folds.json"
 #: Seed of the folds, which are the same whatever else is repeated.
@@ -221,9 +222,15 @@ def folds_of_dataset(dataset: Dataset, settings: Settings) -> Folds:
     Raises
     ------
     InputError
-        The settings ask for more folds than the subjects allow.
+        The settings ask for more folds than the subjects allow; what was found is said before, as
+        it shows a layout that means something else.
     """
-    return _make_folds(dataset, dataset.samples, settings)
+    try:
+        return _make_folds(dataset, dataset.samples, settings)
+    except InputError:
+        for line in dataset.summary():
+            say(line)
+        raise
 
 
 def _make_folds(
@@ -232,11 +239,7 @@ def _make_folds(
     """Folds over the samples of a data set, or over the faces found in them."""
     subjects, labels = [f.subject for f in faces], [f.label for f in faces]
     if not settings.has_own_split:
-        try:
-            return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
-        except InputError as error:
-            # Such as labels that differ only by letter case.
-            raise InputError("; ".join([str(error), *dataset.warnings, *dataset.notes])) from None
+        return make_folds(subjects, labels, settings.folds, FOLDS_SEED)
     parts = {sample.subject: sample.part for sample in dataset.samples}
     if strangers := sorted(set(subjects) - set(parts)):
         raise InputError(

@@ -160,7 +160,7 @@ def _number(row: dict[str, str], name: str, where: str) -> float:
     try:
         value = plain_number(row[name])
     except ValueError:
-        raise InputError(f"{where}: {name} is {row[name]!r}, not a number") from None
+        raise InputError(f"{where}: {name} is {row[name]!r}, not a number such as 98.5") from None
     if abs(value) > _MOST_PIXELS:
         raise InputError(f"{where}: {name} is {row[name]}, which is outside of any picture")
     return value

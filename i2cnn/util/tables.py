@@ -15,6 +15,8 @@ from i2cnn.util.errors import InputError
 #: A table of 100 000 faces has 20 MB.
 MOST_BYTES = 200_000_000
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+#: Characters of the first line that are looked at for what separates columns.
+_LONGEST_HEADER = 10_000
 #: Most columns that a message shows.
 _SHOWN = 8
 #: Python also takes 1_0, nan, and the digits of every script.
@@ -59,8 +61,9 @@ def csv_rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number, where the row begins, and cells by column of a CSV file.
 
-    Letter case and blanks in the header do not matter, nor do lines without any text, such as the
-    `,,,` that spreadsheets leave at the end.
+    Columns are separated by commas or, as spreadsheets write in many countries, by semicolons or
+    tabs. Letter case and blanks in the header do not matter, nor do lines without any text, such as
+    the `,,,` that spreadsheets leave at the end.
 
     Parameters
     ----------
@@ -76,12 +79,14 @@ def csv_rows(
         Names the line: a column is missing or appears twice, a line has more cells than the header,
         or what is there is no CSV.
     """
-    yield from _rows(path, io.StringIO(read_text(path, origin), newline=""), columns)
+    text = read_text(path, origin)
+    yield from _rows(path, io.StringIO(text, newline=""), columns, _separator(text))
 
 
 def csv_columns(path: Path) -> list[str]:
     """Names of a CSV file's columns, in lower case."""
-    header = next(csv.reader(io.StringIO(read_text(path), newline="")), [])
+    text = read_text(path)
+    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)), [])
     return [name.strip().lower() for name in header]
 
 
@@ -98,15 +103,23 @@ def long_csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dic
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            yield from _rows(path, file, columns)
+            separator = _separator(file.readline(_LONGEST_HEADER))
+            file.seek(0)
+            yield from _rows(path, file, columns, separator)
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file in UTF-8; save it as CSV UTF-8") from None
 
 
+def _separator(text: str) -> str:
+    """What separates the columns that the first line names."""
+    header = text[:_LONGEST_HEADER].partition("\n")[0]
+    return max(",;\t", key=header.count)
+
+
 def _rows(
-    path: Path, lines: Iterable[str], columns: Sequence[str]
+    path: Path, lines: Iterable[str], columns: Sequence[str], separator: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     start = 1  # the line that a row begins in: a quote that is not closed takes all others with it
     try:
         header = [name.strip().lower() for name in next(reader, [])]
@@ -119,7 +132,7 @@ def _rows(
             if any(cell.strip() for cell in cells[len(header) :]):
                 raise InputError(
                     f"{path}:{line}: {len(cells)} cells under {len(header)} columns; "
-                    'put a text with a comma into quotes: "a, b"'
+                    f'put a text that has the separator in it into quotes: "a{separator} b"'
                 )
             row = dict(zip(header, cells, strict=False))
             yield line, {name: row.get(name, "") for name in columns}
@@ -139,10 +152,7 @@ def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> 
 
 
 def _found(header: Sequence[str]) -> str:
-    """What a first line has instead: other columns, or something else than commas."""
-    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and mark in header[0]:
-            return f"; the columns are separated by {name}: save it with commas"
+    """What a first line has instead."""
     if len(header) > 1:
         return f"; there are {', '.join(header[:_SHOWN])}" + ", ..." * (len(header) > _SHOWN)
     return "; the first line must name the columns"

@@ -128,9 +128,10 @@ def test_a_missing_column_is_named(path: Path) -> None:
         read_faces_csv(path)
 
 
-def test_semicolons_between_columns_are_explained(path: Path) -> None:
-    path.write_text("image;subject\n")
-    with pytest.raises(InputError, match=r"is missing; .* separated by semicolons"):
+def test_decimal_commas_are_refused(path: Path) -> None:
+    edit(path, nose_x="98.6")
+    path.write_text(path.read_text().replace(",", ";").replace("98.6", "98,6"))
+    with pytest.raises(InputError, match=r"faces.csv:3: nose_x is '98,6', not a number such as"):
         read_faces_csv(path)
 
 
