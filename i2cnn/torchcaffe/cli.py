@@ -22,8 +22,7 @@ from i2cnn.torchcaffe.core.parallel import Group, Request, joined, launch
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import EFFECTS, USAGE, apply_log_flags, is_true, parse_flags
-from i2cnn.torchcaffe.formats.net_rules import net_state
-from i2cnn.torchcaffe.formats.prototext import read_net, read_solver
+from i2cnn.torchcaffe.formats.prototext import read_solver
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, SolverParameter
 from i2cnn.torchcaffe.pycaffe.timer import Timer
@@ -159,9 +158,7 @@ def _train(flags: dict[str, str]) -> None:
 def _net(flags: dict[str, str], phase: int) -> CoreNet:
     if not flags["model"]:
         raise CaffeError("Need a model definition: -model net.prototxt")
-    param = read_net(flags["model"])
-    net_state(param, phase, int(flags["level"]), flags["stage"].split(","))
-    return CoreNet(param, runtime.prepare_net(), flags["model"])
+    return CoreNet.from_file(flags["model"], phase, int(flags["level"]), flags["stage"].split(","))
 
 
 def test(flags: dict[str, str]) -> None:

@@ -25,8 +25,6 @@ from i2cnn.torchcaffe.dialects.resize import put_by_mask
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage, split_flags
 from i2cnn.torchcaffe.formats.arrays import FloatArray
-from i2cnn.torchcaffe.formats.net_rules import net_state
-from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.python import Python
@@ -69,10 +67,8 @@ def main(words: Sequence[str]) -> int:
     if others or not (flags["model"] and flags["weights"] and (flags["onnx"] or flags["torch"])):
         return show_usage(USAGE)
     note = json.dumps(_note(flags))
-    param = read_net(flags["model"])
-    net_state(param, TEST, 0, [])
     runtime.gpu = False
-    net = CoreNet(param, runtime.prepare_net(), flags["model"])
+    net = CoreNet.from_file(flags["model"], TEST)
     try:
         net.copy_from(flags["weights"])
         for name, write in (("onnx", export_onnx), ("torch", export_torch)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from torch import Tensor
 
@@ -14,9 +14,12 @@ from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.layer import memory_of
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
+from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.dialects import beyond_caffe
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits
+from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits, net_state
+from i2cnn.torchcaffe.formats.prototext import read_net
+from i2cnn.torchcaffe.formats.storage import write_weights
 from i2cnn.torchcaffe.layers import LabelError, create_layer
 from i2cnn.torchcaffe.layers.labels import recording
 from i2cnn.torchcaffe.layers.python import Python
@@ -82,6 +85,15 @@ class CoreNet:
         if self.param.force_backward:
             gradients.force(self.nodes)
 
+    @classmethod
+    def from_file(
+        cls, path: str, phase: int, level: int = 0, stages: Sequence[str] = ()
+    ) -> CoreNet:
+        """Net of a prototxt file in a state, on the runtime's device."""
+        param = read_net(path)
+        net_state(param, phase, level, stages)
+        return cls(param, runtime.prepare_net(), path)
+
     # Building -----------------------------------------------------------------------------------
 
     def _check_memory(self) -> None:
@@ -111,13 +123,8 @@ class CoreNet:
             layer=layer,
             name=param.name,
             bottoms=bottoms,
-            tops=[],
             bottom_names=list(param.bottom),
             top_names=list(param.top) or [AUTOMATIC] * layer.is_loss,
-            bottom_needs=[],
-            loss_weights=[],
-            needs_backward=False,
-            in_place=False,
         )
         self._build_log.connect(node)
         shapes = [blob.shape for blob in bottoms]
@@ -332,15 +339,15 @@ class CoreNet:
 
     def save(self, path: str, with_diff: bool = False) -> None:
         """Write a .caffemodel."""
-        weights.save(path, self.param.name, self.nodes, with_diff)
+        write_weights(path, weights.to_proto(self.param.name, self.nodes, with_diff))
 
     def save_hdf5(self, path: str, with_diff: bool = False) -> None:
         """Write a .caffemodel.h5."""
         weights.save_hdf5(path, self.nodes, with_diff)
 
     def params(self) -> OrderedDict[str, list[Blob]]:
-        """Parameters by layer name."""
-        return weights.by_name(self.nodes)
+        """Parameters by layer name; of layers with one name the last one's, as in pycaffe."""
+        return OrderedDict((n.name, n.layer.blobs) for n in self.nodes if n.layer.blobs)
 
     # Exact resume -------------------------------------------------------------------------------
 

@@ -40,13 +40,13 @@ class Node:
     layer: Layer
     name: str
     bottoms: list[Blob]
-    tops: list[Blob]
     bottom_names: list[str]
     top_names: list[str]
-    bottom_needs: list[bool]
-    loss_weights: list[float]
-    needs_backward: bool
-    in_place: bool
+    tops: list[Blob] = field(default_factory=list)
+    bottom_needs: list[bool] = field(default_factory=list)
+    loss_weights: list[float] = field(default_factory=list)
+    needs_backward: bool = False
+    in_place: bool = False
     kept_inputs: list[Tensor] | None = None
     shared: set[int] = field(default_factory=set)
 

@@ -5,14 +5,12 @@ Where several layers of a net have one name, the first is meant, as in genuine C
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.npy import is_npy
@@ -20,7 +18,6 @@ from i2cnn.torchcaffe.formats.storage import (
     is_hdf5,
     read_layers,
     to_blobproto,
-    write_weights,
     write_weights_hdf5,
 )
 from i2cnn.torchcaffe.from_tensorflow import read_for
@@ -121,11 +118,6 @@ def _array(tensor: Tensor) -> FloatArray:
     return array
 
 
-def save(path: str, name: str, nodes: Sequence[Node], with_diff: bool = False) -> None:
-    """Write a .caffemodel."""
-    write_weights(path, to_proto(name, nodes, with_diff))
-
-
 def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None:
     """Write a .caffemodel.h5.
 
@@ -155,11 +147,6 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
             data[node.name] = {i: _array(blobs[i].tensor) for i in blobs if i not in node.shared}
             diff[node.name] = {i: _array(blob.grad) for i, blob in blobs.items() if with_diff}
     write_weights_hdf5(path, data, diff if with_diff else None)
-
-
-def by_name(nodes: Sequence[Node]) -> OrderedDict[str, list[Blob]]:
-    """Parameters by layer name; of layers with one name the last one's, as in pycaffe."""
-    return OrderedDict((n.name, n.layer.blobs) for n in nodes if n.layer.blobs)
 
 
 def same_names(nodes: Sequence[Node]) -> list[str]:

@@ -5,7 +5,7 @@ genuine Caffe refuses it. Fields of forks have numbers from :data:`FIRST_FIELD` 
 """
 
 from i2cnn.torchcaffe.core.layer import DIALECTS, Layer, Shape, register_dialect
-from i2cnn.torchcaffe.dialects import (
+from i2cnn.torchcaffe.dialects import (  # noqa: F401 (to register their layers)
     channels,
     conv,
     detection,
@@ -25,15 +25,6 @@ __all__ = [
     "Layer",
     "Shape",
     "beyond_caffe",
-    "channels",
-    "conv",
     "declare_settings",
-    "detection",
-    "multibox",
-    "neuron",
-    "normalise",
-    "rcnn",
     "register_dialect",
-    "resize",
-    "ssd",
 ]

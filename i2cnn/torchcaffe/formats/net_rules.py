@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import cast
@@ -163,7 +164,7 @@ def _move_weight(layer: LayerParameter, split: LayerParameter, weight: float) ->
     del layer.loss_weight[:]
 
 
-def net_state(net: NetParameter, phase: int, level: int, stages: list[str]) -> None:
+def net_state(net: NetParameter, phase: int, level: int, stages: Sequence[str]) -> None:
     """Set the state that include and exclude rules look at."""
     if phase not in (TRAIN, TEST):
         raise CaffeError(f"phase must be TRAIN (0) or TEST (1), not {phase!r}")

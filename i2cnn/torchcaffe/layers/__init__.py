@@ -1,7 +1,7 @@
 """Caffe's layers. Importing this package enters all of them into the registry."""
 
 from i2cnn.torchcaffe.core.layer import REGISTRY, LabelError, Layer, create_layer
-from i2cnn.torchcaffe.layers import (
+from i2cnn.torchcaffe.layers import (  # noqa: F401 (to register their layers)
     combine,
     conv,
     data,
@@ -23,28 +23,4 @@ from i2cnn.torchcaffe.layers import (
     windows,
 )
 
-__all__ = [
-    "REGISTRY",
-    "LabelError",
-    "Layer",
-    "combine",
-    "conv",
-    "create_layer",
-    "data",
-    "dense",
-    "files",
-    "im2col",
-    "loss",
-    "lrn",
-    "memory",
-    "neuron",
-    "normalise",
-    "pooling",
-    "python",
-    "recurrent",
-    "scale",
-    "score",
-    "select",
-    "shape",
-    "windows",
-]
+__all__ = ["REGISTRY", "LabelError", "Layer", "create_layer"]

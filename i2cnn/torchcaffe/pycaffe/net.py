@@ -11,11 +11,8 @@ from typing import SupportsIndex, cast
 import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
-from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeError, CaffeTypeError, CaffeValueError
 from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
-from i2cnn.torchcaffe.formats.net_rules import net_state
-from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.memory import MemoryData
 from i2cnn.torchcaffe.layers.python import Python
@@ -65,11 +62,11 @@ class Net:
             )
         if isinstance(stages, str):
             raise CaffeTypeError(f"Net's stages are a list of names, not {stages!r}")
-        param = read_net(str(network_file))
-        net_state(param, int(number), int(level or 0), list(stages or []))
-        self._core = CoreNet(param, runtime.prepare_net(), str(network_file))
+        self._core = CoreNet.from_file(
+            str(network_file), int(number), int(level or 0), stages or ()
+        )
         #: The prototxt's name. Genuine pycaffe's nets have none, so programs give them their own.
-        self.name = param.name
+        self.name = self._core.param.name
         if weights is not None:
             self.copy_from(str(weights))
 

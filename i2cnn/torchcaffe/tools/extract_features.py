@@ -9,8 +9,6 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage
-from i2cnn.torchcaffe.formats.net_rules import net_state
-from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, Datum
 from i2cnn.torchcaffe.tools.databases import BATCH, Writer, new_database
@@ -35,8 +33,9 @@ def main(words: Sequence[str]) -> int:
     if not batches.isdigit() or not int(batches):
         raise CaffeError(f"the number of batches is a number above 0, not {batches!r}")
     _use(device)
-    net = _net(model, weights)
+    net = CoreNet.from_file(model, TEST)
     try:
+        net.copy_from(weights)
         for name in names:
             if name not in net.blobs:
                 raise CaffeError(f"Unknown feature blob name {name} in the network {model}")
@@ -59,14 +58,6 @@ def _use(device: Sequence[str]) -> None:
     log.error(f"{_WHERE}:56", f"Using {'GPU' if runtime.gpu else 'CPU'}")
     if runtime.gpu:
         log.error(f"{_WHERE}:62", f"Using Device_id={runtime.device_id}")
-
-
-def _net(model: str, weights: str) -> CoreNet:
-    param = read_net(model)
-    net_state(param, TEST, 0, [])
-    net = CoreNet(param, runtime.prepare_net(), model)
-    net.copy_from(weights)
-    return net
 
 
 def _extract(net: CoreNet, writers: Sequence[tuple[str, Writer]], batches: int) -> None:
