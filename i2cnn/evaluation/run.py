@@ -38,7 +38,7 @@ from i2cnn.evaluation.workers import LOG_FOLDER, Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.recogniser.bundle import bundled_net
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import file_digest, missing_locks, try_lock
+from i2cnn.util.files import file_digest, missing_locks, only_writer
 from i2cnn.util.progress import say
 
 RECOGNISER = "recogniser"
@@ -179,11 +179,8 @@ def locked_run(run: Path) -> Iterator[None]:
             f"{run}: its file system {missing}: nothing keeps a second command, or a worker of an "
             "earlier one, out of this run; make sure that there is none"
         )
-    with open(run / _LOCK_FILE, "w") as file:
-        if not try_lock(file.fileno()):
-            raise InputError(
-                f"{run}: another command is working on this run; wait for it, or stop it"
-            )
+    busy = f"{run}: another command is working on this run; wait for it, or stop it"
+    with only_writer(run / _LOCK_FILE, busy):
         yield
 
 

@@ -112,7 +112,7 @@ def check_regular(path: Path) -> None:
         raise InputError(f"{path}: is not a regular file; copy its content into one")
 
 
-def try_lock(file: int) -> bool:
+def _try_lock(file: int) -> bool:
     """Lock an open file or folder without waiting; False if another process has it locked.
 
     The lock ends with the process, however it ends. Some network file systems cannot lock: there
@@ -165,7 +165,7 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
     """Lock a folder; InputError with the text `busy` if another process has it locked."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        if not try_lock(descriptor):
+        if not _try_lock(descriptor):
             raise InputError(f"{folder}: {busy}")
         yield
     finally:
@@ -189,7 +189,7 @@ def only_writer(path: Path, busy: str) -> Iterator[TextIO]:
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     with file:
-        if not try_lock(file.fileno()):
+        if not _try_lock(file.fileno()):
             raise InputError(busy)
         yield file
 
@@ -285,7 +285,7 @@ def _make_and_lock(folder: Path, target: Path) -> int:
             descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue
-        if not try_lock(descriptor):
+        if not _try_lock(descriptor):
             os.close(descriptor)
             raise InputError(f"{target}: another process is writing it")
         with suppress(FileNotFoundError):
