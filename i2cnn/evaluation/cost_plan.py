@@ -17,9 +17,10 @@ from i2cnn.datasets import Dataset
 from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.extras import choose_extras
-from i2cnn.evaluation.inputs import check_wanted, folds_of_dataset, read_dataset
+from i2cnn.evaluation.inputs import check_wanted, folds_of_dataset
 from i2cnn.evaluation.jobs import Execution, Job
 from i2cnn.evaluation.pictures import FACES_FILE
+from i2cnn.evaluation.reference_pictures import read_dataset
 from i2cnn.evaluation.rival_job import RivalJob
 from i2cnn.evaluation.settings import Settings, run_scheme
 from i2cnn.evaluation.speed import Speed, measure, svm_seconds

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from i2cnn.datasets import OWN_LABELS, Dataset, Sample, embedded_root, load_dataset
+from i2cnn.datasets import Dataset, Sample, embedded_root
 from i2cnn.datasets.folder import is_list_file
 from i2cnn.datasets.labels import NEUTRAL, Task
 from i2cnn.evaluation import EXACT_FACES
@@ -32,6 +32,7 @@ from i2cnn.evaluation.pictures import (
     count_copies,
     run_faces,
 )
+from i2cnn.evaluation.reference_pictures import check_references, read_dataset, tested_task
 from i2cnn.evaluation.settings import (
     SETTINGS_FILE,
     Settings,
@@ -53,8 +54,6 @@ from i2cnn.util.progress import say
 FOLDS_FILE = "folds.json"
 #: Seed of the folds, which are the same whatever else is repeated.
 FOLDS_SEED = 0
-#: References that are pictures of their own, which are neither trained on nor tested.
-REFERENCE_PICTURES = ("neutral", "first")
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,11 @@ class Inputs:
         return [*self.faces, *self.extras]
 
     @cached_property
+    def own(self) -> npt.NDArray[np.bool_]:
+        """Which of all faces are the data set's."""
+        return np.arange(len(self.all_faces)) < len(self.faces)
+
+    @cached_property
     def subjects(self) -> npt.NDArray[np.str_]:
         """Subject of each of all faces."""
         return np.array([face.subject for face in self.all_faces])
@@ -109,20 +113,9 @@ class Inputs:
     @cached_property
     def labels(self) -> npt.NDArray[np.int64]:
         """Class number of each of all faces; -1 for pictures that only serve as references."""
-        known = self.task.labels
-        return np.array(
-            [
-                self.task.index(face.label)
-                if face.label in known or not self.has_reference_pictures
-                else -1
-                for face in self.all_faces
-            ]
-        )
-
-    @property
-    def has_reference_pictures(self) -> bool:
-        """True where some pictures only serve as references."""
-        return self.settings.reference in REFERENCE_PICTURES
+        only_reference = {NEUTRAL} if self.settings.has_reference_pictures else set()
+        labels = [face.label for face in self.all_faces]
+        return np.array([-1 if x in only_reference else self.task.index(x) for x in labels])
 
     @cached_property
     def album(self) -> Album:
@@ -143,9 +136,9 @@ class Inputs:
 
         Classifiers are fitted on training and validation subjects together.
         """
-        named, own = self.labels >= 0, np.arange(len(self.all_faces)) < len(self.faces)
-        fitted = self.judged(number) | ~own
-        tested = np.isin(self.subjects, self.fold(number).test) & own
+        named = self.labels >= 0
+        fitted = self.judged(number) | ~self.own
+        tested = np.isin(self.subjects, self.fold(number).test) & self.own
         return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
 
     def judged(self, number: int) -> npt.NDArray[np.bool_]:
@@ -157,10 +150,8 @@ class Inputs:
             Number of the fold.
         """
         fold = self.fold(number)
-        people = fold.training + fold.validation
-        own = np.arange(len(self.all_faces)) < len(self.faces)
-        judged: npt.NDArray[np.bool_] = np.isin(self.subjects, people) & own
-        return judged
+        judged: npt.NDArray[np.bool_] = np.isin(self.subjects, fold.training + fold.validation)
+        return judged & self.own
 
     def fitted_faces(self, number: int) -> FittedFaces:
         """What is known of the faces that a fold's classifiers are fitted on."""
@@ -171,43 +162,6 @@ class Inputs:
 def _values(face: Face) -> dict[str, Any]:
     """A face as JSON has it."""
     return {**asdict(face), "points": face.points.tolist()}
-
-
-def read_dataset(settings: Settings) -> Dataset:
-    """The data set of a run, read by its reader, with the pictures that serve as references.
-
-    Raises
-    ------
-    InputError
-        It cannot be read, or the run's references do not go with its task or its other people.
-    """
-    if settings.reference not in REFERENCE_PICTURES:
-        return load_dataset(settings.dataset, settings.path, settings.task)
-    if settings.train_also is not None:
-        raise InputError(
-            f"--reference {settings.reference}: the people of --train-also have no neutral "
-            "pictures here to be measured from; use --reference person, or leave --train-also out"
-        )
-    if settings.dataset not in OWN_LABELS and settings.task != "six":
-        raise InputError(
-            f"--reference {settings.reference}: neutral pictures serve as references and leave "
-            "the test; add --task six"
-        )
-    return load_dataset(
-        settings.dataset, settings.path, "seven" if settings.task == "six" else settings.task
-    )
-
-
-def _run_task(settings: Settings, task: Task) -> Task:
-    """The labels that are tested: those of the data set, without the references'."""
-    if settings.reference not in REFERENCE_PICTURES:
-        return task
-    if NEUTRAL not in task.labels:
-        raise InputError(
-            f"--reference {settings.reference}: no picture is labelled {NEUTRAL}; use --reference "
-            "person"
-        )
-    return Task(settings.task, tuple(label for label in task.labels if label != NEUTRAL))
 
 
 def data_root(settings: Settings) -> Path:
@@ -273,8 +227,8 @@ def prepare(run: Path, settings: Settings, leave_out: LeaveOut = NOTHING) -> Inp
     settings = agree(run / SETTINGS_FILE, settings)
     faces = run_faces(run, dataset, settings, leave_out)
     check_pictures(run, dataset, faces)
-    task = _run_task(settings, dataset.task)
-    _check_references(settings, task, faces)
+    task = tested_task(settings, dataset.task)
+    check_references(settings, faces)
     folds = _folds(run, dataset, faces, settings)
     if settings.has_own_split:
         count_copies(run, folds.folds[0])
@@ -312,7 +266,7 @@ def read_inputs(run: Path) -> Inputs:
     if settings.scheme not in SCHEMES:  # a published run has its table beside run.json
         settings = replace(settings, scheme=str(run / settings.scheme))
     faces, folds = read_faces_csv(run / FACES_FILE), read_folds(run / FOLDS_FILE)
-    task = _run_task(settings, _read_task(run / DATASET_FILE))
+    task = tested_task(settings, _read_task(run / DATASET_FILE))
     extras = read_extras(run, settings)
     return Inputs(settings, task, data_root(settings), faces, folds, extras)
 
@@ -341,31 +295,9 @@ def check_size(settings: Settings, faces: int) -> None:
         )
 
 
-def _check_references(settings: Settings, task: Task, faces: Sequence[Face]) -> None:
-    """InputError unless everyone has the pictures that serve as references."""
-    if settings.reference not in REFERENCE_PICTURES:
-        return
-    first = settings.reference == "first"
-    stills = [f.image for f in faces if not f.sequence]
-    if first and stills:
-        raise InputError(
-            f"--reference first: {stills[0]} is a still image, not a frame of a clip; start a new "
-            "run with --reference neutral"
-        )
-    owners = [f"{f.subject}, sequence {f.sequence}" if first else f.subject for f in faces]
-    have = {o for o, f in zip(owners, faces, strict=True) if f.label not in task.labels}
-    lack = sorted(set(owners) - have)
-    if lack:
-        raise InputError(
-            f"--reference {settings.reference}: {', '.join(lack[:5])} "
-            f"{'have' if len(lack) > 1 else 'has'} no neutral picture; start a new run without "
-            f"{'them' if len(lack) > 1 else 'it'}, or with --reference person"
-        )
-
-
 def _check_tested(inputs: Inputs) -> None:
     """InputError if all pictures of those who test in a fold only serve as references."""
-    if not inputs.has_reference_pictures:
+    if not inputs.settings.has_reference_pictures:
         return
     for number, fold in enumerate(inputs.folds.folds, 1):
         if not len(inputs.sides(number)[1]):

@@ -78,7 +78,7 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
 def _data(inputs: Inputs, fold: int) -> tuple[dict[str, Any], ...]:
     """What a fold's classifiers were fitted on: the data set, and the people who train as well."""
     settings, (fitted, _) = inputs.settings, inputs.sides(fold)
-    own = fitted < len(inputs.faces)
+    own = inputs.own[fitted]
     free = settings.dataset == SYNTHETIC and settings.root is None
     data = [_entry(IN_WORDS[settings.dataset], inputs, fitted[own], free)]
     if settings.has_own_split:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,6 @@ _EXTENDABLE = ("patch_counts", "seeds", "rivals")
 #: The data set and a scheme's file may have moved and still be the same, so their paths are not
 #: part of the digest; the scheme's table is. Of `train_also` only its kind is.
 _NOT_IN_DIGEST = ("root", "scheme", *_EXTENDABLE)
-#: Settings that runs did not have at first, with the values that change nothing.
-_ADDED: dict[str, Any] = {
-    "reference": "none",
-    "reference_pictures": (),
-    "reference_classes": (),
-    "train_also": None,
-    "fuse": (),
-    "precision": "float32",
-}
 _LISTS = (*_EXTENDABLE, "reference_pictures", "reference_classes", "fuse")
 
 
@@ -171,6 +162,11 @@ class Settings:
         return self.dataset in OWN_SPLIT
 
     @property
+    def has_reference_pictures(self) -> bool:
+        """True if some pictures only serve as references: none is trained on or tested."""
+        return self.reference in ("neutral", "first")
+
+    @property
     def protocol(self) -> str:
         """How people are kept apart, or that they are not."""
         return PEOPLE_UNKNOWN if self.has_own_split else PEOPLE_APART
@@ -235,6 +231,8 @@ def usual_folds(dataset: str) -> int:
     return 1 if dataset in OWN_SPLIT else 10
 
 
+#: Settings that runs did not have at first, with the values that change nothing.
+_ADDED: dict[str, Any] = {f.name: f.default for f in fields(Settings) if f.default is not MISSING}
 #: Names in run.json.
 _SCHEDULE = tuple(field.name for field in fields(Schedule))
 _NAMES = {*_SCHEDULE, *(field.name for field in fields(Settings))} - {"schedule"}

@@ -17,7 +17,8 @@ from i2cnn.cli.main import main
 from i2cnn.datasets import embedded_root
 from i2cnn.datasets.labels import EIGHT, SEVEN, SIX
 from i2cnn.evaluation.extras import find_extras
-from i2cnn.evaluation.inputs import Inputs, prepare, read_dataset, read_inputs
+from i2cnn.evaluation.inputs import Inputs, prepare, read_inputs
+from i2cnn.evaluation.reference_pictures import read_dataset
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection
