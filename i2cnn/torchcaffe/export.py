@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from i2cnn.torchcaffe.core.runtime import runtime
-from i2cnn.torchcaffe.dialects.resize import put_by_mask
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage, split_flags
 from i2cnn.torchcaffe.formats.arrays import FloatArray
@@ -178,43 +177,10 @@ def _batch_norm(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
     return [functional.batch_norm(x, mean * factor, variance * factor, eps=p.eps)]
 
 
-def _mvn(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
-    p, x = layer.param.mvn_param, bottoms[0]
-    x = x.reshape(layer.reshape([tuple(x.shape)])[0])
-    flat = x.reshape(x.shape[0], 1 if p.across_channels else x.shape[1], -1)
-    flat = flat - flat.mean(-1, keepdim=True)
-    if p.normalize_variance:
-        flat = flat / (torch.sqrt((flat * flat).mean(-1, keepdim=True)) + p.eps)
-    return [flat.reshape(x.shape)]
-
-
-def _embed(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
-    rows = functional.embedding(bottoms[0].long(), layer.weights[0])
-    return [rows + layer.weights[1] if len(layer.weights) > 1 else rows]
-
-
-def _upsample(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
-    if len(bottoms) == 1:
-        return layer.compute(bottoms)
-    x, mask = bottoms
-    return [put_by_mask(x, mask, *layer.reshape([tuple(x.shape)] * 2)[0][2:])]
-
-
-def _detection_output(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
-    raise layer.fail(
-        "DetectionOutput cannot be exported, whose size follows from the numbers; end the net "
-        "before it"
-    )
-
-
-#: Layers that compute by native code, or look at numbers: the same in plain operations.
+#: Layers that compute by native code, or of which exported nets have an operation of their own.
 _PLAIN: dict[str, Callable[[Layer, list[Tensor]], list[Tensor]]] = {
     "LRN": _lrn,
     "BatchNorm": _batch_norm,
-    "MVN": _mvn,
-    "Embed": _embed,
-    "Upsample": _upsample,
-    "DetectionOutput": _detection_output,
 }
 
 

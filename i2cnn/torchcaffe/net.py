@@ -12,7 +12,7 @@ from i2cnn.torchcaffe import debug, gradients, log, weights
 from i2cnn.torchcaffe.build_log import BuildLog
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.core.context import Context, NetOptions
-from i2cnn.torchcaffe.core.layer import memory_of
+from i2cnn.torchcaffe.core.layer import memory_of, recording
 from i2cnn.torchcaffe.core.position import Position, nest, part_of
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.dialects import beyond_caffe
@@ -21,7 +21,6 @@ from i2cnn.torchcaffe.formats.net_rules import filter_net, insert_splits, net_st
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import write_weights
 from i2cnn.torchcaffe.layers import LabelError, create_layer
-from i2cnn.torchcaffe.layers.labels import recording
 from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.nodes import AUTOMATIC, MULTIPLIERS, Learnable, Node
 from i2cnn.torchcaffe.proto import TRAIN, LayerParameter, NetParameter, ParamSpec

@@ -148,7 +148,7 @@ INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { di
         (
             INPUT
             + SELECTOR
-            + 'layer { name: "l" type: "SoftmaxWithLoss" bottom: "data" bottom: "s" top: "l" }',
+            + 'layer { name: "l" type: "BatchReindex" bottom: "data" bottom: "s" top: "l" }',
             [],
             "net.prototxt: cannot be exported (",
         ),

@@ -253,6 +253,13 @@ def memory_of(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
+def recording(device: torch.device) -> bool:
+    """True while a CUDA graph or an exported program is recorded, when no number can be read."""
+    if torch.compiler.is_compiling():
+        return True
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
 L = TypeVar("L", bound=type[Layer])
 
 

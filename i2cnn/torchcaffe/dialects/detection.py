@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.core.layer import Layer, Shape, register_dialect
+from i2cnn.torchcaffe.core.layer import Layer, Shape, recording, register_dialect
 from i2cnn.torchcaffe.dialects.boxes import check_predictions, read_priors, suppress
 
 
@@ -47,6 +47,11 @@ class DetectionOutput(Layer):
         return [(1, 1, 1, 7)]
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
+        if recording(bottoms[0].device):
+            raise self.fail(
+                "DetectionOutput cannot be exported, whose size follows from the numbers; end the "
+                "net before it"
+            )
         p = self.param.detection_output_param
         priors = read_priors(self, bottoms[2], p.code_type, not p.variance_encoded_in_target)
         images, number = len(bottoms[0]), len(priors.boxes)

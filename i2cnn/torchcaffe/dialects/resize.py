@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Layer, Shape, register_dialect
+from i2cnn.torchcaffe.core.layer import Layer, Shape, recording, register_dialect
 
 
 @register_dialect("Upsample")
@@ -70,19 +69,15 @@ class Upsample(Layer):
         if len(bottoms) == 1:
             return [x.repeat_interleave(self.scale[0], 2).repeat_interleave(self.scale[1], 3)]
         mask, (height, width) = bottoms[1], self.reshape([tuple(x.shape)] * 2)[0][2:]
-        if mask.numel() and not 0 <= int(mask.min()) <= int(mask.max()) < height * width:
+        known = mask.numel() and not recording(mask.device)
+        if known and not 0 <= int(mask.min()) <= int(mask.max()) < height * width:
             raise self.fail(
                 f"the mask has places beyond the top's {height}x{width}; give the size of the "
                 "pooling's bottom as upsample_h and upsample_w"
             )
-        return [put_by_mask(x, mask, height, width)]
-
-
-def put_by_mask(x: Tensor, mask: Tensor, height: int, width: int) -> Tensor:
-    """Images of zeros with each number of `x` at its place, counted row by row, in `mask`."""
-    top = torch.zeros((*x.shape[:2], height * width), dtype=x.dtype, device=x.device)
-    top = top.scatter(2, mask.long().flatten(2), x.flatten(2))
-    return top.reshape(*x.shape[:2], height, width)
+        top = x.new_zeros((*x.shape[:2], height * width))
+        top = top.scatter(2, mask.long().flatten(2), x.flatten(2))
+        return [top.reshape(*x.shape[:2], height, width)]
 
 
 @register_dialect("Interp")

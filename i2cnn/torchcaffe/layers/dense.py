@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional
 
-from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
+from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, recording, register
 
 
 @register("InnerProduct")
@@ -64,7 +64,9 @@ class Embed(Layer):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         index = bottoms[0].long()
-        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < len(self.weights[0]):
-            raise self.fail(f"an index is outside the table of {len(self.weights[0])} rows")
+        rows = len(self.weights[0])
+        known = index.numel() and not recording(index.device)
+        if known and not 0 <= int(index.min()) <= int(index.max()) < rows:
+            raise self.fail(f"an index is outside the table of {rows} rows")
         y = functional.embedding(index, self.weights[0])
         return [y + self.weights[1] if len(self.weights) > 1 else y]

@@ -9,12 +9,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.core.layer import LabelError, Layer, Shape, canonical_axis, count
-
-
-def recording(device: torch.device) -> bool:
-    """True while a CUDA graph is recorded, when no number can be read from the device."""
-    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+from i2cnn.torchcaffe.core.layer import (
+    LabelError,
+    Layer,
+    Shape,
+    canonical_axis,
+    count,
+    recording,
+)
 
 
 def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
