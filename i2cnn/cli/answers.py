@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 
 from i2cnn.cli.pictures import Picture
@@ -19,7 +21,7 @@ from i2cnn.util.console import PlainConsole, bold, table_of
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError, unforeseen
 from i2cnn.util.images import read_image_noted, write_image
-from i2cnn.util.text import printable, show, warn
+from i2cnn.util.text import printable, show, some_of, warn
 from i2cnn.util.threads import in_order
 
 R = TypeVar("R")
@@ -119,6 +121,34 @@ def print_picture(answer: Answer, labels: Sequence[str], explain: bool) -> None:
         _show_details(f"face {number}", p, explain)
 
 
+class FaceLines:
+    """A line for each face of many pictures, printed as soon as it is known, below a heading.
+
+    Parameters
+    ----------
+    pictures : iterable of Picture
+    labels : sequence of str
+    """
+
+    def __init__(self, pictures: Iterable[Picture], labels: Sequence[str]) -> None:
+        self._picture = max(cell_len(printable(picture.path)) for picture in pictures)
+        self._label = max(map(cell_len, ("expression", *labels)))
+        self._show("picture", "face", "expression", "score", "next", "score")
+
+    def print(self, answer: Answer, explain: bool) -> None:
+        """The faces of one picture."""
+        if not answer.faces:
+            _show_none(answer)
+        for number, p in enumerate(answer.faces, 1):
+            self._show(printable(answer.picture.path), str(number), *_best_two(p))
+            _show_details(f"face {number}", p, explain)
+
+    def _show(self, picture: str, face: str, best: str, score: str, other: str, less: str) -> None:
+        name = set_cell_size(picture, self._picture)
+        labels = [set_cell_size(label, self._label) for label in (best, other)]
+        show(f"{name}  {face:>4}  {labels[0]}  {score:>5}  {labels[1]}  {less:>5}")
+
+
 def print_people(answers: Iterable[Answer], explain: bool) -> None:
     """A table of the pictures of each person: what each shows, and what comes next."""
     people: dict[str, list[tuple[str, FacePrediction]]] = {}
@@ -132,11 +162,17 @@ def print_people(answers: Iterable[Answer], explain: bool) -> None:
         how = f"with a reference of {count} pictures" if count else "without a reference"
         table = table_of("picture", "expression", "score", "next", "score")
         for name, p in rows:
-            (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
-            table.add_row(printable(name), bold(best), f"{score:.2f}", other, f"{less:.2f}")
+            best, *rest = _best_two(p)
+            table.add_row(printable(name), bold(best), *rest)
         _show_table(f"{person}, {how}", table)
         for name, p in rows:
             _show_details(name, p, explain)
+
+
+def _best_two(p: FacePrediction) -> tuple[str, str, str, str]:
+    """A face's label and its score, and what comes next."""
+    (best, score), (other, less) = sorted(p.scores.items(), key=lambda item: -item[1])[:2]
+    return best, f"{score:.2f}", other, f"{less:.2f}"
 
 
 def _show_details(name: str, p: FacePrediction, explain: bool) -> None:
@@ -155,6 +191,15 @@ def _doubts(face: FacePrediction) -> list[str]:
 def _show_none(answer: Answer) -> None:
     if not answer.error:  # else it was told on standard error
         show(f"{answer.picture.path}: no face found")
+
+
+def print_total(faces: Mapping[Picture, Sequence[FacePrediction]]) -> None:
+    """Say how many faces have which label, and which pictures have no answer."""
+    labels = Counter(face.label for own in faces.values() for face in own)
+    without = [str(picture.path) for picture, own in faces.items() if not own]
+    named = ", ".join(f"{count} {label}" for label, count in labels.most_common()) or "none"
+    lacking = f"; without an answer: {some_of(without)}" if without else ""
+    show(f"faces in {len(faces) - len(without)} of {len(faces)} pictures: {named}{lacking}")
 
 
 def print_meaning(faces: Sequence[FacePrediction]) -> None:

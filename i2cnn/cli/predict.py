@@ -12,11 +12,13 @@ from pathlib import Path
 from i2cnn.cli.album import predict_album, predict_with
 from i2cnn.cli.answers import (
     Answer,
+    FaceLines,
     drawing_names,
     note,
     print_meaning,
     print_people,
     print_picture,
+    print_total,
     refuse,
     save_drawing,
     work_ahead,
@@ -55,6 +57,9 @@ def predict(options: argparse.Namespace) -> int:
         if table is not None and table.done:
             pictures = [p for p in pictures if printable(p.path) not in table.done]
             note(f"{options.csv} has {len(table.done)} pictures already")
+        many = len(pictures) > 1
+        shows_lines = many and not people and _has_tables(options)
+        lines = FaceLines(pictures, recogniser.labels) if shows_lines else None
         answers = groupby(_answers(options, recogniser, pictures), lambda answer: answer.person)
         for _, group in answers:
             shown: list[Answer] = []
@@ -72,11 +77,15 @@ def predict(options: argparse.Namespace) -> int:
                     save_drawing(path, answer.picture, own, maps)
                 if people:
                     shown.append(answer)
+                elif lines is not None:
+                    lines.print(answer, options.explain)
                 elif _has_tables(options):
                     print_picture(answer, recogniser.labels, options.explain)
             if _has_tables(options):
                 print_people(shown, options.explain)
     if _has_tables(options):
+        if many:
+            print_total({picture: faces[picture] for picture in pictures})
         print_meaning([face for own in faces.values() for face in own])
     return 0 if all(faces[picture] for picture in pictures) else 1
 
@@ -162,7 +171,7 @@ def _recogniser(
             f"for seven expressions, give {for_seven} (the recogniser {FOR_AN_ALBUM})"
             if default == FOR_A_PICTURE
             else "each face is named by itself; --people one, auto or subfolders makes references "
-            "of these pictures"
+            f"of these pictures; --model {FOR_A_PICTURE} learned happy and neutral from photographs"
         )
     return recogniser
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2cnn.cli.answers import Answer, print_picture, work_ahead
+from i2cnn.cli.answers import Answer, FaceLines, print_picture, print_total, work_ahead
 from i2cnn.cli.pictures import Picture
 from i2cnn.faces.finder import Detection
 from i2cnn.recogniser.prediction import FacePrediction
@@ -58,3 +58,21 @@ def test_only_patches_that_spoke_are_named(
     picture = Picture(Path("photo.jpg"), Path())
     print_picture(Answer(picture, [face]), ["happy", "neutral"], explain=True)
     assert f"face 1, for happy: {said}" in capsys.readouterr().out
+
+
+def test_many_pictures_get_a_line_per_face_and_a_total(capsys: pytest.CaptureFixture[str]) -> None:
+    face = FacePrediction(
+        Detection((0, 0, 9, 9), np.zeros((5, 2)), "dlib"), "joy", {"calm": 0.26, "joy": 0.74}, {}
+    )
+    two, none = (Picture(Path(name), Path()) for name in ("ゾエ.jpg", "meadow.jpg"))
+    lines = FaceLines([two, none], ["calm", "joy"])
+    lines.print(Answer(two, [face, face]), explain=False)
+    lines.print(Answer(none, []), explain=False)
+    print_total({two: [face, face], none: []})
+    assert capsys.readouterr().out.splitlines() == [
+        "picture     face  expression  score  next        score",
+        "ゾエ.jpg       1  joy          0.74  calm         0.26",
+        "ゾエ.jpg       2  joy          0.74  calm         0.26",
+        "meadow.jpg: no face found",
+        "faces in 1 of 2 pictures: 2 joy; without an answer: meadow.jpg",
+    ]
