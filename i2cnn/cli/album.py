@@ -14,7 +14,7 @@ from pathlib import Path
 from i2cnn.cli.answers import Answer, note, refuse, work_ahead
 from i2cnn.cli.pictures import Picture, check_no_picture, find_pictures
 from i2cnn.faces.finder import Detection
-from i2cnn.faces.people import FaceDescriptor, group_by_person
+from i2cnn.faces.people import CERTAIN, FaceDescriptor, group_by_person
 from i2cnn.models import FOR_AN_ALBUM
 from i2cnn.models.card import read_card
 from i2cnn.recogniser.album import DescribedFace, make_reference, name_faces
@@ -64,7 +64,9 @@ def predict_album(
     """
     recogniser.check_references()
     card = read_card(recogniser.bundle.folder)
-    faces, without = _find_faces(recogniser, pictures, every=people == "auto")
+    auto = people == "auto"
+    describe_who = FaceDescriptor(recogniser.finder) if auto else None
+    faces, without = _find_faces(recogniser, pictures, describe_who, every=auto)
     yield from without
     groups = _GROUPS[people](faces)
     references: dict[str, PersonReference | None] = {}
@@ -84,7 +86,7 @@ def predict_with(
 ) -> Iterator[Answer]:
     """Name the largest face of each picture with the reference of `--reference`."""
     reference = _load_or_make(recogniser, source)
-    faces, without = _find_faces(recogniser, pictures, every=False)
+    faces, without = _find_faces(recogniser, pictures)
     yield from without
     person = source.resolve().name if source.is_dir() else source.stem
     yield from _named(recogniser, faces, reference, person)
@@ -130,7 +132,9 @@ def _make(recogniser: Recogniser, pictures: Sequence[Picture], name: Path) -> Pe
     `name` is what it is called in messages.
     """
     recogniser.check_references()
-    faces, without = _find_faces(recogniser, pictures, every=False)
+    # Crops of a few pixels are too small to tell people apart.
+    describe_who = None if recogniser.finder.whole else FaceDescriptor(recogniser.finder)
+    faces, without = _find_faces(recogniser, pictures, describe_who)
     for answer in without:
         if not answer.error:
             note(f"{answer.picture.path}: no face found")
@@ -140,19 +144,35 @@ def _make(recogniser: Recogniser, pictures: Sequence[Picture], name: Path) -> Pe
     reference, notes = make_reference(recogniser, [f.face for f in faces], card)
     if reference is None:
         raise InputError(f"{name}: one picture makes no reference; give several of the same person")
-    for text in notes:
+    for text in [*notes, *_others(faces)]:
         note(f"{name}: {text}")
     return reference
 
 
+def _others(faces: Sequence[AlbumFace]) -> list[str]:
+    """What to say of the pictures that show somebody else than most of them, if any do."""
+    persons = group_by_person([face.who for face in faces if face.who is not None], CERTAIN)
+    others = [
+        str(face.picture.path) for face, person in zip(faces, persons, strict=False) if person
+    ]
+    if not others:
+        return []
+    return [
+        f"by dlib's face descriptor, {_some(others)} show{'s' * (len(others) == 1)} somebody else "
+        "than most pictures; a reference is of one person: leave out those that do"
+    ]
+
+
 def _find_faces(
-    recogniser: Recogniser, pictures: Sequence[Picture], every: bool
+    recogniser: Recogniser,
+    pictures: Sequence[Picture],
+    describe_who: FaceDescriptor | None = None,
+    every: bool = False,
 ) -> tuple[list[AlbumFace], list[Answer]]:
-    """Every face of the pictures, or the largest of each, and answers for those without a face.
+    """The largest face of each picture, or every one, and answers for those without a face.
 
     A picture that cannot be used, or that has more faces than are used, is told.
     """
-    describe_who = FaceDescriptor(recogniser.finder) if every else None
 
     def describe(image: UInt8Array) -> tuple[int, list[tuple[DescribedFace, Float64Array | None]]]:
         found = recogniser.finder.find_all(image)

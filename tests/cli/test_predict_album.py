@@ -175,6 +175,17 @@ def test_pictures_without_a_face_or_that_are_none_are_told(tmp_path: Path, capsy
     ]
 
 
+def test_a_picture_of_somebody_else_is_told(tmp_path: Path, capsys: Output) -> None:
+    folder, file = fill(tmp_path / "anna", "S03"), tmp_path / "anna.ref"
+    assert main(["enrol", str(folder), "--out", str(file)]) == 0
+    assert "somebody else" not in capsys.readouterr().err
+    fill(folder, "S08", "HA")
+    (other,) = folder.glob("S08*")
+    assert main(["enrol", str(folder), "--out", str(file)]) == 0
+    said = f"{file}: by dlib's face descriptor, {other} shows somebody else than most pictures"
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", [[], ["--people=one"], ["--people=auto"]])
 def test_an_empty_album_is_refused(tmp_path: Path, option: list[str], capsys: Output) -> None:
     assert f"{tmp_path}: no pictures here" in failure(["predict", str(tmp_path), *option], capsys)
