@@ -29,8 +29,7 @@ from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.nodes import Node
-from i2cnn.torchcaffe.proto import TEST
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
+from i2cnn.torchcaffe.proto import TEST, LRNParameter
 from i2cnn.util.files import atomic_path
 from i2cnn.util.text import show
 

@@ -209,6 +209,13 @@ class CoreNet:
         else:
             mine.share_all(owner.blob)
 
+    def loss_weights(self) -> OrderedDict[str, float]:
+        """Weight in the loss of each blob, by name; 0 for most."""
+        weights: OrderedDict[str, float] = OrderedDict()
+        for node in self.nodes:
+            weights.update(zip(node.top_names, node.loss_weights, strict=True))
+        return weights
+
     # Running ------------------------------------------------------------------------------------
 
     def forward(self, start: int = 0, end: int | None = None) -> float:

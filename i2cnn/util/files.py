@@ -112,6 +112,17 @@ def check_regular(path: Path) -> None:
         raise InputError(f"{path}: is not a regular file; copy its content into one")
 
 
+def begins_with(path: Path, signature: bytes) -> bool:
+    """Whether there is a regular file that begins so."""
+    if not path.is_file():  # a pipe or a device would keep a reader waiting
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(signature)) == signature
+    except OSError:
+        return False
+
+
 def _try_lock(file: int) -> bool:
     """Lock an open file or folder without waiting; False if another process has it locked.
 

@@ -72,11 +72,6 @@ class BatchReader:
         self._delivered = self.cursor.position()
         return Batch(images, draws, labels, keys, self._delivered)
 
-    @property
-    def prefetching(self) -> bool:
-        """True while the background thread runs."""
-        return self._prefetcher.running
-
     def position(self) -> Position:
         """Position after the last batch that was delivered."""
         return self._delivered

@@ -21,7 +21,7 @@ from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import check_regular
+from i2cnn.util.files import begins_with, check_regular
 
 #: Parameters by layer and by their names, or their numbers where the file has no names.
 Params = dict[str, dict[str, AnyArray]]
@@ -37,15 +37,7 @@ _NUMBERS = re.compile(r"[fiu][1248]")
 
 def is_npy(path: Path) -> bool:
     """True for files with NumPy's signature or suffix."""
-    if path.suffix == ".npy":
-        return True
-    if not path.is_file():
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
-    except OSError:
-        return False
+    return path.suffix == ".npy" or begins_with(path, _MAGIC)
 
 
 def read_npy(path: Path) -> Params:

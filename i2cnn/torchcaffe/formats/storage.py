@@ -20,7 +20,7 @@ from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
 from i2cnn.torchcaffe.sizes import BYTES, check_memory, check_shape
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path, check_regular
+from i2cnn.util.files import atomic_path, begins_with, check_regular
 
 M = TypeVar("M", bound=Message)
 #: Name of a layer, its parameters by number, often none, and their diffs where they are stored.
@@ -149,15 +149,7 @@ def write_mean(path: str | Path, mean: FloatArray) -> None:
 
 def is_hdf5(path: Path) -> bool:
     """True for files with HDF5's signature or Caffe's .h5 suffix."""
-    if path.suffix == ".h5":
-        return True
-    if not path.is_file():  # a pipe or a device would keep the reader waiting
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(8) == b"\x89HDF\r\n\x1a\n"
-    except OSError:
-        return False
+    return path.suffix == ".h5" or begins_with(path, b"\x89HDF\r\n\x1a\n")
 
 
 def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, register
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import EltwiseParameter, ReductionParameter
+from i2cnn.torchcaffe.proto import EltwiseParameter, ReductionParameter
 
 
 @register("Eltwise")

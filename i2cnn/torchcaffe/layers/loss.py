@@ -12,7 +12,7 @@ from torch.nn import functional
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
 from i2cnn.torchcaffe.formats.storage import read_blob
 from i2cnn.torchcaffe.layers.labels import Labelled, check_batch
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import HingeLossParameter, LossParameter
+from i2cnn.torchcaffe.proto import HingeLossParameter, LossParameter
 
 #: Smallest probability of which MultinomialLogisticLoss and InfogainLoss take the logarithm.
 LOG_THRESHOLD = 1e-20

@@ -15,7 +15,7 @@ from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.core.native import array_of
 from i2cnn.torchcaffe.layers.spatial import averaged, products_pay, window_means
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import LRNParameter
+from i2cnn.torchcaffe.proto import LRNParameter
 from i2cnn.torchcaffe.sizes import MAX_COUNT
 
 

@@ -13,8 +13,7 @@ from i2cnn.torchcaffe.core import image_kernels, native
 from i2cnn.torchcaffe.core.function import apply
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.layers.spatial import Pair, Spatial, averaged, products_pay, window_means
-from i2cnn.torchcaffe.proto import LayerParameter
-from i2cnn.torchcaffe.proto.torchcaffe_pb2 import PoolingParameter, SPPParameter
+from i2cnn.torchcaffe.proto import LayerParameter, PoolingParameter, SPPParameter
 
 #: PyTorch takes as many steps per window.
 _MOST_PAD = 2**16

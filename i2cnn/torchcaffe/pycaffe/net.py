@@ -152,12 +152,7 @@ class Net:
     @property
     def blob_loss_weights(self) -> OrderedDict[str, float]:
         """Weight in the loss of each blob, by name; 0 for most."""
-        weights = OrderedDict((name, 0.0) for name in self._core.blobs)
-        for node in self._core.nodes:
-            weights.update(
-                (n, w) for n, w in zip(node.top_names, node.loss_weights, strict=True) if w
-            )
-        return weights
+        return self._core.loss_weights()
 
     # Running ------------------------------------------------------------------------------------
 

@@ -34,12 +34,9 @@ class SGDSolver:
         param = read_solver(solver_file)
         if param.type != self._type:
             param.type = self._type
-        self._setup(CoreSolver(param, runtime, str(solver_file)))
-
-    def _setup(self, core: CoreSolver) -> None:
-        self._core = core
-        self.net = Net._wrap(core.net)
-        self.test_nets = [Net._wrap(net) for net in core.test_nets]
+        self._core = CoreSolver(param, runtime, str(solver_file))
+        self.net = Net._wrap(self._core.net)
+        self.test_nets = [Net._wrap(net) for net in self._core.test_nets]
 
     @property
     def iter(self) -> int:

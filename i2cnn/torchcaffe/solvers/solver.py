@@ -389,13 +389,9 @@ class CoreSolver:
 
 def log_outputs(location: str, title: str, net: CoreNet, values: Mapping[str, AnyArray]) -> None:
     """Log each number of a net's outputs, with its part in the loss."""
-    weights = {
-        name: weight
-        for node in net.nodes
-        for name, weight in zip(node.top_names, node.loss_weights, strict=True)
-    }
+    weights = net.loss_weights()
     lines = [(name, float(value)) for name in values for value in np.ravel(values[name])]
     for number, (name, value) in enumerate(lines):
-        weight = weights.get(name, 0.0)
+        weight = weights[name]
         extra = f" (* {weight:g} = {weight * value:g} loss)" if weight else ""
         log.info(location, f"{title.format(number)}{name} = {value:g}{extra}")

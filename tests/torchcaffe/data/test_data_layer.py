@@ -366,7 +366,7 @@ def test_batches_from_the_devices_cache_are_those_of_the_database(batch: int, fo
             np.testing.assert_array_equal(cached.blobs[name].data, plain.blobs[name].data)
         assert cached.layers[0].keys == plain.layers[0].keys
         assert reader.cache.full == ((step + 1) * batch >= 11)
-    assert not reader.prefetching
+    assert not reader._prefetcher.running
 
 
 @pytest.mark.parametrize("batch", [3, 11, 25])
