@@ -18,11 +18,11 @@ from sklearn.svm import LinearSVC
 
 from i2cnn.svm.calibration import fit_slope, right_margins
 from i2cnn.svm.fitted_faces import FittedFaces
+from i2cnn.svm.gram import mean_square
 from i2cnn.svm.gram_svc import C_GRID, Choice
 from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
-from i2cnn.util.errors import InputError
 
 LANDMARKS = 1000
 #: So many faces tell C apart without the ten folds of fewer.
@@ -60,11 +60,11 @@ class FoldPoints:
         """Points of the inner products (faces, landmarks) of all faces; the sides are positions."""
         values, vectors = np.linalg.eigh(np.asarray(products[landmarks], np.float64))
         kept = values > _LEAST_SQUARE * max(float(values.mean()), np.finfo(float).tiny)
-        if not kept.any():
-            raise InputError("the features of all faces are 0; extract them again")
+        if not kept.any():  # a net that learned nothing may make zeros of every face
+            values, kept[-1] = np.ones_like(values), True
         whitening = vectors[:, kept] / np.sqrt(values[kept])
         points = products[fitted] @ whitening
-        scale = np.sqrt(np.mean(np.einsum("ij,ij->i", points, points)))
+        scale = np.sqrt(mean_square(np.einsum("ij,ij->i", points, points)))
         points /= scale
         whitening /= scale
         return cls(points, products[tested] @ whitening, whitening)

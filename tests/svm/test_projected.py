@@ -65,5 +65,13 @@ def test_what_cannot_be_tuned_is_refused() -> None:
         FittedFaces(np.zeros(len(labels), int), labels)
     with pytest.raises(InputError, match="at least two subjects"):
         ProjectedFold(points, FittedFaces(labels, np.zeros(len(labels)))).fit()
-    with pytest.raises(InputError, match="are 0"):
-        FoldPoints.of(np.zeros((60, 3)), rows[:3], rows, rows)
+
+
+def test_a_net_that_makes_zeros_of_every_face_names_one_class() -> None:
+    features, labels, groups = problem(3)
+    features = np.zeros_like(features)
+    products = sum_gram(per_patch_gram(features, FITTED))
+    points = FoldPoints.of(products, FITTED, FITTED, TESTED)
+    model, _ = ProjectedFold(points, FittedFaces(labels[FITTED], groups[FITTED])).fit()
+    assert len(set(model.predict(points.tested))) == 1
+    assert not project_back(model, points, features, FITTED).weights.any()

@@ -122,7 +122,9 @@ class HDF5Data(_Listed):
             raise self.fail("HDF5Data does not transform data.")
         self.check_batch(p.batch_size)
         log.info("hdf5_data_layer.cpp:81", f"Loading list of HDF5 filenames from: {p.source}")
-        self.files = self.read_list(p.source)
+        lines = self.read_list(p.source)
+        # As in Caffe spaces separate files, except in the name of one that is there.
+        self.files = [n for x in lines for n in ([x] if Path(x).exists() else x.split())]
         log.info("hdf5_data_layer.cpp:95", f"Number of HDF5 files: {len(self.files)}")
         self.file_order = self._order(len(self.files))
         self.file, self.row, self.offset = 0, 0, 0

@@ -72,6 +72,15 @@ def test_pictures_are_shuffled_by_numbers_that_boost_takes(folder: Path) -> None
     assert not numbers
 
 
+def test_a_line_may_list_several_hdf5_files(folder: Path) -> None:
+    PROGRAM.make_files()
+    os.rename("two.h5", "number two.h5")
+    for text in ("one.h5\nnumber two.h5\n", "one.h5 one.h5 \n number two.h5\n"):
+        Path("files.txt").write_text(text)
+        layer = PROGRAM.net_of(caffe, PROGRAM.HDF5).layers[0]
+        assert layer.files == [*["one.h5"] * text.count("one"), "number two.h5"]
+
+
 def test_rows_that_are_gone_are_missed_when_a_training_is_resumed(folder: Path) -> None:
     PROGRAM.make_files()
     net = PROGRAM.net_of(caffe, PROGRAM.HDF5)
