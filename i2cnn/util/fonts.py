@@ -17,7 +17,7 @@ _FONT = "DejaVuSans.ttf"
 def font_of(text: str) -> Path:
     """Font file for a text: DejaVu Sans, or the first of the system's that has all its letters.
 
-    Where there is none, DejaVu Sans shows a box for each letter that it lacks.
+    Where there is none, the one with most of them, which shows a box for each that it lacks.
 
     Raises
     ------
@@ -28,7 +28,9 @@ def font_of(text: str) -> Path:
     letters = {ord(c) for c in text if c.isprintable() and not c.isspace()}
     if text.isascii() or letters <= _letters(default):
         return default
-    return next((path for path in _system_fonts() if letters <= _letters(path)), default)
+    fonts = [default, *_system_fonts()]
+    whole = (path for path in fonts if letters <= _letters(path))
+    return next(whole, None) or max(fonts, key=lambda path: len(letters & _letters(path)))
 
 
 @cache

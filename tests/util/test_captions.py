@@ -63,6 +63,7 @@ def test_letters_that_the_font_lacks_are_drawn_in_one_of_the_systems(
     monkeypatch.setattr(fonts, "_system_fonts", lambda: [Path("none.ttf"), other])
     fonts.font_of.cache_clear()
     assert fonts.font_of(lacking) == other
+    assert fonts.font_of(f"{lacking} 顔") == other  # which neither has
     assert fonts.font_of("öñŁжλ") == fonts.font_of("") != other
     assert (drawn(lacking) != boxes).any()
 
