@@ -6,9 +6,7 @@ They are the net's fc7 (paper section 3.2), or what its deploy file calls `svm_f
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +33,7 @@ from i2cnn.util.files import (
 )
 from i2cnn.util.images import read_image
 from i2cnn.util.progress import Callback
+from i2cnn.util.threads import in_order
 from i2cnn.util.turns import Turns
 
 #: The progress file is written after this many faces.
@@ -44,8 +43,8 @@ _DAMAGES = (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueErro
 
 _Store = np.memmap[Any, np.dtype[np.float32]]
 
-#: Faces whose patches are made ahead, each by a thread of its own.
-_AHEAD = 4
+#: Threads that make faces' patches while the net computes.
+_THREADS = 4
 
 
 class Blob(Protocol):
@@ -266,14 +265,7 @@ def inputs_ahead(
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
-    threads = min(_AHEAD, available_cores())
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(inputs, face) for face in faces[:threads])
-        for i in range(len(faces)):
-            result = waiting.popleft().result()
-            if i + threads < len(faces):
-                waiting.append(pool.submit(inputs, faces[i + threads]))
-            yield result
+    return in_order(inputs, faces, min(_THREADS, available_cores()))
 
 
 def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Array:
