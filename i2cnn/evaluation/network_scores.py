@@ -24,7 +24,7 @@ from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
 from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY, Population
 from i2cnn.svm.population_fit import fit_references
 from i2cnn.svm.probabilities import bins
-from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant, variants
+from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
 from i2cnn.util.progress import progress
 
@@ -49,15 +49,15 @@ class NetworkScores:
         """Inputs of the run."""
         return self.folder.inputs
 
-    def of(self, net: str, k: int, features: Float32Array) -> dict[str, Any]:
+    def of(self, net: str, chosen: Sequence[Variant], features: Float32Array) -> dict[str, Any]:
         """Tune, fit and test all methods of one net.
 
         Parameters
         ----------
         net : {"trained", "untrained"}
-        k : int
-            Patches per face.
-        features : ndarray of float32, (faces, k, dim)
+        chosen : sequence of Variant
+            Choices of its patches.
+        features : ndarray of float32, (faces, patches, dim)
             Of all faces of the inputs.
 
         Returns
@@ -65,13 +65,6 @@ class NetworkScores:
         dict of str to dict
             What was chosen and measured, by method.
         """
-        chosen = [v for v in variants(self.inputs.scheme, k) if v.net == net]
-        return self.of_variants(net, chosen, features)
-
-    def of_variants(
-        self, net: str, chosen: Sequence[Variant], features: Float32Array
-    ) -> dict[str, Any]:
-        """Methods of some choices of the net's patches."""
         methods: dict[str, Any] = {}
         with progress(f"SVMs of the {net} net") as update:
             per_patch = per_patch_gram(features, folder=self.folder.path)

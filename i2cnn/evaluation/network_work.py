@@ -38,7 +38,7 @@ from i2cnn.network.vote import softmax_votes
 from i2cnn.patches.lmdb_writer import DatabaseOptions, write_database
 from i2cnn.patches.schemes import PatchSet
 from i2cnn.rivals.fold import RivalFold
-from i2cnn.svm.variants import TRAINED
+from i2cnn.svm.variants import TRAINED, variants
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.util.arrays import Float32Array, Float64Array
 from i2cnn.util.errors import InputError
@@ -132,7 +132,8 @@ class NetworkWork:
             exact = len(self.inputs.all_faces) <= EXACT_FACES
             kind = NetworkScores if exact else ProjectedScores
             scores = kind(self.folder, self.rivals)
-            methods = scores.of(net, self.job.k, features)
+            every = variants(self.inputs.scheme, self.job.k)
+            methods = scores.of(net, [v for v in every if v.net == net], features)
         if net == TRAINED:
             with self.folder.steps("vote"):
                 methods |= scores.score_votes(self._votes(extractor))

@@ -20,9 +20,7 @@ from i2cnn.util.progress import progress, say
 class ProjectedScores(NetworkScores):
     """What scores a net's features on one fold where there are too many faces to do it exactly."""
 
-    def of_variants(
-        self, net: str, chosen: Sequence[Variant], features: Float32Array
-    ) -> dict[str, Any]:
+    def of(self, net: str, chosen: Sequence[Variant], features: Float32Array) -> dict[str, Any]:
         landmarks = choose_landmarks(self.folder.sides[0])
         say(
             f"  {len(features)} faces are more than {EXACT_FACES}: linear SVMs on their "

@@ -16,6 +16,7 @@ from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.projected_scores import ProjectedScores
 from i2cnn.evaluation.settings import SETTINGS_FILE, read_settings
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights
+from i2cnn.svm.variants import variants
 from i2cnn.util.errors import InputError
 from tests.helpers.small_runs import JOB, arguments, copy_of, settings_of, small_set
 
@@ -28,7 +29,8 @@ def test_projected_svms_of_a_run(run: Path, tmp_path: Path, monkeypatch, capsys)
     folder = JobFolder(path, NetworkJob(1, 5, 0), read)
     features = np.random.default_rng(0).random((len(read.faces), *shape[1:]), np.float32)
     features[..., :7] += np.eye(7, dtype=np.float32)[read.labels][:, None] * 4
-    methods = ProjectedScores(folder, {}).of("trained", 5, features)
+    whole, _ = variants(read.scheme, 5)
+    methods = ProjectedScores(folder, {}).of("trained", [whole], features)
     assert set(methods) == {"trained"}
     found = methods["trained"]
     assert found["accuracy"] == found["linear_accuracy"] == 1
