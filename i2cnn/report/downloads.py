@@ -172,10 +172,10 @@ def _paper(table: PaperTable) -> TextTable:
     rows = []
     for row in table.rows:
         (cell,) = row.cells
-        published = "" if cell.published is None else f"{cell.published:g}"
+        published = "" if cell.published is None else cell.published.text
         numbers = (cell.ours, cell.difference, cell.std, cell.low, cell.high)
         shown = ("" if v is None else f"{v:.1f}" for v in numbers)
-        rows.append((row.method, published + ("" if cell.certain else " ?"), *shown))
+        rows.append((row.method, published, *shown))
     return TextTable(paper_name(table), columns, tuple(rows))
 
 

@@ -29,6 +29,11 @@ class Published:
     ours: str = ""
     certain: bool = True
 
+    @property
+    def text(self) -> str:
+        """The accuracy as tables have it, with a question mark unless it is certain."""
+        return f"{self.accuracy:g}" + ("" if self.certain else " ?")
+
 
 def _own(k60: float, k5: float, k1: float, comparison: int) -> tuple[Published, ...]:
     return (

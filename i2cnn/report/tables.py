@@ -23,9 +23,8 @@ class Cell:
 
     Parameters
     ----------
-    published, ours : float or None
-    certain : bool
-        False where the published number's column is a guess.
+    published : Published or None
+    ours : float or None
     std : float or None
         Standard deviation over folds.
     spread : float or None
@@ -40,8 +39,7 @@ class Cell:
         Why the method cannot be applied to the run's data; empty if it can.
     """
 
-    published: float | None = None
-    certain: bool = True
+    published: Published | None = None
     ours: float | None = None
     std: float | None = None
     spread: float | None = None
@@ -56,7 +54,7 @@ class Cell:
         """Ours minus published, in points."""
         if self.ours is None or self.published is None:
             return None
-        return self.ours - self.published
+        return self.ours - self.published.accuracy
 
 
 @dataclass(frozen=True)
@@ -141,9 +139,7 @@ def _cell(key: str, report: RunReport) -> Cell:
     ours = report.find(key)
     lacks = {m.id: reason for m, reason in report.not_applicable.items()}.get(key, "")
     cell = _our_cell(ours, report.settings.folds) if ours else Cell(lacks=lacks)
-    if theirs is None:
-        return cell
-    return replace(cell, published=theirs.accuracy, certain=theirs.certain)
+    return replace(cell, published=theirs)
 
 
 def _our_cell(row: MethodReport, folds: int) -> Cell:

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from i2cnn.evaluation.settings import PEOPLE_UNKNOWN
 from i2cnn.report import words
-from i2cnn.report.paper import Published
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import Cell, PaperTable
 from i2cnn.util.console import PlainConsole, table_of
@@ -29,7 +28,7 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
         caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
         f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
     )
-    published = {p.ours: _published_text(p) for p in report.published if p.ours}
+    published = {p.ours: p.text for p in report.published if p.ours}
     for row in report.main_methods:
         table.add_row(*_method_cells(row, published.pop(row.method.id, "")))
     for method in report.not_applicable:
@@ -89,10 +88,6 @@ def _reference_table(report: RunReport) -> Table:
     return table
 
 
-def _published_text(published: Published) -> str:
-    return f"{published.accuracy:g}" + ("" if published.certain else " ?")
-
-
 def _method_cells(row: MethodReport, published: str) -> tuple[str, ...]:
     scores = row.scores
     low, high = scores.interval
@@ -136,4 +131,4 @@ def _cell_text(cell: Cell) -> str:
         ours += f" [{cell.folds}]" if cell.folds else ""
     if cell.published is None:
         return ours
-    return f"{ours} ({cell.published:g}{'' if cell.certain else ' ?'})"
+    return f"{ours} ({cell.published.text})"
