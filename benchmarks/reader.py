@@ -30,7 +30,8 @@ from i2cnn.patches.schemes import DEEPID
 from i2cnn.torchcaffe.core.context import Context, NetOptions
 from i2cnn.torchcaffe.core.memory import keep_freed_memory
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.data.batches import RecordBatches
+from i2cnn.torchcaffe.data.reader import CachingReader
 from i2cnn.torchcaffe.proto import LayerParameter
 
 BATCH = 64
@@ -68,7 +69,7 @@ def read(encoding: str, count: int, folder: Path) -> tuple[float, float]:
         },
     )
     options = NetOptions(torch.device("cpu"), CaffeRNG(1))
-    reader = BatchReader(param, Context("reader", True, options))
+    reader = CachingReader("data", RecordBatches(param, Context("reader", True, options)))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     start = time.perf_counter()
     for _ in range(count // BATCH):

@@ -1,8 +1,10 @@
-"""Makes the batches of a Data layer: reads records, decodes and transforms them."""
+"""Batches of images: what makes them, and those of a Data layer, from a database's records."""
 
 from __future__ import annotations
 
 import contextlib
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from torch import Tensor
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.context import Context, Shard
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
-from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
+from i2cnn.torchcaffe.core.rng import Draws
 from i2cnn.torchcaffe.data.decode import DatumDecoder, shown
 from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image, Shape
@@ -33,7 +35,7 @@ T = TypeVar("T")
 
 @dataclass
 class Batch:
-    """One batch of a Data layer.
+    """One batch of a data layer.
 
     Attributes
     ----------
@@ -44,9 +46,9 @@ class Batch:
     labels : ndarray of float32
         (N,).
     keys : list of bytes
-        Keys of the records.
+        Keys of the records, or names of the pictures.
     position : dict
-        Position of the reader after this batch.
+        Position of its maker after this batch.
     """
 
     images: Tensor
@@ -59,41 +61,6 @@ class Batch:
     def transformed(self) -> bool:
         """False if the images are still to be transformed, on the device."""
         return self.images.dtype != torch.uint8
-
-
-class Cursor:
-    """Position of a reader: its next record and the state of its transformer's generator.
-
-    Parameters
-    ----------
-    shard : Shard
-        The records that this process reads.
-    rng : CaffeRNG or None
-        The transformer's generator.
-    """
-
-    def __init__(self, shard: Shard, rng: CaffeRNG | None) -> None:
-        self.shard = shard
-        self.rng = rng
-        #: Number of the next record; it keeps counting past the end of the database.
-        self.index = shard.rank
-
-    def advance(self, records: int) -> None:
-        """Move forward by that many of this process's records."""
-        self.index += records * self.shard.count
-
-    def ordinal(self, index: int) -> int:
-        """How many records this process reads before it comes to record `index`."""
-        return (index - self.shard.rank) // self.shard.count
-
-    def position(self) -> Position:
-        """What :meth:`restore_position` needs to continue from here."""
-        return {"index": np.array(self.index), **rng_position(self.rng)}
-
-    def restore_position(self, position: Position) -> None:
-        """Continue from a position."""
-        self.index = int(position["index"])
-        restore_rng(self.rng, position)
 
 
 class Decoders(ThreadPoolExecutor):
@@ -116,8 +83,46 @@ class Decoders(ThreadPoolExecutor):
         return [found[i % self.number][i // self.number] for i in range(size)]
 
 
-class BatchMaker:
-    """Makes batches of decoded records, with several threads per batch.
+class BatchMaker(ABC):
+    """Makes the batches of a data layer, from a position of its own.
+
+    Attributes
+    ----------
+    shape : (int, int, int)
+        (C, H, W) of the first image, transformed.
+    transformer : DataTransformer
+        What transforms the images.
+    """
+
+    shape: Shape
+    transformer: DataTransformer
+
+    def shape_of(self, height: int, width: int) -> Shape:
+        """(C, H, W) of a batch that begins with an image of this size.
+
+        Without crop_size each batch may have another one, as in Caffe.
+        """
+        crop = self.transformer.param.crop_size
+        return self.shape[0], crop or height, crop or width
+
+    @abstractmethod
+    def batches(self) -> Generator[Batch, None, None]:
+        """Endless batches from the present position, which they move."""
+
+    @abstractmethod
+    def position(self) -> Position:
+        """What :meth:`restore_position` needs to continue from here."""
+
+    @abstractmethod
+    def restore_position(self, position: Position) -> None:
+        """Continue from a position."""
+
+    def close(self) -> None:  # noqa: B027 (not all have something to close)
+        """Close what the images come from."""
+
+
+class RecordBatches(BatchMaker):
+    """Batches of a database's records, decoded with several threads.
 
     Parameters
     ----------
@@ -128,8 +133,8 @@ class BatchMaker:
 
     Attributes
     ----------
-    shape : (int, int, int)
-        (C, H, W) of the first image, transformed.
+    index : int
+        Number of the next record; it keeps counting past the end of the database.
     transform_on_device : bool
         Leave images of one size as uint8, a quarter of the bytes, in pinned memory, to be
         transformed on the GPU. Images of several sizes are transformed here.
@@ -140,6 +145,8 @@ class BatchMaker:
         self.owner = f"layer {param.name!r}"
         self.batch_size = param.data_param.batch_size
         self.device = context.device
+        self.shard = context.shard
+        self.index = self.shard.rank
         self.transform_on_device = context.device.type != "cpu"
         self.decoder = DatumDecoder(transform, self.owner, param.data_param.source)
         self.transformer = DataTransformer(transform, context.train, param.name)
@@ -175,34 +182,48 @@ class BatchMaker:
             raise CaffeError(f"{self.owner}: cannot set both force_color and force_gray")
         return encoded and transform.force_color
 
-    def shape_of(self, height: int, width: int) -> Shape:
-        """(C, H, W) of a batch that begins with an image of this size.
+    @property
+    def period(self) -> int:
+        """Number of records after which this process comes to its first one again."""
+        return self.records.count // math.gcd(self.records.count, self.shard.count)
 
-        Without crop_size each batch may have another one, as in Caffe.
-        """
-        crop = self.transformer.param.crop_size
-        return self.shape[0], crop or height, crop or width
+    def ordinal(self, index: int) -> int:
+        """How many records this process reads before it comes to record `index`."""
+        return (index - self.shard.rank) // self.shard.count
 
-    def batches(self, cursor: Cursor) -> Generator[Batch, None, None]:
-        """Endless batches from the cursor's position; moves the cursor."""
+    def advance(self) -> Draws | None:
+        """Move forward by a batch; returns the random numbers of its transformation."""
+        self.index += self.batch_size * self.shard.count
+        return self.transformer.draws(self.batch_size)
+
+    def position(self) -> Position:
+        return {"index": np.array(self.index), **rng_position(self.transformer.rng)}
+
+    def restore_position(self, position: Position) -> None:
+        self.index = int(position["index"])
+        restore_rng(self.transformer.rng, position)
+
+    def close(self) -> None:
+        self.records.close()
+
+    def batches(self) -> Generator[Batch, None, None]:
         with (
-            Decoders(cursor.shard) as pool,
-            contextlib.closing(self.records.stream(cursor.index, cursor.shard.count)) as stream,
+            Decoders(self.shard) as pool,
+            contextlib.closing(self.records.stream(self.index, self.shard.count)) as stream,
         ):
             while True:
-                yield self._make(stream, pool, cursor)
+                yield self._make(stream, pool)
 
-    def _make(self, stream: Iterator[tuple[bytes, bytes]], pool: Decoders, cursor: Cursor) -> Batch:
+    def _make(self, stream: Iterator[tuple[bytes, bytes]], pool: Decoders) -> Batch:
         size = self.batch_size
         pairs = [next(stream) for _ in range(size)]
-        draws = self.transformer.draws(size)
-        cursor.advance(size)
+        draws = self.advance()
         batch = Batch(
             images=torch.empty(0),
             draws=draws,
             labels=np.empty(size, np.float32),
             keys=[key for key, _ in pairs],
-            position=cursor.position(),
+            position=self.position(),
         )
 
         def decode(i: int) -> Image:

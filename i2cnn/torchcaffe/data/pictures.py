@@ -11,7 +11,7 @@ import torch
 from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
-from i2cnn.torchcaffe.data.batches import Batch, Decoders
+from i2cnn.torchcaffe.data.batches import Batch, BatchMaker, Decoders
 from i2cnn.torchcaffe.data.encoded import read_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.errors import CaffeError
@@ -19,7 +19,7 @@ from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.util.errors import InputError
 
 
-class ListedPictures:
+class ListedPictures(BatchMaker):
     """Batches of listed pictures, in the list's order or shuffled anew in each epoch.
 
     Parameters
@@ -30,11 +30,6 @@ class ListedPictures:
         Phase, generator and shard of the net.
     pictures : sequence of (str, int)
         Name, below root_folder, and label of each picture.
-
-    Attributes
-    ----------
-    shape : (int, int, int)
-        (C, H, W) of the first picture, transformed.
     """
 
     def __init__(
@@ -83,7 +78,6 @@ class ListedPictures:
             raise self._fail(str(error)) from None
 
     def batches(self) -> Generator[Batch, None, None]:
-        """Endless batches from the present position."""
         with Decoders(self.shard) as pool:
             while True:
                 yield self._make(pool)
@@ -132,7 +126,6 @@ class ListedPictures:
             raise CaffeError(f"{error} ({name})") from None
 
     def position(self) -> Position:
-        """What :meth:`restore_position` needs to continue from here."""
         return {
             "place": np.array(self.line),
             "order": self.order,
@@ -141,7 +134,6 @@ class ListedPictures:
         }
 
     def restore_position(self, position: Position) -> None:
-        """Continue from a position."""
         if sorted(position["order"]) != list(range(len(self.pictures))):
             raise self._fail(
                 "the list of images differs from the one the training was stopped with"

@@ -1,76 +1,40 @@
-"""Delivers the batches of a Data layer, in key order, over and over."""
+"""Delivers the batches of a data layer, over and over."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator
+import torch
 
-from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.position import Position
-from i2cnn.torchcaffe.data.batches import Batch, BatchMaker, Cursor
+from i2cnn.torchcaffe.data.batches import Batch, BatchMaker, RecordBatches
 from i2cnn.torchcaffe.data.device_cache import DeviceCache, cache_budget
 from i2cnn.torchcaffe.data.prefetch import Prefetcher
-from i2cnn.torchcaffe.proto import LayerParameter
 
 
 class BatchReader:
-    """Batches from a background thread or, once it has seen all records, from a GPU's memory.
+    """Batches that a background thread prepares ahead.
 
     Parameters
     ----------
-    param : LayerParameter
-        A Data layer. A batch continues over the end of the database.
-    context : Context
-        Phase, device, generator and shard of the net.
-
-    Attributes
-    ----------
-    cache : DeviceCache or None
-        Where a device keeps all images, if it can.
+    layer : str
+        Name of the layer.
+    maker : BatchMaker
+        Makes the batches.
+    device : torch.device
+        Where their images go.
     """
 
-    def __init__(self, param: LayerParameter, context: Context) -> None:
-        self.maker = BatchMaker(param, context)
-        self.cursor = Cursor(context.shard, self.maker.transformer.rng)
-        self.device = context.device
-        self.cache: DeviceCache | None = None
-        if self.maker.transform_on_device:
-            records, count = self.maker.records.count, context.shard.count
-            period = records // math.gcd(records, count)
-            self.cache = DeviceCache(period, cache_budget(context.device))
-        self._delivered = self.cursor.position()
-        self._prefetcher: Prefetcher[Batch] = Prefetcher(f"data {param.name}", self._batches)
-
-    def _batches(self) -> Generator[Batch, None, None]:
-        return self.maker.batches(self.cursor)
+    def __init__(self, layer: str, maker: BatchMaker, device: torch.device) -> None:
+        self.maker = maker
+        self.device = device
+        self._delivered = maker.position()
+        self._prefetcher: Prefetcher[Batch] = Prefetcher(f"data {layer}", maker.batches)
 
     def next(self) -> Batch:
         """The next batch, on the device; an error of the background thread is raised here."""
-        if self.cache is not None and self.cache.full:
-            return self._from_cache(self.cache)
         batch = self._prefetcher.next()
         batch.images = batch.images.to(self.device, non_blocking=True)
-        if self.cache is not None and not self._fill(self.cache, batch):
-            self.cache = None
         self._delivered = batch.position
-        if self.cache is not None and self.cache.full:
-            self.restore_position(batch.position)  # the thread had run ahead
         return batch
-
-    def _fill(self, cache: DeviceCache, batch: Batch) -> bool:
-        """Keep a batch in the cache; False if the cache cannot hold the data set."""
-        if batch.transformed:
-            return False
-        first = self.cursor.ordinal(int(self._delivered["index"]))
-        return cache.add(first, batch.images, batch.labels, batch.keys)
-
-    def _from_cache(self, cache: DeviceCache) -> Batch:
-        size = self.maker.batch_size
-        images, labels, keys = cache.get(self.cursor.ordinal(self.cursor.index), size)
-        draws = self.maker.transformer.draws(size)
-        self.cursor.advance(size)
-        self._delivered = self.cursor.position()
-        return Batch(images, draws, labels, keys, self._delivered)
 
     def position(self) -> Position:
         """Position after the last batch that was delivered."""
@@ -79,16 +43,58 @@ class BatchReader:
     def restore_position(self, position: Position) -> None:
         """Deliver next what followed that position."""
         self._prefetcher.stop()
-        self.cursor.restore_position(position)
+        self.maker.restore_position(position)
         self._delivered = position
-        if self.cache is not None and not self.cache.full:
-            self.cache.clear()
 
     def close(self) -> None:
-        """Stop the thread and close the database."""
+        """Stop the thread and close what the images come from."""
         self._prefetcher.stop()
-        self.maker.records.close()
+        self.maker.close()
 
     def abandon(self) -> None:
         """Like :meth:`close`, without waiting: for when no batch will be asked for again."""
-        self._prefetcher.abandon(self.maker.records.close)
+        self._prefetcher.abandon(self.maker.close)
+
+
+class CachingReader(BatchReader):
+    """The same for records; once it has seen all of them, from a GPU's memory.
+
+    Attributes
+    ----------
+    cache : DeviceCache or None
+        Where a device keeps all images, if it can.
+    """
+
+    maker: RecordBatches
+
+    def __init__(self, layer: str, maker: RecordBatches) -> None:
+        super().__init__(layer, maker, maker.device)
+        self.cache: DeviceCache | None = None
+        if maker.transform_on_device:
+            self.cache = DeviceCache(maker.period, cache_budget(maker.device))
+
+    def next(self) -> Batch:
+        cache, before = self.cache, int(self._delivered["index"])
+        if cache is None:
+            return super().next()
+        if cache.full:
+            return self._from_cache(cache)
+        batch = super().next()
+        first = self.maker.ordinal(before)
+        if batch.transformed or not cache.add(first, batch.images, batch.labels, batch.keys):
+            self.cache = None
+        elif cache.full:
+            self.restore_position(batch.position)  # the thread had run ahead
+        return batch
+
+    def _from_cache(self, cache: DeviceCache) -> Batch:
+        first = self.maker.ordinal(self.maker.index)
+        images, labels, keys = cache.get(first, self.maker.batch_size)
+        draws = self.maker.advance()
+        self._delivered = self.maker.position()
+        return Batch(images, draws, labels, keys, self._delivered)
+
+    def restore_position(self, position: Position) -> None:
+        super().restore_position(position)
+        if self.cache is not None and not self.cache.full:
+            self.cache.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from torch import Tensor
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.core.position import Position
-from i2cnn.torchcaffe.data.decode import shown
 from i2cnn.torchcaffe.data.pictures import ListedPictures
-from i2cnn.torchcaffe.data.prefetch import Prefetcher
+from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
-from i2cnn.torchcaffe.layers.source import DataSource, int32
+from i2cnn.torchcaffe.layers.source import DataSource, PrefetchingData, int32
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -39,14 +37,9 @@ class _Listed(DataSource):
             raise self.fail(f"the list {source!r} is empty")
         return lines
 
-    def check_batch(self, size: int) -> None:
-        """Refuse a batch size of 0."""
-        if size < 1:
-            raise self.fail("batch_size must be at least 1")
-
 
 @register("ImageData")
-class ImageData(_Listed):
+class ImageData(PrefetchingData, _Listed):
     """Images and labels from a text file with one path and label per line."""
 
     tops = (2, 2)
@@ -60,14 +53,9 @@ class ImageData(_Listed):
         log.info("image_data_layer.cpp:38", f"Opening file {p.source}")
         lines = [self._split(line) for line in self.read_list(p.source)]
         log.info("image_data_layer.cpp:63", f"A total of {len(lines)} images.")
-        self.pictures = ListedPictures(self.param, self.context, lines)
-        self.log_size("image_data_layer.cpp:90")
-        self.context.rng.draw(1)  # the prefetching thread's seed
-        self.prefetcher = Prefetcher(f"data {self.param.name}", self.pictures.batches)
-        # The thread would keep the pictures alive after the net is gone.
-        weakref.finalize(self, self.prefetcher.abandon, lambda: None)
-        self.keys: list[bytes] = []
-        self.delivered = self.pictures.position()
+        pictures = ListedPictures(self.param, self.context, lines)
+        reader = BatchReader(self.param.name, pictures, self.context.device)
+        self.start(reader, p, "image_data_layer.cpp:90")
         if self.context.shard.count > 1 and not p.shuffle:
             log.warning(
                 "image_data_layer.cpp",
@@ -81,35 +69,6 @@ class ImageData(_Listed):
             return path.strip(), int32(label)
         except ValueError:
             raise self.fail(f"the line {line!r} is not a path and a label") from None
-
-    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        batch = self.param.image_data_param.batch_size
-        return [(batch, *self.pictures.shape), (batch,)]
-
-    def prepare(self) -> None:
-        self.batch = self.prefetcher.next()
-        self.keys, self.delivered = self.batch.keys, self.batch.position
-
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        device = self.context.device
-        data = self.batch.images.permute(0, 3, 1, 2)
-        return [data.to(device), torch.from_numpy(self.batch.labels).to(device)]
-
-    def record_of(self, item: int) -> str:
-        if item >= len(self.keys):
-            return ""
-        return f"{shown(self.keys[item])} of {self.param.image_data_param.source}"
-
-    def position(self) -> Position:
-        return self.delivered
-
-    def restore_position(self, position: Position) -> None:
-        self.prefetcher.stop()
-        self.pictures.restore_position(position)
-        self.delivered = position
-
-    def close(self) -> None:
-        self.prefetcher.stop()
 
 
 @register("HDF5Data")

@@ -20,7 +20,7 @@ from PIL import Image
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.data import records as lmdb_records
-from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.data.reader import CachingReader
 from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
@@ -328,5 +328,5 @@ def test_a_database_that_is_written_again_is_read_again(folder: Path) -> None:
     assert found == [[1], [2], [1]]
 
 
-def reader_of(n: caffe.Net) -> BatchReader:
+def reader_of(n: caffe.Net) -> CachingReader:
     return n.layers[0].reader

@@ -11,8 +11,9 @@ import torch
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe.core.context import Context, NetOptions, Shard
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.batches import RecordBatches
 from i2cnn.torchcaffe.data.device_cache import DeviceCache, cache_budget
-from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.data.reader import CachingReader
 from i2cnn.torchcaffe.proto import LayerParameter
 from tests.helpers.caffe_files import write_lmdb
 from tests.torchcaffe.data.test_data_layer import IMAGE, net, raw, reader_of
@@ -74,7 +75,7 @@ def test_one_of_several_readers_caches_its_own_records(
     data = {"source": "db", "batch_size": 3, "backend": "LMDB"}
     param = LayerParameter(name="data", data_param=data)
     options = NetOptions(torch.device("cpu"), CaffeRNG(1), Shard(1, size))
-    reader = BatchReader(param, Context("net", True, options))
+    reader = CachingReader("data", RecordBatches(param, Context("net", True, options)))
     reader.maker.transform_on_device = True
     reader.cache = DeviceCache(period, 1 << 20)
     labels = [int(x) for _ in range(8) for x in reader.next().labels]

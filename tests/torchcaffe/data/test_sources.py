@@ -63,7 +63,7 @@ def test_position_is_kept(text: str, folder: Path) -> None:
 
 def test_pictures_are_shuffled_by_numbers_that_boost_takes(folder: Path) -> None:
     PROGRAM.make_files()
-    shuffled = PROGRAM.net_of(caffe, PROGRAM.IMAGES % ("", "shuffle: true")).layers[0].pictures
+    shuffled = PROGRAM.net_of(caffe, PROGRAM.IMAGES % ("", "shuffle: true")).layers[0].reader.maker
     shuffled.order = np.array(["a", "b", "c"])
     numbers = [2**32 - 1, 0, 2**31]  # the first is above 3 thirds of 2**32, rounded down
     shuffled.shuffler.draw = lambda n: np.array([numbers.pop(0) for _ in range(n)])
