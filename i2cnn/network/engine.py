@@ -4,13 +4,50 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Mapping, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 from i2cnn.util.errors import InputError
+
+if TYPE_CHECKING:  # names of engines are needed without NumPy
+    from i2cnn.util.arrays import Float32Array
 
 ENGINES = ("torch", "caffe")
 #: As torchcaffe names them, which is slow to import.
 PRECISIONS = ("float32", "tf32", "bf16")
+
+
+class Blob(Protocol):
+    """What is used of a pycaffe Blob, of any engine."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Dimensions."""
+
+    @property
+    def data(self) -> Float32Array:
+        """Values, to be read and assigned to in place."""
+
+    def reshape(self, *shape: int) -> None:
+        """Change the shape."""
+
+
+class Net(Protocol):
+    """What is used of a pycaffe Net, of any engine."""
+
+    @property
+    def blobs(self) -> Mapping[str, Blob]:
+        """Blobs by name."""
+
+    def reshape(self) -> None:
+        """Let all blobs follow the data blob's shape."""
+
+    def forward(self, **blobs: Float32Array) -> object:
+        """Set some blobs and compute all layers."""
+
+    def share_with(self, other: Net) -> None:
+        """Use the parameters of another net."""
 
 
 def get_engine(name: str = "torch") -> ModuleType:

@@ -6,16 +6,17 @@ They are the net's fc7 (paper section 3.2), or what its deploy file calls `svm_f
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from i2cnn.faces.table import Face
+from i2cnn.network.engine import Net
 from i2cnn.network.profiles import FEATURE_BLOBS, PROBABILITY_BLOB
 from i2cnn.network.training_folder import DEPLOY_FILE
 from i2cnn.network.transform import Transform
@@ -45,35 +46,6 @@ _Store = np.memmap[Any, np.dtype[np.float32]]
 
 #: Threads that make faces' patches while the net computes.
 _THREADS = 4
-
-
-class Blob(Protocol):
-    """What is used of a pycaffe Blob."""
-
-    @property
-    def shape(self) -> Sequence[int]:
-        """Dimensions."""
-
-    @property
-    def data(self) -> Float32Array:
-        """Values, to be read and assigned to in place."""
-
-    def reshape(self, *shape: int) -> None:
-        """Change the shape."""
-
-
-class Net(Protocol):
-    """What is used of a pycaffe Net, of any engine."""
-
-    @property
-    def blobs(self) -> Mapping[str, Blob]:
-        """Blobs by name."""
-
-    def reshape(self) -> None:
-        """Let all blobs follow the data blob's shape."""
-
-    def forward(self, *, data: Float32Array) -> object:
-        """Set the data blob and compute all layers."""
 
 
 @dataclass(frozen=True)

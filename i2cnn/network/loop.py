@@ -12,14 +12,15 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from i2cnn.network.engine import Net
 from i2cnn.network.profiles import Schedule
 from i2cnn.network.training_folder import (
     SNAPSHOT_FOLDER,
@@ -31,9 +32,6 @@ from i2cnn.network.training_folder import (
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import read_json, write_json
 from i2cnn.util.progress import Update
-
-if TYPE_CHECKING:
-    from i2cnn.network.features import Blob
 
 #: Forward passes in which an untrained net's BatchNorm layers gather statistics.
 _GATHERING_PASSES = 20
@@ -214,20 +212,6 @@ def _close(solver: Any) -> None:
         solver.close()
 
 
-class _Net(Protocol):
-    """What is used of a pycaffe Net, of any engine."""
-
-    @property
-    def blobs(self) -> Mapping[str, Blob]:
-        """Blobs by name."""
-
-    def forward(self) -> object:
-        """Compute all layers."""
-
-    def share_with(self, other: _Net) -> None:
-        """Use the parameters of another net."""
-
-
 class _Solver(Protocol):
     """What is used of a pycaffe solver, of any engine."""
 
@@ -236,11 +220,11 @@ class _Solver(Protocol):
         """Iterations done."""
 
     @property
-    def net(self) -> _Net:
+    def net(self) -> Net:
         """The net that trains."""
 
     @property
-    def test_nets(self) -> Sequence[_Net]:
+    def test_nets(self) -> Sequence[Net]:
         """The nets that validate."""
 
     def step(self, iterations: int) -> object:
