@@ -22,16 +22,9 @@ __all__ = [
     "load_dataset",
 ]
 
-#: Modules of the data sets whose labels are the paper's. One is imported when its set is read:
-#: the command line's `--help` does without NumPy and OpenCV.
-_READERS = {
-    "jaffe": "i2cnn.datasets.jaffe",
-    "ckplus": "i2cnn.datasets.ckplus",
-    "kdef": "i2cnn.datasets.kdef",
-    "oulu": "i2cnn.datasets.oulu",
-    "rafdb": "i2cnn.datasets.rafdb",
-    "synthetic": "i2cnn.datasets.synthetic",
-}
+#: Data sets whose labels are the paper's, each with a module here. It is imported when its set is
+#: read: the command line's `--help` does without NumPy and OpenCV.
+_PUBLIC = ("jaffe", "ckplus", "kdef", "oulu", "rafdb", "synthetic")
 #: What data sets are called in titles; others by their kind.
 NAMES = {
     "jaffe": "JAFFE",
@@ -54,7 +47,7 @@ OWN_LABELS = ("folder", "subjects", "split")
 #: their own split.
 OWN_SPLIT = ("rafdb", "split")
 #: Kinds of data sets that can be read.
-DATASETS = (*_READERS, *OWN_LABELS)
+DATASETS = (*_PUBLIC, *OWN_LABELS)
 
 
 def embedded_root() -> Path:
@@ -121,5 +114,5 @@ def load_dataset(kind: str, root: str | Path | None = None, task: str | None = N
     if task == EIGHT.name and kind != "ckplus":
         raise InputError(f"{kind} has no contempt; use --task seven or six")
     read: Callable[[Path, Task], Dataset]
-    read = getattr(importlib.import_module(_READERS[kind]), f"read_{kind}")
+    read = getattr(importlib.import_module(f"i2cnn.datasets.{kind}"), f"read_{kind}")
     return read(root, get_task(task or "seven"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from i2cnn.datasets.base import LOSSY, Dataset, Sample, check_folder, least_converted, outside_task
@@ -37,41 +37,34 @@ EXPECTED = {
 }
 SUBJECTS = ("KA", "KL", "KM", "KR", "MK", "NA", "NM", "TM", "UY", "YM")
 #: Subject, expression and take, number: KA.AN1.39.tiff
-NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d)\.(\d+)", re.IGNORECASE)
+NAME = re.compile(rf"([A-Z]{{2}})\.({'|'.join(CODES)})(\d)\.(\d+)", re.IGNORECASE | re.ASCII)
 _ORIGINAL = (".tiff", ".tif")
-_OTHERS = "not named like KA.AN1.39.tiff"
-_TWICE = "a second file of the same image"
 
 
 def read_jaffe(root: Path, task: Task) -> Dataset:
     """Read a JAFFE folder; subfolders are searched too."""
     check_folder(root, "JAFFE")
-    left_out: dict[str, list[str]] = {_OTHERS: [], _TWICE: [], outside_task(task): []}
-    samples = list(_samples(root, task, left_out))
-    expected = {k: v for k, v in EXPECTED.items() if k == "subjects" or k in task.labels}
-    expected["images"] = sum(v for k, v in expected.items() if k != "subjects")
-    reasons = {reason: names for reason, names in left_out.items() if names}
-    return Dataset("jaffe", root, task, samples, expected, reasons, _notes(samples))
-
-
-def _samples(root: Path, task: Task, left_out: dict[str, list[str]]) -> Iterator[Sample]:
+    samples, left_out = [], dict[str, list[str]]()
     chosen: dict[tuple[str, ...], str] = {}
     for path in sorted(files_below(root), key=least_converted):
         name = path.relative_to(root).as_posix()
         match = NAME.fullmatch(path.stem) if path.suffix.lower() in SUFFIXES else None
-        label = CODES.get(match[2].upper()) if match else None
-        if match is None or label is None:
-            left_out[_OTHERS].append(name)
+        if match is None:
+            left_out.setdefault("not named like KA.AN1.39.tiff", []).append(name)
             continue
-        key = (match[1].upper(), match[2].upper(), match[3], match[4])
-        if key in chosen:
-            left_out[_TWICE].append(f"{name} (also {chosen[key]})")
-            continue
-        chosen[key] = name
-        if label in task.labels:
-            yield Sample(name, key[0], label)
+        subject, code, *_ = key = tuple(part.upper() for part in match.groups())
+        label = CODES[code]
+        if (first := chosen.setdefault(key, name)) != name:
+            reason, name = "a second file of the same image", f"{name} (also {first})"
+        elif label not in task.labels:
+            reason = outside_task(task)
         else:
-            left_out[outside_task(task)].append(name)
+            samples.append(Sample(name, subject, label))
+            continue
+        left_out.setdefault(reason, []).append(name)
+    expected = {k: v for k, v in EXPECTED.items() if k == "subjects" or k in task.labels}
+    expected["images"] = sum(v for k, v in expected.items() if k != "subjects")
+    return Dataset("jaffe", root, task, samples, expected, left_out, _notes(samples))
 
 
 def _notes(samples: Sequence[Sample]) -> list[str]:
