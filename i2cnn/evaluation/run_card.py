@@ -13,7 +13,7 @@ from i2cnn.evaluation.folds import unseen
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.settings import SYNTHETIC, Settings
 from i2cnn.models.card import Card, Share
-from i2cnn.svm.probabilities import Bin, calibration_error
+from i2cnn.svm.probabilities import Bin, calibration_error, wilson
 
 _RENDERED = "Photographs: it has seen rendered faces only, and is wrong on most photographs."
 _LIMITS = (
@@ -127,7 +127,4 @@ def _calibration(trained: Mapping[str, Any], references: bool) -> dict[str, floa
 
 def _share(accuracy: float, faces: int) -> Share:
     """The share of faces that are right, with Wilson's interval."""
-    from scipy.stats import binomtest  # 60 MB, and a run's command may wait for days
-
-    found = binomtest(round(accuracy * faces), faces).proportion_ci(0.95, "wilson")
-    return Share(accuracy, float(found.low), float(found.high))
+    return Share(accuracy, *wilson(round(accuracy * faces), faces))

@@ -12,9 +12,9 @@ from scipy.stats import bootstrap
 from sklearn.metrics import confusion_matrix, f1_score
 
 from i2cnn.evaluation.predictions import Prediction
+from i2cnn.svm.probabilities import wilson
 from i2cnn.util.errors import InputError
 
-_Z95 = 1.959963984540054
 _FEWEST_PEOPLE = 5
 _RESAMPLES = 5000
 #: Resamples at a time, so that thousands of people do not take gigabytes.
@@ -138,19 +138,6 @@ def _bootstrap(rows: Sequence[Prediction]) -> tuple[float, float] | None:
     )
     low, high = result.confidence_interval
     return float(low), float(high)
-
-
-def wilson(hits: float, number: int) -> tuple[float, float]:
-    """95 % Wilson interval of a share."""
-    share = hits / number
-    centre = (share + _Z95**2 / (2 * number)) / (1 + _Z95**2 / number)
-    half = (
-        _Z95
-        / (1 + _Z95**2 / number)
-        * np.sqrt(share * (1 - share) / number + _Z95**2 / (4 * number**2))
-    )
-    # Rounding can put an end beyond 0 or 1, which would be printed as -0.0.
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def chance(truth: Sequence[str]) -> float:

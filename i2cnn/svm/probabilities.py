@@ -12,6 +12,7 @@ from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
 #: No pair is surer than this, as in libsvm.
 _LEAST = 1e-7
 BINS = 10
+_Z95 = 1.959963984540054
 
 
 def couple(decisions: AnyArray, pairs: IntArray, slope: float, classes: int) -> Float64Array:
@@ -97,3 +98,16 @@ def calibration_error(tests: Iterable[Sequence[Bin]]) -> float:
         faces += sum(b.faces for b in same)
         gaps += abs(sum(b.expected - b.right for b in same))
     return gaps / faces
+
+
+def wilson(hits: float, number: int) -> tuple[float, float]:
+    """95 % Wilson interval of a share."""
+    share = hits / number
+    centre = (share + _Z95**2 / (2 * number)) / (1 + _Z95**2 / number)
+    half = (
+        _Z95
+        / (1 + _Z95**2 / number)
+        * np.sqrt(share * (1 - share) / number + _Z95**2 / (4 * number**2))
+    )
+    # Rounding can put an end beyond 0 or 1, which would be printed as -0.0.
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))

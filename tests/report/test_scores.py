@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from i2cnn.evaluation.predictions import Prediction
-from i2cnn.report.scores import chance, score, wilson
+from i2cnn.report.scores import chance, score
+from i2cnn.svm.probabilities import wilson
 from i2cnn.util.errors import InputError
 
 ROWS = [

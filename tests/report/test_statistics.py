@@ -17,8 +17,8 @@ from i2cnn.evaluation.methods import RIVAL, Method
 from i2cnn.evaluation.predictions import Prediction
 from i2cnn.report.comparisons import Comparison, Pair, comparisons
 from i2cnn.report.paired import Difference, PersonTable, differences, holm, person_table, shares
-from i2cnn.report.scores import score, wilson
-from i2cnn.svm.probabilities import bins, calibration_error
+from i2cnn.report.scores import score
+from i2cnn.svm.probabilities import bins, calibration_error, wilson
 
 #: Whether each face of each person is named rightly, by two methods: people, faces, methods.
 RIGHTS = st.lists(
