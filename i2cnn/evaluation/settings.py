@@ -101,30 +101,24 @@ class Settings:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.dataset not in DATASETS:
-            raise InputError(f"unknown data set {self.dataset!r}; choose {', '.join(DATASETS)}")
-        if self.points not in POINTS:
-            raise InputError(f"unknown points {self.points!r}; choose {', '.join(POINTS)}")
+        for what, value, known in (
+            ("data set", self.dataset, DATASETS),
+            ("points", self.points, POINTS),
+            *(("rival", name, RIVALS) for name in (*self.rivals, *self.fuse)),
+            ("precision", self.precision, PRECISIONS),
+            ("reference", self.reference, REFERENCES),
+        ):
+            if value not in known:
+                raise InputError(f"unknown {what} {value!r}; choose {', '.join(known)}")
         for k in self.patch_counts:
             if k not in PATCH_COUNTS and self.scheme in SCHEMES:
                 raise InputError(f"patch count {k} is not one of {PATCH_COUNTS}")
-        for name in (*self.rivals, *self.fuse):
-            if name not in RIVALS:
-                raise InputError(f"unknown rival {name!r}; choose {', '.join(RIVALS)}")
-        if self.precision not in PRECISIONS:
-            raise InputError(
-                f"unknown precision {self.precision!r}; choose {', '.join(PRECISIONS)}"
-            )
         for name in self.fuse:
             if not RIVALS[name].kernels:
                 raise InputError(
                     f"--fuse {name}: it has no Gram matrix that the network's could be added to; "
                     f"choose {', '.join(r.name for r in RIVALS.values() if r.kernels)}"
                 )
-        if self.reference not in REFERENCES:
-            raise InputError(
-                f"unknown reference {self.reference!r}; choose {', '.join(REFERENCES)}"
-            )
         curves = (*self.reference_pictures, *self.reference_classes)
         if curves and self.reference != "person":
             raise InputError("--reference-pictures and --reference-classes need --reference person")
