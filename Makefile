@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest -q --durations=10 --numprocesses auto --maxpro
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
-.PHONY: help setup demo test coverage wheel distribution offline caffe-shim docs notebooks lint format conformance sanitize fuzz proto clean
+.PHONY: help setup demo test coverage wheel distribution kernels offline caffe-shim docs notebooks lint format conformance sanitize fuzz proto clean
 
 help:
 	@echo "make demo         images -> patches -> network -> SVM -> report, on the embedded faces"
@@ -23,6 +23,7 @@ help:
 	@echo "make coverage     all tests, with line and branch coverage of the Python code"
 	@echo "make wheel        a self-contained Linux wheel and the sdist, in dist/"
 	@echo "make distribution both of them, installed and tried in bare environments"
+	@echo "make kernels      the GPU kernels without a GPU: run on the CPU, compiled for devices"
 	@echo "make caffe-shim   the distribution i2cnn-caffe: import caffe and the program caffe, in dist/"
 	@echo "make offline      a bundle for machines without network, tried in a namespace without one"
 	@echo "make docs         the documentation site, in build/site"
@@ -66,6 +67,16 @@ wheel: setup
 # What users install, in bare environments outside the checkout.
 distribution: wheel
 	sh tools/check_distribution.sh $(PYTHON) dist
+
+# Triton's interpreter runs them, its compiler builds them. It takes a gigabyte, so it stays out of the
+# environment; with CUDA, PyTorch brings its own.
+kernels: setup
+	@test -d build/triton/triton || sh tools/step.sh "Triton" \
+	  $(BIN)/python -m pip install --quiet --no-deps --target build/triton triton==3.9.0 \
+	  || echo "Triton cannot be installed here: the GPU kernels are not tried."
+	test ! -d build/triton/triton || \
+	  PYTHONPATH=build/triton TRITON_INTERPRET=1 TRITON_DEFAULT_FP_FUSION=1 $(PYTEST) --dist load \
+	  tests/torchcaffe/test_gpu_kernels.py tests/torchcaffe/layers/test_golden_layers.py
 
 # The package and the program called caffe, for those who want the names that genuine Caffe has.
 caffe-shim: setup

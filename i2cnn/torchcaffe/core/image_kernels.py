@@ -189,7 +189,7 @@ def max_pool_backward(grad: Tensor, tap: Tensor, windows: Windows, size: tuple[i
 def adds(x: Tensor) -> bool:
     """True if :func:`add_bias` serves images (N, C, H, W): they are some and have channels last."""
     small = 0 < x.numel() <= MOST_ELEMENTS
-    return serves(x) and small and x.is_contiguous(memory_format=torch.channels_last)
+    return serves(x.device) and small and x.is_contiguous(memory_format=torch.channels_last)
 
 
 def add_bias(x: Tensor, bias: Tensor) -> Tensor:
@@ -215,7 +215,7 @@ def crops(images: Tensor, mean: Tensor | None, shape: tuple[int, int, int]) -> b
     number, _, _, given = images.shape
     small = max(images.numel(), number * shape[0] * shape[1] * shape[2]) <= MOST_ELEMENTS
     fits = given in (1, shape[0]) and (mean is None or mean.shape[-1] == shape[0])
-    return serves(images) and small and fits and images.is_contiguous()
+    return serves(images.device) and small and fits and images.is_contiguous()
 
 
 def crop(

@@ -1,7 +1,8 @@
 """GPU kernels in Triton, which comes with PyTorch for CUDA: one pass over memory for each.
 
 They do what :mod:`i2cnn.torchcaffe.layers.lrn` and :mod:`i2cnn.torchcaffe.solvers.updates` do by
-PyTorch's operations in several passes, and only where :func:`available` says so.
+PyTorch's operations in several passes, and only where :func:`serves` says so. Triton's own switch
+TRITON_INTERPRET=1 runs them number by number in NumPy, on a CPU: tests without a device do that.
 """
 
 # Triton's functions are a language of their own, without types.
@@ -35,9 +36,9 @@ def available() -> bool:
     return triton is not None and any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
-def serves(tensor: Tensor) -> bool:
-    """True if a tensor lies where these kernels work."""
-    return tensor.device.type == "cuda" and available()
+def serves(device: torch.device) -> bool:
+    """True if these kernels work on a device's tensors."""
+    return available() and (device.type == "cuda" or not isinstance(_sgd, triton.JITFunction))
 
 
 def jit(function: Any) -> Any:

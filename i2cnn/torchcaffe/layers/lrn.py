@@ -121,10 +121,9 @@ class LRN(Layer):
             raise self.fail(f"local_size {p.local_size} is above Caffe's limit of {MAX_COUNT}")
         self._set_window(shapes[0])
         across = p.norm_region == LRNParameter.ACROSS_CHANNELS
-        self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
-        on_gpu = self.context.device.type == "cuda" and kernels.available()
         small = self.window <= kernels.WIDEST_WINDOW and count(shapes[0]) <= kernels.MOST_ELEMENTS
-        self.fused = across and on_gpu and small
+        self.fused = across and small and kernels.serves(self.context.device)
+        self.native = across and p.beta == 0.75 and self.context.device.type == "cpu"
         # In bfloat16 the compiled one takes roots of numbers above 0 only.
         self.any_precision = self.fused or (self.native and p.k > 0 and p.alpha >= 0)
         self.banded = across and not (self.native or self.fused)

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from i2cnn.torchcaffe.core import image_kernels, native
 from i2cnn.torchcaffe.core.function import apply
+from i2cnn.torchcaffe.core.kernels import serves
 from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.layers.spatial import Pair, Spatial, averaged, products_pay, window_means
 from i2cnn.torchcaffe.proto import LayerParameter, PoolingParameter, SPPParameter
@@ -41,7 +42,7 @@ class _MaxFused(torch.autograd.Function):
 
 def _kernels(tensor: Tensor) -> Any:
     """Module of the kernels for a tensor's device."""
-    return native if tensor.device.type == "cpu" else image_kernels
+    return image_kernels if serves(tensor.device) else native
 
 
 @register("Pooling")

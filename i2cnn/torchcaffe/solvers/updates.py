@@ -143,18 +143,18 @@ class SGD(Update):
     def apply_fused(self, blob: Blob, history: list[Tensor], step: Step) -> bool:
         """One pass instead of five; the same numbers."""
         weight, momenta = blob.tensor, history[0]
-        on_cpu = weight.device.type == "cpu"
+        by_kernel = kernels.serves(weight.device)
+        known = by_kernel or weight.device.type == "cpu"
         contiguous = weight.is_contiguous() and momenta.is_contiguous()
-        known = (on_cpu or kernels.serves(weight)) and self.param.regularization_type == "L2"
-        if not (contiguous and known):
+        if not (known and contiguous and self.param.regularization_type == "L2"):
             return False
-        narrow = blob.take_narrow_grad()
+        narrow = None if by_kernel else blob.take_narrow_grad()
         if narrow is not None:
             blob.grad = torch.empty_like(weight)
         elif not blob.grad.is_contiguous():
             return False
         settings = (step.rate, self.param.momentum, step.decay)
-        if not on_cpu:
+        if by_kernel:
             kernels.sgd_update(weight, blob.grad, momenta, *settings)
             return True
         arrays = (weight.numpy(), blob.grad.numpy(), momenta.numpy())
