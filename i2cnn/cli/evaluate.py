@@ -11,8 +11,8 @@ from i2cnn.cli.start import check_machine, print_estimate
 from i2cnn.datasets import OWN_LABELS
 from i2cnn.evaluation.jobs import Execution
 from i2cnn.evaluation.pictures import DATASET_FILE, left_out_pictures
+from i2cnn.evaluation.run import RECOGNISER, wanted_jobs
 from i2cnn.evaluation.run import evaluate as run_evaluation
-from i2cnn.evaluation.run import wanted_jobs
 from i2cnn.evaluation.settings import SYNTHETIC, Settings, usual_folds
 from i2cnn.evaluation.workers import Workers, slurm_parameters
 from i2cnn.faces.locate import LeaveOut
@@ -97,6 +97,8 @@ def evaluate(options: argparse.Namespace) -> int:
     written = write_report(options.out)
     print_report(written)
     show(f"report: {written.page}")
+    if (recogniser := options.out / RECOGNISER).is_dir():
+        show(f"recogniser: {recogniser}; i2cnn predict photo.jpg --model {recogniser}")
     for failure in failures:
         warn(f"i2cnn: error: {failure.job.title}: {failure.reason}")
     if failures:

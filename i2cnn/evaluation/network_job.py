@@ -151,7 +151,12 @@ class NetworkJob(Job):
             "test_accuracy": trained["linear_accuracy"],
         }
         patches = PatchSet.of(inputs.scheme, self.k)
-        card = run_card(inputs, self.fold, self.k, trained)
+        by = f"profile {settings.profile}"
+        method = (
+            f"{self.k} {'patch' if self.k == 1 else 'patches'} per face, features of the network "
+            f"of {by}"
+        )
+        card = run_card(inputs, self.fold, by, method, trained)
         save_bundle(target, folder, inputs.task.labels, patches, origin, card)
 
     def clean_up(self, run: Path) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from i2cnn.evaluation.inputs import Inputs
 from i2cnn.evaluation.jobs import JobFolder
 from i2cnn.evaluation.methods import VOTE, fused_name, referenced_name
 from i2cnn.evaluation.network_files import gram_file, load_array, save_array
+from i2cnn.evaluation.recogniser_scores import plain_scores, referenced_scores
 from i2cnn.evaluation.references import FoldReferences
 from i2cnn.recogniser.bundle import POPULATION_FILE
 from i2cnn.rivals.fold import RivalFold
@@ -21,9 +21,8 @@ from i2cnn.svm.calibration import calibrate
 from i2cnn.svm.gram import FoldGram, balanced_sum, per_patch_gram, sum_gram
 from i2cnn.svm.gram_svc import Choice, GramSVC, fit_and_predict
 from i2cnn.svm.pair_weights import SVM_FILE, PairWeights, collapse
-from i2cnn.svm.person_reference import FEWEST_PICTURES, NOBODY, Population
+from i2cnn.svm.person_reference import Population
 from i2cnn.svm.population_fit import fit_references
-from i2cnn.svm.probabilities import bins
 from i2cnn.svm.variants import TRAINED, UNTRAINED, Variant
 from i2cnn.util.arrays import Float32Array, Float64Array, IntArray
 from i2cnn.util.progress import progress
@@ -193,23 +192,10 @@ class NetworkScores:
         rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], self.folder.fitted_faces)
         path = self.folder.path / POPULATION_FILE
         fit_references(features, fitted, self.folder.fitted_faces, rule).save(path)
-        population = Population.load(path)
         plain = PairWeights.load(self.folder.path / SVM_FILE)
-        scores = np.empty((len(tested), len(inputs.task)))
-        for person in np.unique(inputs.subjects[tested]):
-            own = inputs.subjects[tested] == person
-            album, pairs = features[tested[own]], plain
-            if len(album) >= FEWEST_PICTURES:
-                album = population.reference(album, NOBODY).apply(album)
-                pairs = population.pairs
-            scores[own] = pairs.face_scores(album, len(inputs.task))
-        truth = inputs.labels[tested]
-        found: dict[str, Any] = {
-            "linear_reference_accuracy": float(np.mean(scores.argmax(axis=1) == truth))
-        }
-        if population.pairs.slope is not None:
-            found["reference_calibration"] = [asdict(one) for one in bins(scores, truth)]
-        return found
+        scores = plain.face_scores((features[row] for row in tested), len(inputs.task))
+        people, truth = inputs.subjects[tested], inputs.labels[tested]
+        return referenced_scores(scores, Population.load(path), features, tested, people, truth)
 
     def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
         """Save a linear SVM; returns what :meth:`_save_linear` does."""
@@ -217,14 +203,4 @@ class NetworkScores:
         _, tested = self.folder.sides
         pairs.save(self.folder.path / SVM_FILE)
         scores = pairs.face_scores((features[row] for row in tested), len(inputs.task))
-        truth = inputs.labels[tested]
-        named = scores.argmax(axis=1)
-        found: dict[str, Any] = {
-            "linear_accuracy": float(np.mean(named == truth)),
-            "linear_confusion": confusion_matrix(
-                truth, named, labels=range(len(inputs.task))
-            ).tolist(),
-        }
-        if pairs.slope is not None:
-            found["calibration"] = [asdict(one) for one in bins(scores, truth)]
-        return found
+        return plain_scores(scores, inputs.labels[tested], pairs.slope is not None)

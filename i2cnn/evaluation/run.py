@@ -14,7 +14,8 @@ RUN/
     fold_NN/kK_seedsN  the networks of N seeds together (see ensemble_job.py)
     fold_NN/rival_X  one rival each (see rival_job.py)
     rivals/          features of all faces, until a command has done its jobs
-    recogniser/      a model for `i2cnn predict`, from the first job of the most patches
+    recogniser/      a model for `i2cnn predict`, from the first job of the most patches; where no
+                     network is trained, by HOG
     report/          report.html, metrics.json, pictures
     workers/         logs of jobs that ran in processes of their own
 """
@@ -36,12 +37,15 @@ from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge, read_setti
 from i2cnn.evaluation.templates import check_templates, keep_templates
 from i2cnn.evaluation.workers import LOG_FOLDER, Failure, Workers, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
-from i2cnn.recogniser.bundle import bundled_net
+from i2cnn.network.training_folder import NET_FILE
+from i2cnn.recogniser.bundle import bundled
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import file_digest, missing_locks, only_writer
 from i2cnn.util.progress import say
 
 RECOGNISER = "recogniser"
+#: The rival that a recogniser is made of where no network is trained.
+HOG = "hog"
 #: A published run has this file in place of a folder per job (see i2cnn.report.collection).
 PUBLISHED_JOBS_FILE = "jobs.json"
 _LOCK_FILE = ".lock"
@@ -148,11 +152,11 @@ def evaluate(
         for follows in (False, True):
             jobs = [job for job in todo if job.follows == follows and job not in failed]
             failures += run_all(run, jobs, inputs, execution, workers)
+        _bundle(run, inputs)
         if not failures:
             shutil.rmtree(run / LOG_FOLDER, ignore_errors=True)
             if not execution.keep:
                 shutil.rmtree(run / FEATURES_FOLDER, ignore_errors=True)
-        _bundle(run, inputs)
     return failures
 
 
@@ -219,12 +223,17 @@ def reviewed_run(run: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _bundle(run: Path, inputs: Inputs) -> None:
-    """A recogniser from the first finished job of the most patches."""
+    """A recogniser from the first finished job of the most patches or, without networks, of HOG."""
     target, settings = run / RECOGNISER, inputs.settings
-    jobs = _network_jobs(settings, range(1, settings.folds + 1))
-    done = [job for job in jobs if job.is_done(run, inputs)]
-    if not done:
-        return
-    job = max(done, key=lambda j: (j.k, -j.seed, -j.fold))
-    if bundled_net(target) != job.result(run)["training"]["net_sha256"]:
-        job.save_recogniser(target, run, inputs)
+    done = finished_jobs(run, inputs)
+    known = bundled(target)
+    if networks := [job for job in done if isinstance(job, NetworkJob)]:
+        job = max(networks, key=lambda j: (j.k, -j.seed, -j.fold))
+        if known.get("files", {}).get(NET_FILE) != job.result(run)["training"]["net_sha256"]:
+            job.save_recogniser(target, run, inputs)
+    elif not settings.patch_counts and not settings.has_own_split:
+        hog = [job for job in done if isinstance(job, RivalJob) and job.rival == HOG]
+        if hog and known.get("inputs") != inputs.digest:
+            from i2cnn.evaluation.hog_recogniser import save_hog_recogniser  # slow to import
+
+            save_hog_recogniser(target, hog[0], run, inputs)

@@ -23,7 +23,7 @@ _LIMITS = (
 )
 
 
-def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> Card:
+def run_card(inputs: Inputs, fold: int, by: str, method: str, trained: Mapping[str, Any]) -> Card:
     """What is known of a recogniser from a run.
 
     Parameters
@@ -32,10 +32,10 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
         Of the run.
     fold : int
         Number of the fold whose training it is from, counted from 1.
-    k : int
-        Patches per face.
+    by, method : str
+        How it describes faces, in a word and in a sentence.
     trained : mapping
-        What the job's result says of the trained net: how the linear SVMs named the tested faces.
+        How the linear SVMs named the tested faces (see :mod:`i2cnn.evaluation.recogniser_scores`).
     """
     accuracy = float(trained["linear_accuracy"])
     referenced = trained.get("linear_reference_accuracy")
@@ -51,18 +51,17 @@ def run_card(inputs: Inputs, fold: int, k: int, trained: Mapping[str, Any]) -> C
     result = f"{accuracy:.0%} of {len(tested)} {whom} right"
     return Card(
         name="recogniser",
-        title=f"trained by `i2cnn evaluate` on {source}, profile {settings.profile}",
-        line=f"{len(labels)} expressions, learned from {source} (profile {settings.profile})",
-        warning=f"this recogniser learned from {learned} (profile {settings.profile}) and named "
+        title=f"trained by `i2cnn evaluate` on {source}, {by}",
+        line=f"{len(labels)} expressions, learned from {source} ({by})",
+        warning=f"this recogniser learned from {learned} ({by}) and named "
         f"{result}; "
         + (f"{settings.protocol}; " if own_split else "")
         + ("it has never seen a photograph." if rendered else "others may differ from them."),
         labels=labels,
-        method=f"{k} {'patch' if k == 1 else 'patches'} per face, features of the network of "
-        f"profile {settings.profile}, and a linear SVM.",
+        method=f"{method}, and a linear SVM.",
         protocol=_own_split(settings, result)
         if own_split
-        else f"Fold {fold} of {settings.folds}: {result}. Neither the network nor the SVM had "
+        else f"Fold {fold} of {settings.folds}: {result}. Neither the features nor the SVM had "
         "seen them. The interval is Wilson's, as if faces of one person were independent; the "
         "run's report has one over people.",
         licence="It may be passed on as far as the licences of its pictures allow.",

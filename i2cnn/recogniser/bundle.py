@@ -195,15 +195,14 @@ def _save_scheme(scheme: Scheme, folder: Path) -> str:
     return SCHEME_FILE
 
 
-def bundled_net(target: Path) -> str:
-    """SHA-256 of a bundle's network; empty where no bundle can be used, or it has no card."""
+def bundled(target: Path) -> Mapping[str, Any]:
+    """Content of a bundle's recogniser.json; empty where none can be used, or it has no card."""
     if not (target / CARD_FILE).is_file():
-        return ""
+        return {}
     try:
-        net: str = _read_about(target)["files"][NET_FILE]
+        return _read_about(target)
     except InputError:
-        return ""
-    return net
+        return {}
 
 
 def load_bundle(folder: Path) -> Bundle:

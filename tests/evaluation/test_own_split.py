@@ -110,7 +110,7 @@ def test_saved_and_compared_tables_say_it(run: Path, tmp_path: Path, capsys: Out
 
 
 def test_the_card_says_it(run: Path) -> None:
-    card = run_card(read_inputs(run), 1, 5, {"linear_accuracy": 4 / 7})
+    card = run_card(read_inputs(run), 1, "profile paper", "HOG", {"linear_accuracy": 4 / 7})
     assert "learned from 12 pictures of a set in parts (profile paper)" in card.warning
     assert PEOPLE_UNKNOWN in card.warning
     assert "57% of 7 pictures right" in card.protocol

@@ -23,7 +23,7 @@ from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import Settings
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import Face, write_faces_csv
-from i2cnn.models.card import read_card
+from i2cnn.models.card import Card, read_card
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
@@ -187,8 +187,8 @@ def test_a_card_says_that_other_people_trained(tmp_path: Path) -> None:
     other = replace(inputs.faces[0], subject="extra:D", image="/photos/x.png")
     settings = replace(inputs.settings, train_also="/photos")
     joined = replace(inputs, settings=settings, extras=[other])
-    card = run_card(joined, 1, 1, {"linear_accuracy": 0.5})
-    assert card.method.startswith("1 patch per face, ")
+    card = run_card(joined, 1, "HOG", "1 patch per face", {"linear_accuracy": 0.5})
+    assert card.method == "1 patch per face, and a linear SVM."
     assert (
         "learned from 2 people of rendered faces and 1 person of a folder of faces" in card.warning
     )
@@ -281,14 +281,29 @@ def test_a_network_is_fused_with_a_rival(data: Path, tmp_path: Path) -> None:
         )
         assert trained == untrained
     assert check(out) == []
-    the_recogniser_uses_references(out, data, methods["trained"])
+    card = the_recogniser_names_as_its_card_says(out, data)
+    assert card.as_is.accuracy == methods["trained"]["linear_accuracy"]
 
 
-def the_recogniser_uses_references(run: Path, data: Path, trained: dict[str, Any]) -> None:
-    """It names the tested faces as the job says that its SVMs do."""
+def test_a_run_without_a_network_makes_a_recogniser_by_hog(
+    referenced: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = the_recogniser_names_as_its_card_says(referenced, data)
+    assert "(HOG) and named" in card.warning
+    assert sum(map(sum, card.confusion)) == 28
+    capsys.readouterr()
+    options = ["--reference=person", "--reference-pictures=1,5,all", "--reference-classes=2"]
+    assert main(rivals_only(data, referenced, *options)) == 0
+    said = capsys.readouterr()
+    assert f"recogniser: {referenced / 'recogniser'}" in said.out
+    assert "making a recogniser" not in said.err  # it is there
+
+
+def the_recogniser_names_as_its_card_says(run: Path, data: Path) -> Card:
+    """It names the tested faces as well as its card says, with references and without."""
     recogniser, inputs = Recogniser(run / "recogniser", device="cpu"), read_inputs(run)
     _, tested = inputs.sides(1)
-    right = {"linear_accuracy": 0, "linear_reference_accuracy": 0}
+    right = {"as it is": 0, "from a reference": 0}
     for person in set(inputs.subjects[tested]):
         faces = [inputs.faces[row] for row in tested if inputs.subjects[row] == person]
         detections = [Detection((0, 0, 1, 1), face.points, "given") for face in faces]
@@ -301,13 +316,13 @@ def the_recogniser_uses_references(run: Path, data: Path, trained: dict[str, Any
             for face, detection, features in zip(faces, detections, described, strict=True):
                 found = recogniser.name(features, detection, reference)
                 right[how] += found.label == face.label
-    for how, number in right.items():
-        assert number == round(trained[how] * len(tested))
     card = read_card(run / "recogniser")
     assert card is not None
     assert card.reference is not None
-    assert card.reference.accuracy == trained["linear_reference_accuracy"]
+    for share, number in zip((card.as_is, card.reference), right.values(), strict=True):
+        assert number == round(share.accuracy * len(tested))
     assert set(card.calibration) == {"as_is", "reference"}
+    return card
 
 
 def test_a_person_of_one_picture_is_named_without_a_reference(tmp_path: Path) -> None:
