@@ -18,12 +18,11 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     """The report's main table; the parts of the patches are on the page only."""
     console = console or PlainConsole()
     seeds = len(report.settings.seeds)
-    folds = ", ".join(map(str, report.folds_done))
     columns = ("method", "folds", "accuracy %", "std", "95 % *", "macro-F1", "paper %")
     table = table_of(
         *columns,
         title=f"{report.title}, {report.settings.protocol}"
-        + ("" if report.settings.has_own_split else f", fold(s) {folds}")
+        + ("" if report.settings.has_own_split else f", {_folds(report)}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
         f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
@@ -37,6 +36,8 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
     for p in report.published:
         if p.ours.startswith("rival_") and p.ours in published:
             table.add_row(f"{p.method} (published)", "", "", "", "", "", published[p.ours])
+    if not report.published:
+        table.columns.pop()
     console.print(table)
     for method, reason in report.not_applicable.items():
         console.print(f"n/a: {method.title} is not applicable: {reason}.", soft_wrap=True)
@@ -58,6 +59,14 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
             "learned nothing there. Train longer.",
             soft_wrap=True,
         )
+
+
+def _folds(report: RunReport) -> str:
+    """The folds that are done: all, or some."""
+    done, number = report.folds_done, report.settings.folds
+    if len(done) == number:
+        return f"{number} folds"
+    return f"fold{'s' if len(done) > 1 else ''} {', '.join(map(str, done))} of {number}"
 
 
 def _few(report: RunReport) -> str:

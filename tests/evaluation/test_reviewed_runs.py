@@ -67,7 +67,7 @@ def test_evaluate_picks_up_what_a_person_corrected(
     assert account["found"]["images"] == len(faces) - 2
     assert account["faces_found"]["manual"] == 1
     page = (run / "report" / "report.html").read_text()
-    assert "1 left out: by a person&#39;s decision." in page
+    assert f"left out: 1 by a person&#39;s decision: {faces[0].image}<" in page
     with pytest.raises(InputError, match="already has results of these faces"), reviewed_run(run):
         pass
 

@@ -26,6 +26,13 @@ def test_the_table_puts_the_published_number_beside_ours() -> None:
     assert "I2CNN-60, trained │ 3 │ 90.0 │ 7.0 │ 80.0 - 100.0 │ 0.900 │ 98.3" in text
 
 
+def test_data_the_paper_did_not_use_have_no_column_of_its_numbers() -> None:
+    text = printed(report_of([row_of("k60_trained", 0.9)], dataset="folder"))
+    assert "I2CNN-60, trained │ 3 │ 90.0 │ 7.0 │ 80.0 - 100.0 │ 0.900 │ │ chance │" in text
+    assert "paper %" not in text
+    assert "person-independent, 3 folds" in text
+
+
 def test_published_methods_that_are_not_run_here_have_rows() -> None:
     text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
     assert "BDBN [23] (published) │ │ │ │ │ │ 96.7 ?" in text
