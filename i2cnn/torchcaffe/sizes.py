@@ -29,7 +29,7 @@ def check_shape(shape: Sequence[int]) -> None:
         raise CaffeError(f"{len(shape)} axes are more than Caffe's {MAX_AXES}")
     if any(dim < 0 for dim in shape):
         raise CaffeError(f"a blob cannot have the negative dimensions {tuple(shape)}")
-    if max(*shape, math.prod(shape), 0, 0) > MAX_COUNT:
+    if max(*shape, math.prod(shape), 0) > MAX_COUNT:
         raise CaffeError(
             f"a blob of shape {tuple(shape)} has more numbers than Caffe's limit of {MAX_COUNT}"
         )

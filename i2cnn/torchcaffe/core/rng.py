@@ -7,6 +7,7 @@ weights, crops and mirrors of a run follow from `random_seed` alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,55 +15,44 @@ import numpy.typing as npt
 
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 
-_STRIPS = 128
-_TAIL = np.longdouble("3.4426198558966521214")
-_EXP_STRIPS = 256
-_EXP_TAIL = np.longdouble("7.6971174701310497140")
+Draws = npt.NDArray[np.uint32]
+Doubles = npt.NDArray[np.float64]
+Curve = Callable[[Any], Any]
 
 
-def _normal_tables() -> tuple[Doubles, Doubles]:
-    """Edges x and heights y of the ziggurat's equal-area strips under exp(-x^2/2)."""
+def _ziggurat(
+    strips: int, tail: str, beyond: Curve, density: Curve, inverse: Curve
+) -> tuple[Doubles, Doubles]:
+    """Edges x and heights y of strips of one area under a density.
 
-    def density(x: Any) -> Any:
-        return np.exp(-x * x / 2)
-
-    # Area of a strip: the lowest one is a rectangle plus the tail beyond it.
-    beyond = math.erfc(float(_TAIL / np.sqrt(2.0)))
-    tail = np.sqrt(np.longdouble(np.pi) / 2) * np.longdouble(beyond)
-    area = _TAIL * density(_TAIL) + tail
-    x = np.zeros(_STRIPS + 1, np.longdouble)
-    x[0] = area / density(_TAIL)
-    x[1] = _TAIL
-    for i in range(1, _STRIPS - 1):
-        x[i + 1] = np.sqrt(-2 * np.log(area / x[i] + density(x[i])))
+    The lowest one is a rectangle up to `tail`, and `beyond(tail)`, the area from there on.
+    """
+    x = np.zeros(strips + 1, np.longdouble)
+    x[1] = np.longdouble(tail)
+    area = x[1] * density(x[1]) + beyond(x[1])
+    x[0] = area / density(x[1])
+    for i in range(1, strips - 1):
+        x[i + 1] = inverse(area / x[i] + density(x[i]))
     y = density(x)
     y[0] = 0
     return x.astype(np.float64), y.astype(np.float64)
 
 
-def _exponential_tables() -> tuple[Doubles, Doubles]:
-    """The same under exp(-x)."""
-    area = _EXP_TAIL * np.exp(-_EXP_TAIL) + np.exp(-_EXP_TAIL)
-    x = np.zeros(_EXP_STRIPS + 1, np.longdouble)
-    x[0] = area / np.exp(-_EXP_TAIL)
-    x[1] = _EXP_TAIL
-    for i in range(1, _EXP_STRIPS - 1):
-        x[i + 1] = -np.log(area / x[i] + np.exp(-x[i]))
-    y = np.exp(-x)
-    y[0] = 0
-    return x.astype(np.float64), y.astype(np.float64)
-
-
-_NORMAL_X, _NORMAL_Y = _normal_tables()
+_NORMAL_X, _NORMAL_Y = _ziggurat(
+    128,
+    "3.4426198558966521214",
+    lambda x: np.sqrt(np.longdouble(np.pi) / 2) * np.longdouble(math.erfc(float(x / np.sqrt(2.0)))),
+    lambda x: np.exp(-x * x / 2),
+    lambda y: np.sqrt(-2 * np.log(y)),
+)
+_EXP_X, _EXP_Y = _ziggurat(
+    256, "7.6971174701310497140", lambda x: np.exp(-x), lambda x: np.exp(-x), lambda y: -np.log(y)
+)
 _NORMAL_X32 = _NORMAL_X.astype(np.float32)
-_EXP_X, _EXP_Y = _exponential_tables()
 _CHUNK = 1 << 22
 #: Draws from here on round to 1 as float32, which Boost discards where it needs [0, 1).
 _ROUNDS_TO_ONE = 2**32 - 128
 _F = np.float32
-
-Draws = npt.NDArray[np.uint32]
-Doubles = npt.NDArray[np.float64]
 
 
 class CaffeRNG:
@@ -99,8 +89,7 @@ class CaffeRNG:
         out = np.empty(n, np.float32)
         done = 0
         while done < n:
-            unit = self.draw(n - done).astype(np.float32) * _F(2.0**-32)
-            values = unit * (top - bottom) + bottom
+            values = _unit(self.draw(n - done)) * (top - bottom) + bottom
             # Rounding can reach the open end; Boost then draws again.
             values = values[values < top]
             out[done : done + len(values)] = values

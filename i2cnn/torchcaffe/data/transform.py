@@ -63,7 +63,7 @@ class DataTransformer:
         return CaffeError(f"layer {self.layer!r}: {reason}")
 
     def output_shape(self, height: int, width: int, channels: int) -> Shape:
-        """(C, H, W) of a transformed image; checks crop and mean against the image."""
+        """(C, H, W) of a transformed image; an InputError if crop or mean do not fit it."""
         crop = self.param.crop_size
         if crop > min(height, width):
             raise self._fail(f"crop_size {crop} is larger than the {height}x{width} image")
@@ -71,7 +71,8 @@ class DataTransformer:
             if self.mean.shape != (height, width, channels):
                 raise self._fail(
                     f"{self.param.mean_file} is a mean of {self.mean.shape} (height, width, "
-                    f"channels), the images are {(height, width, channels)}"
+                    f"channels), an image is {(height, width, channels)}; resize the images to its "
+                    "size, or give mean_value"
                 )
         elif self.mean is not None and len(self.mean) not in (1, channels):
             raise self._fail("Specify either 1 mean_value or as many as channels")
@@ -93,8 +94,9 @@ class DataTransformer:
             The image's size does not match the net's input.
         """
         height, width = image.shape[:2]
-        rows, columns = out.shape[:2]
-        self.check_size(image, rows, columns)
+        rows, columns, channels = out.shape
+        if self.output_shape(height, width, channels)[1:] != (rows, columns):
+            raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
         one = None if draws is None else draws[None]
         top, left, mirror = self.windows(one, 1, height, width)[:, 0].tolist()
         window = (slice(top, top + rows), slice(left, left + columns))
@@ -115,20 +117,6 @@ class DataTransformer:
                 np.subtract(crop, mean, out=target, dtype=np.float32)
         if self.param.scale != 1:
             out *= np.float32(self.param.scale)
-
-    def check_size(self, image: Image, rows: int, columns: int) -> None:
-        """Refuse an (H, W, C) image whose size does not match the net's input, or the mean's."""
-        height, width = image.shape[:2]
-        if self.mean is not None and self.mean.ndim == 3 and self.mean.shape[:2] != (height, width):
-            mean = "x".join(map(str, self.mean.shape[:2]))
-            raise self._fail(
-                f"an image is {height}x{width}, the mean {self.param.mean_file} {mean}; resize the "
-                "images to its size, or give mean_value"
-            )
-        if (self.param.crop_size == 0 and (height, width) != (rows, columns)) or (
-            height < rows or width < columns
-        ):
-            raise self._fail(f"an image is {height}x{width}, the net's input {rows}x{columns}")
 
     def windows(self, draws: Draws | None, number: int, height: int, width: int) -> Windows:
         """Top, left and whether to mirror (0 or 1) of `number` images, from :meth:`draws`.

@@ -7,7 +7,7 @@ over any axes. :func:`crop` uses it to lay one feature map onto another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -124,31 +124,20 @@ def coord_map_from_to(top_from: Top, top_to: Top) -> Map:
     InputError
         No chain of layers with maps leads from one to the other.
     """
-    known: dict[Top, Map] = {}
-    _walk(top_from, lambda top, found: known.update({top: found}) or False)
-    met: list[Map] = []
-
-    def meets(top: Top, found: Map) -> bool:
+    known = dict(_maps(top_from))
+    for top, found in _maps(top_to):
         if top in known:
-            met.append(compose(found, inverse(known[top])))
-        return bool(met)
-
-    _walk(top_to, meets)
-    if not met:
-        raise CaffeError(
-            "Could not compute map between tops; are they connected by spatial layers?"
-        )
-    return met[0]
+            return compose(found, inverse(known[top]))
+    raise CaffeError("Could not compute map between tops; are they connected by spatial layers?")
 
 
-def _walk(start: Top, visit: Callable[[Top, Map], bool]) -> None:
-    """Visit a top and what it depends on, with their maps to it, until a visit returns True."""
+def _maps(start: Top) -> Iterator[tuple[Top, Map]]:
+    """A top and all that it depends on, with their maps to it."""
     maps = {start: IDENTITY}
     waiting = {start}
     while waiting:
         top = waiting.pop()
-        if visit(top, maps[top]):
-            return
+        yield top, maps[top]
         # A Crop layer's second bottom gives only a size.
         bottoms = top.fn.inputs[:1] if top.fn.type_name == "Crop" else top.fn.inputs
         try:
