@@ -11,6 +11,7 @@ from i2cnn.svm.variants import TRAINED, UNTRAINED
 from i2cnn.util.arrays import Float64Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
+from i2cnn.util.npz import DAMAGES
 
 #: Weights of the nets that are scored.
 WEIGHTS = {TRAINED: NET_FILE, UNTRAINED: UNTRAINED_FILE}
@@ -54,6 +55,6 @@ def load_array(path: Path) -> Float64Array:
             f"{path}: missing; earlier versions did not keep it. Delete {path.parent} and "
             "repeat the command to do that job again"
         ) from None
-    except (OSError, EOFError, ValueError) as error:
+    except DAMAGES as error:
         raise InputError(f"{path}: damaged ({error}); delete {path.parent}") from None
     return array

@@ -16,6 +16,7 @@ from i2cnn.evaluation.methods import FLOOR, RIVAL, Method, referenced_name, with
 from i2cnn.rivals import RIVALS
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
+from i2cnn.util.npz import DAMAGES
 from i2cnn.util.progress import progress, say
 
 # Describing and fitting import scikit-image and scikit-learn, which reading a run does not need.
@@ -116,7 +117,7 @@ class RivalJob(Job):
             features = np.load(path, mmap_mode="r", allow_pickle=False)
             if len(features) != len(inputs.all_faces):
                 raise ValueError(f"{len(features)} faces, not {len(inputs.all_faces)}")
-        except (OSError, EOFError, ValueError) as error:
+        except DAMAGES as error:
             raise InputError(
                 f"{path}: damaged ({error}); delete it and repeat the command"
             ) from None

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -33,14 +32,13 @@ from i2cnn.util.files import (
     write_json,
 )
 from i2cnn.util.images import read_image
+from i2cnn.util.npz import DAMAGES
 from i2cnn.util.progress import Callback
 from i2cnn.util.threads import in_order
 from i2cnn.util.turns import Turns
 
 #: The progress file is written after this many faces.
 _CHECKPOINT = 16
-#: What NumPy raises for a file that is damaged, or no .npy file.
-_DAMAGES = (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueError)
 
 _Store = np.memmap[Any, np.dtype[np.float32]]
 
@@ -205,7 +203,7 @@ def _continued_store(out: Path, shape: tuple[int, int, int]) -> _Store:
         if found.shape != shape or found.dtype != np.float32:
             raise ValueError(f"{found.dtype} {found.shape}, not float32 {shape}")
         return np.lib.format.open_memmap(out, "r+")
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise InputError(f"{out}: damaged ({error}); delete it to start over") from None
 
 
@@ -264,7 +262,7 @@ def load_features(path: Path, faces: Sequence[Face] | None = None) -> Float32Arr
         features: Float32Array = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `i2cnn features` writes it") from None
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise InputError(f"{path}: damaged, or not a .npy file ({error})") from None
     if features.ndim != 3 or 0 in features.shape or features.dtype.kind != "f":
         raise InputError(

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
@@ -16,6 +17,8 @@ from i2cnn.util.arrays import AnyArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path
 
+#: What NumPy raises for a file that is damaged, or no .npy file.
+DAMAGES = (OSError, EOFError, OverflowError, SyntaxError, TokenError, ValueError)
 #: Readers of headers by format version; version 3 is only for field names that are not ASCII.
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
@@ -55,15 +58,7 @@ def read_npz(path: Path, most_bytes: int) -> dict[str, AnyArray]:
                 member.filename.removesuffix(".npy"): _array(archive.read(member))
                 for member in archive.infolist()
             }
-    except (
-        BadZipFile,
-        EOFError,
-        NotImplementedError,
-        OSError,
-        OverflowError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except (BadZipFile, NotImplementedError, RuntimeError, *DAMAGES) as error:
         raise InputError(f"{path}: damaged, or not an .npz file ({error})") from None
 
 

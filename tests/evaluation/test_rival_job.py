@@ -46,7 +46,7 @@ def test_a_rival_that_cannot_describe_the_faces_does_not_lose_the_others(
     assert len(list(run.glob("fold_*/*/job.json"))) == 2 * 4
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", "of too few faces"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\0\x01\0(", "of too few faces"])
 def test_damaged_features_are_named(run: Path, tmp_path: Path, content: bytes | str) -> None:
     copy = copy_of(run, tmp_path / "copy")
     inputs = read_inputs(copy)

@@ -189,6 +189,7 @@ def test_features_from_elsewhere_need_no_progress_file(faces: list[Face], out: P
         (b"x", "damaged, or not a .npy file"),
         (b"image,subject,label", "damaged, or not a .npy file .the magic string"),
         (b"PK\x03\x04 an archive", "damaged, or not a .npy file .the magic string"),
+        (b"\x93NUMPY\x01\0\x01\0(", "damaged, or not a .npy file"),
     ],
 )
 def test_an_unusable_file_is_named(content: bytes | None, message: str, out: Path) -> None:

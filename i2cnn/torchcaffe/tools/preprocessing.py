@@ -11,6 +11,7 @@ import numpy as np
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.pycaffe import set_mode_cpu, set_mode_gpu
+from i2cnn.util.npz import DAMAGES
 from i2cnn.util.text import show
 
 
@@ -81,6 +82,6 @@ def load(path: str) -> AnyArray:
         raise MissingFileError(f"File not found: {path}")
     try:
         array: AnyArray = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except DAMAGES as error:
         raise CaffeError(f"{path}: not an array of numbers in a .npy file ({error})") from None
     return array
