@@ -53,7 +53,8 @@ def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title
     """Confusion matrix as in the paper's Figure 7: percent of each true class, by row."""
     share = 100 * confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     side = 0.56 * len(labels) + 1.2
-    figure, axes = plt.subplots(figsize=(side, side), layout="constrained")
+    width = max(side, 4.5)  # the page scales all pictures to one width, and so their letters
+    figure, axes = plt.subplots(figsize=(width, side), layout="constrained")
     axes.tick_params(labelsize=_SMALL)
     image = axes.imshow(share, cmap="Greens", vmin=0, vmax=100)
     for i, row in enumerate(share):
@@ -65,8 +66,8 @@ def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str], title
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("predicted", fontsize=_SMALL)
     axes.set_ylabel("true", fontsize=_SMALL)
-    # A line of it is at most as wide as the matrix, and is cut off nowhere.
-    axes.set_title(textwrap.fill(title, 7 * len(labels)), fontsize=10)
+    # A line of it is at most as wide as the picture, and is cut off nowhere.
+    axes.set_title(textwrap.fill(title, max(7 * len(labels), 30)), fontsize=10)
     return _png(figure)
 
 

@@ -278,7 +278,7 @@ class RunReport:
         """The profile, and how the run departs from it."""
         what = PROFILE_WORDS[self.settings.profile]
         if not self.settings.patch_counts:
-            what = "no network was trained"
+            what = "No network was trained"
         return "; ".join([what, *self.departures])
 
     @property

@@ -24,8 +24,8 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
         title=f"{report.title}, {report.settings.protocol}"
         + ("" if report.settings.has_own_split else f", {_folds(report)}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
-        caption=f"Profile {report.settings.profile}: {report.profile_words}.\n"
-        f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
+        caption=_profile(report)
+        + f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
     )
     published = {p.ours: p.text for p in report.published if p.ours}
     for row in report.main_methods:
@@ -59,6 +59,13 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
             "learned nothing there. Train longer.",
             soft_wrap=True,
         )
+
+
+def _profile(report: RunReport) -> str:
+    """What the networks are; that there is none needs no profile."""
+    settings = report.settings
+    profile = f"Profile {settings.profile}: " if settings.patch_counts else ""
+    return f"{profile}{report.profile_words}.\n"
 
 
 def _folds(report: RunReport) -> str:

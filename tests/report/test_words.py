@@ -47,7 +47,7 @@ def test_rivals_alone_have_a_summary() -> None:
     (text,) = words.summary(report)
     assert text.startswith("On rendered faces, rival_hog_rbf names 70.0 %")
     assert "%). No network was trained. Always" in text
-    assert report.profile_words == "no network was trained"
+    assert report.profile_words == "No network was trained"
     assert "confusion_rival_hog_rbf.png" in draw_pictures(report)
 
 
