@@ -8,6 +8,7 @@ first frame is neutral and the last three show the expression (paper section 4.1
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder, least_converted
@@ -52,7 +53,6 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
     check_folder(root, "CK+")
     images = _folder(root, ("cohn-kanade-images", "sequences"), "the sequences")
     emotions = _folder(root, ("Emotion", "Emotion_labels"), "the emotion codes")
-    with_neutral = NEUTRAL in task.labels
     samples: list[Sample] = []
     left_out: dict[str, list[str]] = {}
     sequences = [d for s in sorted(images.iterdir()) if s.is_dir() for d in sorted(s.iterdir())]
@@ -64,8 +64,8 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
         if label is not None and label not in task.labels:
             label, reason = None, f"sequences of {label}"
         frames = _frames(folder, images, left_out)
-        if label is not None and len(frames) < PEAK_FRAMES + with_neutral:
-            label, reason = None, f"sequences of fewer than {PEAK_FRAMES + with_neutral} frames"
+        if label is not None and len(frames) < fewest_frames(task):
+            label, reason = None, f"sequences of fewer than {fewest_frames(task)} frames"
         elif label is not None and _number(frames[-1]) != peak:
             # The peak is gone, and the frames before it may still be neutral.
             label, reason = None, "sequences whose last frame is not that of the emotion file"
@@ -74,31 +74,39 @@ def read_ckplus(root: Path, task: Task) -> Dataset:
             left_out.setdefault(reason, []).append(name)
             continue
         subject, sequence = name.split("/")
-        chosen = [(frames[0], NEUTRAL)] if with_neutral else []
-        chosen += [(frame, label) for frame in frames[-PEAK_FRAMES:]]
-        for path, expression in chosen:
+        for path, expression in chosen_frames(frames, label, task):
             image = path.relative_to(root).as_posix()
             samples.append(Sample(image, subject, expression, sequence, _number(path)))
-    return Dataset("ckplus", root, task, samples, _expected(task), left_out, _notes(samples))
+    counts = {label: n for label, n in SEQUENCES.items() if label in task.labels}
+    expected = expected_frames(118 if CONTEMPT in counts else 106, counts, task)
+    return Dataset("ckplus", root, task, samples, expected, left_out, _notes(samples))
+
+
+def fewest_frames(task: Task) -> int:
+    """Frames that a sequence must have."""
+    return PEAK_FRAMES + (NEUTRAL in task.labels)
+
+
+def chosen_frames(frames: Sequence[Path], label: str, task: Task) -> list[tuple[Path, str]]:
+    """Frames of a sequence that are used, each with its label."""
+    neutral = [(frames[0], NEUTRAL)] if NEUTRAL in task.labels else []
+    return neutral + [(frame, label) for frame in frames[-PEAK_FRAMES:]]
+
+
+def expected_frames(subjects: int, counts: Mapping[str, int], task: Task) -> dict[str, int]:
+    """What the complete data set has, of its numbers of sequences by label."""
+    sequences = sum(counts.values())
+    frames = {label: PEAK_FRAMES * n for label, n in counts.items()}
+    if NEUTRAL in task.labels:
+        frames[NEUTRAL] = sequences
+    counted = {"subjects": subjects, "sequences": sequences, **frames}
+    return counted | {"images": sum(frames.values())}
 
 
 def _notes(samples: list[Sample]) -> list[str]:
     converted = sum(Path(s.image).suffix.lower() != ".png" for s in samples)
     note = f"{converted} images are conversions; CK+ itself has PNG files"
     return [_TIME_CODE, note] if converted else [_TIME_CODE]
-
-
-def _expected(task: Task) -> dict[str, int]:
-    """What the complete data set has."""
-    counts = {label: n for label, n in SEQUENCES.items() if label in task.labels}
-    sequences = sum(counts.values())
-    subjects = 118 if CONTEMPT in counts else 106
-    expected = {"subjects": subjects, "sequences": sequences}
-    expected |= {label: PEAK_FRAMES * n for label, n in counts.items()}
-    if NEUTRAL in task.labels:
-        expected[NEUTRAL] = sequences
-    expected["images"] = sum(v for k, v in expected.items() if k in task.labels)
-    return expected
 
 
 def _frames(folder: Path, images: Path, left_out: dict[str, list[str]]) -> list[Path]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from i2cnn.datasets.base import Dataset, Sample, check_folder
-from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
+from i2cnn.datasets.ckplus import chosen_frames, expected_frames, fewest_frames
+from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, SADNESS, SURPRISE, Task
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 
@@ -22,7 +23,6 @@ LABELS = {
     "surprise": SURPRISE,
 }
 SUBJECTS = 80
-PEAK_FRAMES = 3
 _PERSON = "[Pp][0-9][0-9][0-9]"
 
 
@@ -43,12 +43,13 @@ def read_oulu(root: Path, task: Task) -> Dataset:
         if not folder.is_dir() or label is None:
             left_out.setdefault("not a sequence of an expression", []).append(name)
         else:
-            samples += _sequence(root, folder, label, NEUTRAL in task.labels, left_out)
-    return Dataset("oulu", root, task, samples, _expected(task), left_out)
+            samples += _sequence(root, folder, label, task, left_out)
+    expected = expected_frames(SUBJECTS, dict.fromkeys(LABELS.values(), SUBJECTS), task)
+    return Dataset("oulu", root, task, samples, expected, left_out)
 
 
 def _sequence(
-    root: Path, folder: Path, label: str, with_neutral: bool, left_out: dict[str, list[str]]
+    root: Path, folder: Path, label: str, task: Task, left_out: dict[str, list[str]]
 ) -> list[Sample]:
     """The frames of a sequence that are used; others than frames are listed."""
     frames: dict[int, Path] = {}
@@ -61,31 +62,12 @@ def _sequence(
         else:
             continue
         left_out.setdefault(reason, []).append(path.relative_to(root).as_posix())
-    fewest = PEAK_FRAMES + with_neutral
-    if len(frames) < fewest:
-        reason = f"sequences of fewer than {fewest} frames"
+    if len(frames) < fewest_frames(task):
+        reason = f"sequences of fewer than {fewest_frames(task)} frames"
         left_out.setdefault(reason, []).append(folder.relative_to(root).as_posix())
         return []
-    numbers = sorted(frames)
-    chosen = [(numbers[0], NEUTRAL)] if with_neutral else []
-    chosen += [(number, label) for number in numbers[-PEAK_FRAMES:]]
+    subject, sequence = folder.parent.name, folder.name
     return [
-        Sample(
-            frames[number].relative_to(root).as_posix(),
-            folder.parent.name,
-            expression,
-            folder.name,
-            number,
-        )
-        for number, expression in chosen
+        Sample(path.relative_to(root).as_posix(), subject, expression, sequence, int(path.stem))
+        for path, expression in chosen_frames([frames[n] for n in sorted(frames)], label, task)
     ]
-
-
-def _expected(task: Task) -> dict[str, int]:
-    """What the complete data set has."""
-    sequences = SUBJECTS * len(LABELS)
-    expected = {"subjects": SUBJECTS, "sequences": sequences}
-    expected |= dict.fromkeys(LABELS.values(), SUBJECTS * PEAK_FRAMES)
-    if NEUTRAL in task.labels:
-        expected[NEUTRAL] = sequences
-    return expected | {"images": sum(expected[label] for label in task.labels)}
