@@ -130,7 +130,8 @@ def check(path: str) -> Report:
         for phase, name in _PHASES.items():
             param = deepcopy(net)
             net_state(param, phase, 0, [])
-            _Walk(filter_net(param, path), report, name).go()
+            with tempfile.TemporaryDirectory() as folder:
+                _Walk(filter_net(param, path), report, name).go(folder)
     except InputError as error:
         report.block(str(error))
     return report
@@ -146,11 +147,7 @@ class _Walk:
         self.shapes: dict[str, Shape | None] = {}  # None: not known
         self.sizes = report.sizes[phase] = Sizes(layers=len(net.layer))
 
-    def go(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            self._go(folder)
-
-    def _go(self, folder: str) -> None:
+    def go(self, folder: str) -> None:
         before = len(self.report.blockers)
         for layer in self.net.layer:
             for problem in (*_without_fillers(layer), *_written_elsewhere(layer, folder)):

@@ -144,20 +144,15 @@ class _Step(nn.Module):
     def __init__(self, node: Node, shared: dict[int, nn.Parameter]) -> None:
         super().__init__()
         self.layer = node.layer
-        self.names = []
-        for i, blob in enumerate(node.layer.blobs):
+        self.blobs = nn.ParameterList()
+        for blob in node.layer.blobs:
             own = nn.Parameter(blob.tensor.detach().clone(), requires_grad=False)
-            self.register_parameter(f"blob{i}", shared.setdefault(id(blob), own))
-            self.names.append(f"blob{i}")
-        self.compute = _PLAIN.get(node.layer.type, _as_it_is)
+            self.blobs.append(shared.setdefault(id(blob), own))
+        self.compute = _PLAIN.get(node.layer.type, type(node.layer).compute)
 
     def forward(self, bottoms: list[Tensor]) -> list[Tensor]:
-        self.layer.weights = [getattr(self, name) for name in self.names]
+        self.layer.weights = list(self.blobs)
         return self.compute(self.layer, bottoms)
-
-
-def _as_it_is(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
-    return layer.compute(bottoms)
 
 
 def _lrn(layer: Layer, bottoms: list[Tensor]) -> list[Tensor]:
