@@ -217,6 +217,12 @@ def _named(
 
 
 def _all_one(faces: Sequence[AlbumFace]) -> dict[str, list[AlbumFace]]:
+    folders = {face.picture.path.parent for face in faces}
+    if len(folders) > 1:
+        note(
+            f"the pictures of {len(folders)} folders are taken for one person's; --people "
+            "subfolders if each has a person of its own"
+        )
     return {"the person": list(faces)} if faces else {}
 
 

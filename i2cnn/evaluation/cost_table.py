@@ -15,6 +15,9 @@ from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
 from i2cnn.util.text import show
 
+#: From a week on, a run is said to be long, with what is shorter.
+_LONG_SECONDS = 7 * 24 * 3600
+
 
 def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
     """Print the plan as a table, with a warning if the disk is too small.
@@ -35,6 +38,12 @@ def print_plan(plan: Plan, out: Path, workers: Workers) -> None:
         console.print(f"Plan: {_faces_words(plan)}; no network is left to train.")
     if plan.estimates:
         console.print(_table(plan))
+    if plan.first_stop_seconds < plan.seconds:
+        console.print(
+            "Times: if each training stops as soon as it can, and if it runs to the end; it stops "
+            "once validation accuracy no longer rises.",
+            soft_wrap=True,
+        )
     if plan.speed is not None:
         console.print(_speed_words(plan.speed))
     if plan.estimates:
@@ -76,12 +85,8 @@ def _faces_words(plan: Plan) -> str:
 
 def _table(plan: Plan) -> Table:
     columns = ("patches", "jobs", "time each", "memory each", "disk each", "disk kept by all")
-    table = table_of(
-        *columns,
-        title=f"Plan: {_faces_words(plan)}; training, features and SVM",
-        caption="Times: if each training stops as soon as it can, and if it runs to the end; it "
-        "stops once validation accuracy no longer rises.",
-    )
+    title = f"Plan: {_faces_words(plan)}; training, features and SVM"
+    table = table_of(*columns, title=title)
     for e in plan.estimates:
         sizes = (e.memory_bytes, e.peak_bytes, e.jobs * e.kept_bytes)
         table.add_row(
@@ -115,9 +120,11 @@ def total_words(plan: Plan, at_a_time: int, free: int) -> str:
         if at_a_time > 1
         else ""
     )
+    long = plan.first_stop_seconds / at_a_time > _LONG_SECONDS
+    shorter = " A GPU, --profile better or a smaller --schedule takes less." if long else ""
     return (
         f"All jobs: {_range(plan.first_stop_seconds, plan.seconds)} one after the other"
         f"{side_by_side}; disk at most {plan.peak_bytes(at_a_time) / 1e9:.1f} GB "
         f"({free / 1e9:.0f} GB free); memory at most {plan.memory_bytes(at_a_time) / 1e9:.1f} GB "
-        "in all."
+        f"in all.{shorter}"
     )

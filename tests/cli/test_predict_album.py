@@ -64,6 +64,9 @@ def test_an_album_of_one_person(album: Path, capsys: Output) -> None:
     assert right(found) >= 0.8
     assert {(e["person"], e["reference"]) for e in found} == {("the person", 5)}
     assert said.count("faces-7 learned from rendered faces") == 1
+    assert "folders" not in said
+    _, said, _ = answers([str(album), "--people=one"], capsys)
+    assert "the pictures of 2 folders are taken for one person's; --people subfolders" in said
 
 
 def test_a_person_per_subfolder(album: Path, capsys: Output) -> None:

@@ -34,6 +34,18 @@ def test_a_dry_run_writes_nothing_and_says_what_it_costs(tmp_path: Path, capsys)
         assert words in re.sub(r"\s+", " ", printed)
 
 
+@pytest.mark.parametrize(("least", "said"), [(1e6, True), (1e3, False)])
+def test_a_range_of_times_is_explained_and_weeks_are_told_what_is_shorter(
+    least: float, said: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speed = Speed(1, 1, 1, 1, 1, 1, 1, 1, 1)
+    plan = Plan(speed, 8, 4, (Estimate("k = 1", 1, 1e6 + 1e3, least, 0, 0, 0),))
+    print_plan(plan, tmp_path, Workers(1))
+    printed = capsys.readouterr().out
+    assert "Times: if each training stops as soon as it can" in printed
+    assert ("--profile better or a smaller --schedule takes less" in printed) == said
+
+
 def test_without_networks_nothing_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
