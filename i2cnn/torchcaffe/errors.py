@@ -5,6 +5,10 @@ Where genuine Caffe aborts the process there is no kind to keep; a RuntimeError 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from i2cnn.util.errors import InputError
 
 
@@ -26,3 +30,14 @@ class CaffeAttributeError(CaffeError, AttributeError):
 
 class MissingFileError(CaffeError, FileNotFoundError):
     """A file that does not exist: a RuntimeError from pycaffe, an OSError from its readers."""
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Let the system's errors while a file is read be InputErrors that name it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise MissingFileError(f"File not found: {path}") from None
+    except OSError as error:
+        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error

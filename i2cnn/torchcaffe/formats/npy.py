@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, reading
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
 from i2cnn.util.errors import InputError
@@ -49,15 +49,12 @@ def read_npy(path: Path) -> Params:
         The file is missing, damaged or of another kind, or has something else than arrays.
     """
     try:
-        check_regular(path)
-        size = path.stat().st_size
-        check_memory(size, str(path))  # taken apart it takes up to four times its size
-        with open(path, "rb") as file:
-            return _read(file, size)
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path}") from None
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
+        with reading(path):
+            check_regular(path)
+            size = path.stat().st_size
+            check_memory(size, str(path))  # taken apart it takes up to four times its size
+            with open(path, "rb") as file:
+                return _read(file, size)
     except (AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
         reason = str(error) or "a length in it is larger than memory"
         raise CaffeError(f"{path}: damaged, or not {_WHAT}: {reason}") from None

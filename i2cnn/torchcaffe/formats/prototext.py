@@ -11,7 +11,7 @@ from typing import TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
-from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, reading
 from i2cnn.torchcaffe.forks import about_field
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net, upgrade_solver
 from i2cnn.torchcaffe.plugins import load_plugins
@@ -154,16 +154,12 @@ def read_file(
 
 
 def _read(path: Path) -> bytes:
-    try:
+    with reading(path):
         # A pipe is read too, as a shell's <(...) is one; a device may have no end.
         if path.is_char_device() or path.is_block_device():
             raise CaffeError(f"{path}: is a device; give a file")
         with open(path, "rb") as file:
             content = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path}") from None
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if len(content) > _MOST_BYTES:
         raise CaffeError(f"{path}: larger than the {_MOST_BYTES >> 20} MB that are read of a net")
     return content

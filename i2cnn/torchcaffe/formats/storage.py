@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 from google.protobuf.message import DecodeError, Message
 
-from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError, reading
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
@@ -91,15 +91,11 @@ def _varint(value: int) -> bytes:
 
 
 def _read_message(path: Path, message: M, what: str) -> M:
-    try:
+    with reading(path):
         check_regular(path)
         if path.stat().st_size >= _PROTOBUF_LIMIT:
             raise CaffeError(f"{path}: larger than the 2 GB that protobuf can read; use HDF5")
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path} ({what})") from None
-    except OSError as error:
-        raise CaffeError(f"{path}: cannot be read ({error.strerror})") from error
     if not content:
         raise CaffeError(f"{path}: the file is empty; {what} is expected here")
     try:

@@ -13,7 +13,7 @@ import numpy as np
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.data.encoded import decode_picture, read_picture
 from i2cnn.torchcaffe.data.transform import Image
-from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, reading
 from i2cnn.torchcaffe.flags import apply_log_flags, is_true, show_usage, split_flags
 from i2cnn.torchcaffe.proto import Datum
 from i2cnn.torchcaffe.tools.databases import BATCH, new_database
@@ -92,10 +92,8 @@ def _pixels(flags: dict[str, str], name: str) -> int:
 
 def _read_list(path: str) -> list[tuple[str, int]]:
     """Names and labels."""
-    try:
+    with reading(path):
         text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path}") from None
     lines = []
     for number, line in enumerate(text.splitlines(), 1):
         name, _, label = line.rstrip().rpartition(" ")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, reading
 from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.pycaffe import Detector
 from i2cnn.torchcaffe.tools import preprocessing
@@ -68,10 +68,8 @@ def main(words: Sequence[str]) -> int:
 
 
 def _text(path: str) -> str:
-    try:
+    with reading(path):
         return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path}") from None
 
 
 def _read_names(path: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
+from i2cnn.torchcaffe.errors import CaffeError, reading
 from i2cnn.torchcaffe.flags import show_usage
 from i2cnn.util.files import atomic_path, write_text
 from i2cnn.util.text import show
@@ -79,11 +79,9 @@ def read_log(path: str) -> Training:
 
 def _timed_lines(path: str) -> Iterator[tuple[str, float]]:
     """Lines with a time from where the training begins, and their seconds since then."""
-    try:
+    with reading(path):
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        raise MissingFileError(f"File not found: {path}") from None
-    year = datetime.fromtimestamp(Path(path).stat().st_ctime).year  # the lines tell none
+        year = datetime.fromtimestamp(Path(path).stat().st_ctime).year  # the lines tell none
     start: datetime | None = None
     last = datetime.min
     for line in lines:

@@ -74,6 +74,7 @@ def test_a_file_of_the_latest_format_is_copied(
             "more than an LMDB's 511; give the file a shorter",
         ),
         ("convert_imageset images/ gone.txt db", "File not found: gone.txt"),
+        ("convert_imageset images/ there db", "there: cannot be read (Is a directory)"),
         ("convert_imageset images/ one.txt there", "there: exists already; remove it"),
         ("convert_imageset images/ lost.txt db", "db: no image could be read"),
         ("convert_imageset images one.txt db", "names follow images as they are: give images/"),
