@@ -93,7 +93,7 @@ def _named(
         referenced = ReferencedGram(gram, People(album, faces.labels, sides), rule)
         referenced.settle(known.labels)
         _, named[_title(rule)] = fit_and_predict(referenced.fold(), known, ("linear",))
-    chosen = ReferencedFold(gram, faces.labels, album, fitted, tested)
+    chosen = ReferencedFold(gram, album, fitted, tested, known)
     _, named["chosen on training people"] = fit_and_predict(chosen.gram(), known, ("linear",))
     return named
 

@@ -136,27 +136,18 @@ class Inputs:
 
         Classifiers are fitted on training and validation subjects together.
         """
-        named = self.labels >= 0
-        fitted = self.judged(number) | ~self.own
-        tested = np.isin(self.subjects, self.fold(number).test) & self.own
+        fold, named = self.fold(number), self.labels >= 0
+        fitted = np.isin(self.subjects, fold.training + fold.validation) | ~self.own
+        tested = np.isin(self.subjects, fold.test) & self.own
         return np.flatnonzero(fitted & named), np.flatnonzero(tested & named)
 
-    def judged(self, number: int) -> npt.NDArray[np.bool_]:
-        """Faces whose predictions count in a fold's choices: the data set's own, not tested.
-
-        Parameters
-        ----------
-        number : int
-            Number of the fold.
-        """
-        fold = self.fold(number)
-        judged: npt.NDArray[np.bool_] = np.isin(self.subjects, fold.training + fold.validation)
-        return judged & self.own
-
     def fitted_faces(self, number: int) -> FittedFaces:
-        """What is known of the faces that a fold's classifiers are fitted on."""
+        """What is known of the faces that a fold's classifiers are fitted on.
+
+        Only the data set's own count in choices.
+        """
         rows, _ = self.sides(number)
-        return FittedFaces(self.labels[rows], self.subjects[rows], self.judged(number)[rows])
+        return FittedFaces(self.labels[rows], self.subjects[rows], self.own[rows])
 
 
 def _values(face: Face) -> dict[str, Any]:

@@ -36,9 +36,8 @@ class FoldReferences:
     ) -> None:
         self._inputs, self._number = folder.inputs, folder.job.fold
         fitted, self._tested = folder.sides
-        labels, album = self._inputs.labels, self._inputs.album
-        judged = self._inputs.judged(self._number)
-        self._fold = ReferencedFold(gram, labels, album, fitted, self._tested, judged, chosen_on)
+        album, faces = self._inputs.album, folder.fitted_faces
+        self._fold = ReferencedFold(gram, album, fitted, self._tested, faces, chosen_on)
         self.gram: FoldGram = self._fold.gram()
 
     def describe(self, model: GramSVC) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import numpy as np
 from sklearn.svm import SVC
 
 from i2cnn.svm.album import Album
-from i2cnn.svm.fitted_faces import people_apart
+from i2cnn.svm.fitted_faces import FittedFaces, people_apart
 from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
@@ -268,14 +268,11 @@ class ReferencedFold:
     ----------
     gram : ndarray, (n, n)
         Inner products of all pictures.
-    labels : ndarray of int, (n,)
-        Negative for pictures that only serve as references; only those of pictures fitted on are
-        used.
     album : Album
     fitted, tested : ndarray of int
-        Positions of the two sides. Other pictures only serve as references.
-    judged : ndarray of bool, (n,), optional
-        Pictures that the choice of the rule is judged by; all that are fitted on by default.
+        Positions of the two sides, rising. Other pictures only serve as references.
+    faces : FittedFaces
+        What is known of the fitted side; nothing is of the other.
     chosen_on : ndarray, (n, n), optional
         Inner products that the rule is chosen on, where `gram` comes from features that know the
         people fitted on and make every choice look good.
@@ -290,25 +287,25 @@ class ReferencedFold:
     def __init__(
         self,
         gram: Float64Array,
-        labels: IntArray,
         album: Album,
         fitted: IntArray,
         tested: IntArray,
-        judged: BoolArray | None = None,
+        faces: FittedFaces,
         chosen_on: Float64Array | None = None,
     ) -> None:
-        self._gram, self._labels, self._album = gram, labels, album
+        self._gram, self._album = gram, album
         self._fitted, self._tested = (_mask(rows, len(gram)) for rows in (fitted, tested))
+        self._labels: IntArray = np.full(len(gram), -1)
+        self._labels[fitted] = faces.labels
+        counted = np.zeros(len(gram), bool)
+        counted[fitted] = faces.counted
         # Reference pictures of training people help to choose; tested people's must not.
-        known = np.flatnonzero(
-            self._fitted
-            | (np.isin(album.people, album.people[fitted]) & (labels < 0) & ~self._tested)
-        )
+        known = np.flatnonzero(np.isin(album.people, album.people[fitted]))
         self.rule, self.rule_accuracy = choose_rule(
             (gram if chosen_on is None else chosen_on)[np.ix_(known, known)],
-            np.where(self._fitted, labels, -1)[known],
+            self._labels[known],
             album[known],
-            None if judged is None else judged[known],
+            counted[known],
         )
 
     def gram(self, pictures: BoolArray | None = None) -> FoldGram:
@@ -320,9 +317,9 @@ class ReferencedFold:
             Fewer pictures for the references than the album has, to see what they are worth.
         """
         album = self._album if pictures is None else replace(self._album, pictures=pictures)
-        labels = np.where(self._fitted, self._labels, -1)
-        referenced = ReferencedGram(self._gram, People(album, labels, self._fitted), self.rule)
-        referenced.settle(labels[self._fitted])
+        people = People(album, self._labels, self._fitted)
+        referenced = ReferencedGram(self._gram, people, self.rule)
+        referenced.settle(self._labels[self._fitted])
         return referenced.fold(self._tested)
 
 

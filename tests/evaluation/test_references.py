@@ -27,10 +27,6 @@ from i2cnn.models.card import Card, read_card
 from i2cnn.recogniser.recogniser import Recogniser
 from i2cnn.report.page import write_report
 from i2cnn.report.publish import publish
-from i2cnn.rivals.fold import RivalFold
-from i2cnn.svm.album import Album
-from i2cnn.svm.fitted_faces import FittedFaces
-from i2cnn.svm.reference import ReferencedFold
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import write_json
 from i2cnn.util.images import read_image
@@ -92,24 +88,6 @@ def test_the_report_keeps_references_in_a_block_of_their_own(referenced: Path) -
     assert check(referenced) == []
 
 
-def test_labels_of_tested_people_change_neither_features_nor_models() -> None:
-    rng = np.random.default_rng(0)
-    people = np.repeat(np.arange(8), 6)
-    labels = np.tile(np.arange(3), 16)
-    features = (rng.normal(size=(48, 20)) + labels[:, None]).astype(np.float32)
-    fitted, tested = np.flatnonzero(people < 6), np.flatnonzero(people >= 6)
-
-    def predicted(named: np.ndarray) -> np.ndarray:
-        known = FittedFaces(named[fitted], people[fitted])
-        rival = RivalFold("hog", features, fitted, tested, known)
-        fold = ReferencedFold(rival.whole_gram, named, Album(people), fitted, tested)
-        return rival.predict("rbf", fold.gram())[1].predicted
-
-    shuffled = labels.copy()
-    shuffled[tested] = rng.permutation(labels[tested])
-    np.testing.assert_array_equal(predicted(labels), predicted(shuffled))
-
-
 def test_neutral_pictures_serve_as_references_and_leave_the_test(
     data: Path, tmp_path: Path
 ) -> None:
@@ -164,7 +142,7 @@ def test_other_people_train_and_are_never_tested(joined: Path) -> None:
     extras = {i for i, face in enumerate(inputs.all_faces) if face.subject.startswith("extra:")}
     assert extras <= set(fitted)
     assert not extras & set(tested)
-    assert not inputs.judged(1)[sorted(extras)].any()
+    assert list(inputs.fitted_faces(1).counted) == [row not in extras for row in fitted]
 
 
 def test_a_report_says_that_other_people_train(joined: Path) -> None:

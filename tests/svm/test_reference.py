@@ -48,7 +48,8 @@ def name(
     gram = features @ features.T
     if rule is None:
         sides = np.flatnonzero(fitted), np.flatnonzero(~fitted)
-        fold = ReferencedFold(gram, labels, Album(people), *sides).gram()
+        faces = FittedFaces(labels[fitted], people[fitted])
+        fold = ReferencedFold(gram, Album(people), *sides, faces).gram()
     else:
         referenced = ReferencedGram(gram, People(Album(people), labels, fitted), rule)
         referenced.settle(labels[fitted])
@@ -111,8 +112,8 @@ def test_effects_are_those_of_the_expressions_whoever_shows_them() -> None:
     np.testing.assert_allclose(effects[1:] - effects[0], means[1:] - means[0], atol=0.05)
 
 
-@pytest.mark.parametrize("rule", [None, ReferenceRule(1.0), ReferenceRule(3.0, 1.0)])
-def test_labels_of_tested_people_change_nothing(rule: ReferenceRule | None) -> None:
+@pytest.mark.parametrize("rule", [ReferenceRule(1.0), ReferenceRule(3.0, 1.0)])
+def test_labels_of_tested_people_change_nothing(rule: ReferenceRule) -> None:
     features, labels, people = everyone_shows_all(5)
     fitted = people < 7
     named = name(features, labels, people, fitted, rule)
@@ -182,10 +183,9 @@ def test_reference_pictures_without_a_label_serve_both_sides() -> None:
     fitted = np.flatnonzero((people < 7) & ~only_reference)
     tested = np.flatnonzero((people >= 7) & ~only_reference)
     album = Album(people, pictures=only_reference)
-    fold = ReferencedFold(features @ features.T, labels, album, fitted, tested)
-    _, named = fit_and_predict(
-        fold.gram(), FittedFaces(labels[fitted], people[fitted]), ("linear",)
-    )
+    faces = FittedFaces(labels[fitted], people[fitted])
+    fold = ReferencedFold(features @ features.T, album, fitted, tested, faces)
+    _, named = fit_and_predict(fold.gram(), faces, ("linear",))
     assert fold.rule.shrinkage < np.inf
     assert fold.rule.mix == 0
     assert (named == labels[tested]).mean() > 0.95
@@ -208,7 +208,8 @@ def test_each_clip_may_have_its_own_reference() -> None:
 def test_fewer_pictures_change_the_tested_side_only() -> None:
     features, labels, people = everyone_shows_all(9)
     fitted, tested = np.flatnonzero(people < 7), np.flatnonzero(people >= 7)
-    fold = ReferencedFold(features @ features.T, labels, Album(people), fitted, tested)
+    faces = FittedFaces(labels[fitted], people[fitted])
+    fold = ReferencedFold(features @ features.T, Album(people), fitted, tested, faces)
     fewer = np.isin(people, people[fitted]) | (np.arange(len(people)) % 3 == 0)
     every, some = fold.gram(), fold.gram(fewer)
     np.testing.assert_allclose(every.fitted, some.fitted)
