@@ -29,6 +29,7 @@ from i2cnn.torchcaffe.formats.net_rules import filter_net, net_state
 from i2cnn.torchcaffe.formats.prototext import fillers_of, read_file
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.layers import REGISTRY, Layer, create_layer
+from i2cnn.torchcaffe.layers.conv import Convolution, Deconvolution
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import TEST, TRAIN, LayerParameter, NetParameter
 from i2cnn.torchcaffe.sizes import BYTES
@@ -43,12 +44,6 @@ Name all that keeps nets from running, and what a pass through each takes. Exit 
 run, 1 otherwise.
 """
 _PHASES = {TRAIN: "TRAIN", TEST: "TEST"}
-_CONVOLUTIONS = (
-    "Convolution",
-    "ConvolutionDepthwise",
-    "Deconvolution",
-    "DepthwiseConvolution",
-)
 _COLUMNS = ("phase", "layers", "parameters", "memory", "multiply-adds", "blockers", "file")
 
 
@@ -218,10 +213,10 @@ class _Walk:
 
 def _multiplications(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> int:
     """Multiply-adds of a layer's forward pass."""
-    if layer.type in _CONVOLUTIONS:
+    if isinstance(layer, (Convolution, Deconvolution)):
         # Each weight is used once for each place of the smaller side, in each image.
         axis = layer.param.convolution_param.axis
-        places = bottoms if layer.type == "Deconvolution" else tops
+        places = bottoms if layer.transposed else tops
         return sum(layer.blobs[0].count * count(p) // p[axis] for p in places)
     if layer.type == "InnerProduct":
         return layer.blobs[0].count * count(tops[0][:-1])
