@@ -189,8 +189,7 @@ class Net:
         outputs = self.top_names[end] if end is not None else self.outputs
         _check_names(kwargs, self.inputs, "Input blob arguments do not match net inputs.")
         for name, array in kwargs.items():
-            if array.shape[:1] != self.blobs[name].shape[:1]:
-                raise CaffeError("Input is not batch sized")
+            self._check_batch(name, array, "Input")
             self.blobs[name].data = array
         self._core.forward(first, last)
         return {name: self.blobs[name].data for name in _union(outputs, blobs)}
@@ -215,11 +214,19 @@ class Net:
         tops = self.top_names[start] if start is not None else self.outputs
         _check_names(kwargs, tops, "Top diff arguments do not match net outputs.")
         for name, array in kwargs.items():
-            if array.shape[:1] != self.blobs[name].shape[:1]:
-                raise CaffeError("Diff is not batch sized")
+            self._check_batch(name, array, "Diff")
             self.blobs[name].diff = array
         self._core.backward(first, last)
         return {name: self.blobs[name].diff for name in _union(outputs, diffs)}
+
+    def _check_batch(self, name: str, array: AnyArray, what: str) -> None:
+        """CaffeError unless an array has as many items as the blob that it is for."""
+        shape = self.blobs[name].shape
+        if array.shape[:1] != shape[:1]:
+            raise CaffeError(
+                f"{what} is not batch sized: {name} has the shape {array.shape}, its blob {shape}; "
+                "reshape the net's inputs first, or call forward_all"
+            )
 
     def forward_all(
         self, blobs: Sequence[str] | None = None, **kwargs: AnyArray
@@ -322,7 +329,8 @@ class Net:
 def _check_names(arrays: Mapping[str, AnyArray], names: Sequence[str], message: str) -> None:
     """Arrays are given for all blobs that can be filled, or for none."""
     if arrays and set(arrays) != set(names):
-        raise CaffeError(message)
+        wanted = ", ".join(names) or "none"
+        raise CaffeError(f"{message} Given: {', '.join(arrays)}; the net has: {wanted}")
 
 
 def _union(names: Sequence[str], others: Sequence[str] | None) -> list[str]:

@@ -93,8 +93,11 @@ def test_an_unknown_message_has_no_params() -> None:
     ("call", "message"),
     [
         (lambda net: net.forward(end="nowhere"), "no layer is called 'nowhere'"),
-        (lambda net: net.forward(other=np.zeros((4, 3))), "do not match net inputs"),
-        (lambda net: net.forward(data=np.zeros((1, 3, 12, 12))), "not batch sized"),
+        (
+            lambda net: net.forward(other=np.zeros((4, 3))),
+            "do not match net inputs. Given: other; the net has: data",
+        ),
+        (lambda net: net.forward(data=np.zeros((1, 3, 12, 12))), r"data has .*, 12\), its blob"),
         (lambda net: net.backward(other=np.zeros((4, 3))), "do not match net outputs"),
         (lambda net: net.backward(prob=np.ones((1, 3))), "Diff is not batch sized"),
         (lambda net: net.copy_from("gone.caffemodel"), "File not found: gone.caffemodel"),
