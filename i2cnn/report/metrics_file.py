@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from i2cnn.report.comparisons import Comparison, Pair
-from i2cnn.report.records import DatasetRecord
 from i2cnn.report.run_report import MethodReport, ReferenceReport, RunReport
 from i2cnn.util.files import write_json
 
@@ -20,12 +19,12 @@ def write_metrics(path: Path, report: RunReport) -> None:
 
 def to_json(report: RunReport) -> dict[str, object]:
     """Content of metrics.json; what each job chose and took is in its own job.json."""
-    return {
+    found = {
         "run_digest": report.settings.digest,
         "profile": report.settings.profile,
         "departures": list(report.departures),
         "settings": report.settings.public().to_json(),
-        "dataset": _dataset(report.dataset),
+        "dataset": {k: v for k, v in asdict(report.dataset).items() if k != "copies"},
         "labels": list(report.task.labels),
         "folds": [asdict(fold) for fold in report.folds.folds],
         "folds_digest": report.folds.digest,
@@ -43,37 +42,25 @@ def to_json(report: RunReport) -> dict[str, object]:
         },
         "versions": dict(report.versions),
         "machine": dict(report.machine),
+    }
+    optional = {
         # Only in runs with a network, since 0.2.
-        **(
-            {"calibration_error": {str(k): e for k, e in report.calibration.items()}}
-            if report.calibration
-            else {}
-        ),
+        "calibration_error": {str(k): e for k, e in report.calibration.items()},
         # Only where the data set lacks something for a rival.
-        **(
-            {"not_applicable": {m.id: reason for m, reason in report.not_applicable.items()}}
-            if report.not_applicable
-            else {}
-        ),
+        "not_applicable": {m.id: reason for m, reason in report.not_applicable.items()},
         # Only where at least two people are tested, since 0.2.
-        **(
-            {"comparisons": [_comparison(c, report.units) for c in report.comparisons]}
-            if report.comparisons
-            else {}
-        ),
-        # Only in runs on a set's own split.
-        **(_own_split(report) if report.settings.has_own_split else {}),
+        "comparisons": [_comparison(c, report.units) for c in report.comparisons],
         # Only in runs with references.
-        **({"references": [_reference(r) for r in report.references]} if report.references else {}),
+        "references": [_reference(r) for r in report.references],
     }
-
-
-def _own_split(report: RunReport) -> dict[str, object]:
-    return {
-        "protocol": report.settings.protocol,
-        "intervals_over": report.units,
-        "copies_across_parts": dict(report.dataset.copies),
-    }
+    found |= {name: value for name, value in optional.items() if value}
+    if report.settings.has_own_split:
+        found |= {
+            "protocol": report.settings.protocol,
+            "intervals_over": report.units,
+            "copies_across_parts": dict(report.dataset.copies),
+        }
+    return found
 
 
 def _reference(row: ReferenceReport) -> dict[str, object]:
@@ -106,19 +93,6 @@ def _pair(pair: Pair) -> dict[str, object]:
         "interval95": [pair.difference.low, pair.difference.high],
         "p": pair.difference.p,
         "p_holm": pair.p_holm,
-    }
-
-
-def _dataset(record: DatasetRecord) -> dict[str, object]:
-    return {
-        "name": record.name,
-        "task": {"name": record.task.name, "labels": list(record.task.labels)},
-        "found": dict(record.found),
-        "expected": dict(record.expected),
-        "left_out": {reason: list(items) for reason, items in record.left_out.items()},
-        "notes": list(record.notes),
-        "faces_found": dict(record.faces_found),
-        "faces_notes": list(record.faces_notes),
     }
 
 
