@@ -203,8 +203,12 @@ class Clip(Layer):
             raise self.fail("clip_param must give min and max")
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        p = self.param.clip_param
-        return [bottoms[0].clamp(max=p.max).clamp(min=p.min)]  # min wins where it is above max
+        p, x = self.param.clip_param, bottoms[0]
+        clipped = x.clamp(max=p.max).clamp(min=p.min)  # min wins where it is above max
+        if not x.requires_grad:
+            return [clipped]
+        # Whether the limits pass a gradient depends on PyTorch's version.
+        return [torch.where((x >= p.min) & (x <= p.max), x, clipped.detach())]
 
 
 @register("Threshold")
