@@ -125,7 +125,7 @@ def measure(
         )
 
 
-def svm_seconds(faces: int, classes: int, exact: bool = True) -> float:
+def svm_seconds(faces: int, classes: int, exact: bool) -> float:
     """Seconds of one tuned SVM on that many faces, from random features: an upper bound.
 
     Parameters

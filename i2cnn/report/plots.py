@@ -192,9 +192,7 @@ def bars_png(bars: Sequence[Bar], chance: float, winner: bool = False) -> bytes:
     return _png(figure)
 
 
-def ranks_png(
-    ranks: Mapping[Line, float], groups: Sequence[Sequence[int]], units: str = "people"
-) -> bytes:
+def ranks_png(ranks: Mapping[Line, float], groups: Sequence[Sequence[int]], units: str) -> bytes:
     """Mean ranks, best on top; a line joins methods of which no two differ significantly.
 
     Parameters

@@ -9,6 +9,9 @@ from i2cnn.report.comparisons import CHANCE, LEVEL, Comparison, Pair
 from i2cnn.report.run_report import PROFILE_WORDS, MethodReport, RunReport
 from i2cnn.svm.variants import UNTRAINED
 
+#: Confusions that are named.
+_SHOWN = 5
+
 
 def source(report: RunReport) -> str:
     """The data set in words."""
@@ -158,7 +161,7 @@ def calibration(report: RunReport) -> str:
     )
 
 
-def confusions(report: RunReport, most: int = 5) -> list[tuple[str, int]]:
+def confusions(report: RunReport) -> list[tuple[str, int]]:
     """The leading method's most frequent confusions, `true -> predicted`, and their numbers.
 
     Over several seeds the numbers of faces are sums.
@@ -171,7 +174,7 @@ def confusions(report: RunReport, most: int = 5) -> list[tuple[str, int]]:
         for j, named in enumerate(labels)
         if i != j and row.scores.confusion[i, j]
     ]
-    return sorted(found, key=lambda item: -item[1])[:most]
+    return sorted(found, key=lambda item: -item[1])[:_SHOWN]
 
 
 def key_of_curves(report: RunReport) -> str:

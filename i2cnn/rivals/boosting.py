@@ -111,7 +111,7 @@ def _chi_square(histograms: Float32Array, templates: Float32Array) -> Float32Arr
     return 4 * distances - 2
 
 
-def boost(mistakes: BoolArray, truth: BoolArray, rounds: int = ROUNDS) -> list[int]:
+def boost(mistakes: BoolArray, truth: BoolArray) -> list[int]:
     """Discrete AdaBoost over fixed weak classifiers, each used at most once.
 
     Parameters
@@ -119,17 +119,16 @@ def boost(mistakes: BoolArray, truth: BoolArray, rounds: int = ROUNDS) -> list[i
     mistakes : ndarray of bool, (classifiers, faces)
     truth : ndarray of bool, (faces,)
         Both sides begin with half of the weight, as in Viola and Jones (2001).
-    rounds : int
 
     Returns
     -------
     list of int
-        The selected classifiers, best first; fewer than `rounds` if no other beats chance.
+        The selected classifiers, best first; fewer than ROUNDS if no other beats chance.
     """
     wrong = mistakes.astype(np.float32)
     weights = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum()).astype(np.float32)
     selected: list[int] = []
-    for _ in range(min(rounds, len(wrong))):
+    for _ in range(min(ROUNDS, len(wrong))):
         errors = wrong @ weights
         errors[selected] = np.inf
         best = int(errors.argmin())

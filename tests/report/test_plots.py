@@ -85,7 +85,9 @@ def test_methods_may_have_different_folds() -> None:
 
 def test_ranks_are_drawn_with_and_without_groups() -> None:
     ranks = {Line(name, "#123456"): rank for name, rank in (("a", 1.5), ("b", 2.0), ("c", 2.5))}
-    assert size_of(ranks_png(ranks, [])) == size_of(ranks_png(ranks, [[0, 1], [1, 2]]))
+    assert size_of(ranks_png(ranks, [], "people")) == size_of(
+        ranks_png(ranks, [[0, 1], [1, 2]], "people")
+    )
 
 
 def test_many_regions_have_more_rows() -> None:
