@@ -311,8 +311,11 @@ class RunReport:
 
     @property
     def shown_settings(self) -> dict[str, object]:
-        """The settings without paths on somebody's disk."""
-        return {k: v for k, v in self.settings.public().to_json().items() if k != "root"}
+        """The settings without paths on somebody's disk, and those of networks that there are."""
+        hidden = {"root"}
+        if not self.settings.patch_counts:
+            hidden |= {"profile", "seeds", "encoding", *asdict(self.settings.schedule)}
+        return {k: v for k, v in self.settings.public().to_json().items() if k not in hidden}
 
     def find(self, method_id: str) -> MethodReport | None:
         """Report of the method of that id, if it has results."""

@@ -64,6 +64,13 @@ def test_the_folder_on_somebodys_disk_is_not_shown() -> None:
     assert "root" not in report_of(ROWS).shown_settings
 
 
+def test_settings_of_networks_are_shown_where_there_are_networks() -> None:
+    report = report_of(ROWS)
+    assert {"profile", "max_iter", "folds"} <= set(report.shown_settings)
+    rivals = replace(report, settings=replace(report.settings, patch_counts=()))
+    assert {"profile", "max_iter", "folds"} & set(rivals.shown_settings) == {"folds"}
+
+
 def test_chance_is_that_of_the_faces_tested_so_far(tmp_path: Path) -> None:
     """Not of other folds' faces, nor of neutral ones that only serve as references."""
     write_run(tmp_path / "run", k=(), rivals=("pixels",))
