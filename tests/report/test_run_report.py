@@ -67,7 +67,7 @@ def test_the_folder_on_somebodys_disk_is_not_shown() -> None:
 def test_settings_of_networks_are_shown_where_there_are_networks() -> None:
     report = report_of(ROWS)
     assert {"profile", "max_iter", "folds"} <= set(report.shown_settings)
-    rivals = replace(report, settings=replace(report.settings, patch_counts=()))
+    rivals = replace(report, settings=replace(report.settings, patch_counts=(), rivals=("hog",)))
     assert {"profile", "max_iter", "folds"} & set(rivals.shown_settings) == {"folds"}
 
 
