@@ -7,7 +7,6 @@ come with parts of their albums, as users' albums are.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +18,7 @@ from i2cnn.svm.person_reference import ReferenceRule
 from i2cnn.svm.reference import MIXES, People, ReferencedGram
 from i2cnn.util.arrays import AnyArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
+from i2cnn.util.threads import in_order
 
 #: Users' faces differ from the training people's in more than who they are (camera, light, rendered
 #: or real), so everyone's mean deserves less trust than left-out training people suggest. Fitted
@@ -92,9 +92,8 @@ def choose_album_rule(gram: Float64Array, faces: FittedFaces) -> ReferenceRule:
     splits = [known for known, _ in faces.inner_folds(_INNER_FOLDS)]
     rules = [ReferenceRule(shrinkage, mix) for shrinkage in _SHRINKAGES for mix in MIXES]
     albums = _Albums.draw(faces.labels, faces.people)
-    with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
-        judge = partial(_right, gram, faces, albums, rules)
-        counts = list(pool.map(judge, splits))
+    judge = partial(_right, gram, faces, albums, rules)
+    counts = list(in_order(judge, splits, available_cores()))
     right, number = (np.sum(part, axis=0) for part in zip(*counts, strict=True))
     whole = right[:, _WHOLE]
     few, share = _TOLERANCE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +19,7 @@ from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.util.arrays import AnyArray, BoolArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
+from i2cnn.util.threads import in_order
 
 #: Relative to the Gram matrix scaled to a mean diagonal of 1.
 C_GRID = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -207,15 +207,15 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         shapes += [(0.0, degree) for degree in DEGREE_GRID if "polynomial" in self.kernels]
         shapes += [(gamma, 0) for gamma in GAMMA_GRID if "rbf" in self.kernels]
         best = Choice(C_GRID[0], shapes[0][0], -1.0, shapes[0][1])
-        # libsvm works without the GIL.
-        with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
-            for gamma, degree in shapes:
-                kernel = self._kernel(gram, self.diagonal_, gamma, degree)
-                hits = pool.map(partial(_hits, kernel, faces.labels, counted), splits)
-                for c, right in zip(C_GRID, zip(*hits, strict=True), strict=True):
-                    accuracy = sum(right) / int(counted.sum())
-                    if accuracy > best.accuracy:
-                        best = Choice(c, gamma, accuracy, degree)
+        for gamma, degree in shapes:
+            kernel = self._kernel(gram, self.diagonal_, gamma, degree)
+            judge = partial(_hits, kernel, faces.labels, counted)
+            # libsvm works without the GIL.
+            hits = in_order(judge, splits, available_cores())
+            for c, right in zip(C_GRID, zip(*hits, strict=True), strict=True):
+                accuracy = sum(right) / int(counted.sum())
+                if accuracy > best.accuracy:
+                    best = Choice(c, gamma, accuracy, degree)
         return best
 
 

@@ -9,7 +9,6 @@ is left, with the squared hinge, one against one as before.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -23,6 +22,7 @@ from i2cnn.svm.gram_svc import C_GRID, Choice
 from i2cnn.svm.pair_weights import PairWeights
 from i2cnn.util.arrays import AnyArray, Float32Array, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
+from i2cnn.util.threads import in_order
 
 LANDMARKS = 1000
 #: So many faces tell C apart without the ten folds of fewer.
@@ -135,8 +135,7 @@ class ProjectedFold:
             The faces are of one subject only.
         """
         splits = self.faces.inner_folds(_INNER_FOLDS)
-        with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
-            hits = np.array(list(pool.map(self._hits, splits))).sum(axis=0)
+        hits = np.sum(list(in_order(self._hits, splits, available_cores())), axis=0)
         best = int(hits.argmax())
         choice = Choice(C_GRID[best], 0.0, int(hits[best]) / int(self.faces.counted.sum()))
         return PairwiseLinear(choice.C).fit(self.points.fitted, self.faces.labels), choice

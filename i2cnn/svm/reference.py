@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -34,6 +33,7 @@ from i2cnn.svm.gram import FoldGram, mean_square
 from i2cnn.svm.person_reference import LEAST_SQUARE, ROUNDS, ReferenceRule, shares
 from i2cnn.util.arrays import BoolArray, Float64Array, IntArray
 from i2cnn.util.cores import available_cores
+from i2cnn.util.threads import in_order
 
 #: Alternating least-squares steps for the effects of people and expressions.
 _STEPS = 8
@@ -229,16 +229,15 @@ def choose_rule(
         counted &= judged
 
     def best(rules: Sequence[ReferenceRule]) -> tuple[ReferenceRule, int]:
-        hits = pool.map(partial(_right, gram, labels, album, counted, rules), splits)
-        right = np.sum(list(hits), axis=0)
+        judge = partial(_right, gram, labels, album, counted, rules)
+        # libsvm works without the GIL.
+        right = np.sum(list(in_order(judge, splits, available_cores())), axis=0)
         return rules[int(right.argmax())], int(right.max())
 
-    # libsvm works without the GIL.
-    with ThreadPoolExecutor(min(len(splits), available_cores())) as pool:
-        rule, right = best([ReferenceRule(shrinkage) for shrinkage in SHRINKAGES])
-        # What pictures without a label show is not estimated: they all show the same.
-        if rule != NO_REFERENCE and (labels >= 0).all():
-            rule, right = best([replace(rule, mix=mix) for mix in MIXES])
+    rule, right = best([ReferenceRule(shrinkage) for shrinkage in SHRINKAGES])
+    # What pictures without a label show is not estimated: they all show the same.
+    if rule != NO_REFERENCE and (labels >= 0).all():
+        rule, right = best([replace(rule, mix=mix) for mix in MIXES])
     return rule, right / int(counted.sum())
 
 
