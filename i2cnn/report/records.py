@@ -70,7 +70,7 @@ class ReferenceRecord:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SVMRecord:
     """The SVM of one method in one fold.
 
     Parameters
@@ -134,7 +134,7 @@ class JobRecord:
 
     Parameters
     ----------
-    choices : mapping of str to Choice
+    choices : mapping of str to SVMRecord
         By method; none for methods without an SVM.
     training : TrainingRecord or None
         None for jobs without a training of their own.
@@ -146,7 +146,7 @@ class JobRecord:
         SHA-256 of each method's predictions file.
     """
 
-    choices: Mapping[str, Choice]
+    choices: Mapping[str, SVMRecord]
     training: TrainingRecord | None
     steps: Mapping[str, StepCost]
     inputs: str
@@ -231,7 +231,7 @@ def parse_job(content: Any, source: str) -> JobRecord:
         training = content.get("training")
         return JobRecord(
             {
-                str(name): Choice(
+                str(name): SVMRecord(
                     str(m["kernel"]),
                     float(m["C"]),
                     float(m["accuracy"]),

@@ -16,7 +16,7 @@ from i2cnn.evaluation.settings import Settings
 from i2cnn.network.profiles import template_schedule
 from i2cnn.report.comparisons import Comparison
 from i2cnn.report.paper import Published
-from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
+from i2cnn.report.records import DatasetRecord, SVMRecord, TrainingRecord
 from i2cnn.report.results import MAIN_GROUPS, PATCH_GROUPS
 from i2cnn.report.scores import Scores
 from i2cnn.svm.variants import TRAINED
@@ -101,7 +101,7 @@ class TrainingReport:
     fold: int
     seed: int
     record: TrainingRecord
-    choice: Choice
+    choice: SVMRecord
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from i2cnn.network.profiles import template_schedule
 from i2cnn.patches.schemes import get_scheme
 from i2cnn.report.comparisons import Comparison
 from i2cnn.report.paper import published
-from i2cnn.report.records import Choice, DatasetRecord, TrainingRecord
+from i2cnn.report.records import DatasetRecord, SVMRecord, TrainingRecord
 from i2cnn.report.run_report import (
     MethodReport,
     ReferenceReport,
@@ -58,7 +58,7 @@ def training_of(k: int, fold: int, seed: int = 0, flat: bool = False) -> Trainin
     curve = (Validation(10, 2.0, 0.2, 1.9), Validation(20, 1.0, 0.6, 0.9))
     record = TrainingRecord(curve, 20, 20, flat, 61.0, 99.5)
     folder = f"fold_{fold:02d}/k{k}_seed{seed}"
-    return TrainingReport(folder, k, fold, seed, record, Choice("rbf", 10.0, 0.5))
+    return TrainingReport(folder, k, fold, seed, record, SVMRecord("rbf", 10.0, 0.5))
 
 
 def report_of(
