@@ -120,6 +120,10 @@ def _check_outputs(options: argparse.Namespace, video: bool) -> None:
     if options.csv not in (None, "-"):
         check_writable(Path(options.csv))
         check_no_picture(Path(options.csv))
+        if Path(options.csv).suffix.lower() in (".xls", ".xlsx", ".ods"):
+            raise InputError(
+                f"{options.csv}: CSV is written; name it .csv, and spreadsheets open it"
+            )
     if options.explain and not (options.json or options.save) and (video or options.csv == "-"):
         raise InputError(
             f"--explain: {'the table of a video' if video else '--csv -'} has no patches; give "

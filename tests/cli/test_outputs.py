@@ -36,6 +36,12 @@ def test_a_picture_is_not_overwritten(command: list[str], tmp_path: Path, capsys
     assert picture.read_bytes() == b"a picture"
 
 
+def test_csv_is_not_written_into_a_workbook(tmp_path: Path, capsys: Output) -> None:
+    assert main(["predict", "a.jpg", "--csv", str(tmp_path / "a.xlsx")]) == 1
+    assert "a.xlsx: CSV is written; name it .csv" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "command",
     [["faces", "--dataset", "synthetic", "--out", "a.csv", "--sheet"], COMMANDS["patches"]],
