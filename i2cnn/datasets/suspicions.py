@@ -34,8 +34,8 @@ _PERSON = re.compile(
     r"(s|p|sub|subj|subject|person|people|participant|actor|user|id|[abt]?[fm])[ _-]?\d{1,4}",
     re.IGNORECASE,
 )
-#: More labels than any set of expressions has.
-_MANY_LABELS = 30
+#: More labels than any set of expressions has, and more than most have.
+_MANY_LABELS, _SEVERAL_LABELS = 30, 10
 #: Share of the pictures from which on a pattern is no chance.
 _MOST = 0.9
 _SPLIT = (
@@ -114,12 +114,13 @@ def warnings(samples: Sequence[Sample]) -> list[str]:
     """What looks wrong and may be right."""
     found = []
     labels = sorted({s.label for s in samples})
-    if all(_PERSON.fullmatch(label) for label in labels) or len(labels) > _MANY_LABELS:
+    people = Counter(s.subject for s in samples)
+    most = min(_MANY_LABELS, max(_SEVERAL_LABELS, len(people)))
+    if all(_PERSON.fullmatch(label) for label in labels) or len(labels) > most:
         found.append(
             f"the labels look like people ({some_of(labels)}): if they are, the network learns who "
             f"it is, not the expression; {_LAYOUT}"
         )
-    people = Counter(s.subject for s in samples)
     name, count = people.most_common(1)[0]
     if len(people) == 1 and len(samples) > 1:
         found.append(

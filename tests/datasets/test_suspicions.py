@@ -88,6 +88,11 @@ def test_tables_are_held_to_the_same(rows: list[str], message: str, tmp_path: Pa
             "30 of 31 pictures are of one subject (ann)",
         ),
         ([f"l{i}a/{p}_1.png" for i in range(31) for p in "xy"], "the labels look like people (l0a"),
+        # Folders of people whose pictures are named alike, and no labels.
+        (
+            [f"l{i}a/{name}.png" for i in range(11) for name in ("smile", "calm")],
+            "the labels look like people (l0a",
+        ),
     ],
 )
 def test_what_may_be_right_is_a_warning(names: list[str], warning: str, tmp_path: Path) -> None:
