@@ -22,6 +22,7 @@ RUNS = sorted(p.parent for p in (ROOT / "results").glob("*/run.json"))
 
 def test_there_are_published_runs() -> None:
     assert [run.name for run in RUNS] == [
+        "photographs-better",
         "synthetic-better",
         "synthetic-paper",
         "synthetic-quick",
