@@ -25,10 +25,10 @@ def test_the_changelog_begins_with_what_is_new_or_this_version() -> None:
     assert i2cnn.__version__ in headings
 
 
-def test_the_bound_of_torch_admits_the_version_that_is_tested() -> None:
+def test_the_bound_of_torch_admits_the_version_that_ci_takes() -> None:
     (pinned,) = re.findall(r"^torch==2\.(\d+)\.\d+$", (ROOT / "constraints.txt").read_text(), re.M)
     (bound,) = re.findall(r'"torch>=[\d.]+,<2\.(\d+)"', (ROOT / "pyproject.toml").read_text())
-    assert int(bound) == int(pinned) + 1
+    assert int(bound) > int(pinned)
 
 
 def test_what_is_pinned_exists_for_the_oldest_python() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from i2cnn.torchcaffe import pycaffe as caffe
 from tests.conformance import weighted  # noqa: F401 (enters its layers)
 from tests.conformance.builder import Builder, Refused
 from tests.conformance.layers import LAYERS
-from tests.helpers.golden import GOLDEN, load_program
+from tests.helpers.golden import load_program, unpack_lmdb
 
 #: Types that learn, one of which a net without force_backward begins with.
 LEARNED = ("InnerProduct", "Convolution", "Scale", "PReLU")
@@ -25,8 +24,7 @@ def make_files() -> None:
     program = load_program("sources")
     program.make_files()
     program.make_windows(caffe)
-    with tarfile.open(GOLDEN / "lmdb.tar.gz") as archive:
-        archive.extractall(filter="data")
+    unpack_lmdb(Path())
 
 
 def write_case(rng: np.random.Generator, folder: Path) -> tuple[list[str], str]:

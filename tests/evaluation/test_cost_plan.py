@@ -41,7 +41,7 @@ def test_a_range_of_times_is_explained_and_weeks_are_told_what_is_shorter(
     speed = Speed(1, 1, 1, 1, 1, 1, 1, 1, 1)
     plan = Plan(speed, 8, 4, (Estimate("k = 1", 1, 1e6 + 1e3, least, 0, 0, 0),))
     print_plan(plan, tmp_path, Workers(1))
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
     assert "Times: if each training stops as soon as it can" in printed
     assert ("--profile better or a smaller --schedule takes less" in printed) == said
 

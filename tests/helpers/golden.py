@@ -19,9 +19,16 @@ def copy_golden(folder: Path) -> None:
     for pattern in ("*.prototxt", "*.binaryproto", "*.caffemodel"):
         for path in GOLDEN.glob(pattern):
             shutil.copy(path, folder)
-    with tarfile.open(GOLDEN / "lmdb.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack_lmdb(folder)
     (folder / "out").mkdir()
+
+
+def unpack_lmdb(folder: Path) -> None:
+    """Put the golden databases into a folder."""
+    with tarfile.open(GOLDEN / "lmdb.tar.gz") as archive:
+        # extractall's own argument is newer than Debian 12's Python 3.11.2.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
 
 
 def arrays_of(archive: str, case: str) -> dict[str, np.ndarray]:

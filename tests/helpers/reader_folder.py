@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 from pathlib import Path
 
 from i2cnn.datasets import embedded_root
 from i2cnn.util.images import read_image, write_image
-from tests.helpers.markdown import ROOT
-
-GOLDEN = ROOT / "tests" / "golden"
+from tests.helpers.golden import GOLDEN, unpack_lmdb
 
 _INPUT = """\
 layer {
@@ -37,6 +34,5 @@ def fill(folder: Path, recogniser: Path) -> None:
     layers = net[net.index('layer {\n  name: "conv1"') : net.index('layer { name: "accuracy"')]
     (folder / "deploy.prototxt").write_text(_INPUT + layers + _OUTPUT)
     shutil.copy(GOLDEN / "init.caffemodel", folder / "net.caffemodel")
-    with tarfile.open(GOLDEN / "lmdb.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack_lmdb(folder)
     (folder / "out").mkdir()
