@@ -14,6 +14,9 @@ from i2cnn.rivals.hog import unmirrored
 from i2cnn.svm.population_fit import fit_population
 from i2cnn.util.progress import say
 
+#: Faces from which the fit takes minutes; it takes the square of their number.
+_MANY = 1000
+
 
 def save_hog_recogniser(target: Path, job: RivalJob, run: Path, inputs: Inputs) -> None:
     """Fit a recogniser on the fitted faces of a fold, test it on the others, and write both.
@@ -28,7 +31,8 @@ def save_hog_recogniser(target: Path, job: RivalJob, run: Path, inputs: Inputs) 
     inputs : Inputs
         Of the run; the people of its faces are known.
     """
-    say(f"making a recogniser by HOG, of fold {job.fold}")
+    long = ", some minutes" if len(inputs.all_faces) > _MANY else ""
+    say(f"making a recogniser by HOG, of fold {job.fold}{long}")
     job.prepare(run, inputs)
     fold, patches = job.fold_of(run, inputs), unmirrored(inputs.scheme)
     features = fold.features.reshape(len(fold.features), len(patches), -1)

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import FOLDS_FILE, Inputs, data_root, prepare
 from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job
@@ -233,7 +234,11 @@ def _bundle(run: Path, inputs: Inputs) -> None:
             job.save_recogniser(target, run, inputs)
     elif not settings.patch_counts and not settings.has_own_split:
         hog = [job for job in done if isinstance(job, RivalJob) and job.rival == HOG]
-        if hog and known.get("inputs") != inputs.digest:
-            from i2cnn.evaluation.hog_recogniser import save_hog_recogniser  # slow to import
+        if not hog or known.get("inputs") == inputs.digest:
+            return
+        if len(inputs.all_faces) > EXACT_FACES:
+            say(f"no recogniser: fitted exactly, {EXACT_FACES} faces take hours, and here are more")
+            return
+        from i2cnn.evaluation.hog_recogniser import save_hog_recogniser  # slow to import
 
-            save_hog_recogniser(target, hog[0], run, inputs)
+        save_hog_recogniser(target, hog[0], run, inputs)

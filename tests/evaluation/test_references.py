@@ -277,6 +277,23 @@ def test_a_run_without_a_network_makes_a_recogniser_by_hog(
     assert "making a recogniser" not in said.err  # it is there
 
 
+def test_very_many_faces_make_no_recogniser_by_hog(
+    referenced: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(referenced, run)
+    shutil.rmtree(run / "recogniser")
+    monkeypatch.setattr("i2cnn.evaluation.run.EXACT_FACES", 27)
+    options = ["--reference=person", "--reference-pictures=1,5,all", "--reference-classes=2"]
+    assert main(rivals_only(data, run, *options)) == 0
+    assert "no recogniser: fitted exactly" in capsys.readouterr().err
+    assert not (run / "recogniser").exists()
+
+
 def the_recogniser_names_as_its_card_says(run: Path, data: Path) -> Card:
     """It names the tested faces as well as its card says, with references and without."""
     recogniser, inputs = Recogniser(run / "recogniser", device="cpu"), read_inputs(run)
