@@ -10,10 +10,8 @@ PIP    := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO   ?= runs/demo
 SECONDS ?= 600
 NETS   ?= 2000
-# Files of tests on all cores, but not on more than eight: each process takes half a gigabyte. In their
-# order: xdist leaves files of few tests for the end, and the slowest is one of them.
-PYTEST := $(BIN)/python -m pytest -q --durations=10 --numprocesses auto --maxprocesses 8 \
-  --dist loadfile --no-loadscope-reorder
+# Files of tests on all cores, but not on more than eight: each process takes half a gigabyte.
+PYTEST := $(BIN)/python -m pytest -q --durations=10 --numprocesses auto --maxprocesses 8 --dist loadfile
 
 CPP := $(wildcard cpp/*.cpp cpp/*.hpp cpp/*/*.cpp cpp/*/*.hpp)
 
