@@ -151,10 +151,9 @@ def _make(recogniser: Recogniser, pictures: Sequence[Picture], name: Path) -> Pe
 
 def _others(faces: Sequence[AlbumFace]) -> list[str]:
     """What to say of the pictures that show somebody else than most of them, if any do."""
-    persons = group_by_person([face.who for face in faces if face.who is not None], CERTAIN)
-    others = [
-        str(face.picture.path) for face, person in zip(faces, persons, strict=False) if person
-    ]
+    known = [(face.picture.path, face.who) for face in faces if face.who is not None]
+    persons = group_by_person([who for _, who in known], CERTAIN)
+    others = [str(path) for (path, _), person in zip(known, persons, strict=True) if person]
     if not others:
         return []
     return [

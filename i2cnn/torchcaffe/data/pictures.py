@@ -134,13 +134,11 @@ class ListedPictures(BatchMaker):
         }
 
     def restore_position(self, position: Position) -> None:
-        if sorted(position["order"]) != list(range(len(self.pictures))):
+        order = np.asarray(position["order"])
+        if not np.array_equal(np.sort(order), np.arange(len(self.pictures))):
             raise self._fail(
                 "the list of images differs from the one the training was stopped with"
             )
-        self.line, self.order = (
-            int(position["place"]),
-            np.array([int(i) for i in position["order"]]),
-        )
+        self.line, self.order = int(position["place"]), order
         restore_rng(self.transformer.rng, position, "crop_")
         restore_rng(self.shuffler, position, "shuffle_")
