@@ -14,6 +14,9 @@ from i2cnn.torchcaffe.proto import FillerParameter
 
 Shape = tuple[int, ...]
 
+#: A range of this width is finite as a float32.
+_WIDEST = 3.4e38
+
 
 def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     """Initial values of a parameter.
@@ -57,8 +60,10 @@ def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
 
 
 def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
-    if filler.min > filler.max:
-        raise CaffeError(f"the uniform filler's min {filler.min:g} is above its max {filler.max:g}")
+    if not 0 <= filler.max - filler.min < _WIDEST:  # neither of NaN
+        raise CaffeError(
+            f"the uniform filler cannot draw from min {filler.min:g} to max {filler.max:g}"
+        )
     return rng.uniform(math.prod(shape), filler.min, filler.max)
 
 

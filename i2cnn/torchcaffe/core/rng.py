@@ -79,8 +79,11 @@ class CaffeRNG:
         return np.asarray(keys, np.uint32), int(position)
 
     def restore(self, keys: Draws, position: int) -> None:
-        """Continue from a state."""
-        self._twister.set_state(("MT19937", np.asarray(keys, np.uint32), int(position), 0, 0.0))
+        """Continue from a state; ValueError if it is none."""
+        keys = np.asarray(keys, np.uint32)
+        if keys.shape != (624,) or not 0 <= position <= 624:  # NumPy would read beyond its keys
+            raise ValueError("not the state of a Mersenne twister")
+        self._twister.set_state(("MT19937", keys, position, 0, 0.0))
 
     def uniform(self, n: int, low: float, high: float) -> FloatArray:
         """`n` float32 numbers in [low, high] (boost::uniform_real up to nextafter(high))."""

@@ -76,7 +76,7 @@ def read_position(path: Path, group: Group) -> Position:
     """This process's position; InputError if the file is damaged or of another group size."""
     try:
         content = read_npz(path, path.stat().st_size)  # np.savez does not compress
-        _ = content["rng_keys"], int(content["rng_at"])
+        CaffeRNG(0).restore(content["rng_keys"], int(content["rng_at"]))
     except (InputError, OSError, TypeError, ValueError, KeyError) as error:
         reason = str(error).removeprefix(f"{path}: ")
         raise CaffeError(
