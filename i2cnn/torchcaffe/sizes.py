@@ -51,3 +51,11 @@ def check_memory(count: int, what: str) -> None:
         raise CaffeError(
             f"{what} would take {needed / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free"
         )
+
+
+def int32(text: str) -> int:
+    """A number that C's int can hold; ValueError if the text is none."""
+    number = int(text)
+    if not -(2**31) <= number < 2**31:
+        raise ValueError(f"{text} does not fit 32 bits")
+    return number

@@ -88,14 +88,21 @@ class BatchMaker(ABC):
 
     Attributes
     ----------
+    owner : str
+        The layer, for errors.
     shape : (int, int, int)
         (C, H, W) of the first image, transformed.
     transformer : DataTransformer
         What transforms the images.
     """
 
+    owner: str
     shape: Shape
     transformer: DataTransformer
+
+    def fail(self, reason: str) -> CaffeError:
+        """An error that names the layer."""
+        return CaffeError(f"{self.owner}: {reason}")
 
     def shape_of(self, height: int, width: int) -> Shape:
         """(C, H, W) of a batch that begins with an image of this size.
@@ -179,7 +186,7 @@ class RecordBatches(BatchMaker):
                 f"{param.data_param.source} does not have; they do nothing",
             )
         elif transform.force_color and transform.force_gray:
-            raise CaffeError(f"{self.owner}: cannot set both force_color and force_gray")
+            raise self.fail("cannot set both force_color and force_gray")
         return encoded and transform.force_color
 
     @property
@@ -256,9 +263,9 @@ class RecordBatches(BatchMaker):
     def _check_channels(self, image: Image, key: bytes) -> None:
         found, channels = image.shape[2], self.shape[0]
         if found not in (1, channels) or (found == 1 < channels and not self.force_color):
-            raise CaffeError(
-                f"{self.owner}: record {shown(key)} has {found} channels, the first "
-                f"one {channels}; use force_color or force_gray"
+            raise self.fail(
+                f"record {shown(key)} has {found} channels, the first one {channels}; use "
+                "force_color or force_gray"
             )
 
     def _same_kind(self, images: list[Image], shape: Shape) -> bool:

@@ -39,7 +39,7 @@ class ListedPictures(BatchMaker):
         self.param = p
         self.pictures = pictures
         self.shard = context.shard
-        self._layer = f"{context.net}: layer {param.name!r}"
+        self.owner = f"{context.net}: layer {param.name!r}"
         self.transformer = DataTransformer(param.transform_param, context.train, param.name)
         # Draws in Caffe's order (the transformer twice, as in BatchMaker), so that all that
         # follows gets Caffe's numbers.
@@ -50,13 +50,10 @@ class ListedPictures(BatchMaker):
         self._shuffle()
         self.line = int(rng.draw(1)[0]) % p.rand_skip if p.rand_skip else 0
         if self.line >= len(pictures):
-            raise self._fail(f"rand_skip skips all {len(pictures)} images")
+            raise self.fail(f"rand_skip skips all {len(pictures)} images")
         first, _ = pictures[self.order[self.line]]
         self.shape = self.transformer.output_shape(*self._read(first).shape)
         self.transformer.seed_from(rng)
-
-    def _fail(self, reason: str) -> CaffeError:
-        return CaffeError(f"{self._layer}: {reason}")
 
     def _shuffle(self) -> None:
         if self.shuffler is None:
@@ -75,7 +72,7 @@ class ListedPictures(BatchMaker):
         try:
             return read_picture(p.root_folder + name, p.is_color, (p.new_height, p.new_width))
         except InputError as error:
-            raise self._fail(str(error)) from None
+            raise self.fail(str(error)) from None
 
     def batches(self) -> Generator[Batch, None, None]:
         with Decoders(self.shard) as pool:
@@ -136,9 +133,7 @@ class ListedPictures(BatchMaker):
     def restore_position(self, position: Position) -> None:
         order = np.asarray(position["order"])
         if not np.array_equal(np.sort(order), np.arange(len(self.pictures))):
-            raise self._fail(
-                "the list of images differs from the one the training was stopped with"
-            )
+            raise self.fail("the list of images differs from the one the training was stopped with")
         self.line, self.order = int(position["place"]), order
         restore_rng(self.transformer.rng, position, "crop_")
         restore_rng(self.shuffler, position, "shuffle_")

@@ -20,7 +20,6 @@ from i2cnn.torchcaffe.layers import (  # noqa: F401 (to register their layers)
     score,
     select,
     shape,
-    windows,
 )
 
 __all__ = ["REGISTRY", "LabelError", "Layer", "create_layer"]

@@ -1,4 +1,4 @@
-"""Layers of files: ImageData and HDF5Data read those a text file lists, HDF5Output writes one."""
+"""Layers of files: three that read those a text file lists, and HDF5Output, which writes one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from i2cnn.torchcaffe.core.layer import Layer, Shape, count, register
 from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.data.pictures import ListedPictures
 from i2cnn.torchcaffe.data.reader import BatchReader
+from i2cnn.torchcaffe.data.windows import DrawnWindows
 from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
-from i2cnn.torchcaffe.layers.source import DataSource, PrefetchingData, int32
+from i2cnn.torchcaffe.layers.source import DataSource, PrefetchingData
+from i2cnn.torchcaffe.sizes import int32
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -69,6 +71,20 @@ class ImageData(PrefetchingData, _Listed):
             return path.strip(), int32(label)
         except ValueError:
             raise self.fail(f"the line {line!r} is not a path and a label") from None
+
+
+@register("WindowData")
+class WindowData(PrefetchingData):
+    """Random foreground and background windows, warped to `crop_size`, and their classes."""
+
+    tops = (2, 2)
+
+    def setup(self, shapes: Sequence[Shape]) -> None:
+        p = self.param.window_data_param
+        self.check_batch(p.batch_size)
+        windows = DrawnWindows(self.param, self.context)
+        reader = BatchReader(self.param.name, windows, self.context.device)
+        self.start(reader, p, "window_data_layer.cpp")
 
 
 @register("HDF5Data")

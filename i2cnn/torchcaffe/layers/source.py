@@ -16,15 +16,7 @@ from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.data.decode import shown
 from i2cnn.torchcaffe.data.feed import Feed
 from i2cnn.torchcaffe.data.reader import BatchReader
-from i2cnn.torchcaffe.proto import DataParameter, ImageDataParameter
-
-
-def int32(text: str) -> int:
-    """A number that C's int can hold; ValueError if the text is none."""
-    number = int(text)
-    if not -(2**31) <= number < 2**31:
-        raise ValueError(f"{text} does not fit 32 bits")
-    return number
+from i2cnn.torchcaffe.proto import DataParameter, ImageDataParameter, WindowDataParameter
 
 
 class DataSource(Layer):
@@ -47,7 +39,10 @@ class PrefetchingData(DataSource):
     item: ClassVar[str] = ""
 
     def start(
-        self, reader: BatchReader, settings: DataParameter | ImageDataParameter, location: str
+        self,
+        reader: BatchReader,
+        settings: DataParameter | ImageDataParameter | WindowDataParameter,
+        location: str,
     ) -> None:
         """Take the reader's batches from now on; `location` is Caffe's file:line in the log."""
         self.reader = reader

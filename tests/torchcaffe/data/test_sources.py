@@ -160,13 +160,15 @@ def test_a_picture_that_is_too_small_is_named(folder: Path) -> None:
         net.forward()
 
 
+@pytest.mark.parametrize("kind", ["images", "windows"])
 def test_pictures_of_a_batch_are_decoded_side_by_side_and_ahead(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_pictures()
+    PROGRAM.make_windows(caffe)
     side_by_side, ahead = threading.Barrier(2), threading.Barrier(2)
     decode = encoded.decode_picture
-    waits = iter([None, None, side_by_side, side_by_side, None, ahead])  # the first in setup
+    waits = iter([None, side_by_side, side_by_side, None, ahead])
 
     def waiting(data: bytes, flags: int) -> np.ndarray | None:
         barrier = next(waits, None)
@@ -175,9 +177,10 @@ def test_pictures_of_a_batch_are_decoded_side_by_side_and_ahead(
         return decode(data, flags)
 
     Path("images.txt").write_text("0.png 0\n")
+    images, windows = (PICTURES % "").replace("size: 1", "size: 4"), WINDOWS.replace(": 6", ": 4")
+    net = PROGRAM.net_of(caffe, images if kind == "images" else windows)
     monkeypatch.setattr(batches, "available_cores", lambda: 2)
     monkeypatch.setattr(encoded, "decode_picture", waiting)
-    net = PROGRAM.net_of(caffe, (PICTURES % "").replace("size: 1", "size: 4"))
     net.forward()
     ahead.wait(timeout=60)
     net._core.close()

@@ -1,26 +1,27 @@
-"""WindowData: boxes of images, as R-CNN trains on them."""
+"""Makes the batches of a WindowData layer: boxes of images, as R-CNN trains on them."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 
 from i2cnn.torchcaffe import log
-from i2cnn.torchcaffe.core.layer import Shape, register
+from i2cnn.torchcaffe.core.context import Context
 from i2cnn.torchcaffe.core.position import Position, restore_rng, rng_position
 from i2cnn.torchcaffe.core.rng import CaffeRNG
+from i2cnn.torchcaffe.data.batches import Batch, BatchMaker, Decoders
 from i2cnn.torchcaffe.data.encoded import read_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
 from i2cnn.torchcaffe.formats.arrays import FloatArray
-from i2cnn.torchcaffe.layers.source import DataSource, int32
+from i2cnn.torchcaffe.proto import LayerParameter
+from i2cnn.torchcaffe.sizes import int32
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -52,44 +53,46 @@ def _round(value: np.floating) -> int:
     return int(math.copysign(math.floor(abs(float(value)) + 0.5), float(value)))
 
 
-@register("WindowData")
-class WindowData(DataSource):
-    """Random foreground and background windows, warped to `crop_size`, and their classes."""
+class DrawnWindows(BatchMaker):
+    """Batches of windows that are drawn from a list.
 
-    tops = (2, 2)
+    Parameters
+    ----------
+    param : LayerParameter
+        A WindowData layer.
+    context : Context
+        Phase, generator and shard of the net.
+    """
 
-    def setup(self, shapes: Sequence[Shape]) -> None:
-        p, transform, rng = (
-            self.param.window_data_param,
-            self.param.transform_param,
-            self.context.rng,
-        )
-        self.crop = transform.crop_size
-        if p.batch_size < 1 or self.crop < 1:
-            raise self.fail("batch_size and transform_param's crop_size must be at least 1")
+    def __init__(self, param: LayerParameter, context: Context) -> None:
+        p, transform, rng = param.window_data_param, param.transform_param, context.rng
+        self.param, self.shard = p, context.shard
+        self.owner = f"{context.net}: layer {param.name!r}"
+        self.crop, self.mirrors = transform.crop_size, transform.mirror
+        if self.crop < 1:
+            raise self.fail("transform_param's crop_size must be at least 1")
         if 2 * p.context_pad >= self.crop:
             raise self.fail(f"context_pad {p.context_pad} leaves nothing of crop_size {self.crop}")
         if transform.scale != 1:
             log.warning(
                 "window_data_layer.cpp",
-                f"layer {self.param.name!r}: as in genuine Caffe, transform_param's scale is not "
-                "used; give window_data_param's",
+                f"layer {param.name!r}: as in genuine Caffe, transform_param's scale is not used; "
+                "give window_data_param's",
             )
+        self.shape = (3, self.crop, self.crop)
         # Draws in Caffe's order, so that all that follows gets Caffe's numbers.
-        transformer = DataTransformer(transform, self.context.train, self.param.name)
-        transformer.seed_from(rng)
+        self.transformer = DataTransformer(transform, context.train, param.name)
+        self.transformer.seed_from(rng)
         self.rng = CaffeRNG(int(rng.draw(1)[0]))
         self.background: list[Window] = []
         self.foreground: list[Window] = []
         self._read_windows()
-        self.mean = self._mean(transformer)
+        self.mean = self._mean()
         self.read_bytes = functools.cache(Path.read_bytes) if p.cache_images else Path.read_bytes
-        self.read: list[str] = []
-        transformer.seed_from(rng)
-        rng.draw(1)  # the prefetching thread's seed
+        self.transformer.seed_from(rng)
 
     def _read_windows(self) -> None:
-        p, images = self.param.window_data_param, 0
+        p, images = self.param, 0
         try:
             check_regular(Path(p.source))
             with open(p.source, encoding="utf-8", errors="surrogateescape") as file:
@@ -112,7 +115,7 @@ class WindowData(DataSource):
                 raise self.fail(f"the window file {p.source!r} has no {kind} window")
 
     def _read_image(self, tokens: Iterator[str]) -> None:
-        p = self.param.window_data_param
+        p = self.param
         path = p.root_folder + next(tokens)
         channels, _, _, number = [int32(next(tokens)) for _ in range(4)]
         if channels != 3:
@@ -128,9 +131,9 @@ class WindowData(DataSource):
             elif overlap < np.float32(p.bg_threshold):
                 self.background.append(Window(path, 0, box))
 
-    def _mean(self, transformer: DataTransformer) -> FloatArray:
+    def _mean(self) -> FloatArray:
         """What is subtracted from a crop, (1, 1, C) or (crop, crop, C)."""
-        mean = transformer.mean
+        mean = self.transformer.mean
         if mean is None:
             return np.zeros((1, 1, 3), np.float32)
         if mean.ndim == 1:
@@ -140,31 +143,36 @@ class WindowData(DataSource):
         start = (mean.shape[1] - self.crop) // 2  # of rows and columns
         if start < 0 or mean.shape[0] < start + self.crop or mean.shape[2] != 3:
             raise self.fail(
-                f"{self.param.transform_param.mean_file} is a mean of {mean.shape} (height, width, "
+                f"{self.transformer.param.mean_file} is a mean of {mean.shape} (height, width, "
                 f"channels), the windows are {(self.crop, self.crop, 3)}"
             )
         return mean[start : start + self.crop, start : start + self.crop]
 
-    def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
-        batch = self.param.window_data_param.batch_size
-        return [(batch, 3, self.crop, self.crop), (batch,)]
+    def batches(self) -> Generator[Batch, None, None]:
+        with Decoders(self.shard) as pool:
+            while True:
+                yield self._make(pool)
 
-    def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        p = self.param.window_data_param
-        images = np.zeros((p.batch_size, self.crop, self.crop, 3), np.float32)
-        labels = np.empty(p.batch_size, np.float32)
-        foreground = int(np.float32(p.batch_size) * np.float32(p.fg_fraction))
-        self.read = []
-        for i in range(p.batch_size):
-            kind = self.background if i < p.batch_size - foreground else self.foreground
-            window = kind[int(self.rng.draw(1)[0]) % len(kind)]
-            mirror = self.param.transform_param.mirror and int(self.rng.draw(1)[0]) % 2 == 1
-            self._warp(window, mirror, images[i])
-            labels[i] = window.label
-            self.read.append(window.path)
-        device = self.context.device
-        data = torch.from_numpy(images).permute(0, 3, 1, 2)
-        return [data.to(device), torch.from_numpy(labels).to(device)]
+    def _draw(self, kind: list[Window]) -> tuple[Window, bool]:
+        """A window of a kind, and whether it is mirrored."""
+        window = kind[int(self.rng.draw(1)[0]) % len(kind)]
+        return window, self.mirrors and int(self.rng.draw(1)[0]) % 2 == 1
+
+    def _make(self, pool: Decoders) -> Batch:
+        size = self.param.batch_size
+        first = size - int(np.float32(size) * np.float32(self.param.fg_fraction))
+        kinds = (self.background if i < first else self.foreground for i in range(size))
+        drawn = [self._draw(kind) for kind in kinds]
+        position = self.position()
+        images = np.zeros((size, self.crop, self.crop, 3), np.float32)
+        pool.for_each(lambda i: self._warp(*drawn[i], images[i]), size)
+        return Batch(
+            images=torch.from_numpy(images),
+            draws=None,
+            labels=np.array([window.label for window, _ in drawn], np.float32),
+            keys=[window.path.encode(errors="surrogateescape") for window, _ in drawn],
+            position=position,
+        )
 
     def _warp(self, window: Window, mirror: bool, out: FloatArray) -> None:
         """Fill the crop `out` (crop, crop, C) from a window of its image."""
@@ -185,7 +193,7 @@ class WindowData(DataSource):
             slice(warp.left, warp.left + warp.width),
         )
         mean = self.mean if len(self.mean) == 1 else self.mean[place]
-        scale = np.float32(self.param.window_data_param.scale)
+        scale = np.float32(self.param.scale)
         out[place] = (part.astype(np.float32) - mean) * scale
 
     def _picture(self, path: str) -> Image:
@@ -196,7 +204,7 @@ class WindowData(DataSource):
 
     def _plan(self, box: Box, rows: int, columns: int, mirror: bool) -> Warp:
         """How a box of an image goes into the crop, with context around it if asked for."""
-        p, crop, single = self.param.window_data_param, self.crop, np.float32
+        p, crop, single = self.param, self.crop, np.float32
         x1, y1, x2, y2 = box
         square = p.crop_mode == "square"
         if not (p.context_pad or square):
@@ -218,9 +226,6 @@ class WindowData(DataSource):
         top = _round(single(top) * scale_y)
         left = _round(single(right if mirror else left) * scale_x)  # the mirrored side's
         return Warp(inner, min(height, crop - top), min(width, crop - left), top, left)
-
-    def record_of(self, item: int) -> str:
-        return self.read[item] if item < len(self.read) else ""
 
     def position(self) -> Position:
         return rng_position(self.rng)
