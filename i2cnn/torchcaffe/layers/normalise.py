@@ -30,6 +30,8 @@ class BatchNorm(Layer):
     solver never updates them.
     """
 
+    recordable = True
+
     def setup(self, shapes: Sequence[Shape]) -> None:
         channels = shapes[0][1] if len(shapes[0]) > 1 else 1
         for shape in ((channels,), (channels,), (1,)):
@@ -44,7 +46,6 @@ class BatchNorm(Layer):
         #: Whether the stored statistics are used, not the batch's.
         given = p.HasField("use_global_stats")
         self.stored = p.use_global_stats if given else not self.context.train
-        self.recordable = not self.stored
 
     def reshape(self, shapes: Sequence[Shape]) -> list[Shape]:
         channels, expected = shapes[0][1] if len(shapes[0]) > 1 else 1, self.blobs[0].count
@@ -57,7 +58,7 @@ class BatchNorm(Layer):
         if self.stored:
             # The parameters are statistics: they never get a gradient.
             total_mean, total_variance, weight = (w.detach() for w in self.weights)
-            factor = 0.0 if float(weight[0]) == 0 else 1 / float(weight[0])
+            factor = torch.where(weight == 0, 0, 1 / weight)
             return [self._normalise(x, total_mean * factor, total_variance * factor)]
         samples = x.numel() // x.shape[1] if x.ndim > 1 else x.numel()
         # PyTorch's has no variance of one number, and wants channels.

@@ -121,6 +121,11 @@ def test_a_label_outside_the_classes_names_its_record(golden: Path) -> None:
             False,
         ),
         ('type: "ArgMax" bottom: "fc2" top: "best"', False),
+        (
+            'type: "BatchNorm" bottom: "fc2" top: "norm" '
+            "batch_norm_param { use_global_stats: true }",
+            True,
+        ),
     ],
 )
 def test_what_needs_numbers_from_the_device_is_not_recorded(
