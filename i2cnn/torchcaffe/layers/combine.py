@@ -60,7 +60,7 @@ class Reduction(Layer):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = self.param.reduction_param
         axis = canonical_axis(self, p.axis, bottoms[0].ndim)
-        x = bottoms[0].reshape(*bottoms[0].shape[:axis], -1)
+        x = bottoms[0].flatten(axis)
         if p.operation == ReductionParameter.ASUM:
             x = x.abs()
         elif p.operation == ReductionParameter.SUMSQ:

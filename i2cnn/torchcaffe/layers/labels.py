@@ -25,6 +25,11 @@ def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
         raise layer.fail(f"bottoms {shapes[0]} and {shapes[1]} differ in their first dimension")
 
 
+def by_item(x: Tensor) -> Tensor:
+    """(N, numbers of an item) of N items, which may be none."""
+    return x.reshape(len(x), count(x.shape[1:]))
+
+
 class Labelled(Layer):
     """A layer with scores and labels; checks labels, where Caffe reads past an array's end."""
 

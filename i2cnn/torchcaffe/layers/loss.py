@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
 from i2cnn.torchcaffe.formats.storage import read_blob
-from i2cnn.torchcaffe.layers.labels import Labelled, check_batch
+from i2cnn.torchcaffe.layers.labels import Labelled, by_item, check_batch
 from i2cnn.torchcaffe.proto import HingeLossParameter, LossParameter
 
 #: Smallest probability of which MultinomialLogisticLoss and InfogainLoss take the logarithm.
@@ -174,7 +174,7 @@ class HingeLoss(_OneLabelEach):
     """One-against-all hinge loss, norm L1 or L2."""
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        scores = bottoms[0].reshape(len(bottoms[0]), -1)
+        scores = by_item(bottoms[0])
         index = self.check_labels(bottoms[1], scores.shape[1], None).flatten()
         sign = torch.ones_like(scores).scatter_(1, index[:, None], -1.0)
         margin = functional.relu(1 + sign * scores)  # no gradient at a margin of 0
@@ -188,7 +188,7 @@ class MultinomialLogisticLoss(_OneLabelEach):
     """Mean of -log p of the true class; the bottom gives probabilities."""
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
-        p = bottoms[0].reshape(len(bottoms[0]), -1)
+        p = by_item(bottoms[0])
         index = self.check_labels(bottoms[1], p.shape[1], None).reshape(-1, 1)
         picked = p.gather(1, index)
         # The second term is 0; its gradient is that of the raised probability, below the
@@ -265,7 +265,7 @@ class ContrastiveLoss(Layer):
 
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p = self.param.contrastive_loss_param
-        a, b = (x.reshape(len(x), -1) for x in bottoms[:2])
+        a, b = map(by_item, bottoms[:2])
         similar = bottoms[2].reshape(-1).long() != 0
         difference = a - b
         fixed = difference.detach()

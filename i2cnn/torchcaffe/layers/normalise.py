@@ -124,7 +124,7 @@ class MVN(Layer):
     def compute(self, bottoms: Sequence[Tensor]) -> list[Tensor]:
         p, x = self.param.mvn_param, bottoms[0]
         x = x.reshape(self.reshape([tuple(x.shape)])[0])
-        flat = x.reshape(x.shape[0], 1 if p.across_channels else x.shape[1], -1)
+        flat = x.flatten(1)[:, None] if p.across_channels else x.flatten(2)
         flat = flat - flat.mean(-1, keepdim=True)
         if p.normalize_variance:
             flat = apply(_UnitVariance, flat, p.eps)

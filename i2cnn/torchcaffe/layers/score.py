@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.layer import Layer, Shape, canonical_axis, count, register
-from i2cnn.torchcaffe.layers.labels import Labelled
+from i2cnn.torchcaffe.layers.labels import Labelled, by_item
 
 
 @register("Accuracy")
@@ -78,7 +78,7 @@ class ArgMax(Layer):
         if p.HasField("axis"):
             values, indices = self._best(x, canonical_axis(self, p.axis, x.ndim))
             return [values if p.out_max_val else indices.float()]
-        values, indices = self._best(x.reshape(len(x), -1), 1)
+        values, indices = self._best(by_item(x), 1)
         parts = [indices.float(), values] if p.out_max_val else [indices.float()]
         return [torch.stack(parts, 1).reshape(self.reshape([tuple(x.shape)])[0])]
 

@@ -330,6 +330,25 @@ def in_order(values: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
     return values.permute(*order).contiguous().permute(*np.argsort(order))
 
 
+@pytest.mark.parametrize(
+    ("kind", "bottoms", "top"),
+    [
+        ("Reduction", "x", (0,)),
+        ("MVN", "x", (0, 3, 1, 1)),
+        ("ArgMax", "x", (0, 1, 1)),
+        ("HingeLoss", "x n", ()),
+        ("MultinomialLogisticLoss", "x n", ()),
+        ("ContrastiveLoss", "x z n", ()),
+    ],
+)
+def test_a_batch_may_have_no_items(build, kind: str, bottoms: str, top: tuple[int, ...]) -> None:
+    more = "reduction_param { axis: 1 }" if kind == "Reduction" else ""
+    sources = source("x", 0, 3) + source("z", 0, 3) + source("n", 0)
+    net = build(FORCE + sources + layer(kind, bottoms, more=more))
+    assert net.forward()["y"].shape == top
+    net.backward()
+
+
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
 def test_recurrent_parameters_have_gradients_where_lr_mult_is_0(build, kind: str) -> None:
     settings = 'recurrent_param { num_output: 2 weight_filler { type: "xavier" } }'
