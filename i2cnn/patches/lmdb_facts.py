@@ -97,7 +97,10 @@ def record_size(path: Path) -> tuple[int, int]:
     datum = _first_record(path)
     if not datum.encoded:
         return datum.height, datum.width
-    picture = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    try:
+        picture = cv2.imdecode(np.frombuffer(datum.data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # there are no bytes, or they declare a size beyond OpenCV's
+        picture = None
     if picture is None:
         raise InputError(f"{path}: its first record is not a picture; write it again")
     height, width = picture.shape

@@ -16,6 +16,8 @@ from i2cnn.util.errors import InputError, InputWarning
 
 #: Larger pictures are refused before they are decoded.
 MAX_PIXELS = 64_000_000
+#: So are longer ones, from which OpenCV draws nothing and no patch is sampled.
+MAX_SIDE = 2**15 - 2
 #: Pictures with a longer side this many times the shorter one are refused: nobody takes them.
 MAX_ASPECT = 40
 #: Suffixes of the pictures that are searched for in a folder.
@@ -144,6 +146,8 @@ def _check_size(path: Path, picture: Image.Image) -> None:
         raise InputError(
             f"{path}: {width}x{height} is not the shape of a photograph; cut the face out of it"
         )
+    if max(width, height) > MAX_SIDE:
+        raise InputError(f"{path}: a side of {width}x{height} is above {MAX_SIDE}; scale it down")
     if picture.format in ("JPEG", "MPO"):
         _check_jpeg(path, width * height)
 

@@ -18,8 +18,10 @@ from i2cnn.patches.lmdb_facts import (
     database_fingerprint,
     database_size,
     is_encoded,
+    record_size,
 )
 from i2cnn.patches.schemes import DEEPID
+from i2cnn.torchcaffe.proto import Datum
 from i2cnn.util.errors import InputError
 from tests.helpers.databases import write_faces
 
@@ -112,6 +114,14 @@ def test_a_damaged_database_is_named(fact, tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"x" * 9000)
     with pytest.raises(InputError, match=f"{tmp_path}: cannot be opened"):
         fact(tmp_path)
+
+
+@pytest.mark.parametrize("picture", [b"", b"none", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\1" * 17])
+def test_a_first_record_without_a_picture_is_named(picture: bytes, tmp_path: Path) -> None:
+    with lmdb.open(str(tmp_path)) as env, env.begin(write=True) as transaction:
+        transaction.put(b"key", Datum(data=picture, encoded=True).SerializeToString())
+    with pytest.raises(InputError, match=f"{tmp_path}: its first record is not a picture"):
+        record_size(tmp_path)
 
 
 def test_a_damaged_value_is_named(tmp_path: Path) -> None:

@@ -143,6 +143,13 @@ def test_shapes_that_no_photograph_has_are_refused(size: tuple[int, int], tmp_pa
         read_image(path)
 
 
+def test_a_side_that_is_too_long_to_be_drawn_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("1", (33_000, 900)).save(path)
+    with pytest.raises(InputError, match=r"a.png: a side of 33000x900 is above 32766; scale it"):
+        read_image(path)
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_that_lies_about_its_size_is_refused(progressive: bool, tmp_path: Path) -> None:
     data = bytearray(encoded(NOISE, "JPEG", progressive=progressive))
