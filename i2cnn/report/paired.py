@@ -25,7 +25,7 @@ _MOST_NUMBERS = 5_000_000
 #: Sums of shares that differ by less are equal.
 _TIE = 1e-9
 
-FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float64]
 #: How often each face was named rightly, from 0 to 1 over the seeds: by person, then by picture.
 Shares = Mapping[str, Mapping[str, float]]
 
@@ -65,8 +65,8 @@ class PersonTable:
     """
 
     people: tuple[str, ...]
-    faces: FloatArray
-    right: FloatArray
+    faces: Float32Array
+    right: Float32Array
 
 
 def shares(repetitions: Sequence[Sequence[Prediction]]) -> Shares:
@@ -121,7 +121,7 @@ def differences(table: PersonTable, pairs: Sequence[tuple[int, int]]) -> list[Di
     return [Difference(*map(float, row)) for row in numbers]
 
 
-def _resampled(gained: FloatArray, faces: FloatArray) -> FloatArray:
+def _resampled(gained: Float32Array, faces: Float32Array) -> Float32Array:
     """Differences (_RESAMPLES, pairs) over people who are drawn at random, with replacement."""
     people, rng = len(faces), np.random.default_rng(0)
     found = []
@@ -139,7 +139,7 @@ def _chunks(rows: int, columns: int) -> Iterator[int]:
         yield min(most, rows - start)
 
 
-def _p_values(gained: FloatArray) -> FloatArray:
+def _p_values(gained: Float32Array) -> Float32Array:
     """Two-sided permutation test of each column (people, pairs); swapping turns a sign."""
     people = len(gained)
     observed = np.abs(gained.sum(axis=0)) - _TIE

@@ -23,13 +23,13 @@ from torch.nn import functional
 from i2cnn.torchcaffe.core.runtime import runtime
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import show_usage, split_flags
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.nodes import Node
 from i2cnn.torchcaffe.proto import TEST, LRNParameter
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.files import atomic_path
 from i2cnn.util.text import show
 
@@ -249,7 +249,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _inputs(net: CoreNet) -> tuple[FloatArray, ...]:
+def _inputs(net: CoreNet) -> tuple[Float32Array, ...]:
     """Random numbers for the net's inputs."""
     rng = np.random.default_rng(0)
     if not net.inputs:
@@ -257,7 +257,7 @@ def _inputs(net: CoreNet) -> tuple[FloatArray, ...]:
     return tuple(rng.random(net.blobs[name].shape, np.float32) for name in net.inputs)
 
 
-def _program(net: CoreNet, inputs: tuple[FloatArray, ...]) -> torch.export.ExportedProgram:
+def _program(net: CoreNet, inputs: tuple[Float32Array, ...]) -> torch.export.ExportedProgram:
     module = ExportedNet(net).eval()
     try:
         with torch.no_grad(), _quiet():
@@ -271,7 +271,7 @@ def _program(net: CoreNet, inputs: tuple[FloatArray, ...]) -> torch.export.Expor
 
 
 def _compare(
-    net: CoreNet, inputs: Sequence[FloatArray], found: Sequence[FloatArray], path: Path
+    net: CoreNet, inputs: Sequence[Float32Array], found: Sequence[Float32Array], path: Path
 ) -> float:
     for name, values in zip(net.inputs, inputs, strict=True):
         net.blobs[name].data[...] = values

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.npy import read_npy
 from i2cnn.torchcaffe.nodes import Node
+from i2cnn.util.arrays import AnyArray
 
 #: What caffe-tensorflow and programs that took it over call parameters, in Caffe's order; older
 #: files have lists.

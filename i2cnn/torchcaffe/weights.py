@@ -12,7 +12,6 @@ from torch import Tensor
 
 from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.npy import is_npy
 from i2cnn.torchcaffe.formats.storage import (
     is_hdf5,
@@ -23,6 +22,7 @@ from i2cnn.torchcaffe.formats.storage import (
 from i2cnn.torchcaffe.from_tensorflow import read_for
 from i2cnn.torchcaffe.nodes import Node
 from i2cnn.torchcaffe.proto import NetParameter
+from i2cnn.util.arrays import AnyArray, Float32Array
 
 
 def copy_weights(nodes: Sequence[Node], path: str, source: str) -> None:
@@ -112,9 +112,9 @@ def to_proto(name: str, nodes: Sequence[Node], with_diff: bool = False) -> NetPa
     return result
 
 
-def _array(tensor: Tensor) -> FloatArray:
+def _array(tensor: Tensor) -> Float32Array:
     """Numbers for a file; a blob that handed out its array for them would watch it ever after."""
-    array: FloatArray = tensor.detach().float().cpu().contiguous().numpy()
+    array: Float32Array = tensor.detach().float().cpu().contiguous().numpy()
     return array
 
 
@@ -133,8 +133,8 @@ def save_hdf5(path: str, nodes: Sequence[Node], with_diff: bool = False) -> None
             "them, or use snapshot_format: BINARYPROTO"
         )
     # Every layer has a group. What it shares is with the owner, but diffs are everywhere.
-    data: dict[str, dict[int, FloatArray]] = {}
-    diff: dict[str, dict[int, FloatArray]] = {}
+    data: dict[str, dict[int, Float32Array]] = {}
+    diff: dict[str, dict[int, Float32Array]] = {}
     for node in nodes:
         blobs = dict(enumerate(node.layer.blobs))
         if {"", "."} & set(node.name.split("/")):  # no path to a group

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.sizes import check_shape
+from i2cnn.util.arrays import Float32Array
 
 
 class _Plane:
@@ -123,7 +123,7 @@ class _Plane:
         return taken
 
     @property
-    def array(self) -> FloatArray:
+    def array(self) -> Float32Array:
         if self.device.type == "cpu":
             # What a layer left in bfloat16 lives in float32 from now on.
             current = self.tensor.float().contiguous()
@@ -200,7 +200,7 @@ class _Reshaped(_Plane):
         self._whole.add(value.reshape(self._whole.shape), take)
 
     @property
-    def array(self) -> FloatArray:
+    def array(self) -> Float32Array:
         return self._whole.array.reshape(self.shape)
 
     @property
@@ -273,7 +273,7 @@ class Blob:
         return self.shape[axis] if axis < len(self.shape) else 1
 
     @property
-    def data(self) -> FloatArray:
+    def data(self) -> Float32Array:
         """Values, a writable view."""
         return self._data.array
 
@@ -282,7 +282,7 @@ class Blob:
         self._data.assign(value)
 
     @property
-    def diff(self) -> FloatArray:
+    def diff(self) -> Float32Array:
         """Gradient, a writable view."""
         return self._diff.array
 

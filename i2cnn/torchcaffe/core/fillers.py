@@ -9,8 +9,8 @@ import numpy as np
 
 from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.proto import FillerParameter
+from i2cnn.util.arrays import Float32Array
 
 Shape = tuple[int, ...]
 
@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 _WIDEST = 3.4e38
 
 
-def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     """Initial values of a parameter.
 
     Parameters
@@ -53,13 +53,13 @@ def fill(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
     return np.asarray(values.reshape(shape), np.float32, order="C")
 
 
-def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _constant(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     if not filler.value:
         return np.zeros(shape, np.float32)  # takes no memory before it is used
     return np.full(shape, filler.value, np.float32)
 
 
-def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     if not 0 <= filler.max - filler.min < _WIDEST:  # neither of NaN
         raise CaffeError(
             f"the uniform filler cannot draw from min {filler.min:g} to max {filler.max:g}"
@@ -67,7 +67,7 @@ def _uniform(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray
     return rng.uniform(math.prod(shape), filler.min, filler.max)
 
 
-def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _gaussian(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     if not filler.std > 0:
         raise CaffeError(f"the gaussian filler needs a std above 0, not {filler.std:g}")
     values = rng.gaussian(math.prod(shape), filler.mean, filler.std)
@@ -96,22 +96,22 @@ def _fan(filler: FillerParameter, shape: Shape) -> np.float32:
     return fan
 
 
-def _xavier(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _xavier(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     bound = float(np.sqrt(np.float32(3) / _fan(filler, shape)))
     return rng.uniform(math.prod(shape), -bound, bound)
 
 
-def _msra(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _msra(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     return rng.gaussian(math.prod(shape), 0, float(np.sqrt(np.float32(2) / _fan(filler, shape))))
 
 
-def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _positive_unitball(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     values = rng.uniform(math.prod(shape), 0, 1).reshape(shape[0], -1)
     # Caffe adds one by one; NumPy's sum would round differently.
     return values / np.cumsum(values, axis=1, dtype=np.float32)[:, -1:]
 
 
-def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArray:
+def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> Float32Array:
     if len(shape) != 4 or shape[2] != shape[3]:
         raise CaffeError(f"the bilinear filler needs a square 4-d kernel, not shape {shape}")
     size = shape[3]
@@ -121,7 +121,7 @@ def _bilinear(rng: CaffeRNG, filler: FillerParameter, shape: Shape) -> FloatArra
     return np.array(np.broadcast_to(np.outer(line, line), shape))
 
 
-_FILLERS: dict[str, Callable[[CaffeRNG, FillerParameter, Shape], FloatArray]] = {
+_FILLERS: dict[str, Callable[[CaffeRNG, FillerParameter, Shape], Float32Array]] = {
     "constant": _constant,
     "uniform": _uniform,
     "gaussian": _gaussian,

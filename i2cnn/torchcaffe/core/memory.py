@@ -9,7 +9,7 @@ import sys
 import torch
 from torch import Tensor
 
-from i2cnn.torchcaffe.formats.arrays import AnyArray
+from i2cnn.util.arrays import AnyArray
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from i2cnn import _native
 from i2cnn.torchcaffe.core.image_kernels import Windows
-from i2cnn.torchcaffe.formats.arrays import AnyArray
+from i2cnn.util.arrays import AnyArray
 
 #: Places within a window are counted in a byte.
 _MOST_TAPS = 255

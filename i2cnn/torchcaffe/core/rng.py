@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from i2cnn.torchcaffe.formats.arrays import FloatArray
+from i2cnn.util.arrays import Float32Array
 
 Draws = npt.NDArray[np.uint32]
 Doubles = npt.NDArray[np.float64]
@@ -85,7 +85,7 @@ class CaffeRNG:
             raise ValueError("not the state of a Mersenne twister")
         self._twister.set_state(("MT19937", keys, position, 0, 0.0))
 
-    def uniform(self, n: int, low: float, high: float) -> FloatArray:
+    def uniform(self, n: int, low: float, high: float) -> Float32Array:
         """`n` float32 numbers in [low, high] (boost::uniform_real up to nextafter(high))."""
         bottom = _F(low)
         top = np.nextafter(_F(high), _F(np.inf))
@@ -113,7 +113,7 @@ class CaffeRNG:
             below = self.draw(n) <= np.uint32(min(p, 1.0) * (2**32 - 1))
         return below
 
-    def gaussian(self, n: int, mean: float, std: float) -> FloatArray:
+    def gaussian(self, n: int, mean: float, std: float) -> Float32Array:
         """`n` float32 normal numbers by the ziggurat of boost::normal_distribution (1.74)."""
         out = np.empty(n, np.float32)
         for start in range(0, n, _CHUNK):
@@ -123,7 +123,7 @@ class CaffeRNG:
         out += _F(mean)
         return out
 
-    def _gaussian_chunk(self, out: FloatArray) -> None:
+    def _gaussian_chunk(self, out: Float32Array) -> None:
         """Fill `out`, then leave the generator where one-by-one drawing would have left it.
 
         Nearly all draws fall inside their strip and give one number each. The others (1 in 80)
@@ -164,9 +164,9 @@ class CaffeRNG:
         self.draw(ends.get(last, last + 1))
 
 
-def _unit(draws: Draws) -> FloatArray:
+def _unit(draws: Draws) -> Float32Array:
     """Draws as float32 in [0, 1]."""
-    unit: FloatArray = draws.astype(np.float32) * _F(2.0**-32)
+    unit: Float32Array = draws.astype(np.float32) * _F(2.0**-32)
     return unit
 
 

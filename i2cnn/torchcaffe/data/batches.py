@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from i2cnn.torchcaffe.data.records import open_records
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image, Shape
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.proto import Datum, LayerParameter
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.cores import available_cores
 from i2cnn.util.errors import InputError
 
@@ -53,7 +53,7 @@ class Batch:
 
     images: Tensor
     draws: Draws | None
-    labels: npt.NDArray[np.float32]
+    labels: Float32Array
     keys: list[bytes]
     position: Position
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from i2cnn.torchcaffe.core.memory import upload
+from i2cnn.util.arrays import Float32Array
 
 #: Share of the device's free memory that one data layer's images may take.
 SHARE = 0.25
@@ -48,9 +48,7 @@ class DeviceCache:
         """True once the cache holds every record."""
         return self.known >= self.period
 
-    def add(
-        self, first: int, images: Tensor, labels: npt.NDArray[np.float32], keys: list[bytes]
-    ) -> bool:
+    def add(self, first: int, images: Tensor, labels: Float32Array, keys: list[bytes]) -> bool:
         """Keep records `first`, `first + 1`, ... of the reader; False if they cannot be kept."""
         if self.images is None:
             if images[0].numel() * self.period > self.budget:
@@ -68,7 +66,7 @@ class DeviceCache:
         self.known += number
         return True
 
-    def get(self, first: int, number: int) -> tuple[Tensor, npt.NDArray[np.float32], list[bytes]]:
+    def get(self, first: int, number: int) -> tuple[Tensor, Float32Array, list[bytes]]:
         """Images, labels and keys of records `first` to `first + number`."""
         assert self.images is not None
         rows = (first + np.arange(number)) % self.period

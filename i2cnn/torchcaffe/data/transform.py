@@ -16,6 +16,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG, Draws
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.formats.storage import read_mean
 from i2cnn.torchcaffe.proto import TransformationParameter
+from i2cnn.util.arrays import Float32Array
 
 Shape = tuple[int, int, int]
 #: (H, W, C), uint8 or float32.
@@ -47,7 +48,7 @@ class DataTransformer:
         self._device_mean: Tensor | None = None
         if param.HasField("mean_file") and param.mean_value:
             raise self._fail("Cannot specify mean_file and mean_value at the same time")
-        self.mean: npt.NDArray[np.float32] | None = None
+        self.mean: Float32Array | None = None
         if param.HasField("mean_file"):
             log.info("data_transformer.cpp:25", f"Loading mean file from: {param.mean_file}")
             self.mean = read_mean(param.mean_file).transpose(1, 2, 0).copy()
@@ -85,7 +86,7 @@ class DataTransformer:
         per_image = int(self.param.mirror) + 2 * int(self.random_crop)
         return self.rng.draw(count * per_image).reshape(count, per_image)
 
-    def apply(self, image: Image, draws: Draws | None, out: npt.NDArray[np.float32]) -> None:
+    def apply(self, image: Image, draws: Draws | None, out: Float32Array) -> None:
         """Transform one (H, W, C) image, C possibly 1 for a gray one, into `out` (h, w, C).
 
         Raises
@@ -182,7 +183,7 @@ class DataTransformer:
 
     @staticmethod
     def _subtract_mean_image(
-        crop: Image, mean: npt.NDArray[np.float32], mirror: bool, out: npt.NDArray[np.float32]
+        crop: Image, mean: Float32Array, mirror: bool, out: Float32Array
     ) -> None:
         # As NumPy would, several times faster: this is most of what reading raw patches costs.
         if crop.shape[2] == 1 and mean.shape[2] == 3:

@@ -19,9 +19,9 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.data.batches import Batch, BatchMaker, Decoders
 from i2cnn.torchcaffe.data.encoded import read_picture
 from i2cnn.torchcaffe.data.transform import DataTransformer, Image
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.proto import LayerParameter
 from i2cnn.torchcaffe.sizes import int32
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -131,7 +131,7 @@ class DrawnWindows(BatchMaker):
             elif overlap < np.float32(p.bg_threshold):
                 self.background.append(Window(path, 0, box))
 
-    def _mean(self) -> FloatArray:
+    def _mean(self) -> Float32Array:
         """What is subtracted from a crop, (1, 1, C) or (crop, crop, C)."""
         mean = self.transformer.mean
         if mean is None:
@@ -174,7 +174,7 @@ class DrawnWindows(BatchMaker):
             position=position,
         )
 
-    def _warp(self, window: Window, mirror: bool, out: FloatArray) -> None:
+    def _warp(self, window: Window, mirror: bool, out: Float32Array) -> None:
         """Fill the crop `out` (crop, crop, C) from a window of its image."""
         image = self._picture(window.path)
         warp = self._plan(window.box, image.shape[0], image.shape[1], mirror)

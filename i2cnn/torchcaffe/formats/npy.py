@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError, reading
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.sizes import check_memory, check_shape
+from i2cnn.util.arrays import AnyArray
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import begins_with, check_regular
 

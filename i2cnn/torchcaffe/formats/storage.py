@@ -15,16 +15,16 @@ import numpy as np
 from google.protobuf.message import DecodeError, Message
 
 from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError, MissingFileError, reading
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.upgrade import upgrade_net
 from i2cnn.torchcaffe.proto import BlobProto, NetParameter, SolverState
 from i2cnn.torchcaffe.sizes import BYTES, check_memory, check_shape
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, begins_with, check_regular
 
 M = TypeVar("M", bound=Message)
 #: Name of a layer, its parameters by number, often none, and their diffs where they are stored.
-StoredLayer = tuple[str, dict[int, FloatArray], dict[int, FloatArray]]
+StoredLayer = tuple[str, dict[int, Float32Array], dict[int, Float32Array]]
 
 #: Protobuf cannot write or read messages from this size on.
 _PROTOBUF_LIMIT = 2**31
@@ -32,7 +32,7 @@ _PROTOBUF_LIMIT = 2**31
 _LONGEST_NAME = 2**16
 
 
-def array_from(blob: BlobProto, diff: bool = False) -> FloatArray:
+def array_from(blob: BlobProto, diff: bool = False) -> Float32Array:
     """Contents (or gradient) of a BlobProto, float32, in its shape (the old four dimensions too).
 
     Raises
@@ -59,7 +59,7 @@ def shape_of(blob: BlobProto) -> tuple[int, ...]:
     return tuple(blob.shape.dim)
 
 
-def to_blobproto(array: FloatArray, diff: FloatArray | None = None) -> BlobProto:
+def to_blobproto(array: Float32Array, diff: Float32Array | None = None) -> BlobProto:
     """BlobProto of an array, with its gradient if given."""
     blob = BlobProto()
     if np.ndim(array):
@@ -70,7 +70,7 @@ def to_blobproto(array: FloatArray, diff: FloatArray | None = None) -> BlobProto
     return blob
 
 
-def _put_floats(message: Message, field: int, array: FloatArray) -> None:
+def _put_floats(message: Message, field: int, array: Float32Array) -> None:
     """Fill a packed field from memory: adding one by one takes seconds for a large layer."""
     content = np.ascontiguousarray(array, "<f4").tobytes()
     if len(content) >= _PROTOBUF_LIMIT:
@@ -114,7 +114,7 @@ def _write_message(path: Path, message: Message) -> None:
         temporary.write_bytes(message.SerializeToString())
 
 
-def read_blob(path: str | Path, what: str) -> FloatArray:
+def read_blob(path: str | Path, what: str) -> Float32Array:
     """Array of a .binaryproto file, float32; `what` it should be is for errors."""
     path = Path(path)
     blob = _read_message(path, BlobProto(), f"{what} (.binaryproto)")
@@ -124,7 +124,7 @@ def read_blob(path: str | Path, what: str) -> FloatArray:
         raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
 
 
-def read_mean(path: str | Path) -> FloatArray:
+def read_mean(path: str | Path) -> Float32Array:
     """Mean image of a .binaryproto file, float32 (C, H, W)."""
     mean = read_blob(path, "a mean image")
     mean = mean[0] if mean.ndim == 4 and mean.shape[0] == 1 else mean
@@ -133,7 +133,7 @@ def read_mean(path: str | Path) -> FloatArray:
     return mean
 
 
-def write_mean(path: str | Path, mean: FloatArray) -> None:
+def write_mean(path: str | Path, mean: Float32Array) -> None:
     """Write a mean image (C, H, W) as compute_image_mean does (the old four dimensions)."""
     blob = BlobProto(num=1, channels=mean.shape[0], height=mean.shape[1], width=mean.shape[2])
     _put_floats(blob, BlobProto.DATA_FIELD_NUMBER, mean)
@@ -148,7 +148,7 @@ def is_hdf5(path: Path) -> bool:
     return path.suffix == ".h5" or begins_with(path, b"\x89HDF\r\n\x1a\n")
 
 
-def read_weights(path: str | Path) -> dict[str, list[FloatArray]]:
+def read_weights(path: str | Path) -> dict[str, list[Float32Array]]:
     """Parameters by layer name of a .caffemodel or .caffemodel.h5 file, old formats too."""
     return {name: list(arrays.values()) for name, arrays, _ in read_layers(path) if arrays}
 
@@ -195,7 +195,7 @@ def read_layers(path: str | Path) -> list[StoredLayer]:
 
 def _read_groups(data: h5py.Group) -> list[StoredLayer]:
     """Layers of an HDF5 file; one whose name has a slash is a group within a group."""
-    layers: dict[str, dict[int, FloatArray]] = {}
+    layers: dict[str, dict[int, Float32Array]] = {}
 
     def visit(path: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
@@ -230,8 +230,8 @@ def write_weights(path: str | Path, net: NetParameter) -> None:
 
 def write_weights_hdf5(
     path: str | Path,
-    params: Mapping[str, Mapping[int, FloatArray]],
-    diffs: Mapping[str, Mapping[int, FloatArray]] | None = None,
+    params: Mapping[str, Mapping[int, Float32Array]],
+    diffs: Mapping[str, Mapping[int, Float32Array]] | None = None,
 ) -> None:
     """Write parameters by layer name and number in Caffe's HDF5 layout (groups data and diff)."""
     with atomic_path(Path(path)) as temporary, h5py.File(temporary, "w") as file:
@@ -261,7 +261,7 @@ def _open_hdf5(path: Path, what: str) -> Iterator[h5py.File]:
         raise CaffeError(f"{path}: damaged, or not {what} ({error})") from None
 
 
-def read_dataset(dataset: h5py.Dataset) -> FloatArray:
+def read_dataset(dataset: h5py.Dataset) -> Float32Array:
     """Numbers of an HDF5 data set, float32.
 
     Raises
@@ -300,7 +300,7 @@ class State:
 
     iteration: int
     learned_net: str
-    history: list[FloatArray]
+    history: list[Float32Array]
     current_step: int
 
 

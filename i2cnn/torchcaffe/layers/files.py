@@ -16,10 +16,10 @@ from i2cnn.torchcaffe.core.position import Position
 from i2cnn.torchcaffe.data.pictures import ListedPictures
 from i2cnn.torchcaffe.data.reader import BatchReader
 from i2cnn.torchcaffe.data.windows import DrawnWindows
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import read_dataset
 from i2cnn.torchcaffe.layers.source import DataSource, PrefetchingData
 from i2cnn.torchcaffe.sizes import int32
+from i2cnn.util.arrays import Float32Array
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_regular
 
@@ -116,7 +116,7 @@ class HDF5Data(_Listed):
 
     def _load(self) -> None:
         path = self.files[self.file_order[self.file]]
-        self.arrays: list[FloatArray] = []  # the file before makes room
+        self.arrays: list[Float32Array] = []  # the file before makes room
         try:
             check_regular(Path(path))
             with h5py.File(path, "r") as file:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from i2cnn.torchcaffe.core.layer import (
     count,
     recording,
 )
+from i2cnn.util.arrays import Float32Array
 
 
 def check_batch(layer: Layer, shapes: Sequence[Shape]) -> None:
@@ -52,7 +52,7 @@ class Labelled(Layer):
             raise self.label_error(int(index.flatten()[item]), item)
         return index
 
-    def check_host_labels(self, labels: npt.NDArray[np.float32]) -> None:
+    def check_host_labels(self, labels: Float32Array) -> None:
         """:meth:`check_labels` of a batch that a recorded pass is about to use."""
         index = labels.astype(np.int64)
         bad = np.flatnonzero((index < 0) | (index >= self.classes))

@@ -13,9 +13,9 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.core.fillers import fill
 from i2cnn.torchcaffe.core.layer import Layer, Shape, register
 from i2cnn.torchcaffe.data.transform import DataTransformer
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.layers.source import DataSource
 from i2cnn.torchcaffe.proto import FillerParameter
+from i2cnn.util.arrays import AnyArray
 
 T = TypeVar("T")
 

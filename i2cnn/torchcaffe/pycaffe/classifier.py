@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.proto import TEST
 from i2cnn.torchcaffe.pycaffe import io
 from i2cnn.torchcaffe.pycaffe.net import Net
+from i2cnn.util.arrays import AnyArray, Float32Array
 
 
 class PreprocessingNet(Net):
@@ -71,7 +71,7 @@ class Classifier(PreprocessingNet):
         self.crop_dims: AnyArray = np.array(self.blobs[name].shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else image_dims
 
-    def predict(self, inputs: Sequence[AnyArray], oversample: bool = True) -> FloatArray:
+    def predict(self, inputs: Sequence[AnyArray], oversample: bool = True) -> Float32Array:
         """Probabilities of the classes.
 
         Parameters

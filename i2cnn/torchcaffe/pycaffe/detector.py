@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.pycaffe import io
 from i2cnn.torchcaffe.pycaffe.classifier import PreprocessingNet
+from i2cnn.util.arrays import AnyArray, Float32Array
 
 
 class Detector(PreprocessingNet):
@@ -123,7 +123,7 @@ class Detector(PreprocessingNet):
         back = np.argsort(self.transformer.transpose[name])
         self.crop_dims = tuple(int(self.blobs[name].shape[1:][axis]) for axis in back)
         self.context_pad = context_pad
-        self.crop_mean: FloatArray = np.zeros(self.crop_dims, np.float32)
+        self.crop_mean: Float32Array = np.zeros(self.crop_dims, np.float32)
         mean = self.transformer.mean.get(name)
         if context_pad and mean is not None:
             # The mean as images are before they are preprocessed.

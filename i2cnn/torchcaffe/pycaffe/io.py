@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
-from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.formats.storage import array_from, to_blobproto
 from i2cnn.torchcaffe.proto import BlobProto, BlobProtoVector, Datum
 from i2cnn.torchcaffe.proto import caffe_pb2 as caffe_pb2
+from i2cnn.util.arrays import AnyArray, Float32Array
 from i2cnn.util.picture_files import check_not_postscript
 
 # Messages -----------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def datum_to_array(datum: Datum) -> AnyArray:
 # Images -------------------------------------------------------------------------------------------
 
 
-def load_image(filename: str | Path, color: bool = True) -> FloatArray:
+def load_image(filename: str | Path, color: bool = True) -> Float32Array:
     """Image as float32 in [0, 1], (H, W, 3) in R, G, B order, or (H, W, 1) if not `color`.
 
     Raises
@@ -113,7 +113,7 @@ def load_image(filename: str | Path, color: bool = True) -> FloatArray:
     return image[:, :, :3] if image.shape[2] == 4 else image
 
 
-def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -> FloatArray:
+def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -> Float32Array:
     """Resize an image (H, W, K) to `new_dims` (height, width) by spline interpolation.
 
     As in pycaffe, scikit-image does the work for one or three channels, so shrinking smooths as
@@ -140,7 +140,7 @@ def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -
     return np.asarray(resized * (high - low) + low, np.float32)
 
 
-def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int] | AnyArray) -> FloatArray:
+def oversample(images: Sequence[AnyArray], crop_dims: Sequence[int] | AnyArray) -> Float32Array:
     """Ten crops of each image: four corners, the centre, and the same five mirrored.
 
     Parameters
@@ -186,7 +186,7 @@ class Transformer:
         self.transpose: dict[str, Sequence[int]] = {}
         self.channel_swap: dict[str, Sequence[int]] = {}
         self.raw_scale: dict[str, float] = {}
-        self.mean: dict[str, FloatArray] = {}
+        self.mean: dict[str, Float32Array] = {}
         self.input_scale: dict[str, float] = {}
 
     def _shape(self, in_: str) -> tuple[int, ...]:
@@ -194,7 +194,7 @@ class Transformer:
             raise ValueError(f"{in_} is not one of the net inputs: {self.inputs}")
         return self.inputs[in_]
 
-    def preprocess(self, in_: str, data: AnyArray) -> FloatArray:
+    def preprocess(self, in_: str, data: AnyArray) -> Float32Array:
         """Input of the net, float32 (C, H, W), from an image (H, W, C); `data` stays as it is."""
         shape = self._shape(in_)
         image = np.array(data, np.float32)
@@ -212,10 +212,10 @@ class Transformer:
             image *= self.input_scale[in_]
         return image
 
-    def deprocess(self, in_: str, data: AnyArray) -> FloatArray:
+    def deprocess(self, in_: str, data: AnyArray) -> Float32Array:
         """Image from the result of :meth:`preprocess`; the resizing is not undone."""
         self._shape(in_)
-        image: FloatArray = data.copy().squeeze()
+        image: Float32Array = data.copy().squeeze()
         if in_ in self.input_scale:
             image /= self.input_scale[in_]
         if in_ in self.mean:

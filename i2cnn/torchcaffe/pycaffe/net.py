@@ -12,11 +12,11 @@ import numpy as np
 
 from i2cnn.torchcaffe.core.blob import Blob
 from i2cnn.torchcaffe.errors import CaffeError, CaffeTypeError, CaffeValueError
-from i2cnn.torchcaffe.formats.arrays import AnyArray, FloatArray
 from i2cnn.torchcaffe.layers import Layer
 from i2cnn.torchcaffe.layers.memory import MemoryData
 from i2cnn.torchcaffe.layers.python import Python
 from i2cnn.torchcaffe.net import CoreNet
+from i2cnn.util.arrays import AnyArray, Float32Array
 
 
 class Net:
@@ -176,7 +176,7 @@ class Net:
         start: str | None = None,
         end: str | None = None,
         **kwargs: AnyArray,
-    ) -> dict[str, FloatArray]:
+    ) -> dict[str, Float32Array]:
         """Run the net, or its layers from `start` to `end`.
 
         Returns
@@ -200,7 +200,7 @@ class Net:
         start: str | None = None,
         end: str | None = None,
         **kwargs: AnyArray,
-    ) -> dict[str, FloatArray]:
+    ) -> dict[str, Float32Array]:
         """Run backward from `start` (an output layer) to `end`.
 
         Returns
@@ -230,7 +230,7 @@ class Net:
 
     def forward_all(
         self, blobs: Sequence[str] | None = None, **kwargs: AnyArray
-    ) -> dict[str, FloatArray]:
+    ) -> dict[str, Float32Array]:
         """Run over any number of inputs, batch by batch."""
         found = [_copies(self.forward(blobs, None, None, **fed)) for fed in self._batch(kwargs)]
         return _joined(found, len(next(iter(kwargs.values()))))
@@ -240,7 +240,7 @@ class Net:
         blobs: Sequence[str] | None = None,
         diffs: Sequence[str] | None = None,
         **kwargs: AnyArray,
-    ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    ) -> tuple[dict[str, Float32Array], dict[str, Float32Array]]:
         """Run forward and backward over any number of inputs, batch by batch.
 
         Where no inputs, or no diffs of outputs, are given, the blobs are used as they are.
@@ -338,12 +338,12 @@ def _union(names: Sequence[str], others: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys([*names, *(others or [])]))
 
 
-def _copies(arrays: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def _copies(arrays: Mapping[str, Float32Array]) -> dict[str, Float32Array]:
     """Copies that the next pass does not overwrite."""
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def _joined(batches: Sequence[Mapping[str, FloatArray]], total: int) -> dict[str, FloatArray]:
+def _joined(batches: Sequence[Mapping[str, Float32Array]], total: int) -> dict[str, Float32Array]:
     """The arrays of all batches, without the last one's padding."""
     names = batches[0] if batches else ()
     return {name: np.concatenate([batch[name] for batch in batches])[:total] for name in names}

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from i2cnn.torchcaffe.core.parallel import Group
 from i2cnn.torchcaffe.core.position import (
     Position,
@@ -22,8 +20,7 @@ from i2cnn.torchcaffe.core.rng import CaffeRNG
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.util.errors import InputError
-from i2cnn.util.files import atomic_path
-from i2cnn.util.npz import read_npz
+from i2cnn.util.npz import read_npz, write_npz
 
 #: Prefix of the generator's entries.
 _RNG = "rng_"
@@ -68,8 +65,7 @@ def write_positions(path: Path, positions: Sequence[Position], group: Group) -> 
     content: Position = {}
     for rank, position in enumerate(positions):
         content |= nest({_rank(rank): position}) if rank else position
-    with atomic_path(path) as temporary:
-        np.savez(temporary, **content)  # type: ignore[arg-type]
+    write_npz(path, content)
 
 
 def read_position(path: Path, group: Group) -> Position:

@@ -19,7 +19,6 @@ from i2cnn.torchcaffe.build_log import log_solver
 from i2cnn.torchcaffe.core.parallel import Request
 from i2cnn.torchcaffe.core.runtime import Runtime
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.formats.storage import State, check_binary_size, read_state, write_state
 from i2cnn.torchcaffe.net import CoreNet
 from i2cnn.torchcaffe.proto import SolverParameter
@@ -35,6 +34,7 @@ from i2cnn.torchcaffe.solvers.resume import (
     write_positions,
 )
 from i2cnn.torchcaffe.solvers.updates import Step, learning_rate, make_update
+from i2cnn.util.arrays import AnyArray
 from i2cnn.util.errors import InputError
 
 #: On a GPU losses are checked after this many iterations, and whenever one is displayed.

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.pycaffe import Classifier, io
 from i2cnn.torchcaffe.tools import preprocessing
+from i2cnn.util.arrays import AnyArray
 from i2cnn.util.files import atomic_path
 from i2cnn.util.text import show
 

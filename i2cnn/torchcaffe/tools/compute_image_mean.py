@@ -11,10 +11,10 @@ from i2cnn.torchcaffe import log
 from i2cnn.torchcaffe.data.decode import DatumDecoder, shown
 from i2cnn.torchcaffe.errors import CaffeError
 from i2cnn.torchcaffe.flags import apply_log_flags, show_usage, split_flags
-from i2cnn.torchcaffe.formats.arrays import FloatArray
 from i2cnn.torchcaffe.formats.storage import write_mean
 from i2cnn.torchcaffe.proto import TransformationParameter
 from i2cnn.torchcaffe.tools.databases import opened
+from i2cnn.util.arrays import Float32Array
 
 USAGE = "usage: i2cnn caffe compute_image_mean [-backend lmdb|leveldb] INPUT_DB [OUTPUT_FILE]\n"
 _WHERE = "compute_image_mean.cpp"
@@ -39,10 +39,10 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _mean(source: str, backend: str) -> FloatArray:
+def _mean(source: str, backend: str) -> Float32Array:
     """Mean image (C, H, W), summed record by record in float32."""
     decoder = DatumDecoder(TransformationParameter(), _NAME, source)
-    total: FloatArray | None = None
+    total: Float32Array | None = None
     with opened(source, backend, _NAME) as records:
         log.info(f"{_WHERE}:69", "Starting iteration")
         for number, (key, value) in enumerate(itertools.islice(records.stream(0), records.count)):

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError, reading
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.pycaffe import Detector
 from i2cnn.torchcaffe.tools import preprocessing
+from i2cnn.util.arrays import AnyArray
 from i2cnn.util.files import atomic_path
 from i2cnn.util.text import show
 

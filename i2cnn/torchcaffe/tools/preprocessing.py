@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from i2cnn.torchcaffe.errors import CaffeError, MissingFileError
-from i2cnn.torchcaffe.formats.arrays import AnyArray
 from i2cnn.torchcaffe.pycaffe import set_mode_cpu, set_mode_gpu
+from i2cnn.util.arrays import AnyArray
 from i2cnn.util.npz import DAMAGES
 from i2cnn.util.text import show
 
