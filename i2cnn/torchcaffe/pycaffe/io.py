@@ -129,6 +129,8 @@ def resize_image(im: AnyArray, new_dims: Sequence[int], interp_order: int = 1) -
 
         factors = (height / im.shape[0], width / im.shape[1], 1)
         return np.asarray(zoom(im, factors, order=interp_order), np.float32)
+    if im.dtype.kind != "f":  # differences of small integers overflow, and truths have none
+        im = im.astype(np.float64)
     low, high = im.min(), im.max()
     if low == high:
         return np.full((height, width, im.shape[-1]), low, np.float32)

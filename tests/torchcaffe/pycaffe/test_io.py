@@ -53,6 +53,13 @@ def test_resize_image():
     assert_recorded(io.resize_image(np.full((4, 4, 3), 0.25), (7, 5)), "constant")
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.bool_, ">f4"])
+def test_numbers_of_any_type_are_resized(dtype):
+    image = (np.random.RandomState(0).randint(-100, 100, (6, 5, 3)) * 300).astype(dtype)
+    expected = io.resize_image(image.astype(np.float64), (4, 4))
+    np.testing.assert_allclose(io.resize_image(image, (4, 4)), expected, rtol=1e-5, atol=1e-2)
+
+
 def test_oversample():
     assert_recorded(io.oversample([IMAGE, IMAGE[::-1]], (4, 7)), "oversample")
     with pytest.raises(ValueError, match="do not fit"):
