@@ -15,6 +15,7 @@ import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
 from i2cnn.torchcaffe import sizes
+from i2cnn.torchcaffe.data import encoded
 from i2cnn.torchcaffe.data.encoded import decode_picture
 from i2cnn.torchcaffe.formats.prototext import read_net
 from i2cnn.torchcaffe.formats.storage import read_dataset, read_mean, read_state, read_weights
@@ -37,12 +38,12 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + content + chunk(b"IEND", b"")
 
 
-def jpeg(width: int, height: int) -> bytes:
-    """A JPEG whose header lies about its size."""
+def jpeg(width: int, height: int, more: bytes = b"") -> bytes:
+    """A JPEG whose header lies about its size, with `more` before its first marker."""
     data = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
     place = data.index(b"\xff\xc0") + 5
     data[place : place + 4] = struct.pack(">HH", height, width)
-    return bytes(data)
+    return bytes(data[:2]) + more + bytes(data[2:])
 
 
 def bmp(width: int, height: int) -> bytes:
@@ -50,6 +51,17 @@ def bmp(width: int, height: int) -> bytes:
     data = bytearray(cv2.imencode(".bmp", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
     data[18:26] = struct.pack("<ii", width, height)
     return bytes(data)
+
+
+#: What libjpeg skips before a marker: a fill byte, no marker, markers without a content.
+SKIPPED = (b"\xff", b"\xff\0", b"\xff\1", b"\xff\xd0x")
+
+
+@pytest.mark.parametrize("more", SKIPPED)
+def test_a_jpeg_that_is_decoded_has_a_size(more: bytes) -> None:
+    data = jpeg(8, 8, more)
+    assert encoded._declared_size(data) == (8, 8)
+    assert decode_picture(data, cv2.IMREAD_COLOR).shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize(

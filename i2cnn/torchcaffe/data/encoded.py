@@ -89,17 +89,19 @@ def _declared_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     place = 2
-    while data[place : place + 1] == b"\xff":
+    # As libjpeg does it, which skips what is no marker.
+    while (place := data.find(b"\xff", place)) >= 0:
         code = data[place + 1 : place + 2]
-        if code == b"\xff":  # a fill byte
-            place += 1
-        elif code in _JPEG_FRAMES:
+        if code in _JPEG_FRAMES:
             size = data[place + 5 : place + 9]
             return int.from_bytes(size[2:], "big"), int.from_bytes(size[:2], "big")
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        place += 1  # the second of two may begin a marker
+        if code not in _JPEG_ALONE:
+            place += 1 + int.from_bytes(data[place + 1 : place + 3], "big")
     return 0, 0
 
 
-#: Markers of a JPEG's frame, which holds its size.
+#: Second bytes of a JPEG's markers: those of its frame, which holds its size, and those of markers
+#: without a content, or of none.
 _JPEG_FRAMES = {bytes([code]) for code in range(0xC0, 0xD0)} - {b"\xc4", b"\xc8", b"\xcc"}
+_JPEG_ALONE = {bytes([code]) for code in (0, 1, *range(0xD0, 0xD9), 0xFF)}
