@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -90,6 +90,8 @@ class BatchMaker(ABC):
     ----------
     owner : str
         The layer, for errors.
+    shard : Shard
+        Processes that train together.
     shape : (int, int, int)
         (C, H, W) of the first image, transformed.
     transformer : DataTransformer
@@ -97,6 +99,7 @@ class BatchMaker(ABC):
     """
 
     owner: str
+    shard: Shard
     shape: Shape
     transformer: DataTransformer
 
@@ -112,9 +115,15 @@ class BatchMaker(ABC):
         crop = self.transformer.param.crop_size
         return self.shape[0], crop or height, crop or width
 
-    @abstractmethod
     def batches(self) -> Generator[Batch, None, None]:
         """Endless batches from the present position, which they move."""
+        with Decoders(self.shard) as pool:
+            while True:
+                yield self.make(pool)
+
+    @abstractmethod
+    def make(self, pool: Decoders) -> Batch:
+        """The next batch."""
 
     @abstractmethod
     def position(self) -> Position:
@@ -214,16 +223,13 @@ class RecordBatches(BatchMaker):
         self.records.close()
 
     def batches(self) -> Generator[Batch, None, None]:
-        with (
-            Decoders(self.shard) as pool,
-            contextlib.closing(self.records.stream(self.index, self.shard.count)) as stream,
-        ):
-            while True:
-                yield self._make(stream, pool)
+        stream = self.records.stream(self.index, self.shard.count)
+        with contextlib.closing(stream) as self.stream:
+            yield from super().batches()
 
-    def _make(self, stream: Iterator[tuple[bytes, bytes]], pool: Decoders) -> Batch:
+    def make(self, pool: Decoders) -> Batch:
         size = self.batch_size
-        pairs = [next(stream) for _ in range(size)]
+        pairs = [next(self.stream) for _ in range(size)]
         draws = self.advance()
         batch = Batch(
             images=torch.empty(0),

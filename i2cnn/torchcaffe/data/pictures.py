@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -74,11 +74,6 @@ class ListedPictures(BatchMaker):
         except InputError as error:
             raise self.fail(str(error)) from None
 
-    def batches(self) -> Generator[Batch, None, None]:
-        with Decoders(self.shard) as pool:
-            while True:
-                yield self._make(pool)
-
     def _take(self) -> tuple[str, int]:
         """Name and label of the next picture."""
         picture = self.pictures[int(self.order[self.line])]
@@ -88,7 +83,7 @@ class ListedPictures(BatchMaker):
             self._shuffle()
         return picture
 
-    def _make(self, pool: Decoders) -> Batch:
+    def make(self, pool: Decoders) -> Batch:
         size = self.param.batch_size
         taken = [self._take() for _ in range(size)]
         draws = self.transformer.draws(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,17 +148,12 @@ class DrawnWindows(BatchMaker):
             )
         return mean[start : start + self.crop, start : start + self.crop]
 
-    def batches(self) -> Generator[Batch, None, None]:
-        with Decoders(self.shard) as pool:
-            while True:
-                yield self._make(pool)
-
     def _draw(self, kind: list[Window]) -> tuple[Window, bool]:
         """A window of a kind, and whether it is mirrored."""
         window = kind[int(self.rng.draw(1)[0]) % len(kind)]
         return window, self.mirrors and int(self.rng.draw(1)[0]) % 2 == 1
 
-    def _make(self, pool: Decoders) -> Batch:
+    def make(self, pool: Decoders) -> Batch:
         size = self.param.batch_size
         first = size - int(np.float32(size) * np.float32(self.param.fg_fraction))
         kinds = (self.background if i < first else self.foreground for i in range(size))
