@@ -30,7 +30,8 @@ class Plateau:
         axis, loss = node.layer.param.softmax_param.axis, node.layer.param.loss_param
         classes = node.bottoms[0].shape[axis]
         labels, outer = node.bottoms[1].count, math.prod(node.bottoms[0].shape[:axis])
-        if loss.weight_by_label_freqs or normalizer(loss, outer, labels // outer, labels) != labels:
+        inner = labels // max(outer, 1)
+        if loss.weight_by_label_freqs or normalizer(loss, outer, inner, labels) != labels:
             return  # no mean over the labels, so not ln(classes) at chance
         chance = math.log(classes)
         self.losses.append(float(means[node.top_names[0]]))

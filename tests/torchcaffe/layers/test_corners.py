@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.solvers.plateau import Plateau
 from i2cnn.util.errors import InputError
 
 IP = (
@@ -347,6 +348,13 @@ def test_a_batch_may_have_no_items(build, kind: str, bottoms: str, top: tuple[in
     net = build(FORCE + sources + layer(kind, bottoms, more=more))
     assert net.forward()["y"].shape == top
     net.backward()
+
+
+def test_a_test_without_items_tells_nothing_of_the_loss(build) -> None:
+    net = build(source("x", 0, 3) + source("n", 0) + layer("SoftmaxWithLoss", "x n"))
+    plateau = Plateau()
+    plateau.record(net._core, {"y": np.zeros(())})
+    assert plateau.losses == []
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM"])
