@@ -120,28 +120,6 @@ def test_odd_sized_patches_take_the_plain_code() -> None:
     assert np.abs(ours - twin.extract(image, points, DEEPID, 19)).max() <= 1
 
 
-@pytest.mark.parametrize("color", [False, True])
-def test_chosen_patches_are_those_of_a_full_extraction(color: bool) -> None:
-    image = smooth_image(3, 200, 180)
-    image = np.dstack([image, 255 - image, image // 2]) if color else image
-    points = face_points(90, 80, 60, 0.1)
-    chosen = (59, 2, 3, 2)
-    expected = extract_patches(image, points, size=32)[list(chosen)]
-    found = extract_patches(image, points, patches=chosen, size=32)
-    np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("patch", [-1, 60])
-def test_a_patch_outside_the_scheme_is_refused(patch: int) -> None:
-    with pytest.raises(InputError, match=f"patch index {patch}"):
-        extract_patches(smooth_image(0, 50, 50), face_points(25, 20, 15, 0), patches=[patch])
-
-
-def test_mirror_pairs_are_exact_mirrors() -> None:
-    patches = extract_patches(smooth_image(3, 200, 180), face_points(90, 80, 60, 0.1))
-    np.testing.assert_array_equal(patches[0::2], patches[1::2, :, ::-1])
-
-
 def test_colour_planes_are_those_of_gray() -> None:
     image = np.stack([smooth_image(s, 120, 110) for s in range(3)], axis=2)
     points = face_points(55, 45, 40, -0.2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import shutil
 from dataclasses import replace
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from i2cnn.datasets import embedded_root
 from i2cnn.faces.table import Face
@@ -228,17 +226,6 @@ def test_mean_of_many_patches(tmp_path: Path) -> None:
     write_faces(tmp_path / "db", number=9, threads=1, mean_file=mean)
     images = [decode(value)[0] for _, value in records(tmp_path / "db")]
     np.testing.assert_allclose(read_mean(mean)[0], np.mean(images, axis=0), atol=1e-3)
-
-
-@pytest.mark.parametrize("color", [False, True])
-def test_png_files_are_read_by_pillow(color: bool, tmp_path: Path) -> None:
-    write_faces(tmp_path / "db", number=2, color=color, encoding="png")
-    for _, value in records(tmp_path / "db"):
-        image, datum = decode(value)
-        with Image.open(io.BytesIO(datum.data)) as picture:
-            picture.load()  # checks sizes and checksums
-            other = np.asarray(picture)
-        np.testing.assert_array_equal(other, image[..., ::-1] if color else image)
 
 
 @pytest.mark.parametrize("color", [False, True])
