@@ -138,6 +138,12 @@ def test_lrn_refuses_other_arrays(x: np.ndarray, y: np.ndarray, window: int) -> 
         _native.lrn_forward(x, y, window, 1e-4, 1.0, 1)
 
 
+def test_an_error_of_any_thread_is_raised() -> None:
+    x = np.zeros((2048, 4), np.float32)  # enough for several threads
+    with pytest.raises(ValueError, match="vector"):  # longer than std::vector may be
+        _native.lrn_forward(x, x.copy(), 2**62 + 1, 1e-4, 1.0, 4)
+
+
 def layer_of(text: str, *shapes: tuple[int, ...]) -> Layer:
     from google.protobuf import text_format
 
