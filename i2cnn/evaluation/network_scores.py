@@ -83,9 +83,10 @@ class NetworkScores:
         )
         model, methods = self.score_gram(net, gram, untrained)
         if net == TRAINED:
-            methods[net] |= self._save_linear(model, gram, features)
+            scores, found = self.save_pairs(self._linear(model, gram, features), features)
             if self.inputs.settings.reference == "person":
-                methods[net] |= self._save_population(features, untrained)
+                found |= self._save_population(features, untrained, scores)
+            methods[net] |= found
         every = np.arange(len(gram))
         # Around their mean, products fit into float32.
         save_array(self.folder.path / gram_file(net), balanced_sum([gram], every))
@@ -159,26 +160,19 @@ class NetworkScores:
             "inner_accuracy": choice.accuracy,
         }
 
-    def _save_linear(
-        self, model: GramSVC, gram: Float64Array, features: Float32Array
-    ) -> dict[str, Any]:
-        """Save the linear SVM, whichever kernel was chosen, with calibrated scores.
-
-        Returns
-        -------
-        dict
-            Its accuracy and confusion on the test faces, named as a recogniser names them, and how
-            well their probabilities hold: the bins of :func:`i2cnn.svm.probabilities.bins`.
-        """
+    def _linear(self, model: GramSVC, gram: Float64Array, features: Float32Array) -> PairWeights:
+        """The linear SVM, whichever kernel was chosen, with calibrated scores."""
         fold, faces = FoldGram.of(gram, *self.folder.sides), self.folder.fitted_faces
         linear = model
         if model.choice_.kernel != "linear":
             linear, _ = fit_and_predict(fold, faces, ("linear",))
         pairs = collapse(linear, features, self.folder.sides[0])
         slope = calibrate(fold.fitted, faces, linear.choice_.C)
-        return self.save_pairs(replace(pairs, slope=slope), features)
+        return replace(pairs, slope=slope)
 
-    def _save_population(self, features: Float32Array, untrained: Float64Array) -> dict[str, Any]:
+    def _save_population(
+        self, features: Float32Array, untrained: Float64Array, scores: Float64Array
+    ) -> dict[str, Any]:
         """Save what a recogniser needs to use references, by a rule that the untrained net chooses.
 
         Returns
@@ -192,15 +186,15 @@ class NetworkScores:
         rule = choose_album_rule(untrained[np.ix_(fitted, fitted)], self.folder.fitted_faces)
         path = self.folder.path / POPULATION_FILE
         fit_references(features, fitted, self.folder.fitted_faces, rule).save(path)
-        plain = PairWeights.load(self.folder.path / SVM_FILE)
-        scores = plain.face_scores((features[row] for row in tested), len(inputs.task))
         people, truth = inputs.subjects[tested], inputs.labels[tested]
         return referenced_scores(scores, Population.load(path), features, tested, people, truth)
 
-    def save_pairs(self, pairs: PairWeights, features: Float32Array) -> dict[str, Any]:
-        """Save a linear SVM; returns what :meth:`_save_linear` does."""
-        inputs = self.inputs
+    def save_pairs(
+        self, pairs: PairWeights, features: Float32Array
+    ) -> tuple[Float64Array, dict[str, Any]]:
+        """Save a linear SVM; its scores (tested faces, classes), and their `plain_scores`."""
         _, tested = self.folder.sides
         pairs.save(self.folder.path / SVM_FILE)
-        scores = pairs.face_scores((features[row] for row in tested), len(inputs.task))
-        return plain_scores(scores, inputs.labels[tested], pairs.slope is not None)
+        scores = pairs.face_scores((features[row] for row in tested), len(self.inputs.task))
+        truth = self.inputs.labels[tested]
+        return scores, plain_scores(scores, truth, pairs.slope is not None)

@@ -46,5 +46,6 @@ class ProjectedScores(NetworkScores):
         found["landmarks"] = len(landmarks)
         if method == TRAINED:
             pairs = project_back(model, points, features, landmarks)
-            found |= self.save_pairs(replace(pairs, slope=fold.calibrate(choice.C)), features)
+            pairs = replace(pairs, slope=fold.calibrate(choice.C))
+            found |= self.save_pairs(pairs, features)[1]
         return {method: found}
