@@ -55,8 +55,9 @@ class RivalFold:
     Whatever is learned (selected sub-windows or patches, scaling, C, gamma, degree) is learned from
     the fitted faces; the tuning keeps people apart too. As Hsu, Chang and Lin (2003) advise, each
     feature is scaled before the SVM: to mean 0 and deviation 1 over the fitted faces. The inner
-    accuracy of boosted-lbp and cspl is optimistic, since their sub-windows or patches were selected
-    on all fitted faces.
+    accuracy of boosted-lbp and cspl is optimistic, and so may be the rule of their references,
+    since their sub-windows or patches were selected on all fitted faces. The tested ones are not
+    touched by it.
 
     Parameters
     ----------
