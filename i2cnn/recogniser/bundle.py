@@ -144,7 +144,7 @@ def save_hog_bundle(
 
     def fill(partial: Path) -> None:
         pairs.save(partial / SVM_FILE, np.float16)
-        population.save(partial / POPULATION_FILE, np.float16)
+        population.save(partial / POPULATION_FILE)
 
     _write(target, fill, HOG, labels, patches, origin)
 

@@ -45,13 +45,6 @@ class Describer(Protocol):
         """
 
 
-class Maker(Protocol):
-    """What a kind's module offers as `make_describer`."""
-
-    def __call__(self, folder: Path, patches: PatchSet, engine: str, device: str) -> Describer:
-        """A describer with a recogniser's files."""
-
-
 @dataclass(frozen=True)
 class Features:
     """A kind of features.
@@ -74,8 +67,9 @@ class Features:
         self, folder: Path, patches: PatchSet, engine: str = "torch", device: str = "auto"
     ) -> Describer:
         """The describer with the files of a recogniser's folder."""
-        make: Maker = importlib.import_module(self.module).make_describer
-        return make(folder, patches, engine, device)
+        module = importlib.import_module(self.module)
+        made: Describer = module.make_describer(folder, patches, engine, device)
+        return made
 
 
 FC7 = Features("fc7", (DEPLOY_FILE, NET_FILE, TRANSFORM_FILE), "i2cnn.recogniser.describe_fc7")

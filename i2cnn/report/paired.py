@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from i2cnn.evaluation.predictions import Prediction
+from i2cnn.util.arrays import Float64Array
 
 _RESAMPLES = 5000
 _SWAPS = 49_999
@@ -25,7 +25,6 @@ _MOST_NUMBERS = 5_000_000
 #: Sums of shares that differ by less are equal.
 _TIE = 1e-9
 
-Float32Array = npt.NDArray[np.float64]
 #: How often each face was named rightly, from 0 to 1 over the seeds: by person, then by picture.
 Shares = Mapping[str, Mapping[str, float]]
 
@@ -65,8 +64,8 @@ class PersonTable:
     """
 
     people: tuple[str, ...]
-    faces: Float32Array
-    right: Float32Array
+    faces: Float64Array
+    right: Float64Array
 
 
 def shares(repetitions: Sequence[Sequence[Prediction]]) -> Shares:
@@ -121,7 +120,7 @@ def differences(table: PersonTable, pairs: Sequence[tuple[int, int]]) -> list[Di
     return [Difference(*map(float, row)) for row in numbers]
 
 
-def _resampled(gained: Float32Array, faces: Float32Array) -> Float32Array:
+def _resampled(gained: Float64Array, faces: Float64Array) -> Float64Array:
     """Differences (_RESAMPLES, pairs) over people who are drawn at random, with replacement."""
     people, rng = len(faces), np.random.default_rng(0)
     found = []
@@ -139,7 +138,7 @@ def _chunks(rows: int, columns: int) -> Iterator[int]:
         yield min(most, rows - start)
 
 
-def _p_values(gained: Float32Array) -> Float32Array:
+def _p_values(gained: Float64Array) -> Float64Array:
     """Two-sided permutation test of each column (people, pairs); swapping turns a sign."""
     people = len(gained)
     observed = np.abs(gained.sum(axis=0)) - _TIE
