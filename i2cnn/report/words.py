@@ -107,9 +107,10 @@ def _rival(report: RunReport, reference: str = "") -> str:
     pair = comparison.against(best.method.id)
     if pair is None:
         return ""
+    network = "the network" if report.on_equal_folds else "on the same faces the network"
     return (
         f"The best of the other methods, {best.method.title}, reaches "
-        f"{100 * best.scores.mean:.1f} %: {verdict(pair, 'the network')}."
+        f"{100 * best.scores.mean:.1f} %: {verdict(pair, network)}."
     )
 
 

@@ -69,6 +69,18 @@ def test_the_summary_compares_with_chance_the_untrained_net_and_the_best_rival()
     )
 
 
+def test_the_summary_says_where_a_rival_rests_on_other_folds() -> None:
+    rival = row_of(RIVAL, 0.9)
+    further = {**rival.scores.fold_accuracies, 99: 0.9}
+    rows = [
+        row_of(NETWORK, 0.8),
+        replace(rival, scores=replace(rival.scores, fold_accuracies=further)),
+    ]
+    pairs = compared(pair_of(RIVAL, -0.05, 0.2, 0.6))
+    text = " ".join(words.summary(report_of(rows, comparisons=[pairs])))
+    assert "reaches 90.0 %: on the same faces the network is 5.0 points below that" in text
+
+
 @pytest.mark.parametrize(("people", "said"), [(4, True), (5, True), (6, False)])
 def test_the_summary_says_when_people_are_too_few_for_any_verdict(people: int, said: bool) -> None:
     # Six people who all differ alike reach p = 2 / 64 = 0.03; five only 0.06.
