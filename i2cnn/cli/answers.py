@@ -1,4 +1,4 @@
-"""What `i2cnn predict` says and draws for people."""
+"""What `i2cnn predict` says for people, and frames with their faces drawn."""
 
 from __future__ import annotations
 
@@ -229,33 +229,7 @@ def _reasons(p: FacePrediction) -> str:
     return f"{most}; against it: {against} (shares of the SVM's decisions)"
 
 
-def save_drawing(
-    path: Path, picture: Picture, faces: Sequence[FacePrediction], maps: Sequence[HeatMap]
-) -> None:
-    """Draw faces into a copy of their picture, with their heat maps if there are any."""
-    image, _ = read_image_noted(picture.path)  # its notes were told when it was first read
-    write_image(path, annotate(image, faces, maps))
-
-
 def save_frame(folder: Path, answer: Answer, image: UInt8Array, maps: Sequence[HeatMap]) -> None:
     """Draw faces into a copy of a video's frame, in a folder of the video's name."""
     path = folder / answer.picture.path.name / f"frame_{answer.frame:06}.png"
     write_image(path, annotate(image, answer.faces, maps, answer.numbers))
-
-
-def drawing_names(pictures: Sequence[Picture]) -> dict[Picture, Path]:
-    """Where each picture's drawing is inside the folder of drawings, as the pictures are in theirs.
-
-    Of two that would have one name, the second gets a number, which is told.
-    """
-    names: dict[Path, Picture] = {}
-    for picture in pictures:
-        stem, number = picture.path.stem, 1
-        name = picture.inside.with_name(f"{stem}_expressions.png")
-        while name in names:
-            number += 1
-            name = picture.inside.with_name(f"{stem}_expressions_{number}.png")
-        if number > 1:
-            note(f"{picture.path}: its drawing is {name}")
-        names[name] = picture
-    return {picture: name for name, picture in names.items()}

@@ -8,19 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from i2cnn.cli.album import predict_album, predict_with
 from i2cnn.cli.answers import (
     Answer,
     FaceLines,
-    drawing_names,
     note,
     print_meaning,
     print_people,
     print_picture,
     print_total,
     refuse,
-    save_drawing,
     work_ahead,
 )
 from i2cnn.cli.pictures import Picture, check_no_picture, find_pictures, unread_videos
@@ -34,6 +33,9 @@ from i2cnn.util.errors import InputError
 from i2cnn.util.files import check_writable
 from i2cnn.util.progress import progress
 from i2cnn.util.text import printable
+
+if TYPE_CHECKING:
+    from i2cnn.cli.drawings import Drawings
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -49,8 +51,8 @@ def predict(options: argparse.Namespace) -> int:
     for path in options.images:
         if videos := unread_videos(path):
             note(f"{path}: {videos}")
-    drawings = drawing_names(pictures) if options.save else {}
     recogniser = _recogniser(options, len(pictures))
+    drawings = _drawings(options, recogniser, pictures)
     people = bool(options.people or options.reference)
     faces: dict[Picture, list[FacePrediction]] = {picture: [] for picture in pictures}
     with _csv_file(options, recogniser.labels, people) as table:
@@ -71,10 +73,8 @@ def predict(options: argparse.Namespace) -> int:
                     if table is not None:
                         table.write(entry)
                 own += answer.faces
-                if options.save and not answer.error:
-                    maps = [recogniser.heat_map(f) for f in own] if options.explain else []
-                    path = options.save / drawings[answer.picture]
-                    save_drawing(path, answer.picture, own, maps)
+                if drawings is not None:
+                    drawings.save(answer, own)
                 if people:
                     shown.append(answer)
                 elif lines is not None:
@@ -83,6 +83,8 @@ def predict(options: argparse.Namespace) -> int:
                     print_picture(answer, recogniser.labels, options.explain)
             if _has_tables(options):
                 print_people(shown, options.explain)
+    if drawings is not None:
+        drawings.write_page(0 if table is None else len(table.done))
     if _has_tables(options):
         if many:
             print_total({picture: faces[picture] for picture in pictures})
@@ -137,6 +139,16 @@ def _check_outputs(options: argparse.Namespace, video: bool) -> None:
         raise InputError("--resume goes on with a table; give it with --csv FILE")
     if options.resume and (options.reference or options.people not in (None, "follow")):
         raise InputError("--resume: references are made of all pictures, so nothing is left out")
+
+
+def _drawings(
+    options: argparse.Namespace, recogniser: Recogniser, pictures: Sequence[Picture]
+) -> Drawings | None:
+    if not options.save:
+        return None
+    from i2cnn.cli.drawings import Drawings  # the page's templates take 0.1 s to import
+
+    return Drawings(options.save, pictures, recogniser, options.explain)
 
 
 def _has_tables(options: argparse.Namespace) -> bool:

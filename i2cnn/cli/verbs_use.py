@@ -55,7 +55,10 @@ def add_predict(verbs: Verbs) -> None:
     )
     options.add_whole(predict)
     predict.add_argument(
-        "--save", type=Path, metavar="DIR", help="write annotated pictures into this folder"
+        "--save",
+        type=Path,
+        metavar="DIR",
+        help="write annotated pictures into this folder, and a page of all faces by label",
     )
     predict.add_argument(
         "--explain",

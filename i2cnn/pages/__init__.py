@@ -1,4 +1,4 @@
-"""Pages for a browser, served on this machine: `i2cnn serve` and `i2cnn faces --review`."""
+"""Pages for a browser: of `i2cnn serve` and `i2cnn faces --review`, and what `predict` saves."""
 
 from __future__ import annotations
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
 import pytest
 
-from i2cnn.cli.answers import drawing_names
+from i2cnn.cli.drawings import drawing_names
 from i2cnn.cli.main import main
 from i2cnn.cli.pictures import Picture, find_pictures
 from i2cnn.datasets import embedded_root
@@ -43,6 +46,45 @@ def test_an_annotated_picture_is_saved(run: Path, photo: Path, tmp_path: Path) -
     command = ["predict", str(photo), "--model", str(run / "recogniser"), "--device=cpu"]
     assert main([*command, "--save", str(tmp_path / "out")]) == 0
     assert read_image(tmp_path / "out" / "astronaut_expressions.png").shape == (512, 512, 3)
+
+
+def test_a_page_shows_the_faces_of_several_pictures_by_label(
+    run: Path, photo: Path, tmp_path: Path, capsys: Output
+) -> None:
+    album, out = tmp_path / "album", tmp_path / "out"
+    (album / "a #1").mkdir(parents=True)
+    shutil.copy(photo, album / "a #1" / "<b>.png")
+    write_image(album / "nobody.png", np.full((64, 64, 3), 90, np.uint8))
+    (album / "text.jpg").write_text("no picture")
+    command = ["predict", str(album), "--model", str(run / "recogniser"), "--device=cpu"]
+    assert main([*command, "--save", str(out)]) == 1
+    assert f"all faces by label: {out / 'predictions.html'}" in capsys.readouterr().err
+    page = (out / "predictions.html").read_text()
+    (link,) = re.findall(r'<a href="([^#"][^"]*)"><img src="data:image/jpeg;base64,', page)
+    assert (out / unquote(link)).is_file()
+    assert "a #1/&lt;b&gt;.png</figcaption>" in page
+    assert "this recogniser learned from 3 people of rendered faces" in page
+    assert "<li>nobody.png: no face found</li>" in page
+    assert f"<li>{album / 'text.jpg'}: not a picture" in page
+
+
+def test_a_page_says_that_it_lacks_what_was_done_before(
+    run: Path, photo: Path, tmp_path: Path
+) -> None:
+    album, page = tmp_path / "album", tmp_path / "out" / "predictions.html"
+    album.mkdir()
+    command = ["predict", str(album), "--model", str(run / "recogniser"), "--device=cpu"]
+    command += ["--csv", str(tmp_path / "table.csv"), "--resume", "--save", str(page.parent)]
+    shutil.copy(photo, album / "a.png")
+    assert main(command) == 0
+    assert not page.exists()  # a single picture's drawing shows all
+    shutil.copy(photo, album / "b.png")
+    assert main(command) == 0
+    assert "done before" not in page.read_text()  # the last one of a table is done again
+    shutil.copy(photo, album / "c.png")
+    assert main(command) == 0
+    assert "Pictures that were done before are not shown here: 1." in page.read_text()
+    assert page.read_text().count("<figure>") == 2
 
 
 def test_the_table_says_what_scores_are(run: Path, photo: Path, capsys: Output) -> None:
