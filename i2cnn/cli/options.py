@@ -33,21 +33,21 @@ def counts(text: str) -> tuple[int, ...]:
 
 def number(text: str) -> int:
     """A number above 0."""
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 
 def copies(text: str) -> int:
     """Number of jittered copies of a patch."""
-    if not text.isdigit() or int(text) > MOST_COPIES:
+    if not text.isdecimal() or int(text) > MOST_COPIES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {MOST_COPIES}")
     return int(text)
 
 
 def patch_size(text: str) -> int:
     """Side of a patch in pixels."""
-    if not text.isdigit() or not SMALLEST_SIZE <= int(text) <= LARGEST_SIZE:
+    if not text.isdecimal() or not SMALLEST_SIZE <= int(text) <= LARGEST_SIZE:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a number from {SMALLEST_SIZE} to {LARGEST_SIZE}"
         )
@@ -61,7 +61,7 @@ def names(text: str) -> tuple[str, ...]:
 
 def seed(text: str) -> int:
     """A seed of NumPy's and Caffe's generators."""
-    if not text.isdigit() or int(text) > 2**31 - 1:
+    if not text.isdecimal() or int(text) > 2**31 - 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a seed: a number from 0 to 2147483647")
     return int(text)
 
@@ -125,7 +125,7 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
 
 def port(text: str) -> int:
     """A port of TCP; 0 is any that is free."""
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
     return int(text)
 

@@ -35,7 +35,7 @@ from i2cnn.util.text import show, warn
 def _devices(gpu: str) -> list[int]:
     """Device numbers of -gpu: 0, or 0,1, or all."""
     words = [word.strip() for word in gpu.split(",")] if gpu else []
-    if gpu != "all" and not all(word.isdigit() for word in words):
+    if gpu != "all" and not all(word.isdecimal() for word in words):
         raise CaffeError(f"flag -gpu: {gpu!r} is neither device numbers (0 or 0,1) nor all")
     if len(set(words)) != len(words):
         raise CaffeError(f"flag -gpu: {gpu!r} names a device twice")

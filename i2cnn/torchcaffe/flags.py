@@ -99,7 +99,7 @@ def _join_gpus(words: Sequence[str]) -> list[str]:
         word = rest.pop(0)
         if word.lstrip("-") == "gpus" and word.startswith("-"):
             numbers = []
-            while rest and rest[0].isdigit():
+            while rest and rest[0].isdecimal():
                 numbers.append(rest.pop(0))
             word = f"-gpu={','.join(numbers or ['0'])}"
         joined.append(word)

@@ -198,6 +198,16 @@ def test_a_solver_without_test_iter_has_no_test_nets(golden: Path) -> None:
     assert caffe.get_solver(str(path)).test_nets == []
 
 
+def test_the_loss_of_a_test_without_batches_is_no_number(golden: Path, capfd, monkeypatch) -> None:
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    path = Path("solver_sgd.prototxt")
+    path.write_text(
+        path.read_text().replace("test_iter: 4", "test_iter: 0 test_compute_loss: true")
+    )
+    caffe.get_solver(str(path)).step(1)
+    assert "] Test loss: nan\n" in capfd.readouterr().err
+
+
 def test_snapshots_that_protobuf_cannot_hold_are_refused_at_the_start(
     golden: Path, monkeypatch
 ) -> None:

@@ -101,6 +101,7 @@ def nothing() -> None:
         (nothing, [*TRAIN, "-level", "high"], r"'high' is not a number"),
         (nothing, [*TRAIN, "-sigint_effect", "die"], r"'die' is not one of stop, snapshot, none"),
         (nothing, [*TRAIN, "-gpu", "one"], r"'one' is neither device numbers"),
+        (nothing, [*TRAIN, "-gpu", "\N{SUPERSCRIPT TWO}"], r"is neither device numbers"),
         (nothing, [*TRAIN, "-gpu", "1,1"], r"names a device twice"),
         (nothing, [*TRAIN, "-precision", "fp8"], r"'fp8'; choose one of float32, tf32, bf16"),
         # What genuine Caffe goes on with:

@@ -328,7 +328,8 @@ class CoreSolver:
                 value = net.blobs[name].data.astype(np.float64)
                 totals[name] = totals[name] + value if name in totals else value
         if self.param.test_compute_loss:
-            log.info("solver.cpp:396", f"Test loss: {loss / batches:g}")
+            mean = loss / batches if batches else math.nan
+            log.info("solver.cpp:396", f"Test loss: {mean:g}")
         means = {name: total / batches for name, total in totals.items()}
         log_outputs("solver.cpp:414", "    Test net output #{}: ", net, means)
         if self.iter:

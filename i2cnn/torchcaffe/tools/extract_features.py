@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     names, paths = blobs.split(","), databases.split(",")
     if len(names) != len(paths):
         raise CaffeError("the number of blob names and dataset names must be equal")
-    if not batches.isdigit() or not int(batches):
+    if not batches.isdecimal() or not int(batches):
         raise CaffeError(f"the number of batches is a number above 0, not {batches!r}")
     _use(device)
     net = CoreNet.from_file(model, TEST)
@@ -52,7 +52,7 @@ def main(words: Sequence[str]) -> int:
 def _use(device: Sequence[str]) -> None:
     runtime.gpu = device[:1] == ["GPU"]
     number = device[1] if len(device) > 1 else "0"
-    if not number.isdigit():
+    if not number.isdecimal():
         raise CaffeError(f"DEVICE_ID {number!r} is not a number")
     runtime.device_id = int(number)
     log.error(f"{_WHERE}:56", f"Using {'GPU' if runtime.gpu else 'CPU'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import re
 from collections.abc import Iterator, Sequence
@@ -82,24 +83,29 @@ def _timed_lines(path: str) -> Iterator[tuple[str, float]]:
     with reading(path):
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
         year = datetime.fromtimestamp(Path(path).stat().st_ctime).year  # the lines tell none
+    timed = [(line, found) for line in lines if (found := _STAMP.match(line))]
     start: datetime | None = None
-    last = datetime.min
-    for line in lines:
-        found = _STAMP.match(line)
-        if found is None:
-            continue
-        text = f"{year}-{found[1]}-{found[2]} {found[3]}.{found[4][:6].ljust(6, '0')}"
-        now = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f")
-        if start is not None and now.month < last.month:
-            year += 1
-            now = now.replace(year=year)
-        last = now
+    for (line, _), now in zip(timed, _moments(path, [f for _, f in timed], year), strict=True):
         if start is None and "Solving" in line:
             start = now
         if start is not None:
             yield line, (now - start).total_seconds()
     if start is None:
         raise CaffeError(f"{path}: no training begins in it (there is no line with Solving)")
+
+
+def _moments(path: str, stamps: Sequence[re.Match[str]], latest: int) -> list[datetime]:
+    """When lines were written, if the first of them was in the latest year that has all days."""
+    for first in range(latest, latest - 8, -1):  # 29 February is missing in at most 7 in a row
+        year, found = first, [datetime.min]
+        with contextlib.suppress(ValueError):
+            for month, day, time, part in (stamp.groups() for stamp in stamps):
+                if len(found) > 1 and int(month) < found[-1].month:
+                    year += 1
+                text = f"{year}-{month}-{day} {time}.{part[:6].ljust(6, '0')}"
+                found.append(datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f"))
+            return found[1:]
+    raise CaffeError(f"{path}: a line's date or time does not exist")
 
 
 def parse_log(words: Sequence[str]) -> int:

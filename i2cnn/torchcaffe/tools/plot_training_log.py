@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     if len(words) < 3:
         return show_usage(usage())
     number, target, *logs = words
-    if not (number.isdigit() and int(number) < len(CHARTS)):
+    if not (number.isdecimal() and int(number) < len(CHARTS)):
         raise CaffeError(f"{number} is not a valid chart type; 0 to {len(CHARTS) - 1} are")
     if not target.endswith(".png"):
         raise CaffeError(f"{target}: the chart's file must end in .png")

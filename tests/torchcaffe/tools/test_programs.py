@@ -150,6 +150,17 @@ def test_a_log_over_new_year_with_a_loss_that_is_no_number(folder: Path) -> None
     assert training.rates == [{"NumIters": 1, "Seconds": 2.1, "LearningRate": 1e-5}]
 
 
+@pytest.mark.parametrize(("before", "after"), [("0228", "0229"), ("0229", "0301")])
+def test_a_log_has_29_february_in_any_year(before: str, after: str, folder: Path) -> None:
+    # Its year is guessed from the file's, which may have no such day.
+    lines = [
+        f"I{before} 23:59:59.500000  7 solver.cpp:289] Solving net",
+        f"I{after} 00:00:00.500000  7 solver.cpp:239] Iteration 0 (0 iter/s), loss = 2.5",
+    ]
+    Path("a.log").write_text("\n".join(lines))
+    assert [row["Seconds"] for row in read_log("a.log").losses] == [1.0]
+
+
 def test_every_chart_of_a_log_is_drawn(logged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     training = read_log("sgd.log")
     points = {y: chart(training, y) for y, _ in CHARTS}
@@ -169,6 +180,7 @@ def test_every_chart_of_a_log_is_drawn(logged: Path, capsys: pytest.CaptureFixtu
         ("plot_training_log 0 a.png short.log", "short.log: says nothing of test accuracy"),
         ("parse_log empty.log .", "empty.log: no training begins in it"),
         ("parse_log gone.log .", "File not found: gone.log"),
+        ("parse_log april.log .", "april.log: a line's date or time does not exist"),
         ("parse_log sgd.log . --delimiter ab", "is not one character"),
         ("extract_seconds gone.log x", "File not found: gone.log"),
         ("extract_seconds empty.log x", "no training begins in it"),
@@ -179,6 +191,7 @@ def test_what_programs_of_logs_refuse(
     words: str, message: str, logged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("empty.log").write_text("I1231 23:59:59.750000  7 x.cpp:1] Iteration 0\n")
+    Path("april.log").write_text("I0431 23:59:59.500000  7 solver.cpp:289] Solving net\n")
     Path("short.log").write_text("I1231 23:59:59.500000  7 solver.cpp:289] Solving net\n")
     assert main(words.split()) == 1
     assert message in capsys.readouterr().err
