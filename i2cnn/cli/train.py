@@ -10,7 +10,7 @@ from i2cnn.cli.schedule import chosen_schedule
 from i2cnn.network.engine import choose_device
 from i2cnn.network.profiles import TrainingSetup
 from i2cnn.network.tensorboard import check_tensorboard
-from i2cnn.network.train import check_inputs, keep_best, train_network
+from i2cnn.network.train import check_inputs, check_net, keep_best, train_network
 from i2cnn.network.training_folder import MEAN_FILE
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import atomic_path, file_digest, locked
@@ -41,6 +41,7 @@ def train(options: argparse.Namespace) -> None:
     check_inputs((options.train, options.validation), options.mean, setup)
     options.out.mkdir(parents=True, exist_ok=True)
     with locked(options.out, "another command is training there; wait for it or stop it"):
+        check_net(options.out)
         _keep_mean(options.mean, options.out)
         training = train_network(options.out, setup, options.engine, device, options.tensorboard)
     net = keep_best(options.out, training)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from i2cnn.network.engine import choose_device, start_engine
-from i2cnn.network.loop import Training, train
+from i2cnn.network.loop import Training, load_training, train
 from i2cnn.network.profiles import TrainingSetup, ValidationPass, patch_size, write_training_files
 from i2cnn.network.tensorboard import curve_log
 from i2cnn.network.training_folder import NET_FILE, SETTINGS_FILE, snapshot_name
@@ -142,6 +142,22 @@ def _bind(folder: Path, setup: TrainingSetup, databases: Sequence[Path]) -> None
             f"{folder}: holds a training with other settings or data; choose another folder, or "
             "delete this one to start over"
         )
+
+
+def check_net(folder: Path) -> None:
+    """InputError if the folder's net is of another training: a copied one, which is kept."""
+    net = folder / NET_FILE
+    if not net.exists():
+        return
+    training = load_training(folder)
+    if training.finished:
+        best = folder / snapshot_name(training.best.iteration)
+        if file_digest(net) == file_digest(best):
+            return
+    raise InputError(
+        f"{net}: was not written by the training in this folder, which would replace it; move it "
+        "elsewhere, or train in another folder"
+    )
 
 
 def keep_best(folder: Path, training: Training) -> Path:

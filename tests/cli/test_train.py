@@ -69,6 +69,15 @@ def test_a_finished_training_may_be_asked_for_again(folder: Path) -> None:
     assert (folder / "net" / "net.caffemodel").read_bytes() == net
 
 
+def test_a_net_from_elsewhere_is_not_replaced(folder: Path, capsys: Output) -> None:
+    net = folder / "net" / "net.caffemodel"
+    net.write_bytes(b"a snapshot of genuine Caffe")
+    assert "net.caffemodel: was not written by the training in this folder" in refusal(TWO, capsys)
+    (folder / "net" / "training.json").unlink()  # stopped before its first validation
+    assert "net.caffemodel: was not written by the training in this folder" in refusal(TWO, capsys)
+    assert net.read_bytes() == b"a snapshot of genuine Caffe"
+
+
 def test_another_schedule_is_refused(folder: Path, capsys: Output) -> None:
     message = "net: holds a training with other settings or data"
     assert message in refusal([*TRAIN, "--max-iter=3"], capsys)
