@@ -48,6 +48,8 @@ def find_pictures(given: Sequence[Path]) -> list[Picture]:
     """
     found: dict[Path, Picture] = {}
     for path in given:
+        if path.suffix.lower() == ".csv":
+            raise InputError(f"{path}: is a table; list the pictures in a .txt file, one per line")
         if path.is_dir():
             inside = _in_folder(path)
         else:

@@ -205,18 +205,19 @@ def test_a_list_names_pictures_from_its_folder_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("name", "content", "reason"),
     [
-        ("#\n", "no pictures here"),
-        ("a.png\nb.mp4\n", "b.mp4 is a video; give videos by name, not in a list"),
+        ("list.txt", "#\n", "no pictures here"),
+        ("list.txt", "a.png\nb.mp4\n", "b.mp4 is a video; give videos by name, not in a list"),
+        ("list.CSV", "image\na.png\n", "is a table; list the pictures in a .txt file, one per"),
     ],
 )
 def test_a_list_of_no_pictures_is_refused(
-    content: str, reason: str, tmp_path: Path, capsys: Output
+    name: str, content: str, reason: str, tmp_path: Path, capsys: Output
 ) -> None:
-    (tmp_path / "list.txt").write_text(content)
-    assert main(["predict", str(tmp_path / "list.txt")]) == 1
-    assert f"list.txt: {reason}" in capsys.readouterr().err
+    (tmp_path / name).write_text(content)
+    assert main(["predict", str(tmp_path / name)]) == 1
+    assert f"{name}: {reason}" in capsys.readouterr().err
 
 
 def refusal(model: Path, capsys: Output) -> str:
