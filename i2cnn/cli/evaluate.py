@@ -20,7 +20,7 @@ from i2cnn.network.tensorboard import check_tensorboard
 from i2cnn.patches.schemes import SCHEMES, get_scheme
 from i2cnn.util.errors import InputError
 from i2cnn.util.progress import say
-from i2cnn.util.text import show, warn
+from i2cnn.util.text import counted, show, warn
 
 
 def make_settings(options: argparse.Namespace) -> Settings:
@@ -106,6 +106,6 @@ def evaluate(options: argparse.Namespace) -> int:
         return 1
     left_out = left_out_pictures(options.out)
     if left_out:
-        number = "1 picture" if len(left_out) == 1 else f"{len(left_out)} pictures"
+        number = counted(len(left_out), "pictures")
         say(f"The run does without {number}: {options.out / DATASET_FILE}")
     return 3 if left_out else 0

@@ -10,7 +10,7 @@ from typing import Any
 
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
-from i2cnn.util.text import some_of
+from i2cnn.util.text import counted, some_of
 
 #: Suffixes of pictures that are not what was recorded.
 LOSSY = (".jpg", ".jpeg", ".webp")
@@ -89,7 +89,7 @@ class Dataset:
         if not self.samples:
             raise InputError(
                 f"{self.root}: no images of the data set {self.name!r} here"
-                + "".join(f"; {len(v)} {k} ({v[0]})" for k, v in self.left_out.items())
+                + "".join(f"; {counted(len(v), k)} ({v[0]})" for k, v in self.left_out.items())
                 + "; check the folder and the --dataset"
             )
         for sample in self.samples:
@@ -145,7 +145,8 @@ class Dataset:
                     )
             lines.append(line)
         for reason, items in self.left_out.items():
-            lines.append(f"  left out   {len(items):>5} {reason}: {some_of(items)}")
+            number, what = counted(len(items), reason).split(" ", 1)
+            lines.append(f"  left out   {number:>5} {what}: {some_of(items)}")
         lines += [f"  note: {note}" for note in self.notes]
         return lines + [f"  WARNING: {warning}" for warning in self.warnings]
 

@@ -17,6 +17,7 @@ import numpy as np
 from i2cnn.datasets.base import TEST, TRAINING, VALIDATION
 from i2cnn.util.errors import InputError
 from i2cnn.util.files import digest, read_json, write_json
+from i2cnn.util.text import counted
 
 #: Fewest folds: one tests, one validates, the others train.
 FEWEST = 3
@@ -84,7 +85,7 @@ def make_folds(subjects: Sequence[str], labels: Sequence[str], n_folds: int, see
         )
     if len(names) < n_folds:
         raise InputError(
-            f"{len(names)} subjects cannot make {n_folds} person-independent folds; "
+            f"{counted(len(names), 'subjects')} cannot make {n_folds} person-independent folds; "
             + _fewer(len(names), "people")
         )
     most = max(Counter(labels).values())

@@ -29,6 +29,7 @@ from i2cnn.report.tables import (
 )
 from i2cnn.util.files import atomic_path, write_text
 from i2cnn.util.progress import duration
+from i2cnn.util.text import counted
 
 
 def write_report(run: Path) -> RunReport:
@@ -167,6 +168,7 @@ def environment() -> Environment:
     environment.filters["with_code"] = with_code
     environment.filters["breakable"] = breakable
     environment.filters["text_uri"] = text_uri
+    environment.filters["counted"] = counted
     environment.filters["duration"] = duration
     environment.filters["megabytes"] = lambda value: f"{value / 1e6:,.0f} MB"
     environment.filters["data_uri"] = data_uri

@@ -33,6 +33,12 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
+def counted(number: int, what: str) -> str:
+    """A number and what there is so many of; its first word loses a plural's s for one."""
+    word, *rest = what.split(" ")
+    return " ".join([str(number), word.removesuffix("s") if number == 1 else word, *rest])
+
+
 def printable_lines(text: str) -> str:
     """Text of several lines, each of them printable."""
     return "\n".join(map(printable, text.split("\n")))

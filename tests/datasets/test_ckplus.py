@@ -162,6 +162,7 @@ def test_a_sequence_without_its_peak_is_left_out(tmp_path: Path) -> None:
             "S01/001 (frame 9, not 10)",
         ]
     }
+    assert "left out       1 sequence whose last frame is not" in "\n".join(dataset.summary())
 
 
 def test_scheme_tight_keeps_away_from_the_time_code() -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.table import Table
 
 from i2cnn.util.console import PlainConsole, bold, table_of
-from i2cnn.util.text import printable, show, warn
+from i2cnn.util.text import counted, printable, show, warn
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,19 @@ from i2cnn.util.text import printable, show, warn
 )
 def test_what_steers_a_terminal_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "said"),
+    [
+        (2, "sequences of contempt", "2 sequences of contempt"),
+        (1, "sequences of contempt", "1 sequence of contempt"),
+        (1, "pictures", "1 picture"),
+        (1, "not an image", "1 not an image"),
+    ],
+)
+def test_one_thing_is_named_in_the_singular(number: int, what: str, said: str) -> None:
+    assert counted(number, what) == said
 
 
 def test_lines_go_where_they_belong(capsys: pytest.CaptureFixture[str]) -> None:
