@@ -11,8 +11,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "glossary.md"
 HEADER = """\
 # Glossary
 
-The terms that a report and these pages use. `python docs/describe_glossary.py` writes this page
-from the glossary in the code, which every report carries as well.
+The terms that reports and these pages use. `python docs/describe_glossary.py` writes this page
+from the glossary in the code; a report carries those terms that it uses.
 """
 
 

@@ -94,6 +94,7 @@ def report_html(
             images=pictures,
             confused=confused,
             glossary=GLOSSARY,
+            linked=set(),
         )
     )
 

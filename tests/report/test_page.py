@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markupsafe import escape
@@ -31,14 +32,30 @@ def page_of(report: RunReport, confused: tuple[ConfusedFace, ...] = ()) -> str:
     return " ".join(report_html(report, draw_pictures(report), confused).split())
 
 
-def test_every_term_is_explained() -> None:
-    page = page_of(report_of([row_of("k60_trained", 0.5)]))
-    for term in map(escape, GLOSSARY):
-        assert f'<dt id="term-{term.replace(" ", "-")}">{term}</dt>' in page
-
-
-def test_terms_are_linked_where_they_occur() -> None:
-    assert 'href="#term-fc7"' in page_of(report_of([row_of("k60_trained", 0.5)]))
+@pytest.mark.parametrize(
+    ("row", "settings", "linked", "absent"),
+    [
+        ("k60_trained", {}, {"fc7", "SVM", "rival"}, {"own split", "LMDB"}),
+        (
+            "rival_hog_linear",
+            {"patch_counts": (), "rivals": ("hog",)},
+            {"SVM", "rival"},
+            {"fc7", "flat", "k"},
+        ),
+    ],
+)
+def test_the_terms_that_a_page_links_are_explained_and_no_others(
+    row: str, settings: dict[str, Any], linked: set[str], absent: set[str]
+) -> None:
+    report = report_of([row_of(row, 0.5)])
+    page = page_of(replace(report, settings=replace(report.settings, **settings)))
+    links = set(re.findall(r'href="#term-([^"]*)"', page))
+    explained = re.findall(r'<dt id="term-([^"]*)">', page)
+    assert set(explained) == links
+    names = [str(escape(term)).replace(" ", "-") for term in GLOSSARY]
+    assert explained == [name for name in names if name in links]
+    assert linked <= links
+    assert not {name.replace(" ", "-") for name in absent} & links
 
 
 def test_file_names_cannot_break_out_of_the_page() -> None:
