@@ -20,8 +20,8 @@ features, SVM, rivals, report. Stop it at any time; the same command continues w
   i2cnn evaluate --profile quick --out runs/synthetic
 """
 EVALUATE_END = """\
-Exit status: 0 everything is done; 1 an error, or a job failed; 3 done without the pictures that are
-listed as left out; 130 stopped by Ctrl-C or SIGTERM.
+Exit status: 0 everything is done; 1 an error, or a job failed; 3 done, but without pictures of the
+data set that cannot be used or that a review left out; 130 stopped by Ctrl-C or SIGTERM.
 """
 
 

@@ -25,7 +25,8 @@ def print_report(report: RunReport, console: Console | None = None) -> None:
         + ("" if report.settings.has_own_split else f", {_folds(report)}")
         + (f", means over {seeds} seeds" if seeds > 1 else ""),
         caption=_profile(report)
-        + f"* interval of the pooled accuracy, over {report.units}{_few(report)}",
+        + f"* interval of the pooled accuracy, over {report.units}{_few(report)}"
+        + ("" if all(p.certain for p in report.published) else "\n? the paper's column is a guess"),
     )
     published = {p.ours: p.text for p in report.published if p.ours}
     for row in report.main_methods:

@@ -36,6 +36,10 @@ def test_data_the_paper_did_not_use_have_no_column_of_its_numbers() -> None:
 def test_published_methods_that_are_not_run_here_have_rows() -> None:
     text = printed(report_of([row_of("k60_trained", 0.9)], dataset="ckplus"))
     assert "BDBN [23] (published) │ │ │ │ │ │ 96.7 ?" in text
+    assert "? the paper's column is a guess" in text
+    certain = printed(report_of([row_of("k60_trained", 0.9)], dataset="jaffe", task=SEVEN))
+    assert "paper %" in certain
+    assert "a guess" not in certain
 
 
 def test_methods_that_cannot_be_applied_have_rows_and_a_reason() -> None:
