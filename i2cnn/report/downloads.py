@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from i2cnn.evaluation.settings import PEOPLE_UNKNOWN
 from i2cnn.report.comparisons import CHANCE, Comparison, Pair
 from i2cnn.report.run_report import MethodReport, RunReport
 from i2cnn.report.tables import PaperTable, by_accuracy, page_tables
@@ -177,6 +178,27 @@ def _paper(table: PaperTable) -> TextTable:
         shown = ("" if v is None else f"{v:.1f}" for v in numbers)
         rows.append((row.method, published, *shown))
     return TextTable(paper_name(table), columns, tuple(rows))
+
+
+def compared_tables(tables: Sequence[PaperTable]) -> dict[str, TextTable]:
+    """The tables of a page that compares runs, by name."""
+    return {paper_name(table): _compared(table) for table in tables if table.rows}
+
+
+def _compared(table: PaperTable) -> TextTable:
+    columns = ["method"]
+    for title, beside in zip(table.columns, table.beside, strict=True):
+        columns += [f"{title} {what}" for what in ("ours %", "std", "published %")[: 2 + beside]]
+    rows = []
+    for row in table.rows:
+        shown = [row.method]
+        for cell, beside in zip(row.cells, table.beside, strict=True):
+            shown += [cell.text, "" if cell.std is None else f"{cell.std:.1f}"]
+            if beside:
+                shown.append("" if cell.published is None else cell.published.text)
+        rows.append(tuple(shown))
+    compared = TextTable(paper_name(table), tuple(columns), tuple(rows))
+    return _with_protocol(compared, PEOPLE_UNKNOWN) if table.has_own_split else compared
 
 
 def _percent(*shares: float) -> Iterable[str]:

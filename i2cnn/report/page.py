@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from i2cnn.report import words
 from i2cnn.report.confused import ConfusedFace, confused_faces
-from i2cnn.report.downloads import paper_name, text_tables
+from i2cnn.report.downloads import compared_tables, paper_name, text_tables
 from i2cnn.report.glossary import GLOSSARY
 from i2cnn.report.make_report import make_report
 from i2cnn.report.metrics_file import METRICS_FILE, write_metrics
@@ -120,7 +120,12 @@ def comparison_html(reports: Sequence[RunReport], tables: Sequence[PaperTable]) 
     template = environment().get_template("comparison.html")
     own = {r.settings.protocol for r in reports if r.settings.has_own_split}
     return template.render(
-        reports=reports, tables=tables, titles=tables[0].columns, own_splits=sorted(own)
+        reports=reports,
+        tables=tables,
+        titles=tables[0].columns,
+        own_splits=sorted(own),
+        paper_name=paper_name,
+        downloads=compared_tables(tables),
     )
 
 

@@ -50,6 +50,15 @@ class Cell:
     lacks: str = ""
 
     @property
+    def text(self) -> str:
+        """Ours as tables of text have it, with what qualifies it; empty if there is none."""
+        if self.lacks:
+            return "n/a"
+        if self.ours is None:
+            return ""
+        return f"{self.ours:.1f}{'*' * self.flat}" + (f" [{self.folds}]" if self.folds else "")
+
+    @property
     def difference(self) -> float | None:
         """Ours minus published, in points."""
         if self.ours is None or self.published is None:
@@ -79,6 +88,11 @@ class PaperTable:
         """For each column, whether the paper has any number of its own."""
         cells = zip(*(row.cells for row in self.rows), strict=True)
         return tuple(any(c.published is not None for c in column) for column in cells)
+
+    @property
+    def has_own_split(self) -> bool:
+        """True if one of the runs has parts, and people who are unknown."""
+        return any("own split" in column for column in self.columns)
 
 
 def column_titles(reports: Sequence[RunReport]) -> tuple[str, ...]:

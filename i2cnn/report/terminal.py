@@ -135,17 +135,13 @@ def _key(table: PaperTable) -> str:
     lines = ["ours (published; ? where its column is a guess)"]
     if any(cell.flat for row in table.rows for cell in row.cells):
         lines.append("* the loss of one of its trainings never left ln(classes)")
-    if any("own split" in column for column in table.columns):
+    if table.has_own_split:
         lines.append(PEOPLE_UNKNOWN)
     return "\n".join(lines)
 
 
 def _cell_text(cell: Cell) -> str:
-    if cell.lacks:
-        ours = "n/a"
-    else:
-        ours = "-" if cell.ours is None else f"{cell.ours:.1f}" + ("*" if cell.flat else "")
-        ours += f" [{cell.folds}]" if cell.folds else ""
+    ours = cell.text or "-"
     if cell.published is None:
         return ours
     return f"{ours} ({cell.published.text})"

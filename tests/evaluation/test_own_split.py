@@ -18,10 +18,11 @@ from i2cnn.evaluation.inputs import prepare, read_inputs
 from i2cnn.evaluation.run_card import run_card
 from i2cnn.evaluation.settings import PEOPLE_UNKNOWN, read_settings
 from i2cnn.faces.table import read_faces_csv, write_faces_csv
-from i2cnn.report.downloads import text_tables
+from i2cnn.report.downloads import compared_tables, text_tables
 from i2cnn.report.make_report import make_report
 from i2cnn.report.page import compare
 from i2cnn.report.results import read_results
+from i2cnn.report.tables import paper_tables
 from i2cnn.report.terminal import print_comparison
 from i2cnn.util.errors import InputError
 
@@ -101,7 +102,9 @@ def test_page_and_terminal_say_it(run: Path, capsys: Output) -> None:
 
 
 def test_saved_and_compared_tables_say_it(run: Path, tmp_path: Path, capsys: Output) -> None:
-    for table in text_tables(make_report(read_results(run))).values():
+    report = make_report(read_results(run))
+    saved = [*text_tables(report).values(), *compared_tables(paper_tables([report])).values()]
+    for table in saved:
         (head, *_) = csv.reader(io.StringIO(table.csv()))
         assert PEOPLE_UNKNOWN in head[0]
     print_comparison(compare([run], tmp_path / "c.html"))

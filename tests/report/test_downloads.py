@@ -7,8 +7,9 @@ import io
 from dataclasses import replace
 
 from i2cnn.report.comparisons import Comparison, Pair
-from i2cnn.report.downloads import TextTable, text_tables
+from i2cnn.report.downloads import TextTable, compared_tables, text_tables
 from i2cnn.report.paired import Difference
+from i2cnn.report.tables import paper_tables
 from tests.helpers.reports import report_of, row_of
 
 
@@ -47,6 +48,20 @@ def test_every_table_has_as_many_cells_as_columns() -> None:
     assert tables["network"].rows == (
         ("rival_lbp_rbf", "+10.0", "+0.0", "+20.0", "0.0100", "0.0200"),
     )
+
+
+def test_compared_runs_have_columns_of_their_own() -> None:
+    reports = [
+        report_of([row_of("k60_trained", 0.9)], dataset="ckplus"),
+        report_of([row_of("k60_trained", 0.8)], dataset="folder"),
+    ]
+    table = compared_tables(paper_tables(reports))["table_3"]
+    assert table.columns == (
+        *("method", "CK+ (6) ours %", "CK+ (6) std", "CK+ (6) published %"),
+        *("folder (6) ours %", "folder (6) std"),
+    )
+    assert table.rows[0] == ("I2CNN-60", "90.0", "7.0", "98.3", "80.0", "7.0")
+    assert table.rows[1] == ("I2CNN-1 (conventional CNN)", "", "", "92.2", "", "")
 
 
 def test_methods_are_sorted_and_chance_is_last() -> None:

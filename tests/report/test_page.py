@@ -134,6 +134,13 @@ def test_several_runs_are_compared_on_one_page() -> None:
     page = comparison_html(reports, paper_tables(reports))
     assert "2 runs compared" in page
     assert "<th>CK+ (6)<br>" in page
+    assert 'download="table_3.csv"' in page
+    assert 'download="table_3.tex"' in page
+    assert ">paper: " in page
+    reports = [
+        replace(r, settings=replace(r.settings, patch_counts=(), rivals=("hog",))) for r in reports
+    ]
+    assert ">paper: " not in comparison_html(reports, paper_tables(reports))
 
 
 def test_a_runs_report_is_a_page_with_its_numbers_and_pictures(tmp_path: Path) -> None:
