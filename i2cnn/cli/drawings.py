@@ -42,7 +42,7 @@ class Drawings:
         """Draw faces into a copy of an answer's picture: the answer's, and those known before."""
         name = str(answer.picture.inside)
         if answer.error or not answer.faces:
-            self._page.leave_out(answer.error or f"{name}: no face found")
+            self._page.leave_out(answer.error or f"{answer.picture.path}: no face found")
         if answer.error:
             return
         image, _ = read_image_noted(answer.picture.path)  # its notes were told before
