@@ -15,7 +15,7 @@ from i2cnn.cli.pictures import Picture
 from i2cnn.faces.table import FLAGGED
 from i2cnn.recogniser.draw import annotate
 from i2cnn.recogniser.heat_map import HeatMap
-from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.prediction import FacePrediction, meaning_of_scores
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.console import PlainConsole, bold, table_of
 from i2cnn.util.cores import available_cores
@@ -205,11 +205,7 @@ def print_total(faces: Mapping[Picture, Sequence[FacePrediction]]) -> None:
 def print_meaning(faces: Sequence[FacePrediction]) -> None:
     """Say below all tables, if there are any, what their scores are."""
     if faces:
-        show(
-            "Scores are probabilities, for faces like those it was made with."
-            if all(face.calibrated for face in faces)
-            else "Scores are not calibrated: they are no probabilities."
-        )
+        show(meaning_of_scores(faces))
 
 
 def _show_table(title: str, table: Table) -> None:

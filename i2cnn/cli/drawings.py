@@ -40,16 +40,16 @@ class Drawings:
 
     def save(self, answer: Answer, faces: Sequence[FacePrediction]) -> None:
         """Draw faces into a copy of an answer's picture: the answer's, and those known before."""
-        name = str(answer.picture.inside)
-        if answer.error or not answer.faces:
-            self._page.leave_out(answer.error or f"{answer.picture.path}: no face found")
+        picture = answer.picture
+        if not answer.faces:
+            self._page.leave_out(answer.error or f"{picture.path}: no face found")
         if answer.error:
             return
-        image, _ = read_image_noted(answer.picture.path)  # its notes were told before
+        image, _ = read_image_noted(picture.path)  # its notes were told before
         maps = [self._recogniser.heat_map(face) for face in faces] if self._explain else []
-        drawing = self._names[answer.picture]
+        drawing = self._names[picture]
         write_image(self._folder / drawing, annotate(image, faces, maps))
-        self._page.add(image, name, drawing, answer.faces, answer.person)
+        self._page.add(image, str(picture.inside), drawing, answer.faces, answer.person)
 
     def write_page(self, done_before: int) -> None:
         """Write the page, which lacks the pictures of an earlier command that this one resumed."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from i2cnn.datasets.labels import Task
 from i2cnn.util.errors import InputError
-from i2cnn.util.text import counted, some_of
+from i2cnn.util.text import counted, noun, some_of
 
 #: Suffixes of pictures that are not what was recorded.
 LOSSY = (".jpg", ".jpeg", ".webp")
@@ -145,8 +145,8 @@ class Dataset:
                     )
             lines.append(line)
         for reason, items in self.left_out.items():
-            number, what = counted(len(items), reason).split(" ", 1)
-            lines.append(f"  left out   {number:>5} {what}: {some_of(items)}")
+            number = len(items)
+            lines.append(f"  left out   {number:>5} {noun(number, reason)}: {some_of(items)}")
         lines += [f"  note: {note}" for note in self.notes]
         return lines + [f"  WARNING: {warning}" for warning in self.warnings]
 

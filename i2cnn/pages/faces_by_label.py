@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from i2cnn.faces.finder import Detection
 from i2cnn.faces.table import FLAGGED
-from i2cnn.recogniser.prediction import FacePrediction
+from i2cnn.recogniser.prediction import FacePrediction, meaning_of_scores
 from i2cnn.util.arrays import UInt8Array
 from i2cnn.util.files import write_text
 from i2cnn.util.text import printable
@@ -35,23 +35,24 @@ class NamedFace:
         Link to the picture with its faces drawn.
     picture, person : str
         Names; no person where it is not told whose face it is.
-    scores : list of (str, float)
-        Classes and scores, highest first.
-    doubtful : bool
-        True if the detector was not sure of it.
+    prediction : FacePrediction
     """
 
     thumbnail: str
     drawing: str
     picture: str
     person: str
-    scores: list[tuple[str, float]]
-    doubtful: bool
+    prediction: FacePrediction
 
     @property
-    def label(self) -> str:
-        """The class with the highest score."""
-        return self.scores[0][0]
+    def scores(self) -> list[tuple[str, float]]:
+        """Classes and scores, highest first."""
+        return sorted(self.prediction.scores.items(), key=lambda item: -item[1])
+
+    @property
+    def doubtful(self) -> bool:
+        """True if the detector was not sure of it."""
+        return self.prediction.detection.found in FLAGGED
 
 
 class FacesByLabel:
@@ -67,7 +68,6 @@ class FacesByLabel:
         self._about = about
         self._faces: list[NamedFace] = []
         self._without: list[str] = []
-        self._calibrated = True
 
     def add(
         self,
@@ -91,15 +91,13 @@ class FacesByLabel:
             Whose they are.
         """
         for face in faces:
-            self._calibrated &= face.calibrated
             self._faces.append(
                 NamedFace(
                     _thumbnail(image, face.detection),
                     quote(str(drawing)),
                     printable(picture),
                     printable(person),
-                    sorted(face.scores.items(), key=lambda item: -item[1]),
-                    face.detection.found in FLAGGED,
+                    face,
                 )
             )
 
@@ -111,7 +109,7 @@ class FacesByLabel:
         """Write the page, with a note about what it does not show."""
         groups: dict[str, list[NamedFace]] = {}
         for face in sorted(self._faces, key=lambda face: -face.scores[0][1]):
-            groups.setdefault(face.label, []).append(face)
+            groups.setdefault(face.prediction.label, []).append(face)
         environment = Environment(
             loader=PackageLoader("i2cnn.pages", "static"),
             autoescape=select_autoescape(),
@@ -122,7 +120,7 @@ class FacesByLabel:
             groups=sorted(groups.items(), key=lambda group: -len(group[1])),
             without=self._without,
             about=self._about,
-            calibrated=self._calibrated,
+            meaning=meaning_of_scores(face.prediction for face in self._faces),
             note=note,
         )
         write_text(path, page)

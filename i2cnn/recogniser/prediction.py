@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,13 @@ class FacePrediction:
             "reference": self.reference,
             "patches": self.patches,
         }
+
+
+def meaning_of_scores(faces: Iterable[FacePrediction]) -> str:
+    """What the scores of some faces are, for people."""
+    if all(face.calibrated for face in faces):
+        return "Scores are probabilities, for faces like those it was made with."
+    return "Scores are not calibrated: they are no probabilities."
 
 
 @dataclass(frozen=True)

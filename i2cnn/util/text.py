@@ -33,10 +33,15 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
 
 
-def counted(number: int, what: str) -> str:
-    """A number and what there is so many of; its first word loses a plural's s for one."""
+def noun(number: int, what: str) -> str:
+    """What there is so many of; its first word loses a plural's s for one."""
     word, *rest = what.split(" ")
-    return " ".join([str(number), word.removesuffix("s") if number == 1 else word, *rest])
+    return " ".join([word.removesuffix("s") if number == 1 else word, *rest])
+
+
+def counted(number: int, what: str) -> str:
+    """A number and its :func:`noun`."""
+    return f"{number} {noun(number, what)}"
 
 
 def printable_lines(text: str) -> str:
