@@ -46,8 +46,11 @@ def _devices(gpu: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) -> None:
-    """Set mode, device and precision from the flags, or else from the solver's settings."""
+def _use_device(flags: dict[str, str], line: int, solver: SolverParameter | None = None) -> None:
+    """Set mode, device and precision from the flags, or else from the solver's settings.
+
+    `line` is where genuine Caffe logs that it uses the CPU.
+    """
     runtime.set_precision(flags["precision"])
     devices = _devices(flags["gpu"])
     local_rank = int(os.environ.get("LOCAL_RANK", "0")) if runtime.group.size > 1 else 0
@@ -66,7 +69,7 @@ def _use_device(flags: dict[str, str], solver: SolverParameter | None = None) ->
         names = ", ".join(map(str, devices or [runtime.device_id]))
         log.info("caffe.cpp:218", f"Using GPUs {names}")
     else:
-        log.info("caffe.cpp:197", "Use CPU.")
+        log.info(f"caffe.cpp:{line}", "Use CPU.")
 
 
 @contextlib.contextmanager
@@ -139,7 +142,7 @@ def _train(flags: dict[str, str]) -> None:
         param.ClearField("weights")  # the snapshot's are taken instead
     elif flags["weights"]:
         param.weights[:] = [flags["weights"]]
-    _use_device(flags, param)
+    _use_device(flags, 197, param)
     solver = CoreSolver(param, runtime, flags["solver"])
     if is_true(flags["timing"]) and not runtime.group.rank:
         log_times(solver)
@@ -165,12 +168,12 @@ def test(flags: dict[str, str]) -> None:
     """Score a model over some batches."""
     if not flags["weights"]:
         raise CaffeError("Need model weights to score: -weights net.caffemodel")
-    _use_device(flags)
+    _use_device(flags, 275)
     net = _net(flags, TEST)
     for path in filter(None, flags["weights"].split(",")):
         net.copy_from(path)
     iterations = int(flags["iterations"])
-    log.info("caffe.cpp:290", f"Running for {iterations} iterations.")
+    log.info("caffe.cpp:281", f"Running for {iterations} iterations.")
     totals: dict[str, npt.NDArray[np.float64]] = {}
     loss = 0.0
     for i in range(iterations):
@@ -188,7 +191,7 @@ def test(flags: dict[str, str]) -> None:
 
 def time_net(flags: dict[str, str]) -> None:
     """Time forward and backward of each layer."""
-    _use_device(flags)
+    _use_device(flags, 343)
     phases = {"": TRAIN, "TRAIN": TRAIN, "TEST": TEST}
     if flags["phase"] not in phases:
         raise CaffeError('phase must be "TRAIN" or "TEST"')

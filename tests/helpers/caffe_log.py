@@ -9,6 +9,7 @@ _PLACE = re.compile(r"^[\w.]+(?::\d+)?\] ", re.MULTILINE)
 #: What a data layer's thread logs whenever it comes to it.
 _OF_THREADS = ("Restarting data prefetching", "Waiting for data")
 _BEGIN = re.compile(r"^(?:Solving|Running for|Performing) ", re.MULTILINE)
+_BEGIN_AT = re.compile(_PLACE.pattern + _BEGIN.pattern[1:], re.MULTILINE)
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?|\binf\b")
 
 
@@ -28,9 +29,14 @@ def building(text: str) -> list[str]:
 
 
 def running(text: str) -> list[str]:
-    """What is logged from then on, without stamps and places, and with # for each number."""
-    after = _BEGIN.split(_PLACE.sub("", without_stamps(text)), maxsplit=1)[1]
-    return _kept(_NUMBER.sub("#", after))
+    """What is logged from then on, without stamps, and with # for each number of a message."""
+    after = _BEGIN_AT.split(without_stamps(text), maxsplit=1)[1]
+    lines = (line.partition("] ") for line in after.splitlines())
+    return [
+        f"{place}{bracket}{_NUMBER.sub('#', message)}"
+        for place, bracket, message in lines
+        if not message.startswith(_OF_THREADS)
+    ]
 
 
 def _kept(text: str) -> list[str]:

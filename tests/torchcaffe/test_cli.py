@@ -48,7 +48,10 @@ def test_scores_are_those_of_caffe_test(golden: Path, capfd) -> None:
     found = re.findall(r"Running for (\d+) iterations", stored)
     arguments = ["-model", "tiny_train_val.prototxt", "-weights", weights]
     assert main(["test", *arguments, "-iterations", found[0]]) == 0
-    ours = re.findall(r"Batch (\d+), (\w+) = ([\d.]+)", capfd.readouterr().err)
+    text = capfd.readouterr().err
+    places = re.compile(r"\S+\] (?:Use CPU|Running for|Loss:)")
+    assert places.findall(text) == places.findall(stored)
+    ours = re.findall(r"Batch (\d+), (\w+) = ([\d.]+)", text)
     theirs = re.findall(r"Batch (\d+), (\w+) = ([\d.]+)", stored)
     assert [x[:2] for x in ours] == [x[:2] for x in theirs]
     np.testing.assert_allclose(
@@ -106,8 +109,8 @@ def test_a_stop_interrupts_a_test(golden: Path, monkeypatch, capfd) -> None:
     monkeypatch.setattr(CoreNet, "forward", signalled)
     assert main(["train", "-solver", "S"]) == 0
     text = capfd.readouterr().err
-    assert "Test interrupted." in text
-    assert "Optimization stopped early." in text
+    assert "solver.cpp:396] Test interrupted." in text
+    assert "solver.cpp:311] Optimization stopped early." in text
 
 
 def test_several_weights_are_loaded_one_after_the_other(golden: Path) -> None:

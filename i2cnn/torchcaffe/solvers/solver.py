@@ -296,7 +296,7 @@ class CoreSolver:
         if self.group.rank:
             return
         if self.stopped:
-            log.info("solver.cpp:323", "Optimization stopped early.")
+            log.info("solver.cpp:311", "Optimization stopped early.")
             return
         if p.display and self.iter % p.display == 0:
             self._losses.append(self.net.forward())
@@ -321,7 +321,7 @@ class CoreSolver:
         loss = 0.0
         for _ in range(batches):
             if self.request == Request.STOP:
-                log.info("solver.cpp", "Test interrupted.")
+                log.info("solver.cpp:396", "Test interrupted.")
                 return {}
             loss += net.forward()
             for name in net.outputs:
@@ -329,7 +329,7 @@ class CoreSolver:
                 totals[name] = totals[name] + value if name in totals else value
         if self.param.test_compute_loss:
             mean = loss / batches if batches else math.nan
-            log.info("solver.cpp:396", f"Test loss: {mean:g}")
+            log.info("solver.cpp:401", f"Test loss: {mean:g}")
         means = {name: total / batches for name, total in totals.items()}
         log_outputs("solver.cpp:414", "    Test net output #{}: ", net, means)
         if self.iter:
@@ -348,13 +348,14 @@ class CoreSolver:
         hdf5 = p.snapshot_format == SolverParameter.HDF5
         prefix = f"{p.snapshot_prefix}_iter_{self.iter}"
         suffix, kind = (".h5", "HDF5") if hdf5 else ("", "binary proto")
+        lines = (474, 296) if hdf5 else (464, 284)
         model, state = f"{prefix}.caffemodel{suffix}", f"{prefix}.solverstate{suffix}"
         if self.group.rank:
             return state
-        log.info("solver.cpp:464", f"Snapshotting to {kind} file {model}")
+        log.info(f"solver.cpp:{lines[0]}", f"Snapshotting to {kind} file {model}")
         save = self.net.save_hdf5 if hdf5 else self.net.save
         save(model, p.snapshot_diff)
-        log.info("sgd_solver.cpp:284", f"Snapshotting solver state to {kind} file {state}")
+        log.info(f"sgd_solver.cpp:{lines[1]}", f"Snapshotting solver state to {kind} file {state}")
         history = [h.cpu().numpy() for h in self.history]
         write_positions(resume_file(state), positions, self.group)
         write_state(state, State(self.iter, model, history, self.current_step), hdf5)

@@ -109,7 +109,7 @@ def test_log_lines_are_those_of_caffe_train(name: str, golden: Path, capfd, monk
     text = capfd.readouterr().err
     assert re.search(r"^I\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ solver\.cpp:239\] ", text, re.M)
     # The program logs its end too.
-    assert [*running(text), "Optimization Done."] == running(log_text(name))
+    assert [*running(text), "caffe.cpp:250] Optimization Done."] == running(log_text(name))
     losses = [float(x) for x in re.findall(r"Iteration \d+ \(.*\), loss = ([\d.e+-]+)", text)]
     accuracies = [float(x) for x in re.findall(r"#\d+: accuracy = ([\d.]+)", text)]
     rates = [float(x) for x in re.findall(r"Iteration \d+, lr = ([\d.e+-]+)", text)]
