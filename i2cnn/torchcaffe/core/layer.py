@@ -91,6 +91,7 @@ class Layer:
         self.recomputing = False
         #: Generators of a GPU's random numbers that `compute` draws from.
         self.generators: list[torch.Generator] = []
+        self._param_shapes: list[Shape] = []
         self._leaves: list[Tensor] = []
         self._outputs: list[Tensor] | None = None
 
@@ -167,6 +168,7 @@ class Layer:
             raise self.fail(str(error)) from None
         blob.tensor = torch.from_numpy(values.reshape(shape)).to(self.context.device)
         self.blobs.append(blob)
+        self._param_shapes.append(shape)
         return blob
 
     # For the net --------------------------------------------------------------------------------
@@ -194,7 +196,10 @@ class Layer:
         narrow = self.uses_matmul and self.context.options.bf16
         # Where a GPU is to differentiate, autocast converts.
         narrow = narrow and not (differentiate and self.context.device.type == "cuda")
-        weights = [blob.bf16 if narrow else blob.tensor for blob in self.blobs]
+        weights = [
+            self._as_made(i, blob.bf16 if narrow else blob.tensor)
+            for i, blob in enumerate(self.blobs)
+        ]
         if not differentiate:
             self.weights = weights
             with torch.no_grad():
@@ -209,6 +214,15 @@ class Layer:
         self._leaves = [*inputs, *self.weights]
         self._outputs = outputs
         return [output.detach() for output in outputs]
+
+    def _as_made(self, index: int, weight: Tensor) -> Tensor:
+        """A parameter in the shape it was made with; users may give it another one, as in Caffe."""
+        shape = self._param_shapes[index]
+        if weight.numel() != count(shape):
+            raise self.fail(
+                f"its parameter {index} has {weight.numel()} numbers, it needs {count(shape)}"
+            )
+        return weight if weight.shape == shape else weight.reshape(shape)
 
     def _recompute(self, bottoms: Sequence[Tensor], needs: Sequence[bool]) -> None:
         self.recomputing = True
@@ -243,7 +257,8 @@ class Layer:
         used = {memory_of(g) for g in (*grads, *below) if g is not None}
         for blob, gradient in zip(self.blobs, own, strict=True):
             if gradient is not None:
-                blob.add_grad(gradient, take=memory_of(gradient) not in used)
+                take = memory_of(gradient) not in used
+                blob.add_grad(gradient.reshape(blob.shape), take)
                 used.add(memory_of(gradient))
         return below
 

@@ -258,7 +258,7 @@ class CoreSolver:
                 entry.blob.grad.mul_(1.0 / p.iter_size)
             self.update.apply(
                 entry.blob,
-                self.history[i :: len(learnable)],
+                [h.view(entry.blob.shape) for h in self.history[i :: len(learnable)]],
                 Step(rate * entry.lr_mult, p.weight_decay * entry.decay_mult, self.iter),
             )
         self.iter += 1

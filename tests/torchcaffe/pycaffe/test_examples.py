@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from i2cnn.torchcaffe import pycaffe as caffe
+from i2cnn.torchcaffe.proto import caffe_pb2
 
 L, P = caffe.layers, caffe.params
 FILLER = {"type": "xavier"}
@@ -37,6 +38,31 @@ def test_net_surgery_makes_a_classifier_a_map(folder: Path) -> None:
     assert scores.shape == (1, 4, 4, 3)
     window = net.forward(**{net.inputs[0]: image[:, :, 2:8, 1:7]})[net.outputs[0]]
     np.testing.assert_allclose(scores[:, :, 2, 1], window, atol=1e-6)
+
+
+def test_a_parameter_may_get_the_shape_that_another_net_wants(folder: Path) -> None:
+    """A fully connected layer saved for a convolution: genuine Caffe's layers take it as before."""
+    data = L.Input(shape={"dim": [2, 3, 6, 6]}, name="data")
+    fc = L.InnerProduct(data, num_output=4, weight_filler=FILLER, name="fc")
+    net = caffe.Net(write("fc.prototxt", L.Softmax(fc, loss_weight=1)), caffe.TRAIN)
+    images, scores = net.inputs[0], net.outputs[0]
+    net.blobs[images].data[...] = np.random.default_rng(3).random((2, 3, 6, 6))
+    before = net.forward()[scores].copy()
+    net.blobs[scores].diff[:, 1] = 1
+    net.backward()
+    weights = net.params["fc"][0]
+    gradient = weights.diff.copy()
+    weights.reshape(4, 3, 6, 6)
+    np.testing.assert_array_equal(net.forward()[scores], before)
+    net.clear_param_diffs()
+    net.backward()
+    np.testing.assert_array_equal(weights.diff.reshape(4, -1), gradient)
+    net.save("fc.caffemodel")
+    saved = caffe_pb2.NetParameter.FromString(Path("fc.caffemodel").read_bytes())
+    assert list(saved.layer[1].blobs[0].shape.dim) == [4, 3, 6, 6]
+    weights.reshape(4, 100)
+    with pytest.raises(RuntimeError, match="parameter 0 has 400 numbers, it needs 432"):
+        net.forward()
 
 
 def test_arrays_that_a_program_holds_follow_the_net(folder: Path) -> None:
