@@ -172,6 +172,7 @@ def test_bad_data_layers_are_refused(change: tuple[str, str], message: str, gold
         (('snapshot_prefix: "out/', 'snapshot_prefix: "missing/'), "snapshots go to missing"),
         (('lr_policy: "step"', 'lr_policy: "stop"'), "Unknown learning rate policy"),
         (("stepsize: 5", ""), "needs a stepsize"),
+        (("test_interval: 5", ""), "test_interval must be above 0"),
         (('lr_policy: "step"', ""), "lr_policy is missing"),
     ],
 )

@@ -201,7 +201,7 @@ class Net:
         end: str | None = None,
         **kwargs: AnyArray,
     ) -> dict[str, Float32Array]:
-        """Run backward from `start` (an output layer) to `end`.
+        """Run backward from `start` to `end`, with diffs of all outputs or those that are there.
 
         Returns
         -------
@@ -211,8 +211,7 @@ class Net:
         first = self._index(start) if start is not None else None
         last = self._index(end) if end is not None else 0
         outputs = self.bottom_names[end] if end is not None else self.inputs
-        tops = self.top_names[start] if start is not None else self.outputs
-        _check_names(kwargs, tops, "Top diff arguments do not match net outputs.")
+        _check_names(kwargs, self.outputs, "Top diff arguments do not match net outputs.")
         for name, array in kwargs.items():
             self._check_batch(name, array, "Diff")
             self.blobs[name].diff = array
@@ -233,7 +232,7 @@ class Net:
     ) -> dict[str, Float32Array]:
         """Run over any number of inputs, batch by batch."""
         found = [_copies(self.forward(blobs, None, None, **fed)) for fed in self._batch(kwargs)]
-        return _joined(found, len(next(iter(kwargs.values()))))
+        return _joined(found, kwargs)
 
     def forward_backward_all(
         self,
@@ -254,8 +253,7 @@ class Net:
         for fed, given in batches:
             data.append(_copies(self.forward(blobs, None, None, **fed)))
             grads.append(_copies(self.backward(diffs, None, None, **given)))
-        total = len(next(iter(kwargs.values())))
-        return _joined(data, total), _joined(grads, total)
+        return _joined(data, kwargs), _joined(grads, kwargs)
 
     def _batch(self, arrays: Mapping[str, AnyArray]) -> Iterator[dict[str, AnyArray]]:
         """The arrays in batches of the net's size, the last one padded with zeros."""
@@ -343,9 +341,13 @@ def _copies(arrays: Mapping[str, Float32Array]) -> dict[str, Float32Array]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def _joined(batches: Sequence[Mapping[str, Float32Array]], total: int) -> dict[str, Float32Array]:
+def _joined(
+    batches: Sequence[Mapping[str, Float32Array]], given: Mapping[str, AnyArray]
+) -> dict[str, Float32Array]:
     """The arrays of all batches, without the last one's padding."""
-    names = batches[0] if batches else ()
+    if not given:
+        raise CaffeError("forward_all and forward_backward_all need arrays for inputs or outputs")
+    total, names = len(next(iter(given.values()))), batches[0] if batches else ()
     return {name: np.concatenate([batch[name] for batch in batches])[:total] for name in names}
 
 

@@ -62,7 +62,7 @@ def test_nets(param: SolverParameter, source: str) -> Iterator[tuple[str, NetPar
         nets += [(f"net file: {param.net}", param.net, read_net(param.net)) for _ in shared]
     if len(nets) != len(param.test_iter):
         raise CaffeError(f"{source}: test_iter must be given once for each test net")
-    if nets and param.test_interval <= 0 and param.HasField("test_interval"):
+    if nets and param.test_interval <= 0:
         raise CaffeError(f"{source}: test_interval must be above 0")
     if param.test_state and len(param.test_state) != len(nets):
         raise CaffeError(f"{source}: test_state must be given for no test net or for each")
