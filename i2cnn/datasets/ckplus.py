@@ -26,6 +26,7 @@ from i2cnn.datasets.labels import (
 from i2cnn.util.errors import InputError
 from i2cnn.util.picture_files import SUFFIXES
 from i2cnn.util.tables import plain_number, read_text
+from i2cnn.util.text import counted
 
 #: Emotion codes; 0 is neutral. The paper leaves contempt out.
 CODES = {1: ANGER, 2: CONTEMPT, 3: DISGUST, 4: FEAR, 5: HAPPY, 6: SADNESS, 7: SURPRISE}
@@ -105,7 +106,7 @@ def expected_frames(subjects: int, counts: Mapping[str, int], task: Task) -> dic
 
 def _notes(samples: list[Sample]) -> list[str]:
     converted = sum(Path(s.image).suffix.lower() != ".png" for s in samples)
-    note = f"{converted} images are conversions; CK+ itself has PNG files"
+    note = f"{counted(converted, 'images')} converted; CK+ itself has PNG files"
     return [_TIME_CODE, note] if converted else [_TIME_CODE]
 
 

@@ -14,6 +14,7 @@ from i2cnn.datasets.base import LOSSY, Dataset, Sample, check_folder, least_conv
 from i2cnn.datasets.labels import ANGER, DISGUST, FEAR, HAPPY, NEUTRAL, SADNESS, SURPRISE, Task
 from i2cnn.util.files import files_below
 from i2cnn.util.picture_files import SUFFIXES
+from i2cnn.util.text import counted
 
 CODES = {
     "AN": ANGER,
@@ -73,7 +74,7 @@ def _notes(samples: Sequence[Sample]) -> list[str]:
     for suffix in sorted(set(converted) - set(_ORIGINAL)):
         lost = ", and JPEG has changed them" if suffix in LOSSY else ""
         notes.append(
-            f"{converted[suffix]} images are conversions ({suffix}); JAFFE itself has TIFF "
+            f"{counted(converted[suffix], 'images')} converted to {suffix}; JAFFE itself has TIFF "
             f"files{lost}"
         )
     subjects = {s.subject for s in samples}

@@ -30,13 +30,13 @@ from pathlib import Path
 from i2cnn.evaluation import EXACT_FACES
 from i2cnn.evaluation.ensemble_job import EnsembleJob
 from i2cnn.evaluation.inputs import FOLDS_FILE, Inputs, data_root, prepare
-from i2cnn.evaluation.jobs import RESULT_FILE, Execution, Job
+from i2cnn.evaluation.jobs import ERROR_FILE, RESULT_FILE, Execution, Job
 from i2cnn.evaluation.network_job import NetworkJob
 from i2cnn.evaluation.pictures import FACES_FILE
 from i2cnn.evaluation.rival_job import FEATURES_FOLDER, RivalJob
 from i2cnn.evaluation.settings import SETTINGS_FILE, Settings, merge, read_settings
 from i2cnn.evaluation.templates import check_templates, keep_templates
-from i2cnn.evaluation.workers import LOG_FOLDER, Failure, Workers, run_all
+from i2cnn.evaluation.workers import LOG_FOLDER, Failure, Workers, reason_of, run_all
 from i2cnn.faces.locate import NOTHING, LeaveOut
 from i2cnn.network.training_folder import NET_FILE
 from i2cnn.recogniser.bundle import bundled
@@ -169,9 +169,9 @@ def _prepare(run: Path, jobs: Sequence[Job], inputs: Inputs) -> list[Failure]:
             try:
                 job.prepare(run, inputs)
                 reasons[job.kind] = ""
-            except (InputError, OSError) as error:
-                reasons[job.kind] = str(error)
-                say(f"{job.kind} failed: {error}")
+            except Exception as error:
+                reasons[job.kind] = reason_of(error, run / job.folder / ERROR_FILE)
+                say(f"{job.kind} failed: {reasons[job.kind]}")
     return [Failure(job, reasons[job.kind]) for job in jobs if reasons[job.kind]]
 
 

@@ -106,7 +106,7 @@ def _in_this_process(
 
 
 def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str | None:
-    """Do a job; returns why it failed, or None. A failure that is ours is logged in full."""
+    """Do a job; returns why it failed, or None."""
     if execution.threads:
         import torch
 
@@ -116,14 +116,18 @@ def _attempt(run: Path, job: Job, inputs: Inputs, execution: Execution) -> str |
         execution = replace(execution, device=choose_device(execution.device))
         with threadpool_limits(execution.threads or None), limited_cores(execution.threads):
             job.run(run, inputs, execution)
-    except (InputError, OSError) as error:
-        return str(error)
     except Exception as error:
-        log = run / job.folder / ERROR_FILE
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(traceback.format_exc())
-        return f"{type(error).__name__}: {error} (see {log})"
+        return reason_of(error, run / job.folder / ERROR_FILE)
     return None
+
+
+def reason_of(error: Exception, log: Path) -> str:
+    """Why something failed, in a line; a failure that is ours is logged in full."""
+    if isinstance(error, InputError | OSError):
+        return str(error)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("".join(traceback.format_exception(error)))
+    return f"{type(error).__name__}: {error} (see {log})"
 
 
 def _in_worker(run: Path, job: Job, execution: Execution) -> str | None:

@@ -121,7 +121,7 @@ def test_frames_converted_to_jpeg_are_read_and_noted(tmp_path: Path) -> None:
     assert [Path(s.image).stem for s in dataset.samples] == [
         Path(s.image).stem for s in before.samples
     ]
-    assert "8 images are conversions; CK+ itself has PNG files" in dataset.notes
+    assert "8 images converted; CK+ itself has PNG files" in dataset.notes
 
 
 def test_stray_files_beside_sequences_are_ignored(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def test_an_image_in_two_formats_counts_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "note"),
     [
-        ("png", r"42 images are conversions \(\.png\); JAFFE itself has TIFF files$"),
-        ("bmp", r"42 images are conversions \(\.bmp\); JAFFE itself has TIFF files$"),
-        ("jpg", r"42 images are conversions \(\.jpg\); .* TIFF files, and JPEG has changed them$"),
+        ("png", r"42 images converted to \.png; JAFFE itself has TIFF files$"),
+        ("bmp", r"42 images converted to \.bmp; JAFFE itself has TIFF files$"),
+        ("jpg", r"42 images converted to \.jpg; .* TIFF files, and JPEG has changed them$"),
     ],
 )
 def test_conversions_are_read_and_noted(suffix: str, note: str, tmp_path: Path) -> None:

@@ -34,15 +34,24 @@ def test_a_rival_that_cannot_describe_the_faces_does_not_lose_the_others(
     def describe(rival: str, faces: list[Face], *_: object) -> np.ndarray:
         if rival == "ldp":
             raise InputError("a.png: no face is found")
+        if rival == "gabor":
+            raise ZeroDivisionError("ours")
         return np.eye(len(faces), dtype=np.float32)
 
     monkeypatch.setattr("i2cnn.rivals.describe.describe", describe)
     words = arguments(small_set(tmp_path / "data"), run := tmp_path / "run", k="none")
-    settings = settings_of([*words, "--rivals=ldp,sae,pixels"])
+    settings = settings_of([*words, "--rivals=ldp,gabor,sae,pixels"])
     monkeypatch.setattr(RivalJob, "work", lambda self, run, folder, *_: folder.finish({}))
     failures = evaluate(run, settings, Execution(), Workers())
-    assert [f.job for f in failures] == [RivalJob(fold, "ldp") for fold in (1, 2, 3, 4)]
-    assert {f.reason for f in failures} == {"a.png: no face is found"}
+    assert [f.job for f in failures] == [
+        RivalJob(fold, rival) for rival in ("ldp", "gabor") for fold in (1, 2, 3, 4)
+    ]
+    (log,) = run.glob("fold_*/*/error.txt")
+    assert "in describe\n    raise ZeroDivisionError" in log.read_text()
+    assert {f.reason for f in failures} == {
+        "a.png: no face is found",
+        f"ZeroDivisionError: ours (see {log})",
+    }
     assert len(list(run.glob("fold_*/*/job.json"))) == 2 * 4
 
 

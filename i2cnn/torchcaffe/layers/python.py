@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from i2cnn.torchcaffe.core.blob import Blob
@@ -46,19 +47,22 @@ class Python(Layer):
 
     def _find(self) -> type[Any]:
         p = self.param.python_param
-        try:
-            module = importlib.import_module(p.module)
-        except (ModuleNotFoundError, ValueError) as error:
-            if isinstance(error, ModuleNotFoundError) and not _is_part(error.name, p.module):
-                raise  # the module is there; something it imports is not
-            raise self.fail(
-                f"no Python module {p.module!r} was found; add its folder to PYTHONPATH"
-            ) from None
-        cls = getattr(module, p.layer, None)
+        cls = getattr(self._import(p.module), p.layer, None)
         if not (isinstance(cls, type) and issubclass(cls, Layer)):
             raise self.fail(f"module {p.module!r} has no class {p.layer!r} made from caffe.Layer")
         self._require(cls, "setup", "reshape", "forward")
         return cls
+
+    def _import(self, name: str) -> ModuleType:
+        absent = self.fail(f"no Python module {name!r} was found; add its folder to PYTHONPATH")
+        if not name or name.startswith("."):
+            raise absent
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not _is_part(error.name, name):
+                raise  # the module is there; something it imports is not
+            raise absent from None
 
     def _require(self, cls: type[Any], *methods: str) -> None:
         missing = [name for name in methods if getattr(cls, name) is getattr(Layer, name)]

@@ -88,18 +88,28 @@ def test_refused(module: str, layer: str, words: str, tmp_path: Path) -> None:
         build(tmp_path, module.replace("FORWARD", "pass"), layer)
 
 
-def test_missing_module(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["no_such", ".relative", ""])
+def test_missing_module(name: str, tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(
-        'layer { name: "u" type: "Python" top: "y" python_param { module: "no_such" } }'
+        f'layer {{ name: "u" type: "Python" top: "y" python_param {{ module: "{name}" }} }}'
     )
-    with pytest.raises(InputError, match="layer 'u': no Python module 'no_such' was found"):
+    with pytest.raises(InputError, match=f"layer 'u': no Python module '{name}' was found"):
         caffe.Net(str(path), caffe.TEST)
 
 
-def test_what_a_module_lacks_is_not_hidden(tmp_path: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match="not_there"):
-        build(tmp_path, "import not_there")
+@pytest.mark.parametrize(
+    ("module", "error", "words"),
+    [
+        ("import not_there", ModuleNotFoundError, "not_there"),
+        ("raise ValueError('mine')", ValueError, "^mine$"),
+    ],
+)
+def test_what_fails_in_a_module_is_not_hidden(
+    module: str, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=words):
+        build(tmp_path, module)
 
 
 IN_PLACE = """
