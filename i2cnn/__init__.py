@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from i2cnn.recogniser.recogniser import Recogniser
     from i2cnn.svm.gram_svc import GramSVC
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # OpenMP's threads spin while they wait, unless told otherwise: beside another busy process a pass
 # through a net then takes many times as long. OpenMP reads this when it is loaded, with torch.
