@@ -28,8 +28,8 @@ class Detector(PreprocessingNet):
     channel_swap : sequence of int, optional
         Order of channels, (2, 1, 0) to make BGR of RGB.
     context_pad : int, optional
-        Width of a border of surrounding pixels, of the net's input, around each window (R-CNN's).
-        What lies outside of the image is the mean.
+        Width of a border of surrounding pixels, of the net's input, which is square, around each
+        window (R-CNN's). What lies outside of the image is the mean.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Detector(PreprocessingNet):
         if not self.context_pad:
             top, left, bottom, right = window
             return im[top:bottom, left:right]
-        size = self.blobs[self.inputs[0]].width  # the input is taken to be square
+        size = self.crop_dims[0]
         low, high = np.array(window[:2], float), np.array(window[2:], float)
         half = size / (size - 2.0 * self.context_pad) * (high - low + 1) / 2
         centre = low + (high - low + 1) / 2
@@ -110,7 +110,8 @@ class Detector(PreprocessingNet):
         shape = np.minimum(np.round((high - low + 1) * scale), size - outside).astype(int)
         (top, left), (bottom, right) = low.astype(int), high.astype(int)
         if bottom <= top or right <= left or shape.min() < 1:
-            raise CaffeError(f"the window {list(window)} is outside of the {limits} image")
+            place = ", ".join(map(str, window))
+            raise CaffeError(f"the window ({place}) is outside of the {limits} image")
         context = io.resize_image(im[top:bottom, left:right], [int(n) for n in shape])
         crop = np.ones(self.crop_dims, np.float32) * self.crop_mean
         (y, x), (rows, columns) = outside.astype(int), shape
@@ -122,6 +123,12 @@ class Detector(PreprocessingNet):
         name = self.inputs[0]
         back = np.argsort(self.transformer.transpose[name])
         self.crop_dims = tuple(int(self.blobs[name].shape[1:][axis]) for axis in back)
+        size = self.crop_dims[:2]
+        if context_pad and (size[0] != size[1] or 2 * context_pad >= size[0]):
+            raise CaffeError(
+                f"context_pad {context_pad} needs a square input of more than twice as many "
+                f"pixels; the net's has {size[0]}x{size[1]}"
+            )
         self.context_pad = context_pad
         self.crop_mean: Float32Array = np.zeros(self.crop_dims, np.float32)
         mean = self.transformer.mean.get(name)

@@ -72,8 +72,14 @@ def test_the_detector_scores_windows_as_genuine_caffe_does(nets: Path) -> None:
     assert_same(PROGRAM.detections(caffe), RECORDED["detector"])
     detector = caffe.Detector("small.prototxt", "small.caffemodel", context_pad=2)
     assert detector.detect_windows([]) == []
-    with pytest.raises(InputError, match="is outside of the"):
+    with pytest.raises(InputError, match=r"window \(90, 90, 99, 99\) is outside of the"):
         detector.crop(np.zeros((20, 20, 3)), np.array([90, 90, 99, 99]))
+    height, width = detector.crop_dims[:2]
+    with pytest.raises(InputError, match=f"context_pad {width} needs .* {height}x{width}"):
+        detector.configure_crop(width)
+    detector.blobs[detector.inputs[0]].reshape(1, 3, height, width + 1)
+    with pytest.raises(InputError, match="context_pad 2 needs a square input"):
+        detector.configure_crop(2)
     with pytest.raises(InputError, match="Selective Search needs MATLAB"):
         detector.detect_selective_search(["a.png"])
 

@@ -103,7 +103,8 @@ def test_detect(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     for words, message in (
         (["bad.csv", "x.csv", *flags], "bad.csv:2: a row has filename and numbers for ymin"),
-        (["names.txt", "x.csv", *MODEL, "--mean_file", ""], "Selective Search needs MATLAB"),
+        (["names.txt", "x.csv", *MODEL, "--mean_file", ""], "context_pad 16 needs a square input"),
+        (["names.txt", "x.csv", *flags[:-4], *flags[-2:]], "Selective Search needs MATLAB"),
         (["gone.csv", "x.csv", *flags], "File not found: gone.csv"),
     ):
         assert main(["detect", *words]) == 1
