@@ -255,8 +255,8 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
         type=share,
         default=1.0,
         metavar="full|SHARE",
-        help="full (default) or a share of the profile's schedule, such as 0.1; iterations, steps "
-        "of the learning rate, validations and patience shrink in proportion",
+        help="full (default) or a share of the profile's schedule, such as 0.1, of iterations, of "
+        "those between validations, and of patience; steps of the paper's learning rate stay",
     )
     parser.add_argument(
         "--max-iter", type=int, metavar="N", help="train at most N iterations (default: profile's)"

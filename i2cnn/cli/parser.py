@@ -27,7 +27,7 @@ replicated.
   i2cnn demo                                      the whole pipeline on faces that ship with it
   i2cnn evaluate --dataset jaffe PATH --out RUN   the paper's evaluation on your copy of JAFFE
   i2cnn predict photo.jpg                         expressions of the faces in a photograph
-  i2cnn predict ALBUM --people one                ... measured from a person's other pictures
+  i2cnn predict ALBUM --people one                ... measured from a person's own pictures
   i2cnn serve                                     ... on a page, with a camera
   i2cnn doctor                                    what is installed, and what is missing
 """

@@ -89,7 +89,8 @@ def _what_is_evaluated(parser: argparse.ArgumentParser) -> None:
         type=options.integers,
         default=PATCH_COUNTS,
         metavar="1,5,60",
-        help="patches per face, one training each (default: 1,5,60 as in the paper's Table 4)",
+        help="patches per face, one training each, or none (default: 1,5,60 as in the paper's "
+        "Table 4)",
     )
     parser.add_argument(
         "--seeds", type=options.number, default=1, help="number of repetitions (default: 1)"
@@ -112,8 +113,8 @@ def _what_helps(parser: argparse.ArgumentParser) -> None:
         choices=REFERENCES,
         default="none",
         help="also measure each face from pictures of the same person, without their labels: all "
-        "of them (person), the neutral ones, which leave the test (neutral, task six), or each "
-        "clip's first frame (first, task six)",
+        "of them (person), the neutral ones, which leave the test (neutral; needs --task six, or "
+        "neutral among labels of your own), or each clip's first frame (first; needs --task six)",
     )
     group.add_argument(
         "--reference-pictures",

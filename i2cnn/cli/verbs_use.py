@@ -38,14 +38,14 @@ def add_predict(verbs: Verbs) -> None:
         type=Path,
         help="photographs, folders of them, .txt files that list them; or videos",
     )
-    options.add_model(predict, "smile for one picture, faces-7 for more")
+    options.add_model(predict, "faces-7 for several pictures, --people and --reference; else smile")
     whose = predict.add_mutually_exclusive_group()
     whose.add_argument(
         "--people",
         choices=("one", "auto", "subfolders", "follow"),
         help="who is on the photographs: one person, the largest face of each; whoever dlib's face "
-        "descriptor tells apart; or a person per subfolder. Each face is then measured from that "
-        "person's other pictures. In a video, follow: each face from its own earlier frames",
+        "descriptor tells apart; or a person per subfolder. Each face is then measured from the "
+        "mean of that person's pictures. In a video, follow: from its own latest frames",
     )
     whose.add_argument(
         "--reference",
