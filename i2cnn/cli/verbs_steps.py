@@ -148,7 +148,13 @@ def _how_patches_are_written(patches: argparse.ArgumentParser) -> None:
 
 def add_train(verbs: Verbs) -> None:
     """`i2cnn train`."""
-    train = verbs.add_parser("train", help="step 3: train the network on two LMDBs")
+    train = verbs.add_parser(
+        "train",
+        help="step 3: train the network on two LMDBs",
+        description="Train a profile's network on patches, and stop once the accuracy on others no "
+        "longer rises. DIR/net.caffemodel is the best one. Stop it at any time; the same command "
+        "continues.",
+    )
     train.set_defaults(run="i2cnn.cli.train:train", resumes=True)
     train.add_argument(
         "--train", type=Path, required=True, metavar="LMDB", help="patches to train on"
@@ -174,7 +180,12 @@ def add_train(verbs: Verbs) -> None:
 
 def add_features(verbs: Verbs) -> None:
     """`i2cnn features`."""
-    features = verbs.add_parser("features", help="step 4: features of every patch -> .npy")
+    features = verbs.add_parser(
+        "features",
+        help="step 4: features of every patch -> .npy",
+        description="Write what the SVM takes of a trained network: an array of faces x patches x "
+        "numbers. Stop it at any time; the same command continues.",
+    )
     features.set_defaults(run="i2cnn.cli.features:features", resumes=True)
     options.add_faces(features)
     features.add_argument(
@@ -191,7 +202,12 @@ def add_features(verbs: Verbs) -> None:
 
 def add_svm(verbs: Verbs) -> None:
     """`i2cnn svm`."""
-    svm = verbs.add_parser("svm", help="step 5: SVM on features, person-independent folds")
+    svm = verbs.add_parser(
+        "svm",
+        help="step 5: SVM on features, person-independent folds",
+        description="Tune, fit and test an SVM in folds that keep people apart. A network that "
+        "these people have trained makes them look easy: `evaluate` trains one per fold.",
+    )
     svm.set_defaults(run="i2cnn.cli.svm:svm")
     svm.add_argument("features", type=Path, help=".npy written by `i2cnn features`")
     svm.add_argument(

@@ -133,9 +133,18 @@ def add_serve(verbs: Verbs) -> None:
 
 def add_models(verbs: Verbs) -> None:
     """`i2cnn models`."""
-    models = verbs.add_parser("models", help="the recognisers that ship")
+    models = verbs.add_parser(
+        "models",
+        help="the recognisers that ship",
+        description="List the recognisers that are installed, with a line of their cards.",
+    )
     models.set_defaults(run="i2cnn.cli.models:list_models")
-    card = verbs.add_parser("card", help="what a recogniser was made of, and what it can't do")
+    card = verbs.add_parser(
+        "card",
+        help="what a recogniser was made of, and what it can't do",
+        description="Print what a recogniser was made of, how accurate it is on people whom it has "
+        "not seen, and what it can't do.",
+    )
     card.set_defaults(run="i2cnn.cli.models:print_card")
     card.add_argument("model", metavar="NAME|FOLDER", help="a name of `i2cnn models`, or a folder")
     card.add_argument("--out", type=Path, metavar="FILE.md", help="write it instead of printing it")
@@ -143,6 +152,11 @@ def add_models(verbs: Verbs) -> None:
 
 def add_doctor(verbs: Verbs) -> None:
     """`i2cnn doctor`."""
-    doctor = verbs.add_parser("doctor", help="what is installed, and what is missing")
+    doctor = verbs.add_parser(
+        "doctor",
+        help="what is installed, and what is missing",
+        description="Say what is installed, and which engine and device are used. Exit status: 0, "
+        "or 1 if something that a run needs is missing.",
+    )
     doctor.set_defaults(run="i2cnn.cli.doctor:doctor")
     options.add_engine(doctor)

@@ -1,4 +1,4 @@
-"""The patch network: engine, profiles, training and fc7 features."""
+"""The patch network: engine, profiles, training and features."""
 
 #: The paper's AlexNet and solver; a small network for CPUs; one that learns more than the paper's.
 PROFILES = ("paper", "quick", "better")

@@ -20,7 +20,7 @@ from i2cnn.util.images import as_picture
 
 
 class PatchFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Describes faces by the features of a recogniser: fc7 of its network's patches, or their HOG.
+    """Describes faces by the features of a recogniser's patches: its network's, or HOG.
 
     Nothing is fitted. A network that was trained on people whom a cross-validation tests makes them
     look easy: train it on others. HOG, the features of `faces-7` and `smile`, needs no training.

@@ -1,4 +1,4 @@
-"""The SVM on fc7 features, through Gram matrices."""
+"""The SVM on features of patches, through Gram matrices."""
 
 # Names that a command line needs; what loads scikit-learn is elsewhere, so help is quick.
 

@@ -32,8 +32,9 @@ flags (with one dash or two, as -flag value or -flag=value):
   -weights        pretrained weights to finetune, comma-separated (train, test)
   -snapshot       solver state to resume training from (train)
   -iterations     number of iterations to run (test, time; default 50)
-  -gpu            device to run on; the CPU if not given; train takes 0,1,... or all: each
-                  device then takes a full batch of its own and gradients are averaged
+  -gpu            device to run on; if not given, the CPU or what the solver says; train takes
+                  0,1,... or all: each device then takes a full batch of its own and gradients
+                  are averaged
   -precision      float32 (default, exact), tf32 (CUDA only) or bf16 (train, test, time)
   -gpus 0 1       as Caffe's train.py has it: -gpu 0,1
   -timing         log what each layer takes at each display (train)
