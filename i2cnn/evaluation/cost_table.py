@@ -13,7 +13,7 @@ from i2cnn.rivals import RIVALS
 from i2cnn.util.console import PlainConsole, table_of
 from i2cnn.util.files import free_space
 from i2cnn.util.progress import duration
-from i2cnn.util.text import show
+from i2cnn.util.text import counted, show
 
 #: From a week on, a run is said to be long, with what is shorter.
 _LONG_SECONDS = 7 * 24 * 3600
@@ -59,7 +59,8 @@ def rival_lines(plan: Plan) -> list[str]:
     lines = []
     quick = sum(jobs for name, jobs in plan.rivals.items() if not RIVALS[name].minutes)
     if quick:
-        lines.append(f"{quick} rival jobs, not estimated: seconds each, some minutes in all.")
+        what = counted(quick, "jobs of rivals")
+        lines.append(f"{what}, not estimated: seconds each, some minutes in all.")
     slow = {name: rival.minutes * plan.faces / 400 for name, rival in RIVALS.items()}
     slow = {name: minutes for name, minutes in slow.items() if minutes}
     for name, minutes in slow.items():

@@ -54,7 +54,7 @@ def test_without_networks_nothing_is_measured(
     assert main([*words, "--rivals=pixels", "--dry-run"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("synthetic: ")
-    assert "\nPlan: 28 faces of 4 people; no network is left to train.\n1 rival jobs" in out
+    assert "\nPlan: 28 faces of 4 people; no network is left to train.\n1 job of rivals" in out
     assert err == ""
 
 
@@ -214,7 +214,7 @@ def test_slow_rivals_are_named_with_their_estimate(monkeypatch: pytest.MonkeyPat
         monkeypatch.setitem(RIVALS, name, replace(RIVALS[name], minutes=minutes))
     plan = Plan(Speed(1, 1, 1, 1, 1, 1, 1, 1, 1), 800, 9, (), {"lbp": 4, "ldp": 2})
     assert rival_lines(plan)[:2] == [
-        "4 rival jobs, not estimated: seconds each, some minutes in all.",
+        "4 jobs of rivals, not estimated: seconds each, some minutes in all.",
         f"2 jobs of ldp, not in the total: about {duration(240)} each on one core.",
     ]
     assert f"geometric (about {duration(360)} per fold)" in rival_lines(plan)[-1]
