@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -53,6 +54,8 @@ def _place(target: str, config: MkDocsConfig, files: Files) -> str:
         return PAGES[target]
     if target.startswith("docs/"):
         return target.removeprefix("docs/")
+    if target.endswith(".md"):
+        raise PluginError(f"{target} is linked to, but no page of the site; name it in PAGES")
     copy = f"{_COPIES}/{target}"
     path = _root(config) / target
     if path.is_file() and files.get_file_from_path(copy) is None:
