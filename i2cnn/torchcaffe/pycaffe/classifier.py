@@ -86,12 +86,15 @@ class Classifier(PreprocessingNet):
         ndarray (N, classes)
         """
         size = (int(self.image_dims[0]), int(self.image_dims[1]))
-        images = np.stack([io.resize_image(np.asarray(image), size) for image in inputs])
-        images = images.astype(np.float32)
+        images = np.empty((len(inputs), *size, inputs[0].shape[2]), np.float32)
+        for image, given in zip(images, inputs, strict=True):
+            image[...] = io.resize_image(np.asarray(given), size)
         if oversample:
             crops = io.oversample(list(images), self.crop_dims)
         else:
             rows, columns = self.crop_dims
+            if rows > size[0] or columns > size[1]:
+                raise ValueError(f"crops of {rows}x{columns} do not fit into images of {size}")
             top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
             crops = images[:, top : top + rows, left : left + columns]
         name = self.inputs[0]

@@ -8,7 +8,8 @@ from typing import Any
 from i2cnn.torchcaffe.errors import CaffeError, CaffeValueError
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, PoolingParameter
 
-NEURON_LAYER_STYLE = {"shape": "record", "fillcolor": "#90EE90", "style": "filled"}
+LAYER_STYLE_DEFAULT = {"shape": "record", "fillcolor": "#6495ED", "style": "filled"}
+NEURON_LAYER_STYLE = {**LAYER_STYLE_DEFAULT, "fillcolor": "#90EE90"}
 BLOB_STYLE = {"shape": "octagon", "fillcolor": "#E0E0E0", "style": "filled"}
 _COLOURS = {
     "Convolution": "#FF5050",
@@ -92,7 +93,7 @@ def _window(layer: LayerParameter) -> tuple[int, int, int]:
 
 def choose_color_by_layertype(layertype: str) -> str:
     """Colour of a layer that does not work in place."""
-    return _COLOURS.get(layertype, "#6495ED")
+    return _COLOURS.get(layertype, LAYER_STYLE_DEFAULT["fillcolor"])
 
 
 def get_pydot_graph(
@@ -131,8 +132,9 @@ def get_pydot_graph(
             continue
         name = f"{layer.name}_{layer.type}"
         in_place = list(layer.bottom) == list(layer.top) and len(layer.top) == 1
-        colour = {} if in_place else {"fillcolor": choose_color_by_layertype(layer.type)}
-        style = {**NEURON_LAYER_STYLE, **colour}
+        style = dict(NEURON_LAYER_STYLE if in_place else LAYER_STYLE_DEFAULT)
+        if not in_place:
+            style["fillcolor"] = choose_color_by_layertype(layer.type)
         nodes[name] = pydot.Node(get_layer_label(layer, rankdir, display_lrm), **style)
         for bottom in layer.bottom:
             nodes[f"{bottom}_blob"] = pydot.Node(bottom, **BLOB_STYLE)

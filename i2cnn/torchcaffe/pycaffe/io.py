@@ -90,19 +90,29 @@ def datum_to_array(datum: Datum) -> AnyArray:
 def load_image(filename: str | Path, color: bool = True) -> Float32Array:
     """Image as float32 in [0, 1], (H, W, 3) in R, G, B order, or (H, W, 1) if not `color`.
 
+    Of a moving GIF it is the first frame.
+
     Raises
     ------
     InputError
         The file is missing or is not an image.
     """
+    from skimage.color import rgb2gray, rgba2rgb
     from skimage.io import imread
     from skimage.util import img_as_float
 
+    without_alpha: Callable[[AnyArray], AnyArray] = rgba2rgb
     if not Path(filename).is_file():
         raise MissingFileError(f"File not found: {filename}")
     check_not_postscript(Path(filename))
     try:
-        picture = imread(str(filename), as_gray=not color)
+        picture = imread(str(filename))
+        if picture.ndim == 4:
+            picture = picture[0]
+        if picture.ndim == 3 and picture.shape[2] == 2:  # gray and alpha
+            picture = picture[:, :, [0, 0, 0, 1]]
+        if picture.ndim == 3 and not color:
+            picture = rgb2gray(without_alpha(picture) if picture.shape[2] == 4 else picture)
     # Decoders raise whatever they like.
     except Exception as error:
         raise CaffeError(f"{filename}: not an image that can be read ({error})") from None

@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from i2cnn.torchcaffe.errors import CaffeAttributeError, CaffeError
+from i2cnn.torchcaffe.errors import CaffeAttributeError
 from i2cnn.torchcaffe.plugins import load_plugins
 from i2cnn.torchcaffe.proto import LayerParameter, NetParameter, torchcaffe_pb2
 from i2cnn.torchcaffe.proto.declared import DECLARED, settings_of
@@ -57,11 +57,8 @@ class Function:
             if not isinstance(bottom, Top):
                 # pycaffe's own words, which programs look for.
                 raise TypeError(f"{type_name} input {i} is not a Top (type is {type(bottom)})")
-        self.name: str | None = params.pop("name", None)
         self.in_place = bool(params.pop("in_place", False))
         self.ntop: int = params.pop("ntop", 1)
-        if self.in_place and (len(self.inputs) != 1 or self.ntop != 1):
-            raise CaffeError(f"{type_name}: in_place needs one bottom and one top")
         self.params = params
         self.tops = tuple(Top(self, i) for i in range(self.ntop))
 
@@ -74,16 +71,12 @@ class _Writer:
         self.counts: Counter[str] = Counter()
         self.written: OrderedDict[Function, Any] = OrderedDict()
 
-    def automatic(self, type_name: str) -> str:
-        self.counts[type_name] += 1
-        return f"{type_name}{self.counts[type_name]}"
-
-    def top_name(self, top: Top) -> str:
-        if top.fn.in_place:
-            return self.top_name(top.fn.inputs[0])
-        if top not in self.names:
-            self.names[top] = self.automatic(top.fn.type_name)
-        return self.names[top]
+    def name_of(self, named: Top | Function) -> str:
+        if named not in self.names:
+            kind = (named.fn if isinstance(named, Top) else named).type_name
+            self.counts[kind] += 1
+            self.names[named] = f"{kind}{self.counts[kind]}"
+        return self.names[named]
 
     def write(self, function: Function) -> None:
         if function in self.written:
@@ -91,21 +84,14 @@ class _Writer:
         for bottom in function.inputs:
             self.write(bottom.fn)
         layer = LayerParameter(type=function.type_name)
-        layer.bottom.extend(self.top_name(bottom) for bottom in function.inputs)
-        layer.top.extend(self.top_name(top) for top in function.tops)
-        layer.name = self._layer_name(function)
+        layer.bottom.extend(self.written[bottom.fn].top[bottom.n] for bottom in function.inputs)
+        names = layer.bottom if function.in_place else [self.name_of(top) for top in function.tops]
+        layer.top.extend(names)
+        # A layer is named after its first top; an in-place one too, though the blob keeps its name.
+        layer.name = self.name_of(function.tops[0] if function.tops else function)
         for key, value in function.params.items():
             _assign_setting(layer, key, value)
         self.written[function] = layer
-
-    def _layer_name(self, function: Function) -> str:
-        if function.name is not None:
-            return function.name
-        # A layer is named after its first top; an in-place one too, though the blob keeps its name.
-        named = function.tops[0] if function.tops else function
-        if named not in self.names:
-            self.names[named] = self.automatic(function.type_name)
-        return self.names[named]
 
 
 def to_proto(*tops: Top) -> Any:
@@ -150,7 +136,6 @@ def assign_proto(message: Any, name: str, value: Any) -> None:
     if message.DESCRIPTOR.fields_by_name[name].message_type is not None:
         for item in values:
             target = field.add() if repeated else field
-            target.SetInParent()
             for key, part in item.items():
                 assign_proto(target, key, part)
     elif repeated:

@@ -36,6 +36,21 @@ def test_load_image(tmp_path, name):
     assert_recorded(io.load_image(path, color=False), f"load_{name}_gray")
 
 
+def test_gray_pictures_with_alpha_and_moving_ones(tmp_path):
+    picture = GOLDEN["picture"]
+    files = {name: tmp_path / name for name in ("gray.png", "rgba.png", "moving.gif", "first.gif")}
+    Image.fromarray(picture[:, :, :2], "LA").save(files["gray.png"])
+    Image.fromarray(picture[:, :, [0, 0, 0, 1]]).save(files["rgba.png"])
+    frames = [Image.fromarray(picture).quantize(16), Image.fromarray(255 - picture).quantize(16)]
+    frames[0].save(files["moving.gif"], save_all=True, append_images=frames[1:])
+    frames[0].save(files["first.gif"])
+    for color in (True, False):
+        for name, other in (("gray.png", "rgba.png"), ("moving.gif", "first.gif")):
+            image = io.load_image(files[name], color)
+            assert image.shape == (9, 12, 3 if color else 1)
+            np.testing.assert_array_equal(image, io.load_image(files[other], color))
+
+
 def test_load_image_of_what_is_none(tmp_path):
     path = tmp_path / "picture.png"
     with pytest.raises(InputError, match=r"File not found: .*picture\.png"):

@@ -66,12 +66,28 @@ def test_blobs_and_nets_outlive_their_solver(golden: Path) -> None:
             InputError,
             "FillerParameter has no field called 'typ'",
         ),
-        (lambda L: L.ReLU(in_place=True), InputError, "in_place needs one bottom"),
     ],
 )
 def test_what_net_spec_refuses(make: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         make(caffe.layers)
+
+
+def test_net_spec_names_layers_and_tops_as_genuine_caffe_does() -> None:
+    n, L = caffe.NetSpec(), caffe.layers
+    n.a, n.b = L.Input(), L.Input()
+    both = L.Python(n.a, n.b, in_place=True, ntop=2)
+    n.z = L.ReLU(L.ReLU(both[1], in_place=True, name="given"), in_place=True, relu_param={})
+    n.e = L.ReLU(L.ReLU(n.z))
+    net = n.to_proto()
+    assert [(layer.name, list(layer.bottom), list(layer.top)) for layer in net.layer[2:]] == [
+        ("Python1", ["a", "b"], ["a", "b"]),
+        ("given", ["b"], ["b"]),  # would be ReLU1
+        ("z", ["b"], ["b"]),
+        ("ReLU2", ["b"], ["ReLU2"]),
+        ("e", ["ReLU2"], ["e"]),
+    ]
+    assert not any(layer.HasField("relu_param") for layer in net.layer)
 
 
 def test_net_spec_forgets_a_deleted_top() -> None:

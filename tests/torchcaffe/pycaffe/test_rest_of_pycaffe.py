@@ -84,6 +84,20 @@ def test_the_detector_scores_windows_as_genuine_caffe_does(nets: Path) -> None:
         detector.detect_selective_search(["a.png"])
 
 
+def test_a_classifier_takes_gray_images_among_coloured_ones(nets: Path) -> None:
+    caffe.Net("small.prototxt", caffe.TEST).save("small.caffemodel")
+    classifier = caffe.Classifier("small.prototxt", "small.caffemodel")
+    colour, gray = np.random.RandomState(0).rand(2, 20, 20, 3)
+    gray[...] = gray[:, :, :1]
+    for oversample in (True, False):
+        found = classifier.predict([colour, gray[:, :, :1]], oversample)
+        np.testing.assert_array_equal(found, classifier.predict([colour, gray], oversample))
+        classifier.image_dims = (3, 20)
+        with pytest.raises(ValueError, match="do not fit into"):
+            classifier.predict([colour], oversample)
+        classifier.image_dims = (20, 20)
+
+
 def test_graphs_are_genuine_caffes() -> None:
     pytest.importorskip("pydot")
     assert PROGRAM.graphs(caffe) == RECORDED["graph"]
