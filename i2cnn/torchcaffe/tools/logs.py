@@ -69,7 +69,10 @@ def read_log(path: str) -> Training:
             found.losses.append({**head, "loss": float(match[1])})
         if match := _OUTPUT.search(line):
             table = found.train if match[1] == "Train" else found.test
-            if not table or table[-1]["NumIters"] != iteration:
+            # As Caffe's parse_log: a row with as many columns as the first is full, so that a
+            # second test net, or a training resumed, gets rows of its own for the same iteration.
+            full = len(table) > 1 and len(table[-1]) == len(table[0])
+            if full or not table or table[-1]["NumIters"] != iteration:
                 table.append({**head, "LearningRate": rate})
             table[-1][match[2]] = float(match[3])
     for table in (found.train, found.test):

@@ -162,6 +162,27 @@ def test_a_log_has_29_february_in_any_year(before: str, after: str, folder: Path
     assert [row["Seconds"] for row in read_log("a.log").losses] == [1.0]
 
 
+def test_each_test_net_has_rows_of_its_own_as_in_caffes_parse_log(folder: Path) -> None:
+    text = "I0101 00:00:00.000001  7 solver.cpp:289] Solving net\n"
+    for iteration in (0, 4, 8):
+        for net in (0, 1):
+            for message in (
+                f"Iteration {iteration}, Testing net (#{net})",
+                f"    Test net output #0: accuracy = 0.{iteration}{net}",
+                f"    Test net output #1: loss = 1.{iteration}{net}",
+            ):
+                text += f"I0101 00:00:0{iteration}.5  7 solver.cpp:347] {message}\n"
+    Path("a.log").write_text(text)
+    rows = [(row["NumIters"], row["accuracy"], row["loss"]) for row in read_log("a.log").test]
+    assert rows == [
+        (0, 0.01, 1.01),  # only the second net's, in genuine Caffe too
+        (4, 0.4, 1.4),
+        (4, 0.41, 1.41),
+        (8, 0.8, 1.8),
+        (8, 0.81, 1.81),
+    ]
+
+
 def test_every_chart_of_a_log_is_drawn(logged: Path, capsys: pytest.CaptureFixture[str]) -> None:
     training = read_log("sgd.log")
     points = {y: chart(training, y) for y, _ in CHARTS}
