@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
     apply_log_flags(flags)
     mean = _mean(names[0], flags["backend"])
     if len(names) == 2:
-        log.info(f"{_WHERE}:107", f"Write to {names[1]}")
+        log.info(f"{_WHERE}:108", f"Write to {names[1]}")
         write_mean(names[1], mean)
     log.info(f"{_WHERE}:114", f"Number of channels: {len(mean)}")
     for channel, values in enumerate(mean):
@@ -44,7 +44,7 @@ def _mean(source: str, backend: str) -> Float32Array:
     decoder = DatumDecoder(TransformationParameter(), _NAME, source)
     total: Float32Array | None = None
     with opened(source, backend, _NAME) as records:
-        log.info(f"{_WHERE}:69", "Starting iteration")
+        log.info(f"{_WHERE}:70", "Starting iteration")
         for number, (key, value) in enumerate(itertools.islice(records.stream(0), records.count)):
             image = decoder.decode(key, value)[0].transpose(2, 0, 1)
             if total is None:
@@ -56,9 +56,9 @@ def _mean(source: str, backend: str) -> Float32Array:
                 )
             total += image
             if (number + 1) % 10000 == 0:
-                log.info(f"{_WHERE}:93", f"Processed {number + 1} files.")
+                log.info(f"{_WHERE}:95", f"Processed {number + 1} files.")
         count = records.count
     if count % 10000:
-        log.info(f"{_WHERE}:99", f"Processed {count} files.")
+        log.info(f"{_WHERE}:101", f"Processed {count} files.")
     assert total is not None  # a database without records is refused
     return np.asarray(total / np.float32(count), np.float32)

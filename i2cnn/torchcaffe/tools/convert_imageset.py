@@ -74,7 +74,7 @@ def main(words: Sequence[str]) -> int:
     root, list_file, database = names[:3]
     lines = _read_list(list_file)
     if is_true(flags["shuffle"]):
-        log.info(f"{_WHERE}:83", "Shuffling data")
+        log.info(f"{_WHERE}:86", "Shuffling data")
         random.shuffle(lines)
     log.info(f"{_WHERE}:89", f"A total of {len(lines)} images.")
     if how.encode_type and not how.encoded:
@@ -124,7 +124,7 @@ def _convert(
             writer.put(f"{index:08d}_{name}", datum.SerializeToString())
             count += 1
             if count % BATCH == 0:
-                log.info(f"{_WHERE}:144", f"Processed {count} files.")
+                log.info(f"{_WHERE}:147", f"Processed {count} files.")
         if not count:
             slash = root and not root.endswith("/") and Path(root).is_dir()
             hint = f"; names follow {root} as they are: give {root}/" if slash else ""

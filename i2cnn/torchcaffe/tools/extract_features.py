@@ -41,11 +41,11 @@ def main(words: Sequence[str]) -> int:
                 raise CaffeError(f"Unknown feature blob name {name} in the network {model}")
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(new_database(path, backend)) for path in paths]
-            log.error(f"{_WHERE}:138", "Extracting Features")
+            log.error(f"{_WHERE}:133", "Extracting Features")
             _extract(net, list(zip(names, writers, strict=True)), int(batches))
     finally:
         net.close()
-    log.error(f"{_WHERE}:190", "Successfully extracted the features!")
+    log.error(f"{_WHERE}:181", "Successfully extracted the features!")
     return 0
 
 
@@ -55,9 +55,9 @@ def _use(device: Sequence[str]) -> None:
     if not number.isdecimal():
         raise CaffeError(f"DEVICE_ID {number!r} is not a number")
     runtime.device_id = int(number)
-    log.error(f"{_WHERE}:56", f"Using {'GPU' if runtime.gpu else 'CPU'}")
+    log.error(f"{_WHERE}:{52 if runtime.gpu else 62}", f"Using {'GPU' if runtime.gpu else 'CPU'}")
     if runtime.gpu:
-        log.error(f"{_WHERE}:62", f"Using Device_id={runtime.device_id}")
+        log.error(f"{_WHERE}:58", f"Using Device_id={runtime.device_id}")
 
 
 def _extract(net: CoreNet, writers: Sequence[tuple[str, Writer]], batches: int) -> None:
@@ -72,12 +72,12 @@ def _extract(net: CoreNet, writers: Sequence[tuple[str, Writer]], batches: int) 
                 writer.put(f"{counts[i]:010d}", datum.SerializeToString())
                 counts[i] += 1
                 if counts[i] % BATCH == 0:
-                    _tell(name, counts[i])
+                    _tell(165, name, counts[i])
     for (name, _), count in zip(writers, counts, strict=True):
-        _tell(name, count)
+        _tell(176, name, count)
 
 
-def _tell(name: str, count: int) -> None:
+def _tell(line: int, name: str, count: int) -> None:
     log.error(
-        f"{_WHERE}:175", f"Extracted features of {count} query images for feature blob {name}"
+        f"{_WHERE}:{line}", f"Extracted features of {count} query images for feature blob {name}"
     )

@@ -50,14 +50,15 @@ def _run(
     write: Callable[[str, M], None],
 ) -> int:
     """Upgrade a file into another, and log it where the genuine program does."""
+    program = location.partition(".")[0]
     if len(words) != 2:
-        return show_usage(f"usage: i2cnn caffe {location.partition('.')[0]} OLD_FILE NEW_FILE")
+        return show_usage(f"usage: i2cnn caffe {program} OLD_FILE NEW_FILE")
     old, new = words
     message = read(old)
     before = message.SerializeToString(deterministic=True)
     upgrade(message, old)
     if message.SerializeToString(deterministic=True) == before:
-        log.error("upgrade", f"File already in latest proto format: {old}")
+        log.error(f"{program}.cpp:43", f"File already in latest proto format: {old}")
     write(new, message)
     log.info(location, f"Wrote upgraded {what} proto to {new}")
     return 0
