@@ -371,7 +371,8 @@ class CoreSolver:
                 f"{path}: its history ({len(state.history)} blobs) does not fit this net and "
                 f"solver ({len(expected)} blobs of other sizes); use the net it was made with"
             )
-        log.info("sgd_solver.cpp:336", "SGDSolver: restoring history")
+        if not path.endswith(".h5"):  # said of binary states only
+            log.info("sgd_solver.cpp:336", "SGDSolver: restoring history")
         if state.learned_net:
             self.net.copy_from(find_beside(state.learned_net, path))
         self.iter, self.current_step = state.iteration, state.current_step
