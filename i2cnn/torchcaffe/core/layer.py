@@ -218,11 +218,13 @@ class Layer:
     def _as_made(self, index: int, weight: Tensor) -> Tensor:
         """A parameter in the shape it was made with; users may give it another one, as in Caffe."""
         shape = self._param_shapes[index]
+        if weight.shape == shape:
+            return weight
         if weight.numel() != count(shape):
             raise self.fail(
                 f"its parameter {index} has {weight.numel()} numbers, it needs {count(shape)}"
             )
-        return weight if weight.shape == shape else weight.reshape(shape)
+        return weight.reshape(shape)
 
     def _recompute(self, bottoms: Sequence[Tensor], needs: Sequence[bool]) -> None:
         self.recomputing = True
